@@ -1,0 +1,118 @@
+"""What guidance selection measures on validation slices and a model bundle carries (METHOD 7)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Process = Literal["ddim", "ddpm"]
+Region = Literal["image", "brain"]
+Divergence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Guidance = Annotated[float, Field(ge=0, le=1000)]
+Cosine = Annotated[float, Field(ge=-1, le=1)]
+
+PAPER_QUANTILE_RANGE = (0.90, 0.98)
+"""a and b of METHOD 6: the quantile lies in a..b of the whole image."""
+
+
+class Candidate(BaseModel):
+    """One candidate guidance of the search.
+
+    Attributes
+    ----------
+    guidance : float
+        w.
+    cosine_threshold : float
+        Cos_w: a slice with a cosine at or below it counts as unhealthy.
+    accuracy : float
+        Acc_w, the share of validation slices classified rightly, 0..1.
+    max_divergence : tuple of float
+        The largest M_{t_e} over the unhealthy slices at w, per scored modality.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    guidance: Guidance
+    cosine_threshold: Cosine
+    accuracy: Fraction
+    max_divergence: tuple[Divergence, ...] = Field(min_length=1)
+
+
+class Calibration(BaseModel):
+    """The calibration of a bundle, valid for the process, grid and clipping it was measured with.
+
+    Attributes
+    ----------
+    guidance : float
+        w*, the guidance selected.
+    cosine_threshold : float
+        Cos_{w*}.
+    max_divergence : tuple of float
+        M_max per scored modality at w*, all above 0.
+    process : {"ddim", "ddpm"}
+    steps, t_max : int
+        The strided grid: `steps` timesteps up to `t_max`.
+    clip : bool
+        Whether predictions are clipped to [-1, 1].
+    quantile_range : dict
+        a and b of METHOD 6 for each region the dynamic threshold may use.
+    region : {"image", "brain"}
+        The region used unless asked otherwise; a key of `quantile_range`.
+    candidates : tuple of Candidate
+        Every candidate of the search, in increasing order of guidance.
+    slices : dict
+        How many validation slices were used, for instance {"healthy": 500, "unhealthy": 480}.
+    source : str
+        What the slices were, in words.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    guidance: Guidance
+    cosine_threshold: Cosine
+    max_divergence: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+        min_length=1
+    )
+    process: Process
+    steps: int = Field(ge=1)
+    t_max: int = Field(ge=1)
+    clip: bool = True
+    quantile_range: dict[Region, tuple[Fraction, Fraction]] = Field(min_length=1)
+    region: Region = "image"
+    candidates: tuple[Candidate, ...] = ()
+    slices: dict[str, int] = Field(default_factory=dict)
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.region not in self.quantile_range:
+            raise ValueError(f"region {self.region!r} has no entry in quantile_range")
+        for region, (low, high) in self.quantile_range.items():
+            if low > high:
+                raise ValueError(f"quantile_range of {region!r} runs from {low} down to {high}")
+        if any(len(c.max_divergence) != len(self.max_divergence) for c in self.candidates):
+            raise ValueError("candidates and calibration differ in their number of modalities")
+        return self
+
+    def at(self, guidance: float) -> tuple[float, tuple[float, ...]]:
+        """Cosine threshold and M_max for another guidance.
+
+        Both are measured for each candidate by itself; between two candidates they are
+        interpolated linearly, beyond the outermost ones held.
+
+        Returns
+        -------
+        cosine_threshold : float
+        max_divergence : tuple of float
+            Per scored modality.
+        """
+        if guidance == self.guidance or not self.candidates:
+            return self.cosine_threshold, self.max_divergence
+        ordered = sorted(self.candidates, key=lambda candidate: candidate.guidance)
+        grid = [candidate.guidance for candidate in ordered]
+        cosine = float(np.interp(guidance, grid, [c.cosine_threshold for c in ordered]))
+        divergences = zip(*(c.max_divergence for c in ordered), strict=True)
+        return cosine, tuple(float(np.interp(guidance, grid, row)) for row in divergences)
