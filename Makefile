@@ -1,0 +1,67 @@
+# Everything on a bare machine: Python 3.11 or newer and make suffice; the environment stands in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_OUT ?= demo-results
+
+# The virtual environment's own module (Debian packs it apart), and what a Qt window without a
+# screen needs.
+SYSTEM_LIBS := xvfb libegl1 libgl1 libopengl0 libglx-mesa0 libxkbcommon-x11-0 libdbus-1-3 \
+	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
+	libxcb-shape0 libxcb-xinerama0
+
+.PHONY: help demo test lint clean system-libs
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    segment a synthetic subject, results in $(DEMO_OUT)/"
+	@echo "make test    run the tests"
+	@echo "make lint    ruff and mypy"
+	@echo "make clean   remove results, builds and caches (.venv stays)"
+
+demo: $(VENV)/.installed
+	$(BIN)/anofpdm demo --out $(DEMO_OUT) --overwrite
+
+# One thread a worker: more of them only fight for the cores.
+test: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src_core napari_anofpdm tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# What is missing is installed by root and named to anyone else; neither can stop the rest.
+system-libs:
+	@command -v dpkg >/dev/null && command -v apt-get >/dev/null || exit 0; \
+	missing=; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing=python3-venv; \
+	for package in $(SYSTEM_LIBS); do \
+		dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	command="apt-get install -y --no-install-recommends $$missing"; \
+	if [ "$$(id -u)" -ne 0 ]; then \
+		echo "Missing system packages; install them with: sudo $$command"; exit 0; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq && $$command -qq >/dev/null \
+		|| echo "System packages could not be installed (going on without): $$missing"
+
+$(BIN)/python: | system-libs
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The napari plugin: a thin skin over the core package `anofpdm`."""

@@ -1,0 +1,38 @@
+"""What all tests share: the optional real scans."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEST_DATA_VARIABLE = "ANOFPDM_TEST_DATA"
+
+
+def _real_scans_folder() -> Path:
+    named = os.environ.get(TEST_DATA_VARIABLE)
+    return Path(named) if named else ROOT.parent / "shared" / "data"
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say at the top of every run whether the tests on real scans take part."""
+    if _real_scans_folder().is_dir():
+        return "real scans: present"
+    return f"real scans: absent, tests on them skip (set {TEST_DATA_VARIABLE} to their folder)"
+
+
+@pytest.fixture(scope="session")
+def real_scans() -> Path:
+    """Folder of real scans (ms/, stroke/, odd/, ...); the test skips where there is none."""
+    folder = _real_scans_folder()
+    if not folder.is_dir():
+        pytest.skip(f"no real scans here: set {TEST_DATA_VARIABLE} to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """Top folder of the working tree."""
+    return ROOT
