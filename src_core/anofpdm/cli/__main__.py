@@ -1,0 +1,5 @@
+"""`python -m anofpdm.cli` does what `anofpdm` does."""
+
+from anofpdm.cli import main
+
+main()

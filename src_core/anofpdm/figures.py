@@ -1,0 +1,300 @@
+"""The report's picture: slices with map and mask, the M_t curves, the cosine of every slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+
+    from anofpdm.interpretation import Interpretation
+
+NOTICE = "Research use only - not a medical device"
+COLUMNS = 6
+_HEALTHY, _UNHEALTHY, _CONTOUR = "#0072B2", "#D55E00", "#00E5FF"
+_LINES = ("-", "--", ":", "-.")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the report shows, on the scan's own voxels along canonical axes (toward R, A, S).
+
+    Attributes
+    ----------
+    scan : ndarray, shape (i, j, k)
+        The scan drawn beneath, in its own units; NaN counts as background.
+    anomaly_map : ndarray, shape (i, j, k)
+        H, 0 or more.
+    mask : ndarray of bool, shape (i, j, k)
+    spacing : tuple of float
+        Voxel size in mm along the three axes.
+    title : str
+        What was analysed, and the outcome, in one line.
+    footer : str
+        The bundle's name and version, and how it was run.
+    """
+
+    scan: NDArray[Any]
+    anomaly_map: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    spacing: tuple[float, float, float]
+    title: str
+    footer: str
+
+
+def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -> None:
+    """Draw the report's picture as a PNG file.
+
+    Slices are seen from the feet (radiological convention: the patient's right is on the left),
+    and keep their proportions in millimetres.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG file to write.
+    picture : Picture
+        Scan, map and mask.
+    interpretation : Interpretation
+        Curves, end steps, cosines and verdicts of the analysed slices.
+    """
+    figure = Figure(figsize=(14, 16), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(0.02, 0.982, picture.title, fontsize=15, weight="bold", va="top")
+    figure.text(0.02, 0.958, picture.footer, fontsize=11, va="top", color="0.25")
+    figure.text(0.98, 0.982, NOTICE, fontsize=12, va="top", ha="right", color=_UNHEALTHY)
+    montage, curves = figure.subfigures(2, 1, height_ratios=[3.1, 1])
+    _draw_montage(montage, picture, interpretation)
+    _draw_curves(curves, picture, interpretation)
+    figure.savefig(path, format="png")
+
+
+def chosen_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
+    """Pick the slices worth showing: spread evenly, and those with the most lesion.
+
+    Parameters
+    ----------
+    area : ndarray, shape (n,)
+        Lesion area of each slice.
+    count : int
+        How many to pick; all of them when `n` is not larger.
+
+    Returns
+    -------
+    ndarray of int
+        Positions, increasing. Up to half are the largest lesions, neighbours kept apart so that
+        one lesion does not fill the page; the rest are spread evenly.
+    """
+    total = len(area)
+    if total <= count:
+        return np.arange(total)
+    apart = max(1, total // (2 * count))
+    picked: list[int] = []
+    for position in np.argsort(-area, kind="stable"):
+        if area[position] <= 0 or len(picked) == count // 2:
+            break
+        if all(abs(int(position) - other) >= apart for other in picked):
+            picked.append(int(position))
+    while len(picked) < count:
+        # The middle of the widest gap between neighbours keeps the rest even.
+        edges = np.array([-1, *sorted(picked), total])
+        widest = int(np.argmax(np.diff(edges)))
+        picked.append(int((edges[widest] + edges[widest + 1]) // 2))
+    return np.array(sorted(picked), dtype=np.intp)
+
+
+def displayed(volume: NDArray[Any], index: int) -> NDArray[Any]:
+    """Axial slice `index` of a canonical volume as an image: anterior up, patient's right left."""
+    image: NDArray[Any] = volume[::-1, ::-1, index].T
+    return image
+
+
+def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
+    lesion = picture.mask.any(axis=2) if picture.mask.ndim < 3 else picture.mask.sum(axis=(0, 1))
+    slice_ids = np.asarray(interpretation.slice_ids)
+    positions = chosen_slices(np.asarray(lesion)[slice_ids], 2 * COLUMNS)
+    window = _window(picture.scan)
+    top = _map_top(picture.anomaly_map)
+    crop = _crop(picture)
+    axes = area.subplots(
+        4,
+        COLUMNS,
+        gridspec_kw={
+            "left": 0.01, "right": 0.93, "bottom": 0.01, "top": 0.90, "wspace": 0.03, "hspace": 0.03
+        },
+    )  # fmt: skip
+    image = None
+    for place in range(2 * COLUMNS):
+        row, column = 2 * (place // COLUMNS), place % COLUMNS
+        plain, overlay = axes[row, column], axes[row + 1, column]
+        for axis in (plain, overlay):
+            axis.set_axis_off()
+        if place >= len(positions):
+            continue
+        index = int(slice_ids[positions[place]])
+        label = _slice_label(index, int(positions[place]), interpretation)
+        _draw_scan(plain, picture, index, window, crop)
+        _draw_scan(overlay, picture, index, window, crop)
+        image = _draw_overlay(overlay, picture, index, top, crop)
+        plain.text(0.03, 0.97, label, transform=plain.transAxes, va="top", color="w", fontsize=10)
+        for x, side in ((0.03, "R"), (0.97, "L")):
+            align = "left" if side == "R" else "right"
+            overlay.text(
+                x, 0.5, side, transform=overlay.transAxes, color="w", fontsize=10, ha=align
+            )
+    if image is not None:
+        bar = area.colorbar(image, cax=area.add_axes((0.945, 0.25, 0.012, 0.45)))
+        bar.set_label("anomaly map H (cyan line: mask)", fontsize=11)
+
+
+def _slice_label(index: int, position: int, interpretation: Interpretation) -> str:
+    verdict = "healthy" if interpretation.healthy[position] else "unhealthy"
+    return f"slice {index}" + (f"\n{verdict}" if interpretation.settings.gate else "")
+
+
+def _draw_scan(
+    axes: Axes, picture: Picture, index: int, window: tuple[float, float], crop: tuple[slice, slice]
+) -> None:
+    axes.imshow(
+        displayed(picture.scan, index)[crop],
+        cmap="gray",
+        vmin=window[0],
+        vmax=window[1],
+        aspect=picture.spacing[1] / picture.spacing[0],
+        interpolation="nearest",
+    )
+
+
+def _draw_overlay(
+    axes: Axes, picture: Picture, index: int, top: float, crop: tuple[slice, slice]
+) -> Any:
+    image = axes.imshow(
+        displayed(picture.anomaly_map, index)[crop],
+        cmap=_transparent_at_zero(),
+        vmin=0.0,
+        vmax=top,
+        aspect=picture.spacing[1] / picture.spacing[0],
+        interpolation="nearest",
+    )
+    mask = displayed(picture.mask, index)[crop]
+    if mask.any():
+        # The border keeps a lesion that touches the picture's edge closed.
+        grid = np.pad(mask.astype(float), 1)
+        rows, columns = np.arange(-1, mask.shape[0] + 1), np.arange(-1, mask.shape[1] + 1)
+        axes.contour(columns, rows, grid, levels=[0.5], colors=[_CONTOUR], linewidths=1.2)
+        axes.set_xlim(-0.5, mask.shape[1] - 0.5)
+        axes.set_ylim(mask.shape[0] - 0.5, -0.5)
+    return image
+
+
+def _draw_curves(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
+    left, right = area.subplots(
+        1, 2, gridspec_kw={"left": 0.06, "right": 0.98, "bottom": 0.16, "top": 0.90, "wspace": 0.16}
+    )
+    _draw_divergence(left, interpretation)
+    _draw_cosine(right, interpretation)
+
+
+def _draw_divergence(axes: Axes, interpretation: Interpretation) -> None:
+    """M_t of every slice; the end step t_e as a dot."""
+    timesteps = np.asarray(interpretation.timesteps)
+    faint = max(0.15, min(0.8, 12 / max(1, len(interpretation.slice_ids))))
+    for position in range(len(interpretation.slice_ids)):
+        colour = _HEALTHY if interpretation.healthy[position] else _UNHEALTHY
+        for channel in range(len(interpretation.modalities)):
+            axes.plot(
+                timesteps,
+                interpretation.divergence[position, channel],
+                _LINES[channel % len(_LINES)],
+                color=colour,
+                alpha=faint,
+                linewidth=1,
+            )
+            axes.plot(
+                interpretation.end_step[position, channel],
+                interpretation.divergence_at_end[position, channel],
+                ".",
+                color=colour,
+                alpha=min(1.0, 2 * faint),
+                markersize=5,
+            )
+    axes.set_title(
+        f"Divergence M$_t$ of each slice (dot: end step t$_e$), w = "
+        f"{interpretation.settings.guidance:g}",
+        fontsize=12,
+    )
+    axes.set_xlabel("noise level t", fontsize=11)
+    axes.set_ylabel("M$_t$", fontsize=11)
+    axes.set_ylim(bottom=0)
+    for channel, modality in enumerate(interpretation.modalities):
+        line = _LINES[channel % len(_LINES)]
+        axes.plot([], [], line, color="0.3", label=modality.upper())
+    axes.legend(fontsize=10, frameon=False)
+
+
+def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
+    healthy = np.asarray(interpretation.healthy)
+    ids, cosine = np.asarray(interpretation.slice_ids), np.asarray(interpretation.cosine)
+    gated = interpretation.settings.gate
+    axes.plot(ids, cosine, "-", color="0.8", linewidth=1, zorder=1)
+    axes.scatter(
+        ids[~healthy],
+        cosine[~healthy],
+        marker="o",
+        s=22,
+        color=_UNHEALTHY,
+        label="unhealthy" if gated else "slice (gate off)",
+    )
+    if gated:
+        axes.scatter(
+            ids[healthy], cosine[healthy], marker="^", s=22, color=_HEALTHY, label="healthy"
+        )
+        threshold = interpretation.settings.cosine_threshold
+        axes.axhline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
+    axes.set_title("Cosine of the two error curves, slice by slice", fontsize=12)
+    axes.set_xlabel("slice (from the feet up)", fontsize=11)
+    axes.set_ylabel("cosine", fontsize=11)
+    axes.legend(fontsize=10, frameon=False, loc="best")
+
+
+def _transparent_at_zero() -> ListedColormap:
+    colours = colormaps["inferno"](np.linspace(0.15, 1.0, 256))
+    colours[:, 3] = np.linspace(0.0, 1.0, 256) ** 0.6 * 0.85
+    return ListedColormap(colours)
+
+
+def _window(scan: NDArray[Any]) -> tuple[float, float]:
+    """Grey levels from 0 (or the minimum) to the 99.5th percentile of the foreground."""
+    values = scan[np.isfinite(scan)]
+    bright = values[values > 0]
+    low = min(0.0, float(values.min())) if not bright.size else 0.0
+    high = float(np.percentile(bright, 99.5)) if bright.size else low + 1.0
+    return low, high
+
+
+def _map_top(anomaly_map: NDArray[np.float32]) -> float:
+    positive = anomaly_map[anomaly_map > 0]
+    return float(np.percentile(positive, 99.8)) if positive.size else 1.0
+
+
+def _crop(picture: Picture) -> tuple[slice, slice]:
+    """Rows and columns of the displayed image that hold the head, with a small margin."""
+    filled = np.nan_to_num(picture.scan) > 0.05 * _window(picture.scan)[1]
+    shadow = displayed(filled.any(axis=2, keepdims=True), 0)
+    ranges = []
+    for axis in (1, 0):
+        used = np.flatnonzero(shadow.any(axis=axis))
+        size = shadow.shape[1 - axis]
+        low, high = (int(used[0]), int(used[-1])) if used.size else (0, size - 1)
+        margin = max(1, (high - low) // 20)
+        ranges.append(slice(max(0, low - margin), min(size, high + margin + 1)))
+    return ranges[0], ranges[1]
