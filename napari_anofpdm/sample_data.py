@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_anofpdm.placement import WORLD_AXES, WORLD_UNITS, placement
+from napari_anofpdm.placement import WORLD_AXES, WORLD_UNITS, place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,14 +53,13 @@ def _phantom_layers(seed: int, *, healthy: bool) -> list[LayerData]:
 
 
 def _layer(volume: Volume, name: str, kind: Literal["image", "labels"]) -> LayerData:
-    rows, columns, slices = volume.data.shape
-    place = placement(volume.affine, (rows, columns, slices))
+    placed = place(volume)
     attributes = {
         "name": name,
-        "scale": place.scale,
-        "translate": place.translate,
+        "scale": placed.scale,
+        "translate": placed.translate,
         "axis_labels": WORLD_AXES,
         "units": WORLD_UNITS,
-        "metadata": {"affine": volume.affine, "axis_order": place.order},
+        "metadata": {"affine": volume.affine},
     }
-    return volume.data.transpose(place.order), attributes, kind
+    return placed.data, attributes, kind
