@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -151,7 +152,8 @@ class ModelBundle:
         """
         import torch
 
-        network = self.network(device).to(memory_format=torch.channels_last)
+        network = self.network(device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         kind = torch.device(device).type
         half = precision == "bfloat16"
         if half and kind == "cuda" and not torch.cuda.is_bf16_supported():
@@ -159,7 +161,8 @@ class ModelBundle:
 
         def predict(x: Tensor, index: Tensor, label: Tensor) -> Tensor:
             x = x.contiguous(memory_format=torch.channels_last)
-            with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half):
+            autocast = torch.autocast(kind, torch.bfloat16) if half else nullcontext()
+            with torch.no_grad(), autocast:
                 noise: Tensor = network(x, index, label)
             return noise.float()
 
@@ -206,9 +209,9 @@ class ModelBundle:
 
     def _check_shapes(self, expected: Mapping[str, tuple[int, ...]]) -> None:
         found = weight_shapes(self.weights, self._source)
-        for name in expected.keys() - found.keys():
+        for name in sorted(expected.keys() - found.keys()):
             raise BundleError(f"{self._source} lacks the weight {name}; make the bundle again.")
-        for name in found.keys() - expected.keys():
+        for name in sorted(found.keys() - expected.keys()):
             raise BundleError(
                 f"{self._source} holds the weight {name}, which the network of {METADATA_FILE} "
                 "does not have; make the bundle again."
@@ -244,7 +247,7 @@ def load_bundle(name_or_path: str | os.PathLike[str]) -> ModelBundle:
     digest = hashlib.sha256(files.weights).hexdigest()
     if digest != metadata.weights_sha256:
         raise BundleError(
-            f"{path / WEIGHTS_FILE} has the sha256 {digest[:12]}... where {METADATA_FILE} records "
-            f"{metadata.weights_sha256[:12] or 'none'}...; it was altered or damaged: copy it again."
+            f"{path / WEIGHTS_FILE} has the sha256 {digest[:12]}, but {METADATA_FILE} records "
+            f"{metadata.weights_sha256[:12] or 'none'}: it was altered or damaged; copy it again."
         )
     return ModelBundle(metadata, files.weights, path, files.texts)

@@ -113,11 +113,6 @@ def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
     BundleError
         When it is a pickle, cut off, no safetensors file, or holds other than float tensors.
     """
-    if weights.startswith(_PICKLE_STARTS):
-        raise BundleError(
-            f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not hold; "
-            "convert it with `anofpdm import-checkpoint`."
-        )
     start = 8 + int.from_bytes(weights[:8], "little")
     try:
         header = json.loads(weights[8:start])
@@ -126,6 +121,11 @@ def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
         types = {entry["dtype"] for entry in header.values()}
         shapes = {name: tuple(map(int, entry["shape"])) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        if weights.startswith(_PICKLE_STARTS):
+            raise BundleError(
+                f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not hold; "
+                "convert it with `anofpdm import-checkpoint`."
+            ) from error
         raise BundleError(
             f"{source} is not a safetensors file; copy or make the bundle again."
         ) from error

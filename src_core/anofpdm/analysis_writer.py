@@ -1,0 +1,219 @@
+"""Filling an analysis, in memory or on disk, while batches of slices finish."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anofpdm.analysis import Analysis, AnalysisInputs, estimate_nbytes
+from anofpdm.analysis_metadata import AnalysisMetadata, StepDtype
+from anofpdm.analysis_store import (
+    INPUT_ARRAYS,
+    STEP_ARRAYS,
+    create_group,
+    create_steps,
+    is_analysis,
+    native_name,
+    seal,
+    write_array,
+)
+from anofpdm.atomic import AtomicTarget
+from anofpdm.errors import AnalysisError, OutputError
+
+SUFFIX = ".anofpdm.zarr"
+
+
+class MemorySteps:
+    """The steps of an analysis as two arrays."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
+        self.arrays = {name: np.empty(shape, dtype) for name in STEP_ARRAYS}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(S, K, C, H, W)."""
+        return self.arrays[STEP_ARRAYS[0]].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float16 or float32."""
+        return self.arrays[STEP_ARRAYS[0]].dtype
+
+    def read(self, position: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return x0_null and eps_gap of one slice, each (K, C, H, W)."""
+        x0_null, eps_gap = (self.arrays[name][position] for name in STEP_ARRAYS)
+        return x0_null, eps_gap
+
+
+class AnalysisWriter:
+    """Collects the steps of slices; `finish` gives the analysis, all else leaves nothing behind.
+
+    As a context manager it aborts unless `finish` was called.
+
+    Parameters
+    ----------
+    path : str, Path or None
+        A folder NAME.anofpdm.zarr, which appears at `finish`; None keeps all in memory.
+    metadata : AnalysisMetadata
+    inputs : AnalysisInputs
+    dtype : {"float16", "float32"}
+        What the steps are kept as.
+    overwrite : bool
+        Replace an analysis at `path`.
+
+    Raises
+    ------
+    OutputError
+        When `path` exists and `overwrite` is false, is something else than an analysis, lacks the
+        suffix, or cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        metadata: AnalysisMetadata,
+        inputs: AnalysisInputs,
+        *,
+        dtype: StepDtype = "float16",
+        overwrite: bool = False,
+    ) -> None:
+        self.metadata, self.inputs = metadata, inputs
+        slices, channels, rows, columns = inputs.x0.shape
+        self.shape = (slices, len(metadata.timesteps), channels, rows, columns)
+        self._dtype_name: StepDtype = dtype
+        self._dtype = np.dtype(dtype)
+        self._written = np.zeros(slices, dtype=bool)
+        self._target: AtomicTarget | None = None
+        self._memory: MemorySteps | None = None
+        if path is None:
+            self._memory = MemorySteps(self.shape, dtype)
+            self._arrays: dict[str, Any] = dict(self._memory.arrays)
+            return
+        self._target = _target(Path(path), overwrite)
+        with self._all_or_nothing():
+            self._group = create_group(self._target.path)
+            self._arrays = dict(create_steps(self._group, self.shape, dtype))
+            self._write_inputs()
+
+    def write(self, positions: Sequence[int], x0_null: ArrayLike, eps_gap: ArrayLike) -> None:
+        """Keep the steps of some slices.
+
+        Parameters
+        ----------
+        positions : sequence of int, length n
+            Positions of the slices in ``inputs.x0``, in any order.
+        x0_null, eps_gap : array, shape (n, K, C, H, W)
+            The unguided prediction, unclipped, and eps_h - eps_null.
+
+        Raises
+        ------
+        AnalysisError
+            When the shapes do not fit, or a value is too large for the dtype.
+        OutputError
+            When the disk is full.
+        """
+        for name, values in zip(STEP_ARRAYS, (x0_null, eps_gap), strict=True):
+            block = self._cast(name, values)
+            if block.shape != (len(positions), *self.shape[1:]):
+                raise AnalysisError(
+                    f"{name} has shape {block.shape} for {len(positions)} slices of "
+                    f"{self.shape[1:]}."
+                )
+            with self._all_or_nothing():
+                for position, of_slice in zip(positions, block, strict=True):
+                    self._arrays[name][position] = of_slice
+        self._written[list(positions)] = True
+
+    def finish(self) -> Analysis:
+        """Complete the analysis and return it; on disk, it appears at its path now.
+
+        Raises
+        ------
+        AnalysisError
+            When slices are missing.
+        OutputError
+            When the path was taken meanwhile, or the disk is full.
+        """
+        if not self._written.all():
+            missing = np.flatnonzero(~self._written)
+            self.abort()
+            raise AnalysisError(
+                f"The analysis is not complete: {missing.size} of {self.shape[0]} slices are "
+                f"missing, the first at position {missing[0]}."
+            )
+        if self._memory is not None:
+            return Analysis(self.metadata, self.inputs, self._memory)
+        assert self._target is not None
+        document = {
+            "metadata": self.metadata.model_dump(mode="json"),
+            "geometry": self.inputs.geometry.to_dict(),
+            "native": list(self.inputs.native),
+        }
+        with self._all_or_nothing():
+            seal(self._group, self._target.path, document)
+            self._target.commit()
+        path, self._target = self._target.target, None
+        return Analysis.open(path)
+
+    def abort(self) -> None:
+        """Remove what was written; after `finish`, do nothing."""
+        if self._target is not None:
+            self._target.discard()
+            self._target = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+    def _write_inputs(self) -> None:
+        for name in INPUT_ARRAYS:
+            write_array(self._group, name, getattr(self.inputs, name))
+        for index, scan in enumerate(self.inputs.native.values()):
+            write_array(self._group, native_name(index), scan)
+
+    def _cast(self, name: str, values: ArrayLike) -> NDArray[Any]:
+        block = np.asarray(values)
+        try:
+            with np.errstate(over="raise"):
+                return block.astype(self._dtype, copy=False)
+        except FloatingPointError as error:
+            raise AnalysisError(
+                f"{name} reaches {np.abs(block).max():.3g}, too large for {self._dtype}; keep the "
+                "analysis in float32."
+            ) from error
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.abort()
+            raise OutputError(
+                f"The analysis cannot be written ({error.strerror or error}); choose a disk with "
+                f"{estimate_nbytes(*self.shape, self._dtype_name) >> 20} MiB to spare."
+            ) from error
+        except BaseException:
+            self.abort()
+            raise
+
+
+def _target(path: Path, overwrite: bool) -> AtomicTarget:
+    if not path.name.endswith(SUFFIX):
+        raise OutputError(f"{path} must end in {SUFFIX}, by which programs know an analysis.")
+    if path.is_dir() and any(path.iterdir()) and not is_analysis(path):
+        raise OutputError(f"{path} is a folder but no analysis; choose another place.")
+    return AtomicTarget(path, overwrite=overwrite)
