@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -147,20 +147,7 @@ def interpret_many(
     positions = list(range(total)) if slices is None else [int(s) for s in slices]
     if not positions or not all(0 <= position < total for position in positions):
         raise SettingsError(f"Slice positions must lie in 0..{total - 1}; got {positions}.")
-    gathered: list[list[Interpretation]] = [
-        interpret_stream(
-            _stored_steps(analysis, position),
-            torch.from_numpy(np.asarray(analysis.x0[position : position + 1])),
-            np.asarray(analysis.foreground[position : position + 1]),
-            analysis.schedule,
-            analysis.timesteps,
-            settings,
-            slice_ids=[int(analysis.slice_ids[position])],
-            modalities=analysis.scored,
-            clip=analysis.clip,
-        )
-        for position in positions
-    ]
+    gathered = [_interpret_slice(analysis, settings, position) for position in positions]
     return [concatenate([of_slice[i] for of_slice in gathered]) for i in range(len(settings))]
 
 
@@ -203,11 +190,27 @@ def interpret_stream(
     SettingsError
         When the settings do not fit the steps or the modalities.
     """
+    predictions = ((step.t, step.x0_null, step.eps_gap) for step in steps)
     accumulator = SliceAccumulator(x0, schedule, timesteps, settings, clip=clip)
-    for step in steps:
-        accumulator.update(step.t, step.x0_null, step.eps_gap)
+    return _run(
+        accumulator, predictions, settings, foreground, timesteps, slice_ids, tuple(modalities)
+    )
+
+
+def _run(
+    accumulator: SliceAccumulator,
+    predictions: Iterable[tuple[int, Tensor, Tensor]],
+    settings: Sequence[Settings],
+    foreground: NDArray[np.bool_],
+    timesteps: Sequence[int],
+    slice_ids: Sequence[int],
+    modalities: tuple[str, ...],
+) -> list[Interpretation]:
+    """Feed (t, x0_null, eps_gap) to the accumulator; stored and live steps meet here."""
+    for t, x0_null, eps_gap in predictions:
+        accumulator.update(t, x0_null, eps_gap)
     return [
-        _finish(result, one, foreground, tuple(timesteps), slice_ids, tuple(modalities))
+        _finish(result, one, foreground, tuple(timesteps), slice_ids, modalities)
         for one, result in zip(settings, accumulator.result(), strict=True)
     ]
 
@@ -232,11 +235,31 @@ def concatenate(parts: Sequence[Interpretation]) -> Interpretation:
     )
 
 
-def _stored_steps(analysis: StoredSteps, position: int) -> Iterator[Step]:
-    x0_null, eps_gap = (torch.from_numpy(np.asarray(a)) for a in analysis.steps_of(position))
-    for index, t in enumerate(analysis.timesteps):
-        null = x0_null[index : index + 1]
-        yield Step(index, t, null, null, eps_gap[index : index + 1])
+def _interpret_slice(
+    analysis: StoredSteps, settings: Sequence[Settings], position: int
+) -> list[Interpretation]:
+    """All settings for one stored slice."""
+    here = slice(position, position + 1)
+    timesteps = analysis.timesteps
+    x0_null, eps_gap = (_tensor(array) for array in analysis.steps_of(position))
+    accumulator = SliceAccumulator(
+        _tensor(analysis.x0[here]), analysis.schedule, timesteps, settings, clip=analysis.clip
+    )
+    predictions = ((t, x0_null[k : k + 1], eps_gap[k : k + 1]) for k, t in enumerate(timesteps))
+    return _run(
+        accumulator,
+        predictions,
+        settings,
+        np.asarray(analysis.foreground[here]),
+        timesteps,
+        [int(analysis.slice_ids[position])],
+        tuple(analysis.scored),
+    )
+
+
+def _tensor(array: Any) -> Tensor:
+    # Torch warns of an array it could not write to; only such a one is copied.
+    return torch.from_numpy(np.require(array, requirements="W"))
 
 
 def _finish(
@@ -247,7 +270,7 @@ def _finish(
     slice_ids: Sequence[int],
     modalities: tuple[str, ...],
 ) -> Interpretation:
-    """From the accumulators to masks (Algorithms 1 and 2); stored and live steps meet here."""
+    """From the accumulators to masks (Algorithms 1 and 2)."""
     assert result.maps is not None
     maps, at_end = result.maps.cpu().numpy(), result.divergence_at_end.cpu().numpy()
     mse_healthy, mse_null = result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy()

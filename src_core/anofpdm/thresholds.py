@@ -33,7 +33,7 @@ def error_cosine(mse_healthy: Floats, mse_null: Floats) -> NDArray[np.float64]:
     products = (healthy * null).sum(axis=-1)
     alike = np.linalg.norm(healthy - null, axis=-1) == 0
     cosine = np.divide(products, norms, out=alike.astype(np.float64), where=norms > 0)
-    return np.clip(cosine, 0.0, 1.0)
+    return np.asarray(np.clip(cosine, 0.0, 1.0), dtype=np.float64)
 
 
 def dynamic_quantile(

@@ -1,0 +1,220 @@
+"""Guidance selection on labelled slices: one pass of the network for all candidates (METHOD 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anofpdm.calibration import Process, Region
+from anofpdm.errors import DatasetError, SettingsError
+from anofpdm.guidance_choice import (
+    QUANTILE_RANGES,
+    GuidanceReport,
+    best_cosine_threshold,
+    calibrate,
+    choose_guidance,
+)
+from anofpdm.schedule import NoiseSchedule, strided_timesteps
+from anofpdm.settings import Settings
+from anofpdm.thresholds import error_cosine
+from anofpdm.validation import validated
+
+if TYPE_CHECKING:
+    import torch
+
+    from anofpdm.accumulators import Accumulated
+    from anofpdm.bundle import ModelBundle, Precision
+    from anofpdm.datasets.slices import SliceDataset, Split
+    from anofpdm.forward_process import NoisePredictor
+
+__all__ = [
+    "QUANTILE_RANGES",
+    "GuidanceReport",
+    "best_cosine_threshold",
+    "calibrate",
+    "choose_guidance",
+    "measure",
+    "select_guidance",
+]
+
+
+def measure(
+    batches: Iterable[tuple[torch.Tensor, Sequence[int]]],
+    predictor: NoisePredictor,
+    schedule: NoiseSchedule,
+    timesteps: Sequence[int],
+    candidates: Sequence[float],
+    *,
+    channels: Sequence[int],
+    process: Process,
+    clip: bool,
+    seed: int,
+    on_step: Callable[[int], None] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cosines and M_{t_e} of all candidates, from one pass of the network over the slices.
+
+    Parameters
+    ----------
+    batches : iterable of (Tensor, sequence of int)
+        Slices (N, C, H, W) on the working device, and their identities.
+    predictor, schedule, timesteps, process, clip, seed
+        As for `forward_process`.
+    candidates : sequence of float
+        w_1 < ... < w_n.
+    channels : sequence of int
+        The scored channels.
+    on_step : callable, optional
+        Called with N after every step of a batch; what it raises ends the search.
+
+    Returns
+    -------
+    cosines : array
+        (n, S).
+    divergence_at_end : array
+        (n, S, scored channels).
+    """
+    from anofpdm.accumulators import SliceAccumulator
+    from anofpdm.forward_process import forward_process
+
+    lanes = [validated(Settings, guidance=w) for w in candidates]
+    gathered = []
+    for x0, slice_ids in batches:
+        accumulator = SliceAccumulator(
+            x0[:, list(channels)], schedule, timesteps, lanes, clip=clip, keep_maps=False
+        )
+        for full in forward_process(
+            x0,
+            predictor,
+            schedule,
+            timesteps,
+            process=process,
+            clip=clip,
+            seed=seed,
+            slice_ids=slice_ids,
+        ):
+            step = full.channels(channels)
+            accumulator.update(step.t, step.x0_null, step.eps_gap)
+            if on_step is not None:
+                on_step(len(x0))
+        gathered.append([_scores(result) for result in accumulator.result()])
+    cosines = np.concatenate([[score[0] for score in batch] for batch in gathered], axis=1)
+    divergences = np.concatenate([[score[1] for score in batch] for batch in gathered], axis=1)
+    return cosines, divergences
+
+
+def select_guidance(
+    bundle: ModelBundle,
+    dataset: SliceDataset,
+    *,
+    candidates: Sequence[float],
+    split: Split = "val",
+    process: Process = "ddim",
+    steps: int = 30,
+    t_max: int = 600,
+    clip: bool = True,
+    seed: int = 0,
+    device: str = "cpu",
+    precision: Precision = "float32",
+    batch_size: int = 16,
+    fraction: float = 0.98,
+    quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
+    region: Region = "image",
+    progress: Callable[[int, int], None] | None = None,
+) -> GuidanceReport:
+    """Search the guidance on a dataset's labelled slices, with one pass for all candidates.
+
+    Write the outcome into the model with ``bundle.with_calibration(report.calibration)``.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+    dataset : SliceDataset
+        Slices labelled -1 (unknown) stay out.
+    candidates : sequence of float
+        Guidances to try, 0..1000, in any order.
+    split : {"train", "val", "test"}
+    process, steps, t_max, clip, seed
+        The forward process to calibrate; `steps` timesteps up to `t_max`.
+    device : str
+        Torch device.
+    precision : {"float32", "bfloat16"}
+        Of the network.
+    batch_size : int
+        Slices in one call of the network (which sees twice as many).
+    fraction, quantile_range, region
+        See `calibrate`.
+    progress : callable, optional
+        Called with (slice steps done, slice steps in all); what it raises ends the search.
+
+    Raises
+    ------
+    DatasetError
+        When the dataset's modalities are not the bundle's, or a class is missing.
+    SettingsError
+        When candidates, batch size or the grid are out of range.
+    """
+    import torch
+
+    ordered = sorted({float(w) for w in candidates})
+    if not ordered or batch_size < 1:
+        raise SettingsError("Guidance selection needs 1 or more candidates and slices in a batch.")
+    metadata = bundle.metadata
+    if dataset.modalities != metadata.modalities:
+        raise DatasetError(
+            f"{dataset.path} holds {', '.join(dataset.modalities)}, but the model takes "
+            f"{', '.join(metadata.modalities)}; use slices of the same modalities."
+        )
+    timesteps = strided_timesteps(steps, t_max, bundle.schedule.num_steps)
+    chosen = dataset.select(split)
+    known = np.flatnonzero(chosen.labels >= 0)
+    labels = chosen.labels[known].astype(np.int64)
+    # Refused before the pass, not after the hours that it may take.
+    best_cosine_threshold(np.zeros(len(labels)), labels == 1)
+    done, total = 0, len(known) * len(timesteps)
+
+    def on_step(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+    def batches() -> Iterable[tuple[torch.Tensor, Sequence[int]]]:
+        for start in range(0, len(known), batch_size):
+            rows = known[start : start + batch_size]
+            images = np.ascontiguousarray(chosen.images[rows], dtype=np.float32)
+            yield torch.from_numpy(images).to(device), chosen.positions[rows].tolist()
+
+    cosines, divergences = measure(
+        batches(),
+        bundle.predictor(device, precision),
+        bundle.schedule,
+        timesteps,
+        ordered,
+        channels=[metadata.modalities.index(name) for name in metadata.scored],
+        process=process,
+        clip=clip,
+        seed=seed,
+        on_step=on_step,
+    )
+    return calibrate(
+        ordered,
+        cosines,
+        divergences,
+        labels,
+        process=process,
+        steps=steps,
+        t_max=t_max,
+        clip=clip,
+        fraction=fraction,
+        quantile_range=quantile_range,
+        region=region,
+        source=f"{dataset.path.name}, split {split}",
+    )
+
+
+def _scores(result: Accumulated) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    cosine = error_cosine(result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy())
+    return cosine, result.divergence_at_end.cpu().numpy().astype(np.float64)

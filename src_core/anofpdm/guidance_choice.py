@@ -1,0 +1,207 @@
+"""The rules of guidance selection: Cos_w, Acc_w, w* and M_max from numbers (METHOD 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anofpdm.calibration import PAPER_QUANTILE_RANGE, Calibration, Candidate, Process, Region
+from anofpdm.errors import DatasetError, SettingsError
+from anofpdm.validation import validated
+
+BRAIN_QUANTILE_RANGE = (0.70, 0.97)
+"""a and b inside the brain. The paper has none; the brain fills some third of the field, so that
+these areas, 3..30 % of the brain, are about what PAPER_QUANTILE_RANGE means there, with room below
+for small lesions."""
+
+QUANTILE_RANGES: Mapping[Region, tuple[float, float]] = {
+    "image": PAPER_QUANTILE_RANGE,
+    "brain": BRAIN_QUANTILE_RANGE,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class GuidanceReport:
+    """All that a guidance search measured.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        The outcome; its `candidates` hold Cos_w, Acc_w and M_max of every candidate.
+    candidates : array
+        w_1 < ... < w_n, (n,).
+    accuracies : array
+        Acc_w, (n,), 0..1.
+    cosines : array
+        Eq. 18 for each candidate and slice, (n, S).
+    divergence_at_end : array
+        M_{t_e}, (n, S, C).
+    labels : array
+        0 healthy, 1 unhealthy, (S,).
+    """
+
+    calibration: Calibration
+    candidates: NDArray[np.float64]
+    accuracies: NDArray[np.float64]
+    cosines: NDArray[np.float64]
+    divergence_at_end: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+
+def best_cosine_threshold(cosine: ArrayLike, unhealthy: ArrayLike) -> tuple[float, float]:
+    """Find the threshold that classifies best: cos <= Cos_w means unhealthy.
+
+    All thresholds are searched: the midpoint of every two neighbouring cosines, and -1 and 1,
+    which call everything healthy or unhealthy. Of equally good ones the midpoint of the widest
+    gap is taken, of equal gaps the lowest.
+
+    Parameters
+    ----------
+    cosine : array
+        (S,).
+    unhealthy : array
+        (S,), bool.
+
+    Returns
+    -------
+    threshold : float
+    accuracy : float
+        Share of slices classified rightly.
+
+    Raises
+    ------
+    DatasetError
+        When one of the two classes is missing.
+    """
+    values, actual = np.asarray(cosine, dtype=np.float64), np.asarray(unhealthy, dtype=bool)
+    if actual.all() or not actual.any():
+        present = "no slices" if not actual.size else ("unhealthy" if actual[0] else "healthy")
+        raise DatasetError(
+            "Guidance selection needs healthy and unhealthy slices, but the validation slices "
+            f"hold {present}{' ones alone' if actual.size else ''}; add the other kind."
+        )
+    distinct = np.unique(values)
+    thresholds = np.concatenate([[-1.0], (distinct[:-1] + distinct[1:]) / 2, [1.0]])
+    gaps = np.concatenate([[0.0], np.diff(distinct), [0.0]])
+    sick, well = np.sort(values[actual]), np.sort(values[~actual])
+    right = np.searchsorted(sick, thresholds, side="right") + (
+        len(well) - np.searchsorted(well, thresholds, side="right")
+    )
+    best = np.flatnonzero(right == right.max())
+    index = best[np.argmax(gaps[best])]
+    return float(thresholds[index]), float(right[index] / len(values))
+
+
+def choose_guidance(
+    candidates: Sequence[float], accuracies: Sequence[float], fraction: float = 0.98
+) -> int:
+    """Index of w*: the largest candidate that is nearly as accurate as the best (METHOD 7).
+
+    Parameters
+    ----------
+    candidates, accuracies : sequence of float
+        w and Acc_w, of equal length, in any order.
+    fraction : float
+        0..1: candidates above w = argmax Acc_w count with Acc >= fraction Acc_w. Where there is
+        none, w itself is chosen; of several best ones w is the smallest.
+    """
+    if not len(candidates) or len(candidates) != len(accuracies) or not 0 <= fraction <= 1:
+        raise SettingsError(
+            f"Choosing a guidance needs one accuracy for each of 1 or more candidates and a "
+            f"fraction in 0..1; got {len(candidates)}, {len(accuracies)} and {fraction}."
+        )
+    order = np.argsort(candidates, kind="stable")
+    ranked = np.asarray(accuracies, dtype=np.float64)[order]
+    best = int(np.argmax(ranked))
+    # A hair of slack: 0.98 * Acc must not shut out an accuracy that equals it on paper.
+    near = np.flatnonzero(ranked[best:] >= fraction * ranked[best] - 1e-12)
+    return int(order[best + int(near[-1])])
+
+
+def calibrate(
+    candidates: Sequence[float],
+    cosines: NDArray[np.float64],
+    divergence_at_end: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    *,
+    process: Process,
+    steps: int,
+    t_max: int,
+    clip: bool,
+    fraction: float = 0.98,
+    quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
+    region: Region = "image",
+    source: str = "",
+) -> GuidanceReport:
+    """Select w* from what one pass measured; the whole of METHOD 7 but the network.
+
+    Parameters
+    ----------
+    candidates : sequence of float
+        w_1 < ... < w_n.
+    cosines : array
+        (n, S).
+    divergence_at_end : array
+        M_{t_e}, (n, S, C).
+    labels : array
+        (S,): 0 healthy, 1 unhealthy; slices with another label stay out.
+    process, steps, t_max, clip, region, source
+        Recorded in the calibration.
+    fraction : float
+        See `choose_guidance`.
+    quantile_range : mapping
+        a and b for each region, recorded in the calibration.
+
+    Raises
+    ------
+    DatasetError
+        When a class is missing, or unhealthy slices show no divergence at w*.
+    """
+    known = (labels == 0) | (labels == 1)
+    cosines, divergence_at_end = cosines[:, known], divergence_at_end[:, known]
+    labels = labels[known]
+    unhealthy = labels == 1
+    found = []
+    for guidance, row, divergence in zip(candidates, cosines, divergence_at_end, strict=True):
+        threshold, accuracy = best_cosine_threshold(row, unhealthy)
+        found.append(
+            validated(
+                Candidate,
+                guidance=guidance,
+                cosine_threshold=threshold,
+                accuracy=accuracy,
+                max_divergence=tuple(float(m) for m in divergence[unhealthy].max(axis=0)),
+            )
+        )
+    chosen = found[choose_guidance(candidates, [c.accuracy for c in found], fraction)]
+    if min(chosen.max_divergence) <= 0:
+        raise DatasetError(
+            f"At guidance {chosen.guidance} no unhealthy slice differs between healthy and null "
+            "label (M_max is 0); the model has not learnt the labels: train it longer."
+        )
+    calibration = validated(
+        Calibration,
+        guidance=chosen.guidance,
+        cosine_threshold=chosen.cosine_threshold,
+        max_divergence=chosen.max_divergence,
+        process=process,
+        steps=steps,
+        t_max=t_max,
+        clip=clip,
+        quantile_range=dict(quantile_range),
+        region=region,
+        candidates=tuple(found),
+        slices={"healthy": int((~unhealthy).sum()), "unhealthy": int(unhealthy.sum())},
+        source=source,
+    )
+    return GuidanceReport(
+        calibration=calibration,
+        candidates=np.array(candidates, dtype=np.float64),
+        accuracies=np.array([c.accuracy for c in found]),
+        cosines=cosines,
+        divergence_at_end=divergence_at_end,
+        labels=labels,
+    )
