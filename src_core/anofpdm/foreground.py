@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Canonical = NDArray[np.float32]
 
 # Interpolation leaves residues far below any tissue around an extracted brain.
-_RESIDUE = 1e-3
+RESIDUE = 1e-3
 # A floor beyond this share of the brightest tissue is tissue, cut off by the field of view.
 _LARGEST_FLOOR = 0.15
 
@@ -43,10 +43,8 @@ def foreground_of(values: Canonical) -> NDArray[np.bool_]:
     if positive.size == 0:
         return np.zeros(values.shape, dtype=bool)
     bright = float(np.percentile(positive, 99))
-    floor = _RESIDUE * bright
-    faces = np.concatenate(
-        [values[[0, -1]].ravel(), values[:, [0, -1]].ravel()]
-    )
+    floor = RESIDUE * bright
+    faces = np.concatenate([values[[0, -1]].ravel(), values[:, [0, -1]].ravel()])
     median, upper = np.percentile(faces, [50, 75])
     noise = float(median + 8 * (upper - median))
     if median > 0 and noise < _LARGEST_FLOOR * bright:

@@ -241,12 +241,12 @@ class SliceGeometry(BaseModel):
         return np.asarray((share >= 0.5) & foreground_native, dtype=np.uint8)
 
     def _toward_network(self, line: ImageAxis) -> Matrix:
-        positions = line.start + line.step * np.arange(self.size)
+        positions = line.start + line.step * np.arange(self.size, dtype=np.float64)
         length = self.canonical_shape[line.axis]
         if self.field_of_view == "stretch":
             return linear_matrix(length, positions, "clamp")
         return antialias_matrix(length, positions, max(1.0, abs(line.step)))
 
     def _toward_volume(self, line: ImageAxis) -> Matrix:
-        voxels = np.arange(self.canonical_shape[line.axis])
+        voxels = np.arange(self.canonical_shape[line.axis], dtype=np.float64)
         return linear_matrix(self.size, (voxels - line.start) / line.step, "half_pixel")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from anofpdm.atomic import atomic_path
 from anofpdm.errors import GeometryError, OutputError, VolumeError
 
 Header = nib.Nifti1Header
@@ -61,22 +61,24 @@ def load_nifti(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], Header]:
     return np.asarray(data.astype(data.dtype.newbyteorder("="), copy=False)), affine, header
 
 
-def save_nifti(path: Path, data: NDArray[Any], header: Header) -> None:
+def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: bool) -> None:
     """Write an array under the geometry of a header; the file appears whole or not at all.
 
     Parameters
     ----------
     path : Path
-        Target, ending in .nii or .nii.gz; an existing file is replaced.
+        Target, ending in .nii or .nii.gz.
     data : ndarray
         Voxels, written unscaled in their own dtype.
     header : nibabel.Nifti1Header
         qform, sform, their codes, voxel sizes and units are kept as they stand.
+    overwrite : bool
+        Replace a file that stands at the target.
 
     Raises
     ------
     OutputError
-        When the suffix is another one or the file cannot be written.
+        When the suffix is another one, the target exists, or it cannot be written.
     """
     if not path.name.endswith(_SUFFIXES):
         raise OutputError(f"{path} must end in .nii or .nii.gz to hold a volume.")
@@ -88,15 +90,8 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header) -> None:
     content = kind(data, None, header).to_bytes()
     if path.name.endswith(".gz"):
         content = gzip.compress(content, compresslevel=6, mtime=0)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        _discard(temporary)
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}); choose a folder that can be written to."
-        ) from error
 
 
 def header_for(affine: NDArray[np.float64], shape: tuple[int, ...]) -> Header:
@@ -162,10 +157,3 @@ def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
 def _first_line(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     return text.splitlines()[0].rstrip(".")
-
-
-def _discard(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return

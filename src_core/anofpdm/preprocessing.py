@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ from anofpdm.foreground import (
 from anofpdm.geometry import Direction, SliceGeometry, image_axis
 from anofpdm.orientation import Orientation
 from anofpdm.scan_checks import check_usable, scan_warnings
+from anofpdm.skull import skull_warnings
 from anofpdm.volume import Volume, check_same_grid
 
 
@@ -157,13 +158,16 @@ def preprocess(
     for c, (volume, v, ground) in enumerate(zip(ordered, values, grounds, strict=True)):
         scaled = _scaled(volume, v, ground)
         slices[:, c] = _network_intensity(scaled[:, :, kept], geometry, config)
+    warnings = scan_warnings(ordered, brain, geometry, config)
+    if config.brain_extracted and inside is None:
+        warnings += skull_warnings(ordered, values, slices, covered[kept], geometry)
     return SliceStack(
         slices=slices,
         foreground=covered[kept],
         slice_ids=kept.astype(np.int64),
         foreground_native=np.ascontiguousarray(geometry.orientation.to_input(brain)),
         geometry=geometry,
-        warnings=scan_warnings(ordered, values, brain, geometry, config, inside is not None),
+        warnings=warnings,
     )
 
 
@@ -179,7 +183,7 @@ def _in_order(volumes: Mapping[str, Volume], modalities: Sequence[str]) -> list[
             f"The model reads {wanted} and knows no {' or '.join(unknown)}; "
             "leave it out, or name the modality as the model does."
         )
-    return [volumes[name] for name in modalities]
+    return [replace(volumes[name], modality=name) for name in modalities]
 
 
 def _canonical(volume: Volume) -> NDArray[Any]:

@@ -41,7 +41,7 @@ def linear_matrix(
         positions = np.clip(positions, 0, length - 1)
     distance = np.abs(np.arange(length) - positions[:, None])
     weights = np.maximum(0.0, 1.0 - distance) * inside[:, None]
-    return weights.astype(np.float32)
+    return np.asarray(weights, dtype=np.float32)
 
 
 def antialias_matrix(length: int, positions: NDArray[np.float64], width: float) -> Matrix:
@@ -76,4 +76,4 @@ def antialias_matrix(length: int, positions: NDArray[np.float64], width: float) 
         triangle * (m2 - m1 * offset) / np.where(exact, m0 * m2 - m1**2, 1.0),
         triangle / m0,
     )
-    return weights[:, -low : -low + length].astype(np.float32)
+    return np.asarray(weights[:, -low : -low + length], dtype=np.float32)

@@ -113,7 +113,14 @@ def read_volume(path: str | Path, modality: str | None = None) -> Volume:
     return Volume(data, affine, modality, path, header)
 
 
-def write_nifti(path: str | Path, data: NDArray[Any], like: Volume, dtype: DTypeLike) -> None:
+def write_nifti(
+    path: str | Path,
+    data: NDArray[Any],
+    like: Volume,
+    dtype: DTypeLike,
+    *,
+    overwrite: bool = False,
+) -> None:
     """Write voxels on the grid of another volume, with that volume's exact header geometry.
 
     Parameters
@@ -126,20 +133,23 @@ def write_nifti(path: str | Path, data: NDArray[Any], like: Volume, dtype: DType
         Whose affine, qform, sform, codes, voxel sizes and units the file gets.
     dtype : dtype
         How the values are stored (uint8 for masks, float32 for maps).
+    overwrite : bool
+        Replace a file that stands at `path`.
 
     Raises
     ------
     GeometryError
         When the shapes differ.
     OutputError
-        When the file cannot be written.
+        When the file exists already or cannot be written.
     """
     if data.shape != like.shape:
         raise GeometryError(
             f"An array of shape {data.shape} cannot be written on the grid of {like.name}, "
             f"which has shape {like.shape}."
         )
-    save_nifti(Path(path), np.asarray(data, dtype=dtype), like.geometry_header())
+    voxels = np.asarray(data, dtype=dtype)
+    save_nifti(Path(path), voxels, like.geometry_header(), overwrite=overwrite)
 
 
 def check_same_grid(first: Volume, second: Volume) -> None:
