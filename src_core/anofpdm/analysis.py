@@ -167,12 +167,12 @@ class Analysis:
                 writer.write([position], x0_null[None], eps_gap[None])
             return writer.finish()
 
-    def steps_of(self, position: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    def steps_of(self, slice_position: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Predictions of one slice.
 
         Parameters
         ----------
-        position : int
+        slice_position : int
             Position among the slices, 0..S-1 (not the canonical index).
 
         Returns
@@ -187,9 +187,9 @@ class Analysis:
         AnalysisError
             When the stored slice was altered.
         """
-        if not 0 <= position < len(self):
-            raise IndexError(f"slice position {position} lies outside 0..{len(self) - 1}")
-        return self.steps.read(position)
+        if not 0 <= slice_position < len(self):
+            raise IndexError(f"slice position {slice_position} lies outside 0..{len(self) - 1}")
+        return self.steps.read(slice_position)
 
     def default_settings(self) -> Settings:
         """Return the settings the model's calibration asks for.
@@ -216,6 +216,11 @@ class Analysis:
         return self.metadata.timesteps
 
     @property
+    def clip(self) -> bool:
+        """Whether predictions were clipped to [-1, 1]; interpretation clips as the run did."""
+        return self.metadata.clip
+
+    @property
     def schedule(self) -> NoiseSchedule:
         """The model's noise schedule."""
         return self.metadata.bundle.schedule
@@ -226,7 +231,7 @@ class Analysis:
         return self.metadata.bundle.calibration
 
     @property
-    def modalities(self) -> tuple[str, ...]:
+    def scored(self) -> tuple[str, ...]:
         """The scored modalities: channels of `x0` and of the steps."""
         return self.metadata.bundle.scored
 

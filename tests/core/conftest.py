@@ -1,0 +1,66 @@
+"""A bundle small enough to build in every test."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from anofpdm.bundle import ModelBundle
+from anofpdm.bundle_metadata import BundleMetadata
+from anofpdm.calibration import Calibration
+from anofpdm.preprocessing import PreprocessingConfig
+from anofpdm.schedule import NoiseSchedule
+from anofpdm.unet import UNet
+from anofpdm.unet_config import UNetConfig
+
+
+@pytest.fixture
+def tiny_metadata() -> BundleMetadata:
+    """Two modalities, one of them scored; not calibrated; no weights yet."""
+    return BundleMetadata(
+        name="tiny",
+        version="0.1",
+        description="A network of random weights for tests.",
+        network=UNetConfig(
+            image_size=8,
+            in_channels=2,
+            base_channels=8,
+            channel_multipliers=(1, 2),
+            blocks_per_level=1,
+            attention_resolutions=(4,),
+            heads=1,
+            dropout=0.1,
+        ),
+        schedule=NoiseSchedule(),
+        modalities=("flair", "t1"),
+        scored=("flair",),
+        preprocessing=PreprocessingConfig(size=8, field_of_view="stretch"),
+    )
+
+
+@pytest.fixture
+def tiny_bundle(tiny_metadata: BundleMetadata) -> ModelBundle:
+    """The bundle of `tiny_metadata` with seeded random weights in every layer."""
+    network = UNet(tiny_metadata.network)
+    generator = torch.Generator().manual_seed(0)
+    weights = {
+        name: 0.1 * torch.randn(weight.shape, generator=generator)
+        for name, weight in network.state_dict().items()
+    }
+    return ModelBundle.create(tiny_metadata, weights)
+
+
+@pytest.fixture
+def tiny_calibration() -> Calibration:
+    """A calibration that fits the tiny bundle."""
+    return Calibration(
+        guidance=2.0,
+        cosine_threshold=0.9,
+        max_divergence=(0.1,),
+        process="ddim",
+        steps=5,
+        t_max=600,
+        quantile_range={"brain": (0.8, 0.95)},
+        region="brain",
+        source="nothing; numbers for tests",
+    )
