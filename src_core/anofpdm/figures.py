@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,21 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
+    from anofpdm.analysis import Analysis
     from anofpdm.interpretation import Interpretation
+    from anofpdm.results import NativeResult
 
 NOTICE = "Research use only - not a medical device"
 COLUMNS = 6
-_HEALTHY, _UNHEALTHY, _CONTOUR = "#0072B2", "#D55E00", "#00E5FF"
+_HEALTHY, _UNHEALTHY = "#0072B2", "#D55E00"
+_MASK, _TRUTH = "#00E5FF", "#F0E442"
 _LINES = ("-", "--", ":", "-.")
 
 
@@ -42,6 +47,8 @@ class Picture:
         What was analysed, and the outcome, in one line.
     footer : str
         The bundle's name and version, and how it was run.
+    truth : ndarray of bool, shape (i, j, k), optional
+        A known lesion.
     """
 
     scan: NDArray[Any]
@@ -50,6 +57,42 @@ class Picture:
     spacing: tuple[float, float, float]
     title: str
     footer: str
+    truth: NDArray[np.bool_] | None = None
+
+
+def picture_of(
+    analysis: Analysis,
+    native: NativeResult,
+    report: Mapping[str, Any],
+    truth: NDArray[Any] | None = None,
+) -> Picture:
+    """Turn scan, map and mask to canonical axes, and sum up the report in two lines.
+
+    The scan drawn is that of the first scored modality; where the analysis carries no scan, its
+    slices on the network's grid stand in.
+    """
+    geometry, modality = analysis.geometry, analysis.modalities[0]
+    if modality in analysis.native:
+        scan = np.asarray(analysis.native[modality])
+    else:
+        scan = geometry.map_to_native((analysis.x0[:, 0] + 1) / 2, analysis.slice_ids)
+    turn = geometry.orientation.to_canonical
+    x, y, z = (float(v) for v in np.linalg.norm(geometry.canonical_affine[:3, :3], axis=0))
+    lesions, bundle, run = report["lesions"], report["bundle"], report["analysis"]
+    count = len(lesions["components"])
+    name = next((s["name"] for s in report["sources"] if s["modality"] == modality), "scan")
+    return Picture(
+        scan=turn(scan),
+        anomaly_map=turn(native.anomaly_map),
+        mask=turn(native.mask).astype(bool),
+        truth=None if truth is None else turn(truth).astype(bool),
+        spacing=(x, y, z),
+        title=f"{name}: {lesions['volume_ml']:.2f} ml marked in {count} "
+        f"component{'' if count == 1 else 's'}",
+        footer=f"bundle {bundle['name']} {bundle['version']} ({bundle['hash'][:12]}), "
+        f"{modality.upper()}, {run['process'].upper()}, {len(run['timesteps'])} steps up to "
+        f"t = {run['timesteps'][-1]}, seed {run['seed']}, {run['device']}",
+    )
 
 
 def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -> None:
@@ -119,9 +162,9 @@ def displayed(volume: NDArray[Any], index: int) -> NDArray[Any]:
 
 
 def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
-    lesion = picture.mask.any(axis=2) if picture.mask.ndim < 3 else picture.mask.sum(axis=(0, 1))
+    lesion = picture.mask.sum(axis=(0, 1))
     slice_ids = np.asarray(interpretation.slice_ids)
-    positions = chosen_slices(np.asarray(lesion)[slice_ids], 2 * COLUMNS)
+    positions = chosen_slices(lesion[slice_ids], 2 * COLUMNS)
     window = _window(picture.scan)
     top = _map_top(picture.anomaly_map)
     crop = _crop(picture)
@@ -129,7 +172,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         4,
         COLUMNS,
         gridspec_kw={
-            "left": 0.01, "right": 0.93, "bottom": 0.01, "top": 0.90, "wspace": 0.03, "hspace": 0.03
+            "left": 0.01, "right": 0.93, "bottom": 0.01, "top": 0.91, "wspace": 0.03, "hspace": 0.06
         },
     )  # fmt: skip
     image = None
@@ -145,20 +188,19 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         _draw_scan(plain, picture, index, window, crop)
         _draw_scan(overlay, picture, index, window, crop)
         image = _draw_overlay(overlay, picture, index, top, crop)
-        plain.text(0.03, 0.97, label, transform=plain.transAxes, va="top", color="w", fontsize=10)
-        for x, side in ((0.03, "R"), (0.97, "L")):
-            align = "left" if side == "R" else "right"
-            overlay.text(
-                x, 0.5, side, transform=overlay.transAxes, color="w", fontsize=10, ha=align
-            )
+        plain.set_title(label, fontsize=11, pad=3)
+        _draw_sides(overlay)
+        if picture.truth is not None:
+            _draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
     if image is not None:
         bar = area.colorbar(image, cax=area.add_axes((0.945, 0.25, 0.012, 0.45)))
-        bar.set_label("anomaly map H (cyan line: mask)", fontsize=11)
+        known = "" if picture.truth is None else "; yellow line: truth"
+        bar.set_label(f"anomaly map H (cyan line: mask{known})", fontsize=11)
 
 
 def _slice_label(index: int, position: int, interpretation: Interpretation) -> str:
     verdict = "healthy" if interpretation.healthy[position] else "unhealthy"
-    return f"slice {index}" + (f"\n{verdict}" if interpretation.settings.gate else "")
+    return f"slice {index}" + (f", {verdict}" if interpretation.settings.gate else "")
 
 
 def _draw_scan(
@@ -174,6 +216,13 @@ def _draw_scan(
     )
 
 
+def _draw_sides(axes: Axes) -> None:
+    """Mark the patient's right and left, readable on dark and on bright tissue."""
+    for x, side, align in ((0.03, "R", "left"), (0.97, "L", "right")):
+        text = axes.text(x, 0.5, side, transform=axes.transAxes, color="w", fontsize=11, ha=align)
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
+
+
 def _draw_overlay(
     axes: Axes, picture: Picture, index: int, top: float, crop: tuple[slice, slice]
 ) -> Any:
@@ -185,20 +234,26 @@ def _draw_overlay(
         aspect=picture.spacing[1] / picture.spacing[0],
         interpolation="nearest",
     )
-    mask = displayed(picture.mask, index)[crop]
-    if mask.any():
-        # The border keeps a lesion that touches the picture's edge closed.
-        grid = np.pad(mask.astype(float), 1)
-        rows, columns = np.arange(-1, mask.shape[0] + 1), np.arange(-1, mask.shape[1] + 1)
-        axes.contour(columns, rows, grid, levels=[0.5], colors=[_CONTOUR], linewidths=1.2)
-        axes.set_xlim(-0.5, mask.shape[1] - 0.5)
-        axes.set_ylim(mask.shape[0] - 0.5, -0.5)
+    _draw_contour(axes, displayed(picture.mask, index)[crop], _MASK)
     return image
+
+
+def _draw_contour(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:
+    if not mask.any():
+        return
+    # The border keeps a lesion that touches the picture's edge closed.
+    grid = np.pad(mask.astype(float), 1)
+    rows, columns = np.arange(-1, mask.shape[0] + 1), np.arange(-1, mask.shape[1] + 1)
+    axes.contour(columns, rows, grid, levels=[0.5], colors=[colour], linewidths=1.2)
+    axes.set_xlim(-0.5, mask.shape[1] - 0.5)
+    axes.set_ylim(mask.shape[0] - 0.5, -0.5)
 
 
 def _draw_curves(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
     left, right = area.subplots(
-        1, 2, gridspec_kw={"left": 0.06, "right": 0.98, "bottom": 0.16, "top": 0.90, "wspace": 0.16}
+        1,
+        2,
+        gridspec_kw={"left": 0.075, "right": 0.98, "bottom": 0.16, "top": 0.90, "wspace": 0.16},
     )
     _draw_divergence(left, interpretation)
     _draw_cosine(right, interpretation)
@@ -238,6 +293,9 @@ def _draw_divergence(axes: Axes, interpretation: Interpretation) -> None:
     for channel, modality in enumerate(interpretation.modalities):
         line = _LINES[channel % len(_LINES)]
         axes.plot([], [], line, color="0.3", label=modality.upper())
+    if interpretation.settings.gate:
+        axes.plot([], [], "s", color=_UNHEALTHY, label="unhealthy slice")
+        axes.plot([], [], "s", color=_HEALTHY, label="healthy slice")
     axes.legend(fontsize=10, frameon=False)
 
 
@@ -268,7 +326,7 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
 
 def _transparent_at_zero() -> ListedColormap:
     colours = colormaps["inferno"](np.linspace(0.15, 1.0, 256))
-    colours[:, 3] = np.linspace(0.0, 1.0, 256) ** 0.6 * 0.85
+    colours[:, 3] = np.linspace(0.0, 1.0, 256) ** 0.8 * 0.85
     return ListedColormap(colours)
 
 

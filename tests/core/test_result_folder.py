@@ -41,7 +41,10 @@ def test_failure_keeps_an_existing_folder_as_it_was(tmp_path: Path) -> None:
 
 def test_results_are_refused_without_overwrite(tmp_path: Path) -> None:
     (tmp_path / REPORT_FILE).write_text("{}")
-    with pytest.raises(OutputError, match=r"already holds results \(report.json\).*--overwrite"), result_folder(tmp_path):
+    with (
+        pytest.raises(OutputError, match=r"already holds results \(report.json\).*--overwrite"),
+        result_folder(tmp_path),
+    ):
         pass
 
 
@@ -68,7 +71,10 @@ def test_interrupted_swap_puts_the_old_results_back(
         return replace(self, destination)
 
     monkeypatch.setattr(Path, "replace", fail_on_new)
-    with pytest.raises(OSError, match="disk gone"), result_folder(tmp_path, overwrite=True) as staging:
+    with (
+        pytest.raises(OSError, match="disk gone"),
+        result_folder(tmp_path, overwrite=True) as staging,
+    ):
         (staging / MASK_FILE).write_text("new")
     assert (tmp_path / MASK_FILE).read_text() == "old"
     assert _tree(tmp_path) == [MASK_FILE]
@@ -76,7 +82,10 @@ def test_interrupted_swap_puts_the_old_results_back(
 
 def test_path_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="is a file"), result_folder(tmp_path / "file" / "deeper" / "out"):
+    with (
+        pytest.raises(OutputError, match="is a file"),
+        result_folder(tmp_path / "file" / "deeper" / "out"),
+    ):
         pass
 
 

@@ -49,19 +49,26 @@ class Console:
         No progress and no summary.
     debug : bool
         Log records of every level, not just warnings, go to stderr.
+
+    Attributes
+    ----------
+    warnings : list of str
+        What the user was warned of so far.
     """
 
     def __init__(self, *, as_json: bool, quiet: bool, debug: bool) -> None:
         self.as_json = as_json
         self.quiet = quiet
+        self.warnings: list[str] = []
         self.out = RichConsole(soft_wrap=True, highlight=False)
         self.err = RichConsole(stderr=True, soft_wrap=True, highlight=False)
         log = logging.getLogger("anofpdm")
-        log.handlers = [_StderrHandler(self.err)]
+        log.handlers = [_Handler(self)]
         log.setLevel(logging.DEBUG if debug else logging.WARNING)
 
     def warn(self, message: str) -> None:
-        """Print one warning on stderr."""
+        """Print one warning on stderr, and remember it for the report."""
+        self.warnings.append(message)
         self.err.print(f"Warning: {message}", style="yellow", markup=False)
 
     def note(self, message: str) -> None:
@@ -88,14 +95,18 @@ class Console:
             yield _LineReporter(self.err)
 
 
-class _StderrHandler(logging.Handler):
-    def __init__(self, console: RichConsole) -> None:
+class _Handler(logging.Handler):
+    """Bring the library's log records to the console."""
+
+    def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        level = record.levelname.capitalize()
-        self._console.print(f"{level}: {record.getMessage()}", style="yellow", markup=False)
+        if record.levelno >= logging.WARNING:
+            self._console.warn(record.getMessage())
+        else:
+            self._console.err.print(f"{record.name}: {record.getMessage()}", markup=False)
 
 
 def _bar(console: RichConsole) -> RichProgress:

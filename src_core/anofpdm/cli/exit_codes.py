@@ -91,4 +91,3 @@ def _say(message: str) -> None:
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
-

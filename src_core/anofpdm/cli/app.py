@@ -1,0 +1,61 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from anofpdm.cli import bundle
+from anofpdm.cli.demo import demo
+from anofpdm.cli.exit_codes import CommandLine
+from anofpdm.cli.import_checkpoint import import_checkpoint
+from anofpdm.cli.interpret import interpret
+from anofpdm.cli.phantom import phantom
+from anofpdm.cli.segment import segment
+from anofpdm.cli.select_guidance import select_guidance
+from anofpdm.cli.train import train
+
+app = typer.Typer(
+    name="anofpdm",
+    cls=CommandLine,
+    help="Anomaly segmentation in brain MRI with diffusion models. Research use only; not a "
+    "medical device.",
+    epilog="Exit codes: 0 done, 2 a mistake to mend (one sentence on stderr), 130 cancelled, "
+    "1 an error of ours (--debug shows where).",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        import anofpdm
+
+        typer.echo(f"anofpdm {anofpdm.__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", help="Print the version and exit.", callback=_show_version, is_eager=True
+    ),
+]
+
+
+@app.callback()
+def _root(version: VersionOption = False) -> None:
+    pass
+
+
+_USE, _MODELS = "Use a model", "Make a model"
+app.command(rich_help_panel=_USE)(segment)
+app.command(rich_help_panel=_USE)(interpret)
+app.command(rich_help_panel=_USE)(demo)
+app.command(rich_help_panel=_USE)(phantom)
+app.add_typer(bundle.app, name="bundle", rich_help_panel=_USE)
+app.command(rich_help_panel=_MODELS)(train)
+app.command("select-guidance", rich_help_panel=_MODELS)(select_guidance)
+app.command("import-checkpoint", rich_help_panel=_MODELS)(import_checkpoint)

@@ -1,0 +1,139 @@
+"""From the options that were given to `Settings`: the calibration's, with the user's on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anofpdm.analysis import UNCALIBRATED_GUIDANCE, UNCALIBRATED_QUANTILE
+from anofpdm.calibration import Calibration, Process
+from anofpdm.errors import SettingsError
+from anofpdm.settings import AbsoluteThreshold, ManualQuantile, Settings
+from anofpdm.validation import validated
+
+
+@dataclass(frozen=True)
+class NetworkGrid:
+    """How the network walks the noise levels.
+
+    Attributes
+    ----------
+    process : {"ddim", "ddpm"}
+    steps, t_max : int
+        Noise levels looked at, spread evenly over 1..t_max.
+    """
+
+    process: Process
+    steps: int
+    t_max: int
+
+
+def chosen_grid(
+    calibration: Calibration | None, process: Process | None, steps: int | None, t_max: int | None
+) -> NetworkGrid:
+    """Take what was given, else what the bundle was calibrated with, else DDIM, 30 up to 600."""
+    default = NetworkGrid("ddim", 30, 600)
+    if calibration is not None:
+        default = NetworkGrid(calibration.process, calibration.steps, calibration.t_max)
+    return NetworkGrid(process or default.process, steps or default.steps, t_max or default.t_max)
+
+
+def chosen_settings(
+    calibration: Calibration | None,
+    *,
+    guidance: float | None = None,
+    end_step: int | None = None,
+    threshold: float | None = None,
+    quantile: float | None = None,
+    region: str | None = None,
+    sam: str = "sam",
+    gate: bool | None = None,
+    median: int | None = None,
+    min_component_pixels: int | None = None,
+    min_component_ml: float | None = None,
+) -> Settings:
+    """Lay the options that were given over the calibration's settings.
+
+    Parameters
+    ----------
+    calibration : Calibration or None
+        The bundle's; without one, a manual quantile of the brain and no gate.
+    guidance, end_step, threshold, quantile, region, sam, gate, median, min_component_pixels,
+    min_component_ml
+        As the options of the same names; None means not given.
+
+    Raises
+    ------
+    SettingsError
+        When options exclude each other or a value is out of its range.
+    """
+    given: dict[str, Any] = {
+        "guidance": guidance,
+        "end_step": end_step,
+        "sam": sam,
+        "gate": gate,
+        "median_kernel": median,
+        "min_component_pixels": min_component_pixels,
+        "min_component_ml": min_component_ml,
+        "threshold": _rule(threshold, quantile, region, calibration),
+    }
+    overrides = {name: value for name, value in given.items() if value is not None}
+    if calibration is None:
+        return validated(Settings, **({"guidance": UNCALIBRATED_GUIDANCE} | overrides))
+    if region is not None and "threshold" not in overrides:
+        overrides["region"] = region
+    return Settings.from_calibration(calibration, **overrides)
+
+
+def described(settings: Settings) -> str:
+    """Say in words where the threshold comes from."""
+    rule = settings.threshold
+    if isinstance(rule, AbsoluteThreshold):
+        return f"the fixed threshold {rule.value:g}"
+    if isinstance(rule, ManualQuantile):
+        return f"the quantile {rule.quantile:g} of the {rule.region}"
+    return f"the dynamic quantile {rule.low:g} to {rule.high:g} of the {rule.region}"
+
+
+def check_end_step(end_step: int | None, timesteps: Sequence[int]) -> None:
+    """Refuse, before the network runs, an end step that the grid does not hold.
+
+    Raises
+    ------
+    SettingsError
+        Naming the nearest noise levels that are on the grid.
+    """
+    if end_step is None or end_step in timesteps:
+        return
+    nearest = sorted(sorted(timesteps, key=lambda t: abs(t - end_step))[:2])
+    raise SettingsError(
+        f"--end-step {end_step} is not among the analysed noise levels; the nearest are "
+        f"{' and '.join(map(str, nearest))}."
+    )
+
+
+def _rule(
+    threshold: float | None,
+    quantile: float | None,
+    region: str | None,
+    calibration: Calibration | None,
+) -> AbsoluteThreshold | ManualQuantile | None:
+    if threshold is not None and quantile is not None:
+        raise SettingsError("--threshold and --quantile exclude each other; give one of them.")
+    if threshold is not None and region is not None:
+        raise SettingsError(
+            "--threshold and --region exclude each other, for a fixed threshold has no region; "
+            "give one of them."
+        )
+    if threshold is not None:
+        return validated(AbsoluteThreshold, where="--threshold", value=threshold)
+    if quantile is None and calibration is not None:
+        return None
+    default_region = "brain" if calibration is None else calibration.region
+    return validated(
+        ManualQuantile,
+        where="--quantile",
+        quantile=UNCALIBRATED_QUANTILE if quantile is None else quantile,
+        region=region or default_region,
+    )

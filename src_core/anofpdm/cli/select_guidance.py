@@ -1,0 +1,180 @@
+"""`anofpdm select-guidance`: calibrate a bundle on labelled slices (METHOD 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from anofpdm.cli import options as opt
+from anofpdm.cli.choices import chosen_grid
+from anofpdm.cli.console import Console
+from anofpdm.cli.inputs import check_new_path
+from anofpdm.errors import SettingsError
+
+if TYPE_CHECKING:
+    from anofpdm.calibration import Calibration
+
+
+class Split(StrEnum):
+    """The parts of a slice dataset."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+
+
+BundleOption = Annotated[
+    str,
+    typer.Option(
+        "--bundle", metavar="NAME|PATH", help="The model to calibrate; it stays as it is."
+    ),
+]
+DatasetOption = Annotated[
+    Path,
+    typer.Option(
+        "--dataset",
+        metavar="DIR.zarr",
+        help="Slice dataset with healthy and unhealthy slices; unlabelled ones stay out.",
+    ),
+]
+NewBundleOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="NEW_BUNDLE",
+        help="Where the calibrated bundle goes: a new folder, or one file ending in .zip.",
+    ),
+]
+CandidatesOption = Annotated[
+    str,
+    typer.Option(
+        "--candidates",
+        metavar="W,W,...",
+        help="Guidance strengths to try, each 0 to 1000; all are served by one network pass.",
+    ),
+]
+SplitOption = Annotated[
+    Split, typer.Option("--split", help="Which part of the dataset to calibrate on.")
+]
+FractionOption = Annotated[
+    float,
+    typer.Option(
+        "--fraction",
+        min=0,
+        max=1,
+        help="Take the largest w whose accuracy is at least this share of the best one's.",
+    ),
+]
+
+
+def select_guidance(
+    bundle: BundleOption,
+    dataset: DatasetOption,
+    out: NewBundleOption,
+    candidates: CandidatesOption = "0.5,1,2,3,4,6,8,12,16,24,32",
+    split: SplitOption = Split.val,
+    fraction: FractionOption = 0.98,
+    region: opt.RegionOption = None,
+    process: opt.ProcessOption = None,
+    steps: opt.StepsOption = None,
+    t_max: opt.TMaxOption = None,
+    device: opt.DeviceOption = opt.Device.auto,
+    seed: opt.SeedOption = 0,
+    batch_size: opt.BatchSizeOption = None,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Find a bundle's guidance and thresholds on labelled slices, and write a calibrated bundle.
+
+    Example: anofpdm select-guidance --bundle my-model --dataset slices.zarr --out my-model-cal
+    """
+    from anofpdm.bundle import load_bundle
+    from anofpdm.datasets.slices import SliceDataset
+    from anofpdm.device import resolve_device
+    from anofpdm.guidance import select_guidance as search
+    from anofpdm.schedule import strided_timesteps
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    guidances = parsed_candidates(candidates)
+    check_new_path(out)
+    model = load_bundle(bundle)
+    slices = SliceDataset.open(dataset)
+    grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
+    levels = len(strided_timesteps(grid.steps, grid.t_max, model.schedule.num_steps))
+    with console.progress() as on_progress:
+        found = search(
+            model,
+            slices,
+            candidates=guidances,
+            split=split.value,
+            process=grid.process,
+            steps=grid.steps,
+            t_max=grid.t_max,
+            seed=seed,
+            device=resolve_device(device),
+            batch_size=batch_size or 16,
+            fraction=fraction,
+            region=region.value if region is not None else "image",
+            progress=lambda done, total: on_progress(_SliceSteps(done, total, total // levels)),
+        )
+    calibrated = model.with_calibration(found.calibration).save(out)
+    calibration = found.calibration
+    console.finish(
+        {
+            "out": str(out),
+            "hash": calibrated.hash,
+            "calibration": calibration.model_dump(mode="json"),
+        },
+        _summary(out, calibration),
+    )
+
+
+def parsed_candidates(text: str) -> list[float]:
+    """Read `--candidates`.
+
+    Raises
+    ------
+    SettingsError
+        When an entry is no number of 0 to 1000.
+    """
+    values = []
+    for entry in text.split(","):
+        try:
+            value = float(entry)
+        except ValueError:
+            value = float("nan")
+        if not 0 <= value <= 1000:
+            raise SettingsError(
+                f"--candidates {text} holds {entry.strip() or 'an empty entry'!r}; give numbers "
+                "of 0 to 1000 with commas between, such as 1,2,4."
+            )
+        values.append(value)
+    return values
+
+
+@dataclass(frozen=True)
+class _SliceSteps:
+    done: int
+    total: int
+    slices_total: int
+    stage: str = "Guidance selection"
+
+
+def _summary(out: Path, calibration: Calibration) -> Group:
+    table = Table("w", "accuracy", "cosine threshold", "M_max", box=None, pad_edge=False)
+    for candidate in calibration.candidates:
+        mark = " *" if candidate.guidance == calibration.guidance else ""
+        table.add_row(
+            f"{candidate.guidance:g}{mark}",
+            f"{candidate.accuracy:.4f}",
+            f"{candidate.cosine_threshold:.5f}",
+            ", ".join(f"{m:.4g}" for m in candidate.max_divergence),
+        )
+    return Group(table, f"Selected w = {calibration.guidance:g} (*); the bundle is {out}")
