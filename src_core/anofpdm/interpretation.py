@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from anofpdm.postprocessing import median_filter, remove_small_components
 from anofpdm.schedule import NoiseSchedule
 from anofpdm.settings import Settings
 from anofpdm.thresholds import error_cosine, slice_quantiles, slice_threshold, thresholded
+
+if TYPE_CHECKING:
+    from anofpdm.analysis import Analysis
 
 Floats = NDArray[np.floating]
 
@@ -80,43 +83,8 @@ class Interpretation:
     mask: NDArray[np.bool_]
 
 
-class StoredSteps(Protocol):
-    """What `interpret` reads of an `Analysis`; arrays may be lazy (numpy or Zarr)."""
-
-    @property
-    def x0(self) -> Any:
-        """Scored channels of the slices, (S, C, H, W)."""
-
-    @property
-    def foreground(self) -> Any:
-        """The brain, (S, H, W), bool."""
-
-    @property
-    def slice_ids(self) -> Any:
-        """Identity of each slice, (S,)."""
-
-    @property
-    def timesteps(self) -> tuple[int, ...]:
-        """The grid of timesteps."""
-
-    @property
-    def clip(self) -> bool:
-        """Whether predictions are clipped to [-1, 1]."""
-
-    @property
-    def schedule(self) -> NoiseSchedule:
-        """The noise schedule of the network."""
-
-    @property
-    def scored(self) -> tuple[str, ...]:
-        """Names of the scored modalities."""
-
-    def steps_of(self, slice_position: int) -> tuple[Any, Any]:
-        """x0_null and eps_gap of one slice, each (K, C, H, W)."""
-
-
 def interpret(
-    analysis: StoredSteps, settings: Settings, slices: Sequence[int] | None = None
+    analysis: Analysis, settings: Settings, slices: Sequence[int] | None = None
 ) -> Interpretation:
     """Interpret a stored analysis, slice by slice; memory holds one slice's steps at a time.
 
@@ -137,7 +105,7 @@ def interpret(
 
 
 def interpret_many(
-    analysis: StoredSteps, settings: Sequence[Settings], slices: Sequence[int] | None = None
+    analysis: Analysis, settings: Sequence[Settings], slices: Sequence[int] | None = None
 ) -> list[Interpretation]:
     """Interpret under several settings at once, reading every slice's steps only once.
 
@@ -236,7 +204,7 @@ def concatenate(parts: Sequence[Interpretation]) -> Interpretation:
 
 
 def _interpret_slice(
-    analysis: StoredSteps, settings: Sequence[Settings], position: int
+    analysis: Analysis, settings: Sequence[Settings], position: int
 ) -> list[Interpretation]:
     """All settings for one stored slice."""
     here = slice(position, position + 1)
@@ -253,7 +221,7 @@ def _interpret_slice(
         np.asarray(analysis.foreground[here]),
         timesteps,
         [int(analysis.slice_ids[position])],
-        tuple(analysis.scored),
+        analysis.scored,
     )
 
 

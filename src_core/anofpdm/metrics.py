@@ -37,7 +37,7 @@ def auprc(scores: ArrayLike, truth: ArrayLike) -> float:
     truth : array
         Bool, of the same shape.
     """
-    score, positive = np.asarray(scores).ravel(), np.asarray(truth, dtype=bool).ravel()
+    score, positive = np.ravel(scores), np.ravel(truth).astype(bool)
     if score.shape != positive.shape:
         raise SettingsError(f"Scores and truth differ in size: {score.size} and {positive.size}.")
     if not positive.any():
@@ -61,9 +61,8 @@ def roc_auc(scores: ArrayLike, unhealthy: ArrayLike) -> float:
 
 def false_alarm_rate(masks: Mask, truths: Mask) -> float:
     """Share of the slices without a lesion whose mask is not empty; nan where all have one."""
-    healthy = ~truths.reshape(len(truths), -1).any(axis=1)
-    alarmed = masks.reshape(len(masks), -1).any(axis=1)
-    return float(alarmed[healthy].mean()) if healthy.any() else float("nan")
+    healthy, alarmed = ~_any_pixel(truths), _any_pixel(masks)
+    return float(np.mean(alarmed[healthy])) if healthy.any() else float("nan")
 
 
 def evaluate_masks(
@@ -109,7 +108,7 @@ def evaluate_masks(
             f"Masks, truths and maps must be (S, H, W) with S above 0; got {masks.shape} and "
             f"{np.shape(maps)}."
         )
-    unhealthy = truths.reshape(len(truths), -1).any(axis=1)
+    unhealthy = _any_pixel(truths)
     silent = np.zeros_like(masks)
     scores: dict[str, Any] = {
         "slices": len(masks),
@@ -153,6 +152,10 @@ def _overlaps(masks: Mask, truths: Mask) -> dict[str, float]:
         "dice": float(np.mean([dice(mask, truth) for mask, truth in pairs])),
         "iou": float(np.mean([iou(mask, truth) for mask, truth in pairs])),
     }
+
+
+def _any_pixel(masks: Mask) -> Mask:
+    return np.array([mask.any() for mask in masks], dtype=bool)
 
 
 def _pair(one: ArrayLike, other: ArrayLike) -> tuple[Mask, Mask]:

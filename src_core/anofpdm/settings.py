@@ -66,8 +66,8 @@ ThresholdRule = DynamicQuantile | ManualQuantile | AbsoluteThreshold
 class Settings(BaseModel):
     """How an analysis is turned into anomaly maps and masks.
 
-    The defaults suit an uncalibrated bundle: a manual quantile and no gate. `from_calibration`
-    gives the paper's dynamic threshold and gate.
+    The defaults suit an uncalibrated bundle, of which nothing is known: a manual quantile inside
+    the brain and no gate. `from_calibration` gives the paper's dynamic threshold and gate.
 
     Attributes
     ----------
@@ -97,10 +97,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    guidance: Guidance = 2.0
+    guidance: Guidance = 1.0
     end_step: Annotated[int, Field(ge=1)] | None = None
     sam: Sam = "sam"
-    threshold: Annotated[ThresholdRule, Field(discriminator="kind")] = ManualQuantile()
+    threshold: Annotated[ThresholdRule, Field(discriminator="kind")] = ManualQuantile(
+        region="brain"
+    )
     max_divergence: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] | None = None
     gate: bool = False
     cosine_threshold: Cosine | None = None
