@@ -1,0 +1,149 @@
+"""Everything that decides a training run, as one validated value; read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from anofpdm.errors import SettingsError
+from anofpdm.schedule import NoiseSchedule
+from anofpdm.training.augmentation_config import Augmentation
+from anofpdm.unet_config import UNetConfig
+from anofpdm.validation import validated
+
+Count = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class BundleTexts(BaseModel):
+    """What the resulting bundle says of itself; see `BundleMetadata` for the fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "untitled"
+    version: str = "0.1.0"
+    description: str = "A model trained with anofpdm."
+    authors: str = ""
+    intended_use: str = "Research only; not for clinical use."
+    data_source: str = ""
+    licence: str = ""
+    copyright: str = ""
+    references: tuple[str, ...] = ()
+
+
+class TrainingConfig(BaseModel):
+    """A training run; the defaults are the published ones (METHOD 2).
+
+    Attributes
+    ----------
+    network : UNetConfig
+        Architecture.
+    schedule : NoiseSchedule
+        Noise levels.
+    steps : int
+        Optimizer steps; a resumed run may change it.
+    batch_size : int
+        Slices a step.
+    lr, lr_schedule, warmup_steps
+        Learning rate at its highest; held, or falling linearly to zero at the end; steps over
+        which it first rises linearly.
+    betas, weight_decay, grad_clip
+        AdamW's, and the largest norm of the gradient (None: unbounded).
+    ema_decay : float
+        Decay of the weights' moving average, approached as (1 + k) / (10 + k).
+    null_label_probability : float
+        Share of labels replaced by null, for classifier-free guidance.
+    unhealthy_fraction : float, optional
+        Share of unhealthy slices in the batches; None takes the data as they come.
+    precision : {"float32", "bfloat16"}
+        bfloat16 runs the network under autocast; weights and loss stay float32.
+    seed : int
+        Seed of initial weights, data order, noise, timesteps, dropout and augmentation.
+    augmentation : Augmentation
+        Random changes of the images.
+    log_every, validate_every, checkpoint_every : int
+        Steps between lines of events.jsonl, held-out losses and checkpoints.
+    validation_slices : int
+        Held-out slices in that loss.
+    keep_checkpoints : int
+        Latest checkpoints kept.
+    bundle : BundleTexts
+        Name, licence and the like of the resulting bundle.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: UNetConfig = Field(default_factory=lambda: UNetConfig.reference(heads=2))
+    schedule: NoiseSchedule = NoiseSchedule()
+    steps: Count = 210_000
+    batch_size: Count = 64
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    lr_schedule: Literal["constant", "linear"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.9,
+        0.999,
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    grad_clip: Annotated[float, Field(gt=0)] | None = None
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9999
+    null_label_probability: Probability = 0.1
+    unhealthy_fraction: Probability | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: Annotated[int, Field(ge=0)] = 0
+    augmentation: Augmentation = Augmentation()
+    log_every: Count = 50
+    validate_every: Count = 1000
+    checkpoint_every: Count = 1000
+    validation_slices: Count = 64
+    keep_checkpoints: Count = 2
+    bundle: BundleTexts = BundleTexts()
+
+    @classmethod
+    def from_toml(cls, path: str | Path, **overrides: Any) -> Self:
+        """Read a run's configuration from a TOML file.
+
+        Parameters
+        ----------
+        path : str or Path
+            File whose keys are this class's; `[network]` and `[augmentation]` are tables.
+        **overrides
+            Values that replace the file's.
+
+        Raises
+        ------
+        SettingsError
+            When the file cannot be read or a value does not fit.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                values = tomllib.load(file)
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not a readable TOML file: {error}.") from error
+        return validated(cls, where=str(path), **{**values, **overrides})
+
+
+def lr_factor(config: TrainingConfig, step: int, fraction: float) -> float:
+    """Share of `config.lr` used at a step.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The run.
+    step : int
+        0 for the first.
+    fraction : float
+        Part of the run that is over, 0..1, by steps or by time.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    factor = min(1.0, (step + 1) / (config.warmup_steps + 1))
+    if config.lr_schedule == "linear":
+        factor *= max(0.0, 1.0 - fraction)
+    return factor

@@ -1,0 +1,86 @@
+"""The training objective: MSE to the noise, with null-label dropout (METHOD 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from anofpdm.schedule import NoiseSchedule
+
+NULL_LABEL = 2
+
+
+@dataclass(frozen=True)
+class NoisedBatch:
+    """What the network is given, and the noise it must find.
+
+    Attributes
+    ----------
+    x_t, noise : Tensor (B, C, H, W)
+        Noised slices (Eq. 2) and the noise in them.
+    index : Tensor (B,) int64
+        t - 1.
+    label : Tensor (B,) int64
+        0 healthy, 1 unhealthy, 2 null.
+    """
+
+    x_t: Tensor
+    noise: Tensor
+    index: Tensor
+    label: Tensor
+
+
+class Noising:
+    """Eq. 2 for a different t in each slice of a batch.
+
+    Parameters
+    ----------
+    schedule : NoiseSchedule
+        Noise levels.
+    device : torch.device
+        Where the batches live.
+    """
+
+    def __init__(self, schedule: NoiseSchedule, device: torch.device) -> None:
+        alpha_bar = torch.from_numpy(schedule.alpha_bars[1:])
+        self._signal = alpha_bar.sqrt().to(device, torch.float32)
+        self._noise = (1 - alpha_bar).sqrt().to(device, torch.float32)
+        self.num_steps = schedule.num_steps
+
+    def at(self, images: Tensor, noise: Tensor, index: Tensor, label: Tensor) -> NoisedBatch:
+        """Batch at given timestep indices, noise and labels."""
+        place = (slice(None), None, None, None)
+        x_t = self._signal[index][place] * images + self._noise[index][place] * noise
+        return NoisedBatch(x_t, noise, index, label)
+
+    def draw(
+        self, images: Tensor, labels: Tensor, null_probability: float, generator: torch.Generator
+    ) -> NoisedBatch:
+        """Batch with t uniform in 1..T, fresh noise, and labels dropped to null.
+
+        Parameters
+        ----------
+        images : Tensor (B, C, H, W)
+            In [-1, 1].
+        labels : Tensor (B,) int64
+            0, 1, or -1 (unknown), which always trains as null.
+        null_probability : float
+            Share of labels replaced by null.
+        generator : torch.Generator
+            The only source of randomness, on the images' device.
+        """
+        device = images.device
+        noise = torch.randn(images.shape, generator=generator, device=device)
+        index = torch.randint(self.num_steps, labels.shape, generator=generator, device=device)
+        dropped = torch.rand(labels.shape, generator=generator, device=device) < null_probability
+        return self.at(images, noise, index, labels.masked_fill(dropped | (labels < 0), NULL_LABEL))
+
+
+def slice_losses(network: nn.Module, batch: NoisedBatch, *, bfloat16: bool) -> Tensor:
+    """Mean squared error of the predicted noise of each slice, (B,) float32."""
+    with torch.autocast(batch.x_t.device.type, torch.bfloat16, enabled=bfloat16):
+        predicted = network(batch.x_t, batch.index, batch.label)
+    return functional.mse_loss(predicted.float(), batch.noise, reduction="none").mean((1, 2, 3))
