@@ -7,8 +7,9 @@
         native/MODALITY          the scan in its own dtype
         x0_null, eps_gap         (slice, step, channel, row, column), one chunk a slice
 
-Step arrays are noise-like; lz4 over bit-shuffled values makes them a quarter smaller for about
-half a millisecond a megabyte, where stronger codecs take twice that for 6 % more.
+Step arrays are noise-like. Measured on one core with 30 float16 steps at 128x128: lz4 over
+bit-shuffled values saves 9 % of pure noise and 23 % where half the image is background, and reads a
+slice in 1.3 ms an array against 0.7 ms without; zstd saves 8 to 30 % and takes 2.5 ms.
 """
 
 from __future__ import annotations
@@ -112,14 +113,15 @@ class StoredAnalysis:
                 f"{path} is a Zarr folder but no analysis of anofpdm; choose one that ends in "
                 ".anofpdm.zarr."
             )
-        self.document: dict[str, Any] = attributes[ATTRIBUTE]
+        stored = attributes[ATTRIBUTE]
+        self.document: dict[str, Any] = stored if isinstance(stored, dict) else {}
         version = self.document.get("format_version")
         if version != FORMAT_VERSION:
             raise AnalysisError(
                 f"{path} has format_version {version!r}, but this program reads {FORMAT_VERSION}; "
                 "update anofpdm or run the analysis again."
             )
-        self._files: dict[str, tuple[int, str]] = self.document.get("files", {})
+        self._files = _file_table(path, self.document)
         self._verified: set[str] = set()
         self._check_sizes()
         self._group = zarr.open_group(path, mode="r", zarr_format=3)
@@ -197,7 +199,7 @@ class StoredAnalysis:
         if file in self._verified:
             return
         try:
-            sound = file in self._files and _fingerprint(self.path / file) == [*self._files[file]]
+            sound = file in self._files and _fingerprint(self.path / file) == self._files[file]
         except OSError as error:
             raise self._damaged(file) from error
         if not sound:
@@ -252,7 +254,17 @@ def _attributes(path: Path) -> dict[str, Any]:
     return attributes if isinstance(attributes, dict) else {}
 
 
-def _fingerprint(file: Path) -> list[Any]:
+def _file_table(path: Path, document: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+    try:
+        table = document["files"].items()
+        return {file: (int(size), str(digest)) for file, (size, digest) in table}
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise AnalysisError(
+            f"{path} lacks its table of files; copy or run the analysis again."
+        ) from error
+
+
+def _fingerprint(file: Path) -> tuple[int, str]:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return [file.stat().st_size, digest]
+    return file.stat().st_size, digest
