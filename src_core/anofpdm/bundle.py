@@ -21,8 +21,9 @@ from anofpdm.bundle_files import (
     write_files,
 )
 from anofpdm.bundle_metadata import BundleMetadata
-from anofpdm.errors import BundleError, DeviceError
+from anofpdm.errors import BundleError, DeviceError, SettingsError
 from anofpdm.registry import resolve
+from anofpdm.schedule import strided_timesteps
 from anofpdm.validation import sentence
 
 if TYPE_CHECKING:
@@ -105,6 +106,22 @@ class ModelBundle:
     def schedule(self) -> NoiseSchedule:
         """The noise schedule of the training."""
         return self.metadata.schedule
+
+    def timesteps(self, steps: int, t_max: int) -> tuple[int, ...]:
+        """Lay a strided grid of timesteps (METHOD 3) within what the weights were trained on.
+
+        Raises
+        ------
+        SettingsError
+            When `steps` or `t_max` is out of range.
+        """
+        last = self.metadata.max_timestep
+        if last is not None and t_max > last:
+            raise SettingsError(
+                f"The model {self.name} was trained up to timestep {last}; choose a t-max of at "
+                f"most that, not {t_max}."
+            )
+        return strided_timesteps(steps, t_max, self.schedule.num_steps)
 
     def network(self, device: str | torch.device = "cpu") -> UNet:
         """Build the network in float32 and evaluation mode.

@@ -49,6 +49,8 @@ class BundleMetadata(BaseModel):
         Those whose anomaly maps are read, a subset of `modalities` in its order.
     preprocessing : PreprocessingConfig
         Grid, field of view, intensity scaling and directions that the weights were trained with.
+    max_timestep : int or None
+        Largest t that the weights were trained on; None: all of the schedule.
     calibration : Calibration or None
         Guidance, Cos* and M_max (METHOD 7); None: runs with a manual threshold and no gate.
     training : dict
@@ -75,6 +77,7 @@ class BundleMetadata(BaseModel):
     modalities: Annotated[tuple[Text, ...], Field(min_length=1)]
     scored: Annotated[tuple[Text, ...], Field(min_length=1)]
     preprocessing: PreprocessingConfig
+    max_timestep: Annotated[int, Field(ge=1)] | None = None
     calibration: Calibration | None = None
     training: dict[str, JsonValue] = Field(default_factory=dict)
     weights_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
@@ -169,8 +172,8 @@ def _check_calibration(calibration: Calibration, metadata: BundleMetadata) -> No
             f"calibration.max_divergence has {len(calibration.max_divergence)} values for "
             f"{len(metadata.scored)} scored modalities"
         )
-    if calibration.t_max > metadata.schedule.num_steps:
+    last = metadata.max_timestep or metadata.schedule.num_steps
+    if calibration.t_max > last:
         raise ValueError(
-            f"calibration.t_max {calibration.t_max} exceeds the schedule's "
-            f"{metadata.schedule.num_steps} steps"
+            f"calibration.t_max {calibration.t_max} exceeds the last timestep trained, {last}"
         )

@@ -17,7 +17,7 @@ from anofpdm.guidance_choice import (
     calibrate,
     choose_guidance,
 )
-from anofpdm.schedule import NoiseSchedule, strided_timesteps
+from anofpdm.schedule import NoiseSchedule
 from anofpdm.settings import Settings
 from anofpdm.thresholds import error_cosine
 from anofpdm.validation import validated
@@ -167,7 +167,7 @@ def select_guidance(
             f"{dataset.path} holds {', '.join(dataset.modalities)}, but the model takes "
             f"{', '.join(metadata.modalities)}; use slices of the same modalities."
         )
-    timesteps = strided_timesteps(steps, t_max, bundle.schedule.num_steps)
+    timesteps = bundle.timesteps(steps, t_max)
     chosen = dataset.select(split)
     known = np.flatnonzero(chosen.labels >= 0)
     labels = chosen.labels[known].astype(np.int64)

@@ -54,6 +54,8 @@ class TrainingConfig(BaseModel):
         AdamW's, and the largest norm of the gradient (None: unbounded).
     ema_decay : float
         Decay of the weights' moving average, approached as (1 + k) / (10 + k).
+    max_timestep : int, optional
+        Largest t that is trained, for models whose forward process ends before T; None trains all.
     null_label_probability : float
         Share of labels replaced by null, for classifier-free guidance.
     unhealthy_fraction : float, optional
@@ -90,6 +92,7 @@ class TrainingConfig(BaseModel):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     grad_clip: Annotated[float, Field(gt=0)] | None = None
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9999
+    max_timestep: Count | None = None
     null_label_probability: Probability = 0.1
     unhealthy_fraction: Probability | None = None
     precision: Literal["float32", "bfloat16"] = "float32"

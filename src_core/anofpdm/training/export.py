@@ -93,6 +93,7 @@ def bundle_metadata(
         **config.bundle.model_dump(),
         "network": config.network,
         "schedule": config.schedule.to_dict(),
+        "max_timestep": config.max_timestep,
         "modalities": dataset["modalities"],
         "scored": dataset["scored"],
         "preprocessing": dataset["preprocessing"],

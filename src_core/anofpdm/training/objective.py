@@ -42,13 +42,17 @@ class Noising:
         Noise levels.
     device : torch.device
         Where the batches live.
+    max_timestep : int, optional
+        Largest t that is drawn; T by default.
     """
 
-    def __init__(self, schedule: NoiseSchedule, device: torch.device) -> None:
+    def __init__(
+        self, schedule: NoiseSchedule, device: torch.device, max_timestep: int | None = None
+    ) -> None:
         alpha_bar = torch.from_numpy(schedule.alpha_bars[1:])
         self._signal = alpha_bar.sqrt().to(device, torch.float32)
         self._noise = (1 - alpha_bar).sqrt().to(device, torch.float32)
-        self.num_steps = schedule.num_steps
+        self.num_steps = min(max_timestep or schedule.num_steps, schedule.num_steps)
 
     def at(self, images: Tensor, noise: Tensor, index: Tensor, label: Tensor) -> NoisedBatch:
         """Batch at given timestep indices, noise and labels."""
@@ -59,7 +63,7 @@ class Noising:
     def draw(
         self, images: Tensor, labels: Tensor, null_probability: float, generator: torch.Generator
     ) -> NoisedBatch:
-        """Batch with t uniform in 1..T, fresh noise, and labels dropped to null.
+        """Batch with t uniform in 1..max_timestep, fresh noise, and labels dropped to null.
 
         Parameters
         ----------

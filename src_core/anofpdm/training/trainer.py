@@ -52,7 +52,7 @@ class Trainer:
             weight_decay=config.weight_decay,
             fused=device.type in ("cpu", "cuda"),
         )
-        self.noising = Noising(config.schedule, device)
+        self.noising = Noising(config.schedule, device, config.max_timestep)
         self._images = torch.from_numpy(selection.images)
         self._labels = torch.from_numpy(selection.labels)
         self._order = DataOrder(

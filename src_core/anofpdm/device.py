@@ -1,0 +1,95 @@
+"""Which device computes, why CUDA is not usable, and how many slices fit into its memory."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from anofpdm.errors import DeviceError
+from anofpdm.unet_config import UNetConfig
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+# Larger batches bring nothing beyond these: caches on a CPU, occupancy on a GPU.
+_MOST_SLICES = {"cpu": 8, "cuda": 128, "mps": 32}
+# Feature maps alive at once at the finest level, in units of its width (measured upper bound).
+_LIVE_MAPS = 10
+
+
+def resolve_device(name: str = "auto") -> str:
+    """Return the torch device for a name; `auto` prefers CUDA, then MPS, then the CPU.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda", "mps"}
+        A CUDA device may carry an index, such as "cuda:1".
+
+    Raises
+    ------
+    DeviceError
+        When the device is unknown or cannot be used, with the reason.
+    """
+    import torch
+
+    if name.split(":")[0] not in get_args(DeviceName):
+        known = ", ".join(get_args(DeviceName))
+        raise DeviceError(f"The device '{name}' is unknown; choose one of {known}.")
+    if name == "auto":
+        if why_no_cuda() is None:
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.startswith("cuda"):
+        reason = why_no_cuda()
+        if reason is not None:
+            raise DeviceError(f"CUDA cannot be used: {reason}; choose the device cpu or auto.")
+        index = int(name.partition(":")[2] or 0)
+        if index >= torch.cuda.device_count():
+            raise DeviceError(
+                f"There is no GPU {index}; this machine has {torch.cuda.device_count()}."
+            )
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("MPS cannot be used: it needs a Mac with Apple silicon; choose cpu.")
+    return name
+
+
+def why_no_cuda() -> str | None:
+    """Return the reason why CUDA cannot be used, in words, or None when it can."""
+    import torch
+
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None:
+        return "the installed PyTorch was built without CUDA"
+    return "PyTorch finds no NVIDIA GPU with a working driver"
+
+
+def free_bytes(device: str) -> int:
+    """Memory that is free on a device: its own on a GPU, the machine's elsewhere."""
+    import psutil
+    import torch
+
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def slice_bytes(network: UNetConfig, steps: int) -> int:
+    """Estimate of the working memory that one slice takes while its steps are computed.
+
+    Parameters
+    ----------
+    network : UNetConfig
+        Its feature maps, for two evaluations, in float32.
+    steps : int
+        Steps whose predictions wait on the CPU, in float32 at most, to be stored.
+    """
+    finest = network.resolutions[0] ** 2 * max(network.widths[:2])
+    attended = [r for r in network.resolutions if r in network.attention_resolutions]
+    scores = max((network.heads * r**4 for r in attended), default=0)
+    kept = 2 * steps * network.in_channels * network.image_size**2
+    return 4 * (2 * (_LIVE_MAPS * finest + 2 * scores) + kept)
+
+
+def default_batch_size(network: UNetConfig, steps: int, device: str, slices: int) -> int:
+    """Slices a network call that fit into half of the free memory, at least 1."""
+    fitting = free_bytes(device) // 2 // slice_bytes(network, steps)
+    return max(1, min(slices, _MOST_SLICES[device.split(":")[0]], int(fitting)))

@@ -1,0 +1,171 @@
+"""Synthetic subjects of known truth, drawn from a seed (issue: a model without patients)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anofpdm.errors import SettingsError
+from anofpdm.synthetic.acquisition import MODALITIES, acquire, brain_extraction, paint
+from anofpdm.synthetic.anatomy import Anatomy, draw_anatomy
+from anofpdm.synthetic.fields import Field, log_uniform
+from anofpdm.synthetic.lesions import LesionMaps, draw_lesions, draw_plan
+from anofpdm.volume import Volume
+
+TRAINING_SEEDS_BELOW = 500_000
+"""Models and their settings are made with seeds below this; those above stay unseen for tests."""
+
+_HEALTHY_SHARE = 0.3
+_FINE_MM = 2.5  # slices thicker than this are averaged from thinner ones (partial volume)
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A synthetic subject.
+
+    Attributes
+    ----------
+    volumes : dict of str to Volume
+        One brain-extracted scan a modality, float32 >= 0, background exactly 0, RAS.
+    lesion : Volume
+        The truth, uint8: 1 where at least half of a voxel is lesion.
+    description : dict
+        Seed, lesion kind, volume in ml, spacing; what `phantom.json` holds.
+    """
+
+    volumes: dict[str, Volume]
+    lesion: Volume
+    description: dict[str, Any] = field(default_factory=dict)
+
+
+def make_phantom(
+    seed: int,
+    modalities: Sequence[str] = ("flair",),
+    *,
+    healthy: bool | None = None,
+    spacing: tuple[float, float, float] | None = None,
+) -> Phantom:
+    """Draw one synthetic subject.
+
+    Anatomy, lesions, each modality and the brain extraction have random streams of their own: the
+    same seed gives the same brain and lesion whichever modalities are asked for.
+
+    Parameters
+    ----------
+    seed : int
+        Any integer >= 0. Seeds from 500000 on were never used to train or tune a bundled model.
+    modalities : sequence of {"flair", "t1", "t2"}
+        Scans to draw.
+    healthy : bool, optional
+        Force a healthy subject (True) or one with lesions (False); by default about 30 % are
+        healthy.
+    spacing : tuple of float, optional
+        Voxel size in mm; by default 0.9 to 1.3 mm in plane with slices of 1 to 6 mm.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown modality or a negative seed.
+    """
+    unknown = [m for m in modalities if m not in MODALITIES]
+    if unknown or not modalities:
+        raise SettingsError(
+            f"Phantoms have the modalities {', '.join(MODALITIES)}; got "
+            f"{', '.join(unknown) or 'none'}."
+        )
+    if seed < 0:
+        raise SettingsError(f"A phantom's seed must be 0 or more; got {seed}.")
+    streams = np.random.SeedSequence(seed).spawn(5 + len(MODALITIES))
+    plan_rng, anatomy_rng, lesion_rng, grid_rng, mask_rng = map(
+        np.random.default_rng, streams[:5]
+    )
+    drawn_healthy = bool(plan_rng.random() < _HEALTHY_SHARE)
+    plan = None if (drawn_healthy if healthy is None else healthy) else draw_plan(plan_rng)
+    drawn_spacing = _draw_spacing(grid_rng)
+    spacing = spacing or drawn_spacing
+    thin, factor = _thin_spacing(spacing)
+    anatomy = draw_anatomy(anatomy_rng, thin, plan.push if plan else None)
+    lesions = draw_lesions(lesion_rng, anatomy, plan) if plan else None
+    mask, remains = brain_extraction(mask_rng, anatomy)
+    thick_mask = _thicken(mask.astype(np.float32), factor) >= 0.5
+    affine = _thick_affine(anatomy, factor)
+    volumes = {}
+    for modality in modalities:
+        rng = np.random.default_rng(streams[5 + MODALITIES.index(modality)])
+        signal = paint(rng, modality, anatomy, lesions) + 0.75 * remains
+        scan = acquire(rng, _thicken(signal, factor), thick_mask, spacing)
+        gain = log_uniform(rng, 100.0, 3000.0)
+        volumes[modality] = Volume(data=scan * np.float32(gain), affine=affine, modality=modality)
+    truth = _truth(lesions, factor, thick_mask)
+    lesion = Volume(data=truth, affine=affine, modality="lesion")
+    description = {
+        "seed": seed,
+        "kind": lesions.kind if lesions else "healthy",
+        "lesion_ml": float(truth.sum()) * float(np.prod(spacing)) / 1000.0,
+        "spacing_mm": [round(s, 4) for s in spacing],
+        "modalities": list(modalities),
+    }
+    return Phantom(volumes, lesion, description)
+
+
+def _draw_spacing(rng: np.random.Generator) -> tuple[float, float, float]:
+    plane = round(rng.uniform(0.9, 1.3), 2)
+    thickness = 1.0 if rng.random() < 0.25 else round(rng.uniform(1.5, 6.0), 1)
+    return plane, plane, thickness
+
+
+def _thin_spacing(spacing: tuple[float, float, float]) -> tuple[tuple[float, float, float], int]:
+    factor = max(1, int(np.ceil(spacing[2] / _FINE_MM)))
+    return (spacing[0], spacing[1], spacing[2] / factor), factor
+
+
+def _thicken(values: Field, factor: int) -> Field:
+    """Average `factor` thin slices into each thick one."""
+    count = values.shape[2] // factor
+    cut = values[:, :, : count * factor]
+    return np.asarray(
+        cut.reshape(*values.shape[:2], count, factor).mean(axis=3), dtype=np.float32
+    )
+
+
+def _thick_affine(anatomy: Anatomy, factor: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    affine = anatomy.affine.copy()
+    affine[2, 3] += 0.5 * (factor - 1) * affine[2, 2]
+    affine[2, 2] *= factor
+    return affine
+
+
+def _truth(
+    lesions: LesionMaps | None, factor: int, mask: np.ndarray[Any, np.dtype[np.bool_]]
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    if lesions is None:
+        return np.zeros(mask.shape, dtype=np.uint8)
+    extent = _thicken(np.maximum(lesions.extent, lesions.core), factor)
+    return ((extent >= 0.5) & mask).astype(np.uint8)
+
+
+def write_phantom(
+    seed: int, out: Path, modalities: Sequence[str] = ("flair",), *, healthy: bool | None = None
+) -> Phantom:
+    """Write a phantom as NIfTI: one file a modality, lesion.nii.gz, phantom.json.
+
+    Parameters
+    ----------
+    seed, modalities, healthy
+        As in `make_phantom`.
+    out : Path
+        Folder to write into; it must exist.
+    """
+    from anofpdm.volume import write_nifti
+
+    phantom = make_phantom(seed, modalities, healthy=healthy)
+    for modality, volume in phantom.volumes.items():
+        write_nifti(out / f"{modality}.nii.gz", volume.data, like=volume, dtype=np.float32)
+    write_nifti(out / "lesion.nii.gz", phantom.lesion.data, like=phantom.lesion, dtype=np.uint8)
+    (out / "phantom.json").write_text(json.dumps(phantom.description, indent=2) + "\n")
+    return phantom
