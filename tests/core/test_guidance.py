@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from anofpdm.bundle import ModelBundle
+from anofpdm.datasets.slices import SliceDataset
+from anofpdm.errors import DatasetError, SettingsError
+from anofpdm.forward_process import HEALTHY, UNHEALTHY
+from anofpdm.guidance import (
+    best_cosine_threshold,
+    calibrate,
+    choose_guidance,
+    measure,
+    select_guidance,
+)
+from anofpdm.schedule import NoiseSchedule
+from tests.core.oracles import GaussianOracle, MixtureOracle, Recorded
+
+SCHEDULE = NoiseSchedule()
+GRID: dict[str, Any] = {"process": "ddim", "steps": 5, "t_max": 600, "clip": True}
+
+
+def accuracy_of(threshold: float, cosine: Sequence[float], unhealthy: Sequence[bool]) -> float:
+    return float(np.mean((np.array(cosine) <= threshold) == np.array(unhealthy)))
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 20).map(lambda n: n / 20), st.booleans()), min_size=2, max_size=30
+    ).filter(lambda rows: len({sick for _, sick in rows}) == 2)
+)
+def test_no_threshold_classifies_better(rows: list[tuple[float, bool]]) -> None:
+    cosine, unhealthy = [c for c, _ in rows], [s for _, s in rows]
+    threshold, accuracy = best_cosine_threshold(cosine, unhealthy)
+    assert accuracy == pytest.approx(accuracy_of(threshold, cosine, unhealthy))
+    everywhere = np.linspace(-0.0125, 1.0125, 83)
+    assert accuracy == pytest.approx(max(accuracy_of(t, cosine, unhealthy) for t in everywhere))
+
+
+def test_threshold_of_separable_slices_lies_midway() -> None:
+    threshold, accuracy = best_cosine_threshold([0.2, 0.4, 0.9, 0.8], [True, True, False, False])
+    assert threshold == pytest.approx(0.6) and accuracy == 1.0
+
+
+def test_threshold_of_equal_accuracy_has_the_widest_gap() -> None:
+    # 0.15 (sick below) and 0.65 both get four of five right; the second gap is wider.
+    threshold, accuracy = best_cosine_threshold(
+        [0.1, 0.2, 0.3, 1.0, 0.9], [True, False, True, False, False]
+    )
+    assert threshold == pytest.approx(0.6) and accuracy == 0.8
+
+
+def test_hopeless_slices_are_all_given_to_the_larger_class() -> None:
+    threshold, accuracy = best_cosine_threshold([0.5, 0.5, 0.5], [True, False, False])
+    assert threshold == -1.0 and accuracy == pytest.approx(2 / 3)
+    threshold, accuracy = best_cosine_threshold([0.5, 0.5, 0.5], [True, True, False])
+    assert threshold == 1.0 and accuracy == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"), [([True, True], "unhealthy ones"), ([False], "healthy ones"), ([], "no sl")]
+)
+def test_one_class_is_refused(labels: list[bool], said: str) -> None:
+    with pytest.raises(DatasetError, match=said):
+        best_cosine_threshold([0.5] * len(labels), labels)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "accuracies", "chosen"),
+    [
+        ([2.0], [0.7], 0),
+        ([1, 2, 3], [0.9, 0.95, 0.8], 1),  # none above w is near enough: w itself
+        ([1, 2, 3, 4], [0.9, 0.95, 0.94, 0.8], 2),
+        ([1, 2, 3, 4], [0.949, 0.95, 0.8, 0.94], 3),  # the largest, over a worse one between
+        ([1, 2, 3], [0.95, 0.949, 0.2], 1),
+        ([1, 2, 3], [0.9, 0.9, 0.9], 2),
+        ([1, 2], [1.0, 0.98], 1),  # exactly the fraction counts
+        ([1, 2], [1.0, 0.9799], 0),
+        ([3, 1, 2], [0.94, 0.8, 0.95], 0),  # in any order
+    ],
+)
+def test_guidance_is_the_largest_that_is_nearly_best(
+    candidates: list[float], accuracies: list[float], chosen: int
+) -> None:
+    assert choose_guidance(candidates, accuracies) == chosen
+
+
+@given(accuracies=st.lists(st.floats(0, 1), min_size=1, max_size=12), fraction=st.floats(0.5, 1.0))
+def test_guidance_follows_the_rule(accuracies: list[float], fraction: float) -> None:
+    index = choose_guidance(range(len(accuracies)), accuracies, fraction)
+    best = int(np.argmax(accuracies))
+    assert index >= best and accuracies[index] >= fraction * accuracies[best] - 1e-9
+    assert all(a < fraction * accuracies[best] for a in accuracies[index + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("candidates", "accuracies", "fraction"),
+    [([], [], 0.98), ([1], [1, 1], 0.98), ([1], [1], 1.5)],
+)
+def test_choice_without_sense_is_refused(
+    candidates: list[float], accuracies: list[float], fraction: float
+) -> None:
+    with pytest.raises(SettingsError):
+        choose_guidance(candidates, accuracies, fraction)
+
+
+def test_calibration_from_numbers_keeps_every_candidate() -> None:
+    labels = np.array([0, 0, 1, 1, -1])
+    cosines = np.array([[0.9, 0.8, 0.7, 0.85, 0.0], [0.9, 0.8, 0.2, 0.3, 0.0]])
+    at_end = np.array(
+        [
+            [[5, 5], [5, 5], [1, 2], [2, 1], [9, 9]],
+            [[7, 7], [7, 7], [3, 6], [4, 5], [9, 9]],
+        ],
+        dtype=float,
+    )
+    report = calibrate([1.0, 3.0], cosines, at_end, labels, **GRID, source="numbers")
+    calibration = report.calibration
+    assert calibration.guidance == 3 and calibration.cosine_threshold == pytest.approx(0.55)
+    # The largest over the unhealthy slices alone, modality by modality.
+    assert calibration.max_divergence == (4, 6)
+    assert calibration.slices == {"healthy": 2, "unhealthy": 2}
+    assert [c.guidance for c in calibration.candidates] == [1, 3]
+    assert [c.accuracy for c in calibration.candidates] == [0.75, 1.0]
+    assert calibration.candidates[0].max_divergence == (2, 2)
+    assert report.cosines.shape == (2, 4) and report.divergence_at_end.shape == (2, 4, 2)
+    assert report.accuracies.tolist() == [0.75, 1.0] and report.labels.tolist() == [0, 0, 1, 1]
+    assert calibration.at(1.0) == (calibration.candidates[0].cosine_threshold, (2, 2))
+
+
+def test_a_model_blind_to_labels_is_refused() -> None:
+    labels, at_end = np.array([0, 1]), np.zeros((1, 2, 1))
+    with pytest.raises(DatasetError, match="M_max is 0"):
+        calibrate([1.0], np.array([[0.9, 0.1]]), at_end, labels, **GRID)
+
+
+def oracle_slices() -> tuple[MixtureOracle, Tensor, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    means = torch.full((2, 2, 8, 8), -0.5, dtype=torch.float64)
+    means[1, :, 2:5, 2:5] = 0.5
+    gaussian = GaussianOracle(SCHEDULE, {HEALTHY: means[0], UNHEALTHY: means[1]}, s=0.2)
+    labels = np.array([0, 1, 0, 1, 1, 0, 0])
+    rng = torch.Generator().manual_seed(0)
+    noise = 0.2 * torch.randn(len(labels), 2, 8, 8, generator=rng, dtype=torch.float64)
+    return MixtureOracle(gaussian, 0.5), means[labels] + noise, labels
+
+
+def batches(x0: Tensor, size: int) -> Iterator[tuple[Tensor, Sequence[int]]]:
+    for start in range(0, len(x0), size):
+        yield x0[start : start + size], range(start, min(start + size, len(x0)))
+
+
+def test_one_pass_gives_what_separate_runs_give() -> None:
+    oracle, x0, labels = oracle_slices()
+    steps, candidates = (1, 200, 400, 600), (0.5, 1.0, 2.0, 8.0)
+
+    def run(guidances: Sequence[float], size: int = 3) -> tuple[Any, Any, int]:
+        predictor = Recorded(oracle)
+        cosines, divergences = measure(
+            batches(x0, size), predictor, SCHEDULE, steps, guidances,
+            channels=[1], process="ddim", clip=True, seed=0,
+        )  # fmt: skip
+        return cosines, divergences, sum(len(call[0]) for call in predictor.calls)
+
+    cosines, divergences, evaluations = run(candidates)
+    assert evaluations == 2 * len(steps) * len(x0)
+    assert cosines.shape == (4, 7) and divergences.shape == (4, 7, 1)
+    for index, guidance in enumerate(candidates):
+        alone = run([guidance])
+        np.testing.assert_array_equal(alone[0][0], cosines[index])
+        np.testing.assert_array_equal(alone[1][0], divergences[index])
+    np.testing.assert_array_equal(run(candidates, size=7)[0], cosines)
+    report = calibrate(candidates, cosines, divergences, labels, **GRID)
+    assert report.accuracies.max() == 1.0
+
+
+def dataset(path: Path, labels: Sequence[int], modalities: Sequence[str]) -> SliceDataset:
+    images = np.random.default_rng(0).uniform(-1, 1, (len(labels), len(modalities), 8, 8))
+    with SliceDataset.create(path, modalities=modalities, scored=["flair"]) as writer:
+        writer.append(images[:1], [0], subject="a", split="train")
+        writer.append(images, labels, subject="b", split="val")
+    return SliceDataset.open(path)
+
+
+def test_selection_on_a_dataset(tmp_path: Path, tiny_bundle: ModelBundle) -> None:
+    data = dataset(tmp_path / "d.zarr", [0, 1, -1, 1, 0], ["flair", "t1"])
+    told: list[tuple[int, int]] = []
+    report = select_guidance(
+        tiny_bundle,
+        data,
+        candidates=[4, 1, 2, 1],
+        steps=3,
+        batch_size=3,
+        region="brain",
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert report.candidates.tolist() == [1, 2, 4]
+    assert told == [(3, 12), (6, 12), (9, 12), (10, 12), (11, 12), (12, 12)]
+    calibration = report.calibration
+    assert (calibration.steps, calibration.t_max, calibration.region) == (3, 600, "brain")
+    assert calibration.slices == {"healthy": 2, "unhealthy": 2}
+    assert calibration.source == "d.zarr, split val"
+    assert tiny_bundle.with_calibration(calibration).metadata.calibration == calibration
+    again = select_guidance(tiny_bundle, data, candidates=[1, 2, 4], steps=3, batch_size=1)
+    np.testing.assert_allclose(again.cosines, report.cosines, rtol=1e-4)
+
+
+def test_unfit_selections_are_refused(tmp_path: Path, tiny_bundle: ModelBundle) -> None:
+    def never(*_: object) -> None:
+        pytest.fail("the network ran")
+
+    fine = dataset(tmp_path / "fine.zarr", [0, 1], ["flair", "t1"])
+    with pytest.raises(DatasetError, match="healthy ones alone"):
+        healthy = dataset(tmp_path / "healthy.zarr", [0, -1], ["flair", "t1"])
+        select_guidance(tiny_bundle, healthy, candidates=[1], progress=never)
+    with pytest.raises(DatasetError, match=r"holds flair, but the model takes flair, t1"):
+        other = dataset(tmp_path / "other.zarr", [0, 1], ["flair"])
+        select_guidance(tiny_bundle, other, candidates=[1], progress=never)
+    for candidates in ([], [-1.0], [2000.0]):
+        with pytest.raises(SettingsError):
+            select_guidance(tiny_bundle, fine, candidates=candidates, progress=never)
+    for unfit in ({"batch_size": 0}, {"steps": 0}, {"t_max": 2000}):
+        with pytest.raises(SettingsError):
+            select_guidance(tiny_bundle, fine, candidates=[1], progress=never, **unfit)  # type: ignore[arg-type]
