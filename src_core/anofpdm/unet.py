@@ -25,7 +25,7 @@ from anofpdm.unet_config import UNetConfig
 HEALTHY, UNHEALTHY, NULL = 0, 1, 2
 
 
-class Stage(nn.Sequential):
+class Stage(nn.ModuleList):
     """Layers in a row, each handed what it needs of the conditioning."""
 
     def forward(self, x: Tensor, embedding: Tensor, code: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class UNet(nn.Module):
         """Stages on the way down, and the width of the skip that each leaves."""
         config = self.config
         width = config.widths[0]
-        stages = nn.ModuleList([Stage(nn.Conv2d(channels_in, width, 3, padding=1))])
+        stages = nn.ModuleList([Stage([nn.Conv2d(channels_in, width, 3, padding=1)])])
         skips = [width]
         for level, target in enumerate(config.widths):
             for _ in range(config.blocks[level]):
@@ -130,7 +130,7 @@ class UNet(nn.Module):
                 width = target
                 skips.append(width)
             if level + 1 < len(config.widths):
-                stages.append(Stage(Downsample(width)))
+                stages.append(Stage([Downsample(width)]))
                 skips.append(width)
         return stages, skips
 
@@ -142,9 +142,7 @@ class UNet(nn.Module):
         for level in reversed(range(len(config.widths))):
             target = config.widths[level]
             for block in range(config.blocks[level] + 1):
-                stage = self._stage(
-                    width + remaining.pop(), target, attention=self._attends(level)
-                )
+                stage = self._stage(width + remaining.pop(), target, attention=self._attends(level))
                 if level and block == config.blocks[level]:
                     stage.append(Upsample(target))
                 stages.append(stage)
@@ -155,7 +153,7 @@ class UNet(nn.Module):
         return self.config.resolutions[level] in self.config.attention_resolutions
 
     def _stage(self, channels_in: int, channels_out: int, *, attention: bool) -> Stage:
-        stage = Stage(ResidualBlock(self.config, channels_in, channels_out))
+        stage = Stage([ResidualBlock(self.config, channels_in, channels_out)])
         if attention:
             kind = LabelAttention if self.config.conditioning == "reference" else SelfAttention
             stage.append(kind(self.config, channels_out))

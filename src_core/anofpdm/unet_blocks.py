@@ -88,12 +88,12 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """Map x (B, channels_in, H, W) to (B, channels_out, H, W)."""
-        hidden = self.out_layers[0](self.in_layers(x))
+        norm, act, dropout, conv = self.out_layers
+        hidden = norm(self.in_layers(x))
         scale, shift = self.emb_layers(embedding)[:, :, None, None].to(hidden.dtype).chunk(2, dim=1)
+        # One pass over the map instead of two: shift + hidden * (1 + scale).
         hidden = torch.addcmul(shift, hidden, 1 + scale)
-        for layer in self.out_layers[1:]:
-            hidden = layer(hidden)
-        out: Tensor = self.skip_connection(x) + hidden
+        out: Tensor = self.skip_connection(x) + conv(dropout(act(hidden)))
         return out
 
 
@@ -115,7 +115,8 @@ class SelfAttention(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         out = self.proj_out(mixed.transpose(1, 2).reshape(batch, -1, channels))
-        return x + out.transpose(1, 2).reshape(batch, channels, height, width)
+        image: Tensor = out.transpose(1, 2).reshape(batch, channels, height, width)
+        return x + image
 
 
 class LabelAttention(nn.Module):
@@ -145,7 +146,7 @@ class LabelAttention(nn.Module):
         mixed = functional.scaled_dot_product_attention(
             query.transpose(-1, -2), key.transpose(-1, -2), value.transpose(-1, -2)
         )
-        out = self.proj_out(mixed.transpose(-1, -2).reshape(batch, channels, -1))
+        out: Tensor = self.proj_out(mixed.transpose(-1, -2).reshape(batch, channels, -1))
         return x + out.reshape(x.shape)
 
     def _label_tokens(self, code: Tensor) -> Tensor:

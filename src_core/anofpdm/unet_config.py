@@ -32,7 +32,7 @@ class UNetConfig(BaseModel):
     base_channels : int
         Width of the first level: a multiple of 32 in ``reference``, of 8 in ``added``.
     channel_multipliers : tuple of int
-        Width of each level over `base_channels`; each level halves the resolution of the one before.
+        Width of each level over `base_channels`; every further level halves the resolution.
     blocks_per_level : int or tuple of int
         Residual blocks on the way down (one more on the way up), for all levels or level by level.
     attention_resolutions : tuple of int
@@ -119,7 +119,7 @@ class UNetConfig(BaseModel):
         return 4 * self.time_features
 
     def groups(self, channels: int) -> int:
-        """Group-norm groups for `channels`: 32, or in ``added`` as many as leave 8 channels each."""
+        """Group-norm groups: 32, or in ``added`` as many as leave each 8 of the `channels`."""
         if self.conditioning == "reference":
             return REFERENCE_GROUPS
         most = min(REFERENCE_GROUPS, max(1, channels // CHANNELS_PER_GROUP))
