@@ -120,17 +120,21 @@ class SliceDatasetWriter:
         if not (np.isfinite(image).all() and image.min() >= -1 and image.max() <= 1):
             raise DatasetError(f'Subject "{subject}": image values must be finite and in [-1, 1].')
         mask = (image > -1).any(axis=1) if foreground is None else foreground
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
             "label": np.asarray(labels, dtype=np.int8),
             "subject": np.full(len(image), self._subject_index(subject, split), dtype=np.int32),
             "slice_id": np.asarray(
                 np.arange(len(image)) if slice_ids is None else slice_ids, dtype=np.int32
             ),
         }
-        blocks = {"images": image, "foreground": np.asarray(mask, dtype=bool)}
+        blocks: dict[str, NDArray[Any]] = {
+            "images": image,
+            "foreground": np.asarray(mask, dtype=bool),
+        }
         if truth is not None:
             blocks["truth"] = np.asarray(truth, dtype=bool)
         self._check(subject, blocks, columns)
+        self._subjects[subject] = split
         for name, values in columns.items():
             self._columns[name].append(values)
         for name, block in blocks.items():
@@ -187,12 +191,12 @@ class SliceDatasetWriter:
     def _subject_index(self, subject: str, split: str) -> int:
         if split not in SPLITS:
             raise DatasetError(f'Split "{split}" is unknown; choose one of {", ".join(SPLITS)}.')
-        if self._subjects.setdefault(subject, split) != split:
+        if self._subjects.get(subject, split) != split:
             raise DatasetError(
                 f'Subject "{subject}" is in the split "{self._subjects[subject]}" already, so its '
                 f'slices cannot go to "{split}".'
             )
-        return list(self._subjects).index(subject)
+        return list({**self._subjects, subject: split}).index(subject)
 
     def _check(
         self, subject: str, blocks: dict[str, NDArray[Any]], columns: dict[str, NDArray[Any]]

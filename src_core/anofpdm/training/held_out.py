@@ -74,7 +74,7 @@ class HeldOutLoss:
             losses = torch.cat(
                 [
                     self._losses(network, labels, part, bfloat16)
-                    for part in torch.arange(len(labels)).split(batch_size)
+                    for part in torch.split(torch.arange(len(labels)), batch_size)
                 ]
             )
             result[name] = _means(losses, quartile, range(4))

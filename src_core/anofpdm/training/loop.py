@@ -173,7 +173,9 @@ class _Session:
         self._config = trainer.config
         self._description = dataset.description
         self._max_seconds = None if max_minutes is None else 60 * max_minutes
-        self._step, self._loss, self._seconds = 0, None, None  # type: tuple[int, Any, Any]
+        self._step = 0
+        self._loss: float | None = None
+        self._seconds: float | None = None
         self._saved: tuple[int, Path] | None = None
         before = 0.0
         if checkpoint is not None:
@@ -209,10 +211,10 @@ class _Session:
             self._events.write("failed", step=self._step, reason=str(error))
             raise
         self._step += 1
-        self._loss = moving(self._loss, loss, LOSS_MEMORY)
-        self._seconds = moving(self._seconds, self._clock() - began, SPEED_MEMORY)
+        self._loss = average = moving(self._loss, loss, LOSS_MEMORY)
+        self._seconds = seconds = moving(self._seconds, self._clock() - began, SPEED_MEMORY)
         validation = self._validate() if self._due(config.validate_every) else None
-        report = self._report(lr, validation)
+        report = self._report(lr, average, seconds, validation)
         if self._due(config.log_every) or validation is not None:
             self._events.write("progress", **asdict(report))
         if self._due(config.checkpoint_every):
@@ -249,14 +251,22 @@ class _Session:
             bfloat16=self._config.precision == "bfloat16",
         )
 
-    def _report(self, lr: float, validation: dict[str, list[float]] | None) -> TrainingProgress:
+    def _report(
+        self, lr: float, loss: float, seconds: float, validation: dict[str, list[float]] | None
+    ) -> TrainingProgress:
         elapsed, config = self._elapsed(), self._config
-        left = (config.steps - self._step) * self._seconds
+        left = (config.steps - self._step) * seconds
         if self._max_seconds is not None:
             left = max(0.0, min(left, self._max_seconds - elapsed))
-        speed = config.batch_size / self._seconds if self._seconds else 0.0
         return TrainingProgress(
-            self._step, config.steps, self._loss, lr, speed, elapsed, left, validation
+            step=self._step,
+            steps=config.steps,
+            loss=loss,
+            lr=lr,
+            images_per_second=config.batch_size / max(seconds, 1e-9),
+            elapsed_seconds=elapsed,
+            seconds_left=left,
+            validation=validation,
         )
 
     def _save(self) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,8 @@ from anofpdm.training.augmentation import augment
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.data_order import DataOrder
 from anofpdm.training.objective import Noising, slice_losses
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Trainer:
@@ -118,9 +122,9 @@ def step_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _ema_update(decay: float):  # type: ignore[no-untyped-def]
+def _ema_update(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     @torch.no_grad()
-    def update(averages: list[Tensor], values: list[Tensor], count: Tensor | int) -> None:
+    def update(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
         k = int(count)
         torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + k) / (10 + k)))
 

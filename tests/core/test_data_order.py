@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from anofpdm.errors import TrainingError
+from anofpdm.training.data_order import DataOrder
+
+LABELS = np.array([0, 1, -1, 0, 0, 1, 0, 0, -1, 0, 0])
+
+
+def walk(order: DataOrder, steps: int) -> NDArray[np.intp]:
+    return np.concatenate([order.batch(step) for step in range(steps)])
+
+
+def test_every_epoch_takes_every_slice_once_in_a_new_order() -> None:
+    seen = walk(DataOrder(LABELS, 4, seed=3), 11).reshape(4, 11)
+    assert (np.sort(seen, axis=1) == np.arange(11)).all()
+    assert len({tuple(epoch) for epoch in seen}) == 4
+
+
+def test_a_batch_can_be_found_without_those_before_it() -> None:
+    order = DataOrder(LABELS, 4, seed=3, unhealthy_fraction=0.3)
+    batches = [order.batch(step) for step in range(20)]
+    for step in (13, 2, 19):
+        fresh = DataOrder(LABELS, 4, seed=3, unhealthy_fraction=0.3)
+        assert np.array_equal(fresh.batch(step), batches[step])
+
+
+def test_seeds_give_different_orders() -> None:
+    first, second = (walk(DataOrder(LABELS, 4, seed=s), 5) for s in (0, 1))
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.3, 0.5, 1 / 3, 1.0])
+def test_fraction_of_unhealthy_slices_is_kept(fraction: float) -> None:
+    order = DataOrder(LABELS, 7, seed=0, unhealthy_fraction=fraction)
+    batches = [order.batch(step) for step in range(60)]
+    assert all(len(batch) == 7 for batch in batches)
+    unhealthy = [int((LABELS[batch] == 1).sum()) for batch in batches]
+    assert abs(sum(unhealthy) - 420 * fraction) <= 1
+    assert max(unhealthy) - min(unhealthy) <= 1
+
+
+def test_batch_larger_than_the_data_wraps_round() -> None:
+    counts = np.bincount(DataOrder(LABELS, 25, seed=0).batch(0), minlength=11)
+    assert set(counts) == {2, 3}
+
+
+@pytest.mark.parametrize(("labels", "fraction"), [([], None), ([0, 0], 0.5), ([1, 1], 0.5)])
+def test_missing_slices_are_named(labels: list[int], fraction: float | None) -> None:
+    with pytest.raises(TrainingError, match="lacks"):
+        DataOrder(np.array(labels, dtype=np.int8), 2, 0, fraction)
