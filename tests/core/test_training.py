@@ -206,11 +206,11 @@ def test_moving_average_follows_its_warm_up(dataset: SliceDataset) -> None:
     expected = None
     for step in range(5):
         trainer.step(step, 1e-2)
-        value = trainer.network.time_embed[0].weight.detach().double()
+        value = trainer.network.get_parameter("time_embed.0.weight").detach().double()
         # The first update copies; k counts the updates before this one.
         decay = min(0.3, (1 + step) / (10 + step))
         expected = value if expected is None else decay * expected + (1 - decay) * value
-        average = trainer.ema.module.time_embed[0].weight.double()
+        average = trainer.ema.module.get_parameter("time_embed.0.weight").double()
         torch.testing.assert_close(average, expected, rtol=0, atol=1e-6)
 
 
