@@ -85,9 +85,13 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: boo
     header = header.copy()
     header.set_data_dtype(data.dtype)
     header["cal_min"] = header["cal_max"] = 0
-    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     # Without an affine nibabel leaves qform and sform untouched, bit for bit.
-    content = kind(data, None, header).to_bytes()
+    image = (
+        nib.Nifti2Image(data, None, header)
+        if isinstance(header, nib.Nifti2Header)
+        else nib.Nifti1Image(data, None, header)
+    )
+    content = image.to_bytes()
     if path.name.endswith(".gz"):
         content = gzip.compress(content, compresslevel=6, mtime=0)
     with atomic_path(path, overwrite=overwrite) as temporary:
@@ -96,7 +100,9 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: boo
 
 def header_for(affine: NDArray[np.float64], shape: tuple[int, ...]) -> Header:
     """Make a NIfTI-1 header that holds an affine (as sform, code 2) for an array of `shape`."""
-    return nib.Nifti1Image(np.zeros(shape, np.uint8), affine).header
+    header = nib.Nifti1Image(np.broadcast_to(np.uint8(0), shape), affine).header
+    header.set_xyzt_units("mm")
+    return header
 
 
 def header_from_bytes(block: bytes) -> Header:
@@ -107,13 +113,14 @@ def header_from_bytes(block: bytes) -> Header:
     GeometryError
         When the bytes are no NIfTI header.
     """
-    kinds = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
-    if len(block) not in kinds:
-        raise GeometryError(
-            f"A stored NIfTI header has {len(block)} bytes where 348 or 540 were expected; "
-            "the file that holds it is damaged."
-        )
-    return kinds[len(block)](block, check=False)
+    if len(block) == 348:
+        return nib.Nifti1Header(block, check=False)
+    if len(block) == 540:
+        return nib.Nifti2Header(block, check=False)
+    raise GeometryError(
+        f"A stored NIfTI header has {len(block)} bytes where 348 or 540 were expected; "
+        "the file that holds it is damaged."
+    )
 
 
 def _file_bytes(path: Path) -> bytes:

@@ -160,7 +160,7 @@ def preprocess(
         slices[:, c] = _network_intensity(scaled[:, :, kept], geometry, config)
     warnings = scan_warnings(ordered, brain, geometry, config)
     if config.brain_extracted and inside is None:
-        warnings += skull_warnings(ordered, values, slices, covered[kept], geometry)
+        warnings += skull_warnings(ordered, values, covered, geometry)
     return SliceStack(
         slices=slices,
         foreground=covered[kept],

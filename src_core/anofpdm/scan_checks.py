@@ -74,8 +74,8 @@ def check_usable(volume: Volume) -> None:
         )
     if high <= 0:
         raise VolumeError(
-            f"{volume.name} has no positive voxel (largest value {high:g}); give the scan with its "
-            "original intensities."
+            f"{volume.name} has no positive voxel (largest value {high + 0:g}); give the scan with "
+            "its original intensities."
         )
 
 
