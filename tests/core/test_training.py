@@ -496,3 +496,20 @@ def test_defaults_are_the_published_ones() -> None:
     assert (config.batch_size, config.lr, config.betas) == (64, 1e-4, (0.9, 0.999))
     assert (config.weight_decay, config.ema_decay, config.steps) == (0.0, 0.9999, 210_000)
     assert config.null_label_probability == 0.1
+
+
+def test_limit_on_timesteps_holds_in_training_and_held_out_loss(dataset: SliceDataset) -> None:
+    seen: list[int] = []
+
+    class Recorder(torch.nn.Module):
+        def forward(self, x: torch.Tensor, index: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+            seen.extend(index.tolist())
+            return x
+
+    noising = Noising(NoiseSchedule(), CPU, 50)
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.zeros(2000, dtype=torch.int64)
+    batch = noising.draw(torch.zeros(2000, 1, 1, 1), labels, 0.1, generator)
+    assert set(batch.index.tolist()) == set(range(50))
+    HeldOutLoss(dataset.select("val"), 8, noising, CPU).evaluate(Recorder(), 8, bfloat16=False)
+    assert 40 < max(seen) < 50
