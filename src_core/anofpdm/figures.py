@@ -71,7 +71,7 @@ def picture_of(
     The scan drawn is that of the first scored modality; where the analysis carries no scan, its
     slices on the network's grid stand in.
     """
-    geometry, modality = analysis.geometry, analysis.modalities[0]
+    geometry, modality = analysis.geometry, analysis.scored[0]
     if modality in analysis.native:
         scan = np.asarray(analysis.native[modality])
     else:
@@ -115,7 +115,8 @@ def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -
     figure.text(0.02, 0.982, picture.title, fontsize=15, weight="bold", va="top")
     figure.text(0.02, 0.958, picture.footer, fontsize=11, va="top", color="0.25")
     figure.text(0.98, 0.982, NOTICE, fontsize=12, va="top", ha="right", color=_UNHEALTHY)
-    montage, curves = figure.subfigures(2, 1, height_ratios=[3.1, 1])
+    grid = figure.add_gridspec(2, 1, height_ratios=[3.1, 1])
+    montage, curves = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     _draw_montage(montage, picture, interpretation)
     _draw_curves(curves, picture, interpretation)
     figure.savefig(path, format="png")
@@ -317,6 +318,7 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
             ids[healthy], cosine[healthy], marker="^", s=22, color=_HEALTHY, label="healthy"
         )
         threshold = interpretation.settings.cosine_threshold
+        assert threshold is not None  # Settings holds that the gate has one
         axes.axhline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
     axes.set_title("Cosine of the two error curves, slice by slice", fontsize=12)
     axes.set_xlabel("slice (from the feet up)", fontsize=11)

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 BUNDLES_VARIABLE = "ANOFPDM_BUNDLES"
 SETTINGS_VARIABLE = "ANOFPDM_SETTINGS"
+PACKAGED = Path(__file__).parent / "bundles"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def bundle_directories() -> tuple[Path, ...]:
     """
     named = os.environ.get(BUNDLES_VARIABLE, "").split(os.pathsep)
     return (
-        Path(__file__).parent / "bundles",
+        PACKAGED,
         *(Path(each).expanduser() for each in named if each),
         *_directories_of_settings(settings_path()),
     )
@@ -121,6 +122,8 @@ def _candidates() -> Iterator[Path]:
         try:
             yield from (path for path in sorted(directory.iterdir()) if looks_like_bundle(path))
         except OSError as error:
+            if directory == PACKAGED and not directory.exists():
+                continue  # a source tree whose model is still to be trained
             logger.warning("Bundle folder %s is skipped: %s", directory, error.strerror)
 
 

@@ -47,7 +47,7 @@ def build_report(
     """
     metadata = analysis.metadata
     bundle = metadata.bundle
-    report = {
+    report: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "intended_use": INTENDED_USE,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,13 +68,15 @@ def build_report(
             "device": metadata.device,
             "versions": dict(metadata.versions),
             "created": metadata.created,
+            "seconds": metadata.seconds,
         },
         "settings": interpretation.settings.model_dump(mode="json"),
         "lesions": lesions_of(native.mask, np.array(analysis.geometry.affine)),
         "slices": slices_of(interpretation),
         "warnings": list(warnings),
     }
-    return _plain(report)
+    plain: dict[str, Any] = _plain(report)
+    return plain
 
 
 def lesions_of(mask: NDArray[np.uint8], affine: NDArray[np.float64]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def list_(
     from anofpdm.registry import list_bundles
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": entry.name,
             "path": str(entry.path),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anofpdm.analysis import UNCALIBRATED_GUIDANCE, UNCALIBRATED_QUANTILE
 from anofpdm.calibration import Calibration, Process
 from anofpdm.errors import SettingsError
 from anofpdm.settings import AbsoluteThreshold, ManualQuantile, Settings
@@ -68,6 +67,8 @@ def chosen_settings(
     SettingsError
         When options exclude each other or a value is out of its range.
     """
+    from anofpdm.analysis import UNCALIBRATED_GUIDANCE
+
     given: dict[str, Any] = {
         "guidance": guidance,
         "end_step": end_step,
@@ -128,6 +129,8 @@ def _rule(
         )
     if threshold is not None:
         return validated(AbsoluteThreshold, where="--threshold", value=threshold)
+    from anofpdm.analysis import UNCALIBRATED_QUANTILE
+
     if quantile is None and calibration is not None:
         return None
     default_region = "brain" if calibration is None else calibration.region

@@ -8,34 +8,35 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-class Stage(Protocol):
-    """What the long stages report (`anofpdm.engine.Progress`)."""
+@dataclass(frozen=True)
+class Tick:
+    """How far a stage has come.
 
-    @property
-    def stage(self) -> str:
-        """Name of the stage, in words."""
+    Attributes
+    ----------
+    stage : str
+        Its name, in words.
+    done, total : int
+        Steps done, and in all.
+    detail : str
+        What else is worth showing, such as the speed.
+    """
 
-    @property
-    def done(self) -> int:
-        """Steps done."""
-
-    @property
-    def total(self) -> int:
-        """Steps in all."""
-
-    @property
-    def slices_total(self) -> int:
-        """Slices in all; 0 where slices are not what is counted."""
+    stage: str
+    done: int
+    total: int
+    detail: str = ""
 
 
 class Console:
@@ -48,7 +49,7 @@ class Console:
     quiet : bool
         No progress and no summary.
     debug : bool
-        Log records of every level, not just warnings, go to stderr.
+        Log records of every level go to stderr.
 
     Attributes
     ----------
@@ -64,7 +65,7 @@ class Console:
         self.err = RichConsole(stderr=True, soft_wrap=True, highlight=False)
         log = logging.getLogger("anofpdm")
         log.handlers = [_Handler(self)]
-        log.setLevel(logging.DEBUG if debug else logging.WARNING)
+        log.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
 
     def warn(self, message: str) -> None:
         """Print one warning on stderr, and remember it for the report."""
@@ -84,10 +85,10 @@ class Console:
             self.out.print(summary)
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[Stage], None]]:
-        """Yield the callback that long stages report to."""
+    def progress(self) -> Iterator[Callable[[Tick], None]]:
+        """Yield what long stages report to: a bar, or a line at times where no terminal is."""
         if self.quiet:
-            yield lambda stage: None
+            yield lambda tick: None
         elif self.err.is_terminal:
             with _bar(self.err) as bar:
                 yield _BarReporter(bar)
@@ -106,7 +107,7 @@ class _Handler(logging.Handler):
         if record.levelno >= logging.WARNING:
             self._console.warn(record.getMessage())
         else:
-            self._console.err.print(f"{record.name}: {record.getMessage()}", markup=False)
+            self._console.err.print(record.getMessage(), markup=False)
 
 
 def _bar(console: RichConsole) -> RichProgress:
@@ -115,9 +116,7 @@ def _bar(console: RichConsole) -> RichProgress:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("steps"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
+        TextColumn("{task.fields[detail]}"),
         console=console,
     )
 
@@ -127,17 +126,13 @@ class _BarReporter:
 
     def __init__(self, bar: RichProgress) -> None:
         self._bar = bar
-        self._clock = _Clock()
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, TaskID] = {}
 
-    def __call__(self, stage: Stage) -> None:
-        if stage.stage not in self._tasks:
-            self._tasks[stage.stage] = self._bar.add_task(stage.stage, total=stage.total, rate="")
-        rate, _ = self._clock.read(stage)
-        text = "" if rate is None else f"{rate:.2g} slices/s"
-        self._bar.update(
-            self._tasks[stage.stage], completed=stage.done, total=stage.total, rate=text
-        )
+    def __call__(self, tick: Tick) -> None:
+        if tick.stage not in self._tasks:
+            self._tasks[tick.stage] = self._bar.add_task(tick.stage, total=tick.total, detail="")
+        task = self._tasks[tick.stage]
+        self._bar.update(task, completed=tick.done, total=tick.total, detail=tick.detail)
 
 
 class _LineReporter:
@@ -145,39 +140,12 @@ class _LineReporter:
 
     def __init__(self, console: RichConsole) -> None:
         self._console = console
-        self._clock = _Clock()
         self._last = time.monotonic()
 
-    def __call__(self, stage: Stage) -> None:
-        rate, left = self._clock.read(stage)
+    def __call__(self, tick: Tick) -> None:
         now = time.monotonic()
         if now - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = now
-        pace = "" if rate is None else f", {rate:.2g} slices/s"
-        remaining = "" if left is None else f", {left:.0f} s left"
-        self._console.print(
-            f"{stage.stage}: step {stage.done} of {stage.total}{pace}{remaining}", markup=False
-        )
-
-
-class _Clock:
-    """Slices a second and seconds left, since the first report of the present stage."""
-
-    def __init__(self) -> None:
-        self._name = ""
-        self._started = 0.0
-        self._first = 0
-
-    def read(self, stage: Stage) -> tuple[float | None, float | None]:
-        now = time.monotonic()
-        if stage.stage != self._name:
-            self._name, self._started, self._first = stage.stage, now, stage.done
-            return None, None
-        steps, elapsed = stage.done - self._first, now - self._started
-        if steps <= 0 or elapsed <= 0:
-            return None, None
-        left = elapsed * (stage.total - stage.done) / steps
-        if not stage.slices_total or not stage.total:
-            return None, left
-        return stage.slices_total * steps / stage.total / elapsed, left
+        detail = f", {tick.detail}" if tick.detail else ""
+        self._console.print(f"{tick.stage}: step {tick.done} of {tick.total}{detail}", markup=False)

@@ -16,6 +16,7 @@ from anofpdm.cli import options as opt
 from anofpdm.cli.choices import chosen_settings
 from anofpdm.cli.console import Console
 from anofpdm.cli.outcome import finish_results, warn_of_calibration
+from anofpdm.cli.pace import SlicePace
 from anofpdm.result_folder import INTERPRETATION_NAMES, result_folder
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ DemoSeedOption = Annotated[
 def demo(
     out: DemoOutOption = Path("anofpdm-demo"),
     seed: DemoSeedOption = 500_001,
-    device: opt.DeviceOption = opt.Device.auto,
+    device: opt.DeviceOption = "auto",
     overwrite: opt.OverwriteOption = False,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -70,12 +71,12 @@ def demo(
         console.note(f"Drawing the synthetic subject {seed} ...")
         subject = write_phantom(seed, staging, healthy=False)
         warn_of_calibration(console, model.name, model.metadata.calibration, settings)
-        with console.progress() as on_progress:
+        with console.progress() as show:
             analysis = analyze(
                 {"flair": read_volume(staging / "flair.nii.gz", "flair")},
                 model,
                 device=device,
-                on_progress=on_progress,
+                on_progress=SlicePace(show),
             )
         interpretation = interpret(analysis, settings)
         report, native = finish_results(

@@ -70,7 +70,7 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
         _say(_CANCELLED)
         return CANCELLED
     if isinstance(error, typer.TyperException):
-        _say(f"Error: {_one_line(error.format_message())}")
+        _say(f"Error: {_one_line(error.format_message()).rstrip('.?')}{_help_hint(error)}.")
         return USER_ERROR
     if isinstance(error, AnofpdmError):
         _say(f"Error: {_one_line(str(error))}")
@@ -79,6 +79,11 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
     hint = "" if debug else " Run the command again with --debug for the traceback."
     _say(f"Internal error: {name}: {_one_line(str(error))}{hint}")
     return INTERNAL_ERROR
+
+
+def _help_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (see {context.command_path} --help)" if context is not None else ""
 
 
 def _one_line(message: str) -> str:

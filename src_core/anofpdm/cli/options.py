@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from anofpdm.calibration import Process, Region
+from anofpdm.settings import Sam
+
 _FILES = "Input and output"
 _NETWORK = "Network"
 _READING = "Reading the result (no network needed)"
 _TALK = "Messages"
-
-
-class Device(StrEnum):
-    """Where the network runs; `auto` takes CUDA, then Apple's MPS, then the processor."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class Process(StrEnum):
-    """How noise is added: `ddim` deterministically (the paper's best), `ddpm` freshly drawn."""
-
-    ddim = "ddim"
-    ddpm = "ddpm"
-
-
-class SamVariant(StrEnum):
-    """The sub-anomaly map S_t (METHOD 5, Table 2 of the paper)."""
-
-    sam = "sam"
-    sam_at_end = "sam_at_end"
-    gradient = "gradient"
-    gradient_at_end = "gradient_at_end"
-    weighted_gradient = "weighted_gradient"
-
-
-class Region(StrEnum):
-    """The pixels whose quantile becomes the threshold."""
-
-    image = "image"
-    brain = "brain"
-
 
 BundleOption = Annotated[
     str,
@@ -108,9 +76,10 @@ TMaxOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[
-    Device,
+    str,
     typer.Option(
         "--device",
+        metavar="auto|cpu|cuda|mps",
         help="Where the network runs; auto takes CUDA, then Apple's MPS, then the processor.",
         rich_help_panel=_NETWORK,
     ),
@@ -193,19 +162,20 @@ RegionOption = Annotated[
     ),
 ]
 SamOption = Annotated[
-    SamVariant,
+    Sam,
     typer.Option(
         "--sam",
-        help="The quantity averaged into the anomaly map; sam is the paper's choice.",
+        metavar="VARIANT",
+        help="The quantity averaged into the anomaly map: sam (the paper's), sam_at_end, gradient, "
+        "gradient_at_end or weighted_gradient.",
         rich_help_panel=_READING,
     ),
 ]
-GateOption = Annotated[
+NoGateOption = Annotated[
     bool,
     typer.Option(
-        "--gate/--no-gate",
-        help="Leave slices empty whose two error curves are so alike that they count as healthy.",
-        show_default="on where the bundle is calibrated",
+        "--no-gate",
+        help="Mark slices, too, whose two error curves are so alike that they count as healthy.",
         rich_help_panel=_READING,
     ),
 ]

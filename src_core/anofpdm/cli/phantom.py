@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,19 +10,11 @@ from anofpdm.cli import options as opt
 from anofpdm.cli.console import Console
 from anofpdm.result_folder import result_folder
 
-
-class PhantomModality(StrEnum):
-    """The contrasts that can be synthesised."""
-
-    flair = "flair"
-    t1 = "t1"
-    t2 = "t2"
-
-
 ModalityOption = Annotated[
-    list[PhantomModality] | None,
+    list[str] | None,
     typer.Option(
         "--modality",
+        metavar="flair|t1|t2",
         help="A contrast to synthesise; repeat it for several on one grid.",
         show_default="flair",
     ),
@@ -62,10 +53,11 @@ def phantom(
     Example: anofpdm phantom --seed 500001 --out subject
     """
     from anofpdm.synthetic import write_phantom
+    from anofpdm.synthetic.acquisition import MODALITIES
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
-    modalities = [str(m) for m in dict.fromkeys(modality or [PhantomModality.flair])]
-    names = tuple(f"{m}.nii.gz" for m in [*PhantomModality, "lesion"])
+    modalities = list(dict.fromkeys(modality or ["flair"]))
+    names = tuple(f"{m}.nii.gz" for m in [*MODALITIES, "lesion"])
     with result_folder(out, overwrite=overwrite, names=(*names, "phantom.json")) as staging:
         subject = write_phantom(seed, staging, modalities, healthy=healthy)
     files = [f"{m}.nii.gz" for m in [*modalities, "lesion"]]

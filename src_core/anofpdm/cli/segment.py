@@ -13,6 +13,7 @@ from anofpdm.cli.choices import check_end_step, chosen_grid, chosen_settings
 from anofpdm.cli.console import Console
 from anofpdm.cli.inputs import images_by_modality
 from anofpdm.cli.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.cli.pace import SlicePace
 from anofpdm.result_folder import ANALYSIS_FOLDER, result_folder
 
 ImageOption = Annotated[
@@ -56,7 +57,7 @@ def segment(
     process: opt.ProcessOption = None,
     steps: opt.StepsOption = None,
     t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = opt.Device.auto,
+    device: opt.DeviceOption = "auto",
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
     guidance: opt.GuidanceOption = None,
@@ -64,8 +65,8 @@ def segment(
     threshold: opt.ThresholdOption = None,
     quantile: opt.QuantileOption = None,
     region: opt.RegionOption = None,
-    sam: opt.SamOption = opt.SamVariant.sam,
-    gate: opt.GateOption = None,
+    sam: opt.SamOption = "sam",
+    no_gate: opt.NoGateOption = False,
     median: opt.MedianOption = None,
     min_component_pixels: opt.MinComponentPixelsOption = None,
     min_component_ml: opt.MinComponentMlOption = None,
@@ -80,7 +81,6 @@ def segment(
     from anofpdm.bundle import load_bundle
     from anofpdm.engine import analyze
     from anofpdm.interpretation import interpret
-    from anofpdm.schedule import strided_timesteps
     from anofpdm.volume import read_volume
 
     started = time.perf_counter()
@@ -96,18 +96,18 @@ def segment(
         quantile=quantile,
         region=region,
         sam=sam,
-        gate=gate,
+        gate=False if no_gate else None,
         median=median,
         min_component_pixels=min_component_pixels,
         min_component_ml=min_component_ml,
     )
     grid = chosen_grid(calibration, process, steps, t_max)
-    check_end_step(end_step, strided_timesteps(grid.steps, grid.t_max, model.schedule.num_steps))
+    check_end_step(end_step, model.timesteps(grid.steps, grid.t_max))
     with result_folder(out, overwrite=overwrite) as staging:
         volumes = {modality: read_volume(path, modality) for modality, path in paths.items()}
         mask = None if brain_mask is None else read_volume(brain_mask)
         warn_of_calibration(console, model.name, calibration, settings, grid)
-        with console.progress() as report_progress:
+        with console.progress() as show:
             analysis = analyze(
                 volumes,
                 model,
@@ -119,7 +119,7 @@ def segment(
                 device=device,
                 batch_size=batch_size,
                 store=staging / ANALYSIS_FOLDER if keep_analysis else None,
-                on_progress=report_progress,
+                on_progress=SlicePace(show),
             )
         interpretation = interpret(analysis, settings)
         report, _ = finish_results(staging, analysis, interpretation, started, console)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Group
@@ -15,18 +14,11 @@ from anofpdm.cli import options as opt
 from anofpdm.cli.choices import chosen_grid
 from anofpdm.cli.console import Console
 from anofpdm.cli.inputs import check_new_path
+from anofpdm.cli.pace import SlicePace
 from anofpdm.errors import SettingsError
 
 if TYPE_CHECKING:
     from anofpdm.calibration import Calibration
-
-
-class Split(StrEnum):
-    """The parts of a slice dataset."""
-
-    train = "train"
-    val = "val"
-    test = "test"
 
 
 BundleOption = Annotated[
@@ -60,7 +52,8 @@ CandidatesOption = Annotated[
     ),
 ]
 SplitOption = Annotated[
-    Split, typer.Option("--split", help="Which part of the dataset to calibrate on.")
+    Literal["train", "val", "test"],
+    typer.Option("--split", help="Which part of the dataset to calibrate on."),
 ]
 FractionOption = Annotated[
     float,
@@ -78,13 +71,13 @@ def select_guidance(
     dataset: DatasetOption,
     out: NewBundleOption,
     candidates: CandidatesOption = "0.5,1,2,3,4,6,8,12,16,24,32",
-    split: SplitOption = Split.val,
+    split: SplitOption = "val",
     fraction: FractionOption = 0.98,
     region: opt.RegionOption = None,
     process: opt.ProcessOption = None,
     steps: opt.StepsOption = None,
     t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = opt.Device.auto,
+    device: opt.DeviceOption = "auto",
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
     as_json: opt.JsonOption = False,
@@ -99,7 +92,6 @@ def select_guidance(
     from anofpdm.datasets.slices import SliceDataset
     from anofpdm.device import resolve_device
     from anofpdm.guidance import select_guidance as search
-    from anofpdm.schedule import strided_timesteps
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     guidances = parsed_candidates(candidates)
@@ -107,13 +99,14 @@ def select_guidance(
     model = load_bundle(bundle)
     slices = SliceDataset.open(dataset)
     grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
-    levels = len(strided_timesteps(grid.steps, grid.t_max, model.schedule.num_steps))
-    with console.progress() as on_progress:
+    levels = len(model.timesteps(grid.steps, grid.t_max))
+    with console.progress() as show:
+        pace = SlicePace(show)
         found = search(
             model,
             slices,
             candidates=guidances,
-            split=split.value,
+            split=split,
             process=grid.process,
             steps=grid.steps,
             t_max=grid.t_max,
@@ -121,8 +114,8 @@ def select_guidance(
             device=resolve_device(device),
             batch_size=batch_size or 16,
             fraction=fraction,
-            region=region.value if region is not None else "image",
-            progress=lambda done, total: on_progress(_SliceSteps(done, total, total // levels)),
+            region=region or "image",
+            progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)),
         )
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration

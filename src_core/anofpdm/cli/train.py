@@ -1,0 +1,122 @@
+"""`anofpdm train`: a model of one's own, from a slice dataset."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anofpdm.cli import options as opt
+from anofpdm.cli.console import Console, Tick
+from anofpdm.cli.exit_codes import CANCELLED
+from anofpdm.cli.pace import in_words
+
+if TYPE_CHECKING:
+    from anofpdm.training.progress import TrainingProgress
+
+ConfigArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG.toml",
+        help="The run in TOML: network, steps, batch size, learning rate, augmentation, bundle.",
+        show_default=False,
+    ),
+]
+DatasetOption = Annotated[
+    Path,
+    typer.Option(
+        "--dataset", metavar="DIR.zarr", help="Slice dataset whose split train is learned from."
+    ),
+]
+RunOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="RUN",
+        help="Folder of the run: checkpoints, log (events.jsonl) and, at the end, the bundle.",
+    ),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on from the latest checkpoint in the run's folder.")
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        min=1,
+        metavar="N",
+        help="Training steps in all, in place of the configuration's; with --resume it moves the "
+        "end.",
+        show_default="as the configuration says",
+    ),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-minutes",
+        min=0.01,
+        metavar="MINUTES",
+        help="End in an orderly way after so much training time, sessions before --resume "
+        "included.",
+        show_default="no limit",
+    ),
+]
+
+
+def train(
+    config: ConfigArgument,
+    dataset: DatasetOption,
+    out: RunOption,
+    resume: ResumeOption = False,
+    steps: StepsOption = None,
+    max_minutes: MinutesOption = None,
+    device: opt.DeviceOption = "auto",
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Train a model on labelled slices; Ctrl-C saves a checkpoint that --resume goes on from.
+
+    Example: anofpdm train model.toml --dataset slices.zarr --out run
+    """
+    from anofpdm.datasets.slices import SliceDataset
+    from anofpdm.device import resolve_device
+    from anofpdm.training.config import TrainingConfig
+    from anofpdm.training.export import export_bundle
+    from anofpdm.training.loop import train as train_run
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    run = TrainingConfig.from_toml(config, **({} if steps is None else {"steps": steps}))
+    slices = SliceDataset.open(dataset)
+    with console.progress() as show:
+        result = train_run(
+            run,
+            slices,
+            out,
+            resume=resume,
+            device=resolve_device(device),
+            max_minutes=max_minutes,
+            progress=lambda progress: show(_tick(progress)),
+        )
+    if not result.finished:
+        console.note(f"Stopped at step {result.step} of {run.steps}; go on with --resume.")
+        raise typer.Exit(CANCELLED)
+    bundle = export_bundle(out, out / run.bundle.name, overwrite=True)
+    payload = asdict(result) | {"checkpoint": str(result.checkpoint)}
+    console.finish(
+        {"out": str(out), **payload, "bundle": str(bundle.path), "hash": bundle.hash},
+        f"Trained {result.step} steps, loss {result.loss:.4f}. The bundle {bundle.path} is not "
+        "calibrated yet: anofpdm select-guidance does it.",
+    )
+
+
+def _tick(progress: TrainingProgress) -> Tick:
+    return Tick(
+        "Training",
+        progress.step,
+        progress.steps,
+        f"loss {progress.loss:.4f}, {progress.images_per_second:.1f} images/s, "
+        f"{in_words(progress.seconds_left)} left",
+    )

@@ -1,0 +1,86 @@
+"""The report says what was done and found, in JSON that any program reads."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from anofpdm.analysis import Analysis
+from anofpdm.interpretation import Interpretation, interpret
+from anofpdm.report import build_report, lesions_of
+from anofpdm.results import to_native
+from anofpdm.settings import AbsoluteThreshold, Settings
+from tests.core.segmentation_cases import CALIBRATION, analysis
+
+
+@pytest.fixture(scope="module")
+def stored() -> Analysis:
+    return analysis()
+
+
+@pytest.fixture(scope="module")
+def found(stored: Analysis) -> Interpretation:
+    return interpret(stored, Settings.from_calibration(CALIBRATION, median_kernel=1))
+
+
+def test_volume_and_components_in_ml() -> None:
+    mask = np.zeros((6, 6, 6), dtype=np.uint8)
+    mask[0:2, 0, 0] = 1
+    mask[4, 4, 2:5] = 1
+    affine = np.array([[-2.0, 0, 0, 10], [0, 3, 0, 20], [0, 0, 5, 30], [0, 0, 0, 1]])
+    lesions = lesions_of(mask, affine)
+    assert lesions["volume_ml"] == pytest.approx(5 * 0.03)
+    assert [c["voxels"] for c in lesions["components"]] == [3, 2]
+    assert lesions["components"][0]["volume_ml"] == pytest.approx(0.09)
+    assert lesions["components"][0]["centre_mm"] == [2.0, 32.0, 45.0]
+    assert lesions["components"][1]["centre_mm"] == [9.0, 20.0, 30.0]
+
+
+def test_touching_corners_are_one_component() -> None:
+    mask = np.zeros((3, 3, 3), dtype=np.uint8)
+    mask[0, 0, 0] = mask[1, 1, 1] = 1
+    assert len(lesions_of(mask, np.eye(4))["components"]) == 1
+
+
+def test_empty_mask_has_no_component() -> None:
+    lesions = lesions_of(np.zeros((3, 3, 3), dtype=np.uint8), np.eye(4))
+    assert (lesions["volume_ml"], lesions["components"]) == (0.0, [])
+
+
+def test_every_slice_is_reported_with_every_scored_modality(
+    stored: Analysis, found: Interpretation
+) -> None:
+    report = build_report(stored, found, to_native(stored, found), seconds=2.5)
+    assert [entry["index"] for entry in report["slices"]] == list(stored.slice_ids)
+    for s, entry in enumerate(report["slices"]):
+        assert entry["cosine"] == found.cosine[s]
+        assert entry["healthy"] == bool(found.healthy[s])
+        assert set(entry["modalities"]) == {"flair"}
+        assert entry["modalities"]["flair"] == {
+            "t_e": found.end_step[s, 0],
+            "M_te": pytest.approx(float(found.divergence_at_end[s, 0])),
+            "quantile": found.quantile[s, 0],
+        }
+
+
+def test_provenance_and_settings_are_reported(stored: Analysis, found: Interpretation) -> None:
+    native = to_native(stored, found)
+    report = build_report(stored, found, native, seconds=2.5, warnings=["careful"])
+    assert report["bundle"]["name"] == "tiny"
+    assert report["bundle"]["hash"] == stored.metadata.bundle_hash
+    assert report["sources"][0]["name"] == "scan.nii.gz"
+    assert report["analysis"]["timesteps"] == [1, 201, 400, 600]
+    assert Settings(**report["settings"]) == found.settings
+    assert report["warnings"] == ["careful"]
+    assert "Research use only" in report["intended_use"]
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_quantile_of_a_fixed_threshold_is_null(stored: Analysis) -> None:
+    settings = Settings(threshold=AbsoluteThreshold(value=0.01))
+    found = interpret(stored, settings)
+    report = build_report(stored, found, to_native(stored, found), seconds=0.0)
+    assert report["slices"][0]["modalities"]["flair"]["quantile"] is None
+    assert report["slices"][0]["threshold"] == pytest.approx(0.01)
