@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,11 +81,15 @@ class SliceAccumulator:
         self._schedule = schedule
         self._timesteps = tuple(timesteps)
         self._clip = clip
-        self._mse_null: list[Tensor] = []
+        self._fed = 0
+        self._mse_null = _curve(self._x0, len(self._timesteps))
         self._lanes = [
-            _Lane(one.guidance, one.sam, _end_index(one.end_step, self._timesteps), keep_maps)
+            _Lane(self._x0, one, _end_index(one.end_step, self._timesteps), len(self._timesteps))
             for one in settings
         ]
+        if keep_maps:
+            for lane in self._lanes:
+                lane.keep_maps(self._x0)
 
     @torch.no_grad()
     def update(self, t: int, x0_null: Tensor, eps_gap: Tensor) -> None:
@@ -98,14 +103,15 @@ class SliceAccumulator:
             Unclipped unguided prediction and eps_h - eps_null of the scored channels,
             (N, C, H, W), of any float dtype.
         """
-        position = len(self._mse_null)
+        position = self._fed
         if position >= len(self._timesteps) or t != self._timesteps[position]:
             raise SettingsError(f"Step t = {t} came out of the order of the grid of timesteps.")
         x0 = self._x0
         null = x0_null.to(x0).contiguous()
         gap = eps_gap.to(x0).contiguous() * self._schedule.a(t)
         shown = null.clamp(-1.0, 1.0) if self._clip else null
-        self._mse_null.append(mean_square(shown - x0))
+        self._mse_null[..., position] = mean_square(shown - x0)
+        self._fed += 1
         for lane in self._lanes:
             # Product and difference stay two operations: a fused one may round otherwise in the
             # tail of a vector, and results would depend on the batch size.
@@ -125,57 +131,63 @@ class SliceAccumulator:
             When steps of the grid have not been fed, or the network gave values that are not
             finite.
         """
-        if len(self._mse_null) != len(self._timesteps):
+        if self._fed != len(self._timesteps):
             raise SettingsError(
-                f"{len(self._mse_null)} of {len(self._timesteps)} timesteps were fed; all are "
+                f"{self._fed} of {len(self._timesteps)} timesteps were fed; all are "
                 "needed for an interpretation."
             )
-        mse_null = torch.stack(self._mse_null, dim=-1)
-        return [lane.result(mse_null) for lane in self._lanes]
+        return [lane.result(self._mse_null) for lane in self._lanes]
 
 
 class _Lane:
-    """The state of one setting."""
+    """The state of one setting.
 
-    def __init__(self, guidance: float, sam: Sam, end_index: int | None, keep_maps: bool) -> None:
-        self.guidance = guidance
-        self._sam = sam
-        self._end_index = end_index
-        self._keep_maps = keep_maps
-        self._divergence: list[Tensor] = []
-        self._mse_healthy: list[Tensor] = []
-        self._best: Tensor | None = None
-        self._best_index: Tensor | None = None
+    All of it is allocated at the start and changed in place: small tensors born between the
+    large ones of a step and living on would keep the allocator from using their room again.
+    """
+
+    def __init__(
+        self, x0: Tensor, settings: Settings, end_index: int | None, num_steps: int
+    ) -> None:
+        self.guidance = settings.guidance
+        self._sam: Sam = settings.sam
+        self._given = end_index
+        self._divergence = _curve(x0, num_steps)
+        self._mse_healthy = _curve(x0, num_steps)
+        self._best = x0.new_full(x0.shape[:2], -math.inf)
+        self._best_index = torch.zeros(x0.shape[:2], dtype=torch.int64, device=x0.device)
         self._sum: Tensor | None = None
         self._kept: Tensor | None = None
+
+    def keep_maps(self, x0: Tensor) -> None:
+        """Gather maps, too."""
+        self._kept = torch.zeros_like(x0)
+        self._sum = None if self._at_end else torch.zeros_like(x0)
+
+    @property
+    def _at_end(self) -> bool:
+        return self._sam.endswith("_at_end")
 
     def update(
         self, position: int, divergence: Tensor, square: Tensor, gap: Tensor, b: float
     ) -> None:
         """Take in M_t (N, C), e_h^2 and the unclipped g_t (N, C, H, W), and B_t."""
-        self._divergence.append(divergence)
-        self._mse_healthy.append(_spatial_mean(square))
-        wanted = self._end_index
-        if wanted is not None and position > wanted:
+        self._divergence[..., position] = divergence
+        self._mse_healthy[..., position] = _spatial_mean(square)
+        if self._given is not None and position > self._given:
             return
-        reached = self._reached(position, divergence)
-        if self._keep_maps:
-            self._gather(self._sub_anomaly_map(square, gap, b), reached)
-
-    def _reached(self, position: int, divergence: Tensor) -> Tensor:
-        """Where (N, C) this step is, up to now, the end step."""
-        if self._best is None or self._best_index is None or self._end_index is not None:
-            reached = torch.ones_like(divergence, dtype=torch.bool)
-            self._best = divergence.clone()
-            self._best_index = torch.full_like(divergence, position, dtype=torch.int64)
-            return reached
         # Strictly greater: of equal maxima the first is t_e, as an argmax gives it.
         reached = divergence > self._best
-        self._best = torch.where(reached, divergence, self._best)
-        self._best_index = torch.where(
-            reached, torch.full_like(self._best_index, position), self._best_index
-        )
-        return reached
+        if self._given is not None:
+            reached.fill_(position == self._given)
+        torch.where(reached, divergence, self._best, out=self._best)
+        self._best_index.masked_fill_(reached, position)
+        if self._kept is None:
+            return
+        latest = self._sub_anomaly_map(square, gap, b)
+        if self._sum is not None:
+            latest = self._sum.add_(latest)
+        torch.where(reached[..., None, None], latest, self._kept, out=self._kept)
 
     def _sub_anomaly_map(self, square: Tensor, gap: Tensor, b: float) -> Tensor:
         """S_t of Eq. 19, or a variant of appendix D (Table 2)."""
@@ -185,37 +197,27 @@ class _Lane:
             return (gap * (1.0 + self.guidance)).square_()
         return (gap / b).square_()
 
-    def _gather(self, sub_anomaly_map: Tensor, reached: Tensor) -> None:
-        if self._sam.endswith("_at_end"):
-            latest = sub_anomaly_map
-        elif self._sum is None:
-            latest = self._sum = sub_anomaly_map.clone()
-        else:
-            latest = self._sum.add_(sub_anomaly_map)
-        if self._kept is None:
-            self._kept = latest.clone()
-        else:
-            self._kept = torch.where(reached[..., None, None], latest, self._kept)
-
     def result(self, mse_null: Tensor) -> Accumulated:
-        assert self._best is not None and self._best_index is not None
-        divergence = torch.stack(self._divergence, dim=-1)
-        if not bool(torch.isfinite(divergence).all()):
+        if not bool(torch.isfinite(self._divergence).all()):
             raise SettingsError(
                 "The network's predictions are not finite numbers; use precision float32, or "
                 "another bundle."
             )
         maps = self._kept
-        if maps is not None and not self._sam.endswith("_at_end"):
+        if maps is not None and not self._at_end:
             maps = maps / (self._best_index + 1)[..., None, None].to(maps)
         return Accumulated(
-            divergence=divergence,
-            mse_healthy=torch.stack(self._mse_healthy, dim=-1),
+            divergence=self._divergence,
+            mse_healthy=self._mse_healthy,
             mse_null=mse_null,
             end_index=self._best_index,
             divergence_at_end=self._best,
             maps=maps,
         )
+
+
+def _curve(x0: Tensor, num_steps: int) -> Tensor:
+    return x0.new_zeros((*x0.shape[:2], num_steps))
 
 
 def mean_square(difference: Tensor) -> Tensor:

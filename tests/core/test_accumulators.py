@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Sequence
 from typing import get_args
@@ -238,6 +239,19 @@ def test_memory_holds_no_step() -> None:
         left += [weakref.ref(null), weakref.ref(gap)]
         del null, gap
     assert all(reference() is None for reference in left)
+
+
+def test_state_is_changed_in_place() -> None:
+    """Tensors that a step leaves behind, however small, keep the allocator from reusing room."""
+    x0 = images()
+    accumulator = SliceAccumulator(x0, SCHEDULE, STRIDED, [Settings(sam=s) for s in VARIANTS])
+    addresses = []
+    for t in STRIDED:
+        accumulator.update(t, x0 / 2, x0 * t)
+        gc.collect()
+        live = [held for held in gc.get_objects() if type(held) is Tensor]
+        addresses.append(sorted(held.data_ptr() for held in live))
+    assert all(step == addresses[0] for step in addresses)
 
 
 def test_inputs_are_left_as_they_were() -> None:
