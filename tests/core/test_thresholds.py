@@ -125,3 +125,12 @@ def test_cosine_does_not_feel_scale_and_bears_zeros() -> None:
     zero = np.zeros_like(curve)
     assert error_cosine(zero, zero)[0] == 1.0
     assert error_cosine(zero, curve)[0] == 0.0
+
+
+def test_pixels_at_the_quantile_belong_to_the_mask() -> None:
+    plateau = np.full((1, 10, 10), 0.1)
+    plateau[0, :2] = 1.0
+    rule = ManualQuantile(region="image")
+    threshold = slice_threshold(plateau, BRAIN[:10, :10], rule, np.array([0.9]))
+    mask = thresholded(plateau[0], BRAIN[:10, :10], rule, threshold)
+    np.testing.assert_array_equal(mask, plateau[0] == 1.0)
