@@ -244,7 +244,7 @@ class _Run:
 
         x0 = torch.from_numpy(self.stack.slices[positions]).to(self.device)
         shape = (len(positions), len(self.timesteps), len(self.scored), *x0.shape[2:])
-        x0_null, eps_gap = np.empty(shape, self._kept), np.empty(shape, self._kept)
+        x0_null, eps_gap = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
         for full in forward_process(
             x0,
             predictor,
@@ -260,10 +260,6 @@ class _Run:
             eps_gap[:, step.position] = step.eps_gap.cpu().numpy()
             after_step(step.position + 1, len(positions))
         return x0_null, eps_gap
-
-    @property
-    def _kept(self) -> str:
-        return self.dtype
 
 
 def device_name(device: str) -> str:

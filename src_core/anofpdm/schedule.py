@@ -42,7 +42,9 @@ class NoiseSchedule:
     def __post_init__(self) -> None:
         """Check the ranges once, so that no later formula divides by zero."""
         if self.num_steps < 2:
-            raise SettingsError(f"A schedule needs at least 2 steps; num_steps is {self.num_steps}.")
+            raise SettingsError(
+                f"A schedule needs at least 2 steps; num_steps is {self.num_steps}."
+            )
         if not 0 < self.beta_start <= self.beta_end < 1:
             raise SettingsError(
                 f"A schedule needs 0 < beta_start <= beta_end < 1; got {self.beta_start} "

@@ -12,6 +12,7 @@ from anofpdm.cli.exit_codes import CommandLine
 from anofpdm.cli.import_checkpoint import import_checkpoint
 from anofpdm.cli.interpret import interpret
 from anofpdm.cli.phantom import phantom
+from anofpdm.cli.phantom_dataset import phantom_dataset
 from anofpdm.cli.segment import segment
 from anofpdm.cli.select_guidance import select_guidance
 from anofpdm.cli.train import train
@@ -56,6 +57,7 @@ app.command(rich_help_panel=_USE)(interpret)
 app.command(rich_help_panel=_USE)(demo)
 app.command(rich_help_panel=_USE)(phantom)
 app.add_typer(bundle.app, name="bundle", rich_help_panel=_USE)
+app.command("phantom-dataset", rich_help_panel=_MODELS)(phantom_dataset)
 app.command(rich_help_panel=_MODELS)(train)
 app.command("select-guidance", rich_help_panel=_MODELS)(select_guidance)
 app.command("import-checkpoint", rich_help_panel=_MODELS)(import_checkpoint)

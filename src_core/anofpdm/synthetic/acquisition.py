@@ -39,7 +39,9 @@ def paint(
     if modality == "flair":
         csf_field = csf_field + _flow_artefact(rng, anatomy)
         white_field = white_field * (1.0 + _ventricle_rim(rng, anatomy))
-    texture = 1.0 + rng.uniform(0.01, 0.05) * smooth_noise(rng, shape, spacing, rng.uniform(0.8, 2.0))
+    texture = 1.0 + rng.uniform(0.01, 0.05) * smooth_noise(
+        rng, shape, spacing, rng.uniform(0.8, 2.0)
+    )
     signal = (
         anatomy.grey * grey_field + anatomy.white * white_field
     ) * texture + anatomy.csf * csf_field
@@ -84,7 +86,7 @@ def _paint_lesions(
     signal: Field,
     levels: tuple[float, float, float],
 ) -> Field:
-    grey, white, csf = levels
+    grey, white, _ = levels
     shape, spacing = anatomy.shape, anatomy.spacing
     reference = max(grey, white)
     contrast = {
@@ -98,7 +100,9 @@ def _paint_lesions(
         "t1": rng.uniform(0.25, 0.6),
         "t2": rng.uniform(1.8, 2.6),
     }[modality]
-    uneven = 1.0 + rng.uniform(0.02, 0.14) * smooth_noise(rng, shape, spacing, rng.uniform(2.0, 7.0))
+    uneven = 1.0 + rng.uniform(0.02, 0.14) * smooth_noise(
+        rng, shape, spacing, rng.uniform(2.0, 7.0)
+    )
     strength = 1.0 + (contrast - 1.0) * (1.0 - (1.0 - weaker) * lesions.oedema)
     level = reference * strength * uneven
     # What is drawn over keeps a trace of the tissue below it.

@@ -106,10 +106,8 @@ def load_template() -> Template:
     )
 
 
-def _lateral_ventricles(
-    fluid: NDArray[np.bool_], affine: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """The two lateral ventricles: the largest pieces of deep CSF once the midline is cut away."""
+def _lateral_ventricles(fluid: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Find the lateral ventricles: the two largest pieces of deep CSF beside the midline."""
     x, y, z = (
         affine[i, 3] + affine[i, i] * np.arange(n).reshape([-1 if i == j else 1 for j in range(3)])
         for i, n in enumerate(fluid.shape)
@@ -127,7 +125,9 @@ def _on_half_grid(mask: NDArray[np.bool_]) -> Field:
     half = mask[::2, ::2, ::2]
     signed = ndimage.distance_transform_edt(half) - ndimage.distance_transform_edt(~half)
     signed = ndimage.gaussian_filter(2.0 * signed, 0.5).astype(np.float32)
-    grids = [np.minimum(np.arange(n) / 2.0, h - 1) for n, h in zip(mask.shape, half.shape, strict=True)]
+    grids = [
+        np.minimum(np.arange(n) / 2.0, h - 1) for n, h in zip(mask.shape, half.shape, strict=True)
+    ]
     result: Field = signed
     for axis, positions in enumerate(grids):
         low = np.clip(np.floor(positions).astype(int), 0, result.shape[axis] - 2)
@@ -195,9 +195,9 @@ def _template_points(
         centre, radius, displacement = push
         away = world - centre.astype(np.float32)[:, None, None, None]
         distance = np.sqrt((away**2).sum(0)) + 1e-3
-        world = world - away / distance * displacement * np.exp(-((distance / radius) ** 2)) * np.minimum(
-            distance / (0.5 * radius), 1.0
-        )
+        world = world - away / distance * displacement * np.exp(
+            -((distance / radius) ** 2)
+        ) * np.minimum(distance / (0.5 * radius), 1.0)
     linear = (size @ tilt).astype(np.float32)
     points = np.tensordot(linear, world, axes=1)
     points += (_CENTRE_MM + rng.normal(0, 2.0, 3)).astype(np.float32)[:, None, None, None]
@@ -212,7 +212,7 @@ def _template_points(
 
 @lru_cache(maxsize=1)
 def _stacked() -> Field:
-    """The template's maps less `_BEYOND`, (map, x, y, z), so that outside is zero."""
+    """Stack the template's maps less `_BEYOND`, (map, x, y, z), so that outside is zero."""
     template = load_template()
     return np.stack([getattr(template, name) - beyond for name, beyond in _BEYOND.items()])
 

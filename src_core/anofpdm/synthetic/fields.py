@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +57,9 @@ def _interpolate_axis(values: Field, axis: int, positions: NDArray[np.float32]) 
     return np.asarray(below + weight * (above - below), dtype=np.float32)
 
 
-def sigmoid(values: Field) -> Field:
+def sigmoid(values: NDArray[np.floating[Any]]) -> Field:
     """Logistic function, safe for large arguments."""
-    result: Field = 0.5 * (1.0 + np.tanh(0.5 * values))
-    return result
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)), dtype=np.float32)
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

@@ -59,7 +59,9 @@ class Plan:
 
 def draw_plan(rng: np.random.Generator) -> Plan:
     """Draw kinds, volume (1 to 100 ml), place and mass effect of one subject's lesions."""
-    kind = str(rng.choice(["tumour", "infarct", "periventricular", "scattered"], p=[0.4, 0.25, 0.2, 0.15]))
+    kind = str(
+        rng.choice(["tumour", "infarct", "periventricular", "scattered"], p=[0.4, 0.25, 0.2, 0.15])
+    )
     kinds: tuple[str, ...] = (kind,)
     if kind == "periventricular" or (kind != "scattered" and rng.random() < 0.15):
         kinds += ("scattered",)
@@ -117,7 +119,9 @@ def _tumour(rng: np.random.Generator, anatomy: Anatomy, plan: Plan) -> _Maps:
     shape, spacing = anatomy.shape, anatomy.spacing
     distance = _ellipsoid_distance(rng, anatomy, plan.centre, 0.35)
     roughness = rng.uniform(0.1, 0.35) * radius
-    level = radius - distance + roughness * smooth_noise(rng, shape, spacing, max(3.0, 0.45 * radius))
+    level = (
+        radius - distance + roughness * smooth_noise(rng, shape, spacing, max(3.0, 0.45 * radius))
+    )
     level += rng.uniform(0.0, 0.12) * radius * smooth_noise(rng, shape, spacing, 3.0)
     edge = rng.uniform(0.5, 1.8)
     solid_share = rng.uniform(0.4, 1.0)
@@ -136,7 +140,9 @@ def _infarct(rng: np.random.Generator, anatomy: Anatomy, plan: Plan) -> _Maps:
     shape, spacing = anatomy.shape, anatomy.spacing
     distance = _ellipsoid_distance(rng, anatomy, plan.centre, 0.7)
     level = radius - distance
-    level += rng.uniform(0.2, 0.6) * radius * smooth_noise(rng, shape, spacing, max(4.0, 0.5 * radius))
+    level += (
+        rng.uniform(0.2, 0.6) * radius * smooth_noise(rng, shape, spacing, max(4.0, 0.5 * radius))
+    )
     level += rng.uniform(0.0, 2.0) * smooth_noise(rng, shape, spacing, 2.5)
     extent = sigmoid(level / rng.uniform(0.5, 1.2)) * (1.0 - 0.9 * anatomy.csf)
     core = np.zeros(shape, dtype=np.float32)
@@ -199,7 +205,7 @@ def _window(anatomy: Anatomy, centre: NDArray[np.float64], reach: float) -> tupl
 
 
 def _crop(anatomy: Anatomy, window: tuple[slice, ...]) -> Anatomy:
-    """The part of `anatomy` inside `window`, so that a small blob costs little."""
+    """Cut `anatomy` to `window`, so that a small blob costs little."""
     affine = anatomy.affine.copy()
     affine[:3, 3] += np.array(anatomy.spacing) * [w.start for w in window]
     names = ("grey", "white", "csf", "brain", "depth", "ventricle_distance")

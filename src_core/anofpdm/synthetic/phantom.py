@@ -20,6 +20,9 @@ from anofpdm.volume import Volume
 TRAINING_SEEDS_BELOW = 500_000
 """Models and their settings are made with seeds below this; those above stay unseen for tests."""
 
+SPACING_MM = (0.9, 6.0)
+"""Smallest and largest voxel size, in plane or across, that phantoms are drawn with."""
+
 _HEALTHY_SHARE = 0.3
 _FINE_MM = 2.5  # slices thicker than this are averaged from thinner ones (partial volume)
 
@@ -81,9 +84,7 @@ def make_phantom(
     if seed < 0:
         raise SettingsError(f"A phantom's seed must be 0 or more; got {seed}.")
     streams = np.random.SeedSequence(seed).spawn(5 + len(MODALITIES))
-    plan_rng, anatomy_rng, lesion_rng, grid_rng, mask_rng = map(
-        np.random.default_rng, streams[:5]
-    )
+    plan_rng, anatomy_rng, lesion_rng, grid_rng, mask_rng = map(np.random.default_rng, streams[:5])
     drawn_healthy = bool(plan_rng.random() < _HEALTHY_SHARE)
     plan = None if (drawn_healthy if healthy is None else healthy) else draw_plan(plan_rng)
     drawn_spacing = _draw_spacing(grid_rng)
@@ -128,9 +129,7 @@ def _thicken(values: Field, factor: int) -> Field:
     """Average `factor` thin slices into each thick one."""
     count = values.shape[2] // factor
     cut = values[:, :, : count * factor]
-    return np.asarray(
-        cut.reshape(*values.shape[:2], count, factor).mean(axis=3), dtype=np.float32
-    )
+    return np.asarray(cut.reshape(*values.shape[:2], count, factor).mean(axis=3), dtype=np.float32)
 
 
 def _thick_affine(anatomy: Anatomy, factor: int) -> np.ndarray[Any, np.dtype[np.float64]]:

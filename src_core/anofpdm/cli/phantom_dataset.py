@@ -1,0 +1,111 @@
+"""`anofpdm phantom-dataset`: labelled slices of many synthetic subjects, to train a model on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from anofpdm.cli import options as opt
+from anofpdm.cli.console import Console, Tick
+from anofpdm.errors import SettingsError
+
+SeedsOption = Annotated[
+    str,
+    typer.Option(
+        "--seeds",
+        metavar="FIRST:END",
+        help="One subject a seed, END left out; the first 6 % become the validation split.",
+    ),
+]
+DatasetOutOption = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR.zarr", help="The slice dataset to make."),
+]
+ModalityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--modality",
+        metavar="flair|t1|t2",
+        help="A channel of the model; repeat it for several.",
+        show_default="flair",
+    ),
+]
+SizeOption = Annotated[
+    int, typer.Option("--size", min=8, max=512, help="Rows and columns of a slice, in pixels.")
+]
+ExtentOption = Annotated[
+    float,
+    typer.Option("--extent-mm", min=50, max=500, help="Side of the square field of view, in mm."),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes that draw.", show_default="one a CPU"),
+]
+
+
+def phantom_dataset(
+    seeds: SeedsOption,
+    out: DatasetOutOption,
+    modality: ModalityOption = None,
+    size: SizeOption = 128,
+    extent_mm: ExtentOption = 208.0,
+    workers: WorkersOption = None,
+    overwrite: opt.OverwriteOption = False,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Draw synthetic subjects and store their slices with slice labels, for training.
+
+    Example: anofpdm phantom-dataset --seeds 0:440 --out slices.zarr
+    """
+    from anofpdm.datasets.slices import SliceDataset
+    from anofpdm.preprocessing import PreprocessingConfig
+    from anofpdm.synthetic.dataset import build_phantom_dataset
+    from anofpdm.synthetic.phantom import SPACING_MM
+    from anofpdm.validation import validated
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    chosen = seed_range(seeds)
+    config = validated(
+        PreprocessingConfig, size=size, extent_mm=extent_mm, spacing_range_mm=SPACING_MM
+    )
+    with console.progress() as show:
+        build_phantom_dataset(
+            out,
+            chosen,
+            config,
+            list(dict.fromkeys(modality or ["flair"])),
+            workers=workers,
+            overwrite=overwrite,
+            on_progress=lambda done, total: show(Tick("Drawing subjects", done, total)),
+        )
+    dataset = SliceDataset.open(out)
+    labels = dataset.read("label", np.arange(len(dataset)))
+    counts = {name: int((labels == value).sum()) for name, value in _LABELS.items()}
+    console.finish(
+        {"out": str(out), "subjects": len(chosen), "slices": len(dataset), **counts},
+        f"{len(dataset)} slices of {len(chosen)} subjects in {out}: {counts['healthy']} healthy, "
+        f"{counts['unhealthy']} unhealthy, {counts['unknown']} with too little lesion to tell.",
+    )
+
+
+_LABELS = {"healthy": 0, "unhealthy": 1, "unknown": -1}
+
+
+def seed_range(text: str) -> range:
+    """Read FIRST:END.
+
+    Raises
+    ------
+    SettingsError
+        When it is not two whole numbers of 0 or more, the second the larger.
+    """
+    match = re.fullmatch(r"(\d+):(\d+)", text)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise SettingsError(f"--seeds {text} is no range of seeds; write FIRST:END, such as 0:440.")
+    return range(int(match[1]), int(match[2]))
