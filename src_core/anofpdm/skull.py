@@ -13,9 +13,10 @@ from anofpdm.foreground import RESIDUE, Canonical
 from anofpdm.geometry import SliceGeometry
 from anofpdm.volume import Volume
 
-# The largest adult brains have about 1.9 litres and 210 cm2 in an axial slice; heads begin beyond.
-_LARGEST_BRAIN_ML = 2200.0
-_LARGEST_SLICE_CM2 = 235.0
+# Large adult brains, extracted with a generous rim, reach 2.4 litres and 250 cm2 in an axial
+# slice (the synthetic subjects do); adult heads begin near 3 litres and 270 cm2.
+_LARGEST_BRAIN_ML = 2600.0
+_LARGEST_SLICE_CM2 = 260.0
 # A brain tapers off toward both ends; a neck is cut by the field of view or by defacing. A scan
 # that covers less than this may well cut through the brain itself.
 _LARGEST_CUT_CM2 = 60.0

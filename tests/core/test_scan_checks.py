@@ -33,8 +33,8 @@ def a_brain(scale: float = 1.0) -> NDArray[np.float32]:
 
 def a_head(scale: float = 1.0) -> NDArray[np.float32]:
     """Make a brain in a dark skull under bright skin."""
-    skin = ellipsoid((82 * scale, 98 * scale, 76 * scale))
-    skull = ellipsoid((78 * scale, 94 * scale, 72 * scale))
+    skin = ellipsoid((86 * scale, 102 * scale, 80 * scale))
+    skull = ellipsoid((82 * scale, 98 * scale, 76 * scale))
     head = np.where(skin & ~skull, 100.0, 0.0) + np.where(skull, 8.0, 0.0)
     return np.where(a_brain(scale) > 0, a_brain(scale), head).astype(np.float32)
 
