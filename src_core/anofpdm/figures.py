@@ -148,11 +148,12 @@ def chosen_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
             break
         if all(abs(int(position) - other) >= apart for other in picked):
             picked.append(int(position))
-    while len(picked) < count:
-        # The middle of the widest gap between neighbours keeps the rest even.
-        edges = np.array([-1, *sorted(picked), total])
-        widest = int(np.argmax(np.diff(edges)))
-        picked.append(int((edges[widest] + edges[widest + 1]) // 2))
+    edges = np.array([-1, *sorted(picked), total])
+    shares = np.zeros(len(edges) - 1, dtype=int)
+    for _ in range(count - len(picked)):
+        shares[np.argmax(np.diff(edges) / (shares + 1))] += 1
+    for low, high, share in zip(edges[:-1], edges[1:], shares, strict=True):
+        picked.extend(np.rint(np.linspace(low, high, share + 2)[1:-1]).astype(int))
     return np.array(sorted(picked), dtype=np.intp)
 
 
@@ -173,7 +174,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         4,
         COLUMNS,
         gridspec_kw={
-            "left": 0.01, "right": 0.93, "bottom": 0.01, "top": 0.91, "wspace": 0.03, "hspace": 0.06
+            "left": 0.01, "right": 0.905, "bottom": 0.01, "top": 0.91, "wspace": 0.03, "hspace": 0.1
         },
     )  # fmt: skip
     image = None
@@ -194,7 +195,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         if picture.truth is not None:
             _draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
     if image is not None:
-        bar = area.colorbar(image, cax=area.add_axes((0.945, 0.25, 0.012, 0.45)))
+        bar = area.colorbar(image, cax=area.add_axes((0.918, 0.25, 0.012, 0.45)))
         known = "" if picture.truth is None else "; yellow line: truth"
         bar.set_label(f"anomaly map H (cyan line: mask{known})", fontsize=11)
 
@@ -320,6 +321,7 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
         threshold = interpretation.settings.cosine_threshold
         assert threshold is not None  # Settings holds that the gate has one
         axes.axhline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
+    axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_title("Cosine of the two error curves, slice by slice", fontsize=12)
     axes.set_xlabel("slice (from the feet up)", fontsize=11)
     axes.set_ylabel("cosine", fontsize=11)

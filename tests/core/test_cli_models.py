@@ -1,0 +1,221 @@
+"""The commands that make models, and the demo, end to end on tiny ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from anofpdm.bundle import load_bundle
+from anofpdm.cli.app import app
+from anofpdm.cli.console import Tick
+from anofpdm.cli.pace import SlicePace, in_words
+from anofpdm.datasets import SliceDataset
+from anofpdm.engine import Progress
+from anofpdm.synthetic import Phantom
+from anofpdm.unet import UNet
+from anofpdm.unet_config import UNetConfig
+from anofpdm.volume import Volume, write_nifti
+from tests.core.segmentation_cases import SIZE, bundle, scan
+
+CONFIG = f"""
+steps = {{steps}}
+batch_size = 4
+checkpoint_every = 2
+validate_every = 2
+validation_slices = 4
+[network]
+image_size = {SIZE}
+in_channels = 1
+base_channels = 8
+channel_multipliers = [1, 2]
+blocks_per_level = 1
+attention_resolutions = [8]
+[bundle]
+name = "own"
+"""
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's bundle folders out of the tests."""
+    monkeypatch.setenv("ANOFPDM_SETTINGS", str(tmp_path / "no-settings.toml"))
+    monkeypatch.setenv("ANOFPDM_BUNDLES", "")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Discs; the unhealthy ones have a bright square."""
+    path = tmp_path_factory.mktemp("data") / "slices.zarr"
+    grid = np.linspace(-1, 1, SIZE)
+    disc = np.where(grid[:, None] ** 2 + grid**2 < 0.8, 0.5, 0.0)
+    preprocessing = bundle().metadata.preprocessing.model_dump(mode="json")
+    with SliceDataset.create(path, modalities=["flair"], preprocessing=preprocessing) as out:
+        for number, split in enumerate(("train", "val")):
+            labels = np.arange(6) % 2
+            images = np.repeat(disc[None], 6, axis=0)
+            images[labels == 1, 4:8, 4:8] = 1.0
+            out.append(images[:, None] * 2 - 1, labels, subject=f"s{number}", split=split)
+    return path
+
+
+def config(folder: Path, steps: int = 3) -> Path:
+    path = folder / "model.toml"
+    path.write_text(CONFIG.format(steps=steps))
+    return path
+
+
+def test_train_makes_an_uncalibrated_bundle(dataset: Path, tmp_path: Path) -> None:
+    result = run("train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
+                 "--device", "cpu", "--json")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    payload = json.loads(result.stdout)
+    assert (payload["step"], payload["finished"]) == (3, True)
+    model = load_bundle(payload["bundle"])
+    assert (model.name, model.metadata.calibration) == ("own", None)
+
+
+def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
+    common = [config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run", "--device", "cpu"]
+    assert run("train", *common).exit_code == 0
+    again = run("train", *common)
+    assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
+    result = run("train", *common, "--resume", "--steps", 5, "--json")
+    assert json.loads(result.stdout)["step"] == 5
+    assert load_bundle(tmp_path / "run" / "own").metadata.training["step"] == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "named"), [("steps = 'many'", "steps"), ("steps = ", "TOML"), ("colour = 1", "colour")]
+)
+def test_wrong_training_configuration_is_refused(
+    dataset: Path, tmp_path: Path, text: str, named: str
+) -> None:
+    (tmp_path / "bad.toml").write_text(text)
+    result = run("train", tmp_path / "bad.toml", "--dataset", dataset, "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert named in result.stderr and result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_select_guidance_writes_a_new_calibrated_bundle(dataset: Path, tmp_path: Path) -> None:
+    before = bundle(calibration=None).save(tmp_path / "plain")
+    result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
+                 tmp_path / "new.zip", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
+                 "--json")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    calibration = load_bundle(tmp_path / "new.zip").metadata.calibration
+    assert calibration is not None
+    assert [candidate.guidance for candidate in calibration.candidates] == [0.5, 2.0]
+    assert json.loads(result.stdout)["calibration"]["steps"] == 3
+    assert load_bundle(tmp_path / "plain").hash == before.hash
+
+
+@pytest.mark.parametrize("candidates", ["", "1,,2", "1,two", "-1", "1,1001", "nan"])
+def test_wrong_candidates_are_refused(dataset: Path, tmp_path: Path, candidates: str) -> None:
+    result = run("select-guidance", "--bundle", "any", "--dataset", dataset, "--out",
+                 tmp_path / "new", f"--candidates={candidates}")  # fmt: skip
+    assert result.exit_code == 2
+    assert "--candidates" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_select_guidance_never_overwrites(dataset: Path, tmp_path: Path) -> None:
+    bundle(calibration=None).save(tmp_path / "plain")
+    result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
+                 tmp_path / "plain")  # fmt: skip
+    assert result.exit_code == 2
+    assert "exists already" in result.stderr
+
+
+def test_import_checkpoint_makes_a_bundle(tmp_path: Path) -> None:
+    shape = UNetConfig(
+        image_size=32,
+        in_channels=2,
+        base_channels=32,
+        channel_multipliers=(1, 2),
+        blocks_per_level=1,
+        attention_resolutions=(16,),
+        heads=2,
+        conditioning="reference",
+    )
+    torch.save(UNet(shape).state_dict(), tmp_path / "ema.pt")
+    common = ["import-checkpoint", tmp_path / "ema.pt", "--heads", 2, "--size", 32]
+    result = run(*common, "--modalities", "flair,t2", "--scored", "t2", "--out",
+                 tmp_path / "imported", "--json")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    metadata = load_bundle(tmp_path / "imported").metadata
+    assert (metadata.modalities, metadata.scored) == (("flair", "t2"), ("t2",))
+    assert metadata.calibration is None
+    result = run(*common, "--modalities", "flair", "--out", tmp_path / "other")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "2 channels" in result.stderr
+    assert not (tmp_path / "other").exists()
+
+
+def test_import_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.pt").write_bytes(b"no weights")
+    result = run("import-checkpoint", tmp_path / "x.pt", "--modalities", "t1", "--out",
+                 tmp_path / "out")  # fmt: skip
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "x.pt" in result.stderr
+
+
+def test_demo_scores_the_mask_against_the_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = scan()
+    truth = np.zeros(volume.shape, dtype=np.uint8)
+    truth[5:8, 6:9, 2:4] = 1
+
+    def small_phantom(seed: int, out: Path, **_: Any) -> Phantom:
+        write_nifti(out / "flair.nii.gz", volume.data, volume, np.float32)
+        write_nifti(out / "lesion.nii.gz", truth, volume, np.uint8)
+        (out / "phantom.json").write_text("{}")
+        return Phantom({"flair": volume}, Volume(truth, volume.affine), {})
+
+    monkeypatch.setattr("anofpdm.synthetic.write_phantom", small_phantom)
+    monkeypatch.setattr("anofpdm.bundle.load_bundle", lambda name: bundle())
+    result = run("demo", "--out", tmp_path / "demo", "--device", "cpu", "--json")
+    assert result.exit_code == 0, result.stderr
+    payload = json.loads(result.stdout)
+    written = nib.Nifti1Image.from_filename(tmp_path / "demo" / "mask.nii.gz")
+    mask = np.asarray(written.dataobj).astype(bool)
+    both = 2 * (mask & (truth == 1)).sum() / (mask.sum() + truth.sum())
+    assert payload["scores"]["dice"] == pytest.approx(both)
+    assert payload["scores"]["true_volume_ml"] == pytest.approx(18 * 0.12)
+    assert 0 < payload["scores"]["auprc_brain"] <= 1
+    assert (tmp_path / "demo" / "report.png").exists()
+    assert json.loads((tmp_path / "demo" / "scores.json").read_text()) == payload["scores"]
+    result = run("demo", "--out", tmp_path / "demo", "--device", "cpu", "--overwrite")
+    assert "DICE" in result.stdout
+
+
+def test_pace_counts_slices_a_second_and_the_time_left() -> None:
+    ticks: list[Tick] = []
+    times = iter([0.0, 10.0, 20.0])
+    pace = SlicePace(ticks.append, clock=lambda: next(times))
+    for done in (0, 60, 120):
+        pace(Progress("network", done, 240, 0, 24))
+    assert [tick.detail for tick in ticks] == [
+        "",
+        "0.6 slices/s, 30 s left",
+        "0.6 slices/s, 20 s left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7500, "2 h 05 min")],
+)
+def test_time_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
