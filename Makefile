@@ -11,7 +11,7 @@ SYSTEM_LIBS := xvfb libegl1 libgl1 libopengl0 libglx-mesa0 libxkbcommon-x11-0 li
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0
 
-.PHONY: help demo test lint clean system-libs
+.PHONY: help demo test lint flair-synth clean system-libs
 .DELETE_ON_ERROR:
 
 help:
@@ -31,6 +31,15 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The bundled model again, from nothing: some hours on two cores (docs/models/flair-synth.md).
+MODEL_OUT ?= model-results
+flair-synth: $(VENV)/.installed
+	$(BIN)/anofpdm phantom-dataset --seeds 0:440 --out $(MODEL_OUT)/slices.zarr
+	$(BIN)/anofpdm train docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
+		--out $(MODEL_OUT)/run
+	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/flair-synth \
+		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth
 
 clean:
 	rm -rf $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,6 +15,7 @@ Guidance = Annotated[float, Field(ge=0, le=1000)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 PAPER_QUANTILE_RANGE = (0.90, 0.98)
+PAPER_MIN_COMPONENT_PIXELS = 40
 """a and b of METHOD 6: the quantile lies in a..b of the whole image."""
 
 
@@ -61,6 +62,8 @@ class Calibration(BaseModel):
         a and b of METHOD 6 for each region the dynamic threshold may use.
     region : {"image", "brain"}
         The region used unless asked otherwise; a key of `quantile_range`.
+    min_component_pixels : int
+        Masks lose the components of this filled area or less, in pixels at 128x128 (METHOD 8).
     candidates : tuple of Candidate
         Every candidate of the search, in increasing order of guidance.
     slices : dict
@@ -82,6 +85,7 @@ class Calibration(BaseModel):
     clip: bool = True
     quantile_range: dict[Region, tuple[Fraction, Fraction]] = Field(min_length=1)
     region: Region = "image"
+    min_component_pixels: int = Field(default=PAPER_MIN_COMPONENT_PIXELS, ge=0)
     candidates: tuple[Candidate, ...] = ()
     slices: dict[str, int] = Field(default_factory=dict)
     source: str = ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.calibration import Process, Region
+from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, Process, Region
 from anofpdm.errors import DatasetError, SettingsError
 from anofpdm.guidance_choice import (
     QUANTILE_RANGES,
@@ -122,6 +122,7 @@ def select_guidance(
     fraction: float = 0.98,
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
+    min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     progress: Callable[[int, int], None] | None = None,
 ) -> GuidanceReport:
     """Search the guidance on a dataset's labelled slices, with one pass for all candidates.
@@ -144,7 +145,7 @@ def select_guidance(
         Of the network.
     batch_size : int
         Slices in one call of the network (which sees twice as many).
-    fraction, quantile_range, region
+    fraction, quantile_range, region, min_component_pixels
         See `calibrate`.
     progress : callable, optional
         Called with (slice steps done, slice steps in all); what it raises ends the search.
@@ -211,6 +212,7 @@ def select_guidance(
         fraction=fraction,
         quantile_range=quantile_range,
         region=region,
+        min_component_pixels=min_component_pixels,
         source=f"{dataset.path.name}, split {split}",
     )
 

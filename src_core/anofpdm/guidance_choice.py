@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anofpdm.calibration import PAPER_QUANTILE_RANGE, Calibration, Candidate, Process, Region
+from anofpdm.calibration import (
+    PAPER_MIN_COMPONENT_PIXELS,
+    PAPER_QUANTILE_RANGE,
+    Calibration,
+    Candidate,
+    Process,
+    Region,
+)
 from anofpdm.errors import DatasetError, SettingsError
 from anofpdm.validation import validated
 
@@ -134,6 +141,7 @@ def calibrate(
     fraction: float = 0.98,
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
+    min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     source: str = "",
 ) -> GuidanceReport:
     """Select w* from what one pass measured; the whole of METHOD 7 but the network.
@@ -148,7 +156,7 @@ def calibrate(
         M_{t_e}, (n, S, C).
     labels : array
         (S,): 0 healthy, 1 unhealthy; slices with another label stay out.
-    process, steps, t_max, clip, region, source
+    process, steps, t_max, clip, region, min_component_pixels, source
         Recorded in the calibration.
     fraction : float
         See `choose_guidance`.
@@ -193,6 +201,7 @@ def calibrate(
         clip=clip,
         quantile_range=dict(quantile_range),
         region=region,
+        min_component_pixels=min_component_pixels,
         candidates=tuple(found),
         slices={"healthy": int((~unhealthy).sum()), "unhealthy": int(unhealthy.sum())},
         source=source,

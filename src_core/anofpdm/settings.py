@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from anofpdm.calibration import PAPER_QUANTILE_RANGE, Calibration, Cosine, Guidance, Region
+from anofpdm.calibration import (
+    PAPER_MIN_COMPONENT_PIXELS,
+    PAPER_QUANTILE_RANGE,
+    Calibration,
+    Cosine,
+    Guidance,
+    Region,
+)
 from anofpdm.errors import SettingsError
 from anofpdm.validation import validated
 
@@ -107,7 +114,7 @@ class Settings(BaseModel):
     gate: bool = False
     cosine_threshold: Cosine | None = None
     median_kernel: int = Field(default=5, ge=1, le=31)
-    min_component_pixels: int = Field(default=40, ge=0)
+    min_component_pixels: int = Field(default=PAPER_MIN_COMPONENT_PIXELS, ge=0)
     min_component_ml: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
@@ -133,8 +140,9 @@ class Settings(BaseModel):
         Parameters
         ----------
         calibration : Calibration
-            Gives w*, the quantile range of its region, M_max, and the gate with Cos_{w*}. With
-            another `guidance`, the cosine threshold and M_max are those measured for it.
+            Gives w*, the quantile range of its region, M_max, the gate with Cos_{w*}, and the
+            smallest component. With another `guidance`, the cosine threshold and M_max are those
+            measured for it.
         **overrides
             Fields of `Settings`; `region` in addition picks the dynamic threshold's region.
 
@@ -157,6 +165,7 @@ class Settings(BaseModel):
             "guidance": guidance,
             "threshold": {"kind": "dynamic", "region": region, "low": low, "high": high},
             "max_divergence": max_divergence,
+            "min_component_pixels": calibration.min_component_pixels,
             "gate": True,
             "cosine_threshold": cosine_threshold,
         }

@@ -197,7 +197,7 @@ MinComponentPixelsOption = Annotated[
         min=0,
         metavar="PIXELS",
         help="Drop spots of this filled area or less on a slice, counted at 128x128.",
-        show_default="40",
+        show_default="as the bundle was calibrated, else 40",
         rich_help_panel=_READING,
     ),
 ]

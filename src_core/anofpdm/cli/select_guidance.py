@@ -10,6 +10,7 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
+from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS
 from anofpdm.cli import options as opt
 from anofpdm.cli.choices import chosen_grid
 from anofpdm.cli.console import Console
@@ -64,6 +65,16 @@ FractionOption = Annotated[
         help="Take the largest w whose accuracy is at least this share of the best one's.",
     ),
 ]
+QuantileRangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--quantile-range",
+        metavar="LOW,HIGH",
+        help="Range of the dynamic quantile in --region: HIGH for the weakest anomaly, LOW for the "
+        "strongest.",
+        show_default="0.90,0.98 in the image, 0.70,0.97 in the brain",
+    ),
+]
 
 
 def select_guidance(
@@ -74,6 +85,8 @@ def select_guidance(
     split: SplitOption = "val",
     fraction: FractionOption = 0.98,
     region: opt.RegionOption = None,
+    quantile_range: QuantileRangeOption = None,
+    min_component_pixels: opt.MinComponentPixelsOption = None,
     process: opt.ProcessOption = None,
     steps: opt.StepsOption = None,
     t_max: opt.TMaxOption = None,
@@ -91,10 +104,16 @@ def select_guidance(
     from anofpdm.bundle import load_bundle
     from anofpdm.datasets.slices import SliceDataset
     from anofpdm.device import resolve_device
+    from anofpdm.guidance import QUANTILE_RANGES
     from anofpdm.guidance import select_guidance as search
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     guidances = parsed_candidates(candidates)
+    chosen_region = region or "image"
+    ranges = dict(QUANTILE_RANGES)
+    if quantile_range is not None:
+        ranges[chosen_region] = parsed_range(quantile_range)
+    smallest = PAPER_MIN_COMPONENT_PIXELS if min_component_pixels is None else min_component_pixels
     check_new_path(out)
     model = load_bundle(bundle)
     slices = SliceDataset.open(dataset)
@@ -114,7 +133,9 @@ def select_guidance(
             device=resolve_device(device),
             batch_size=batch_size or 16,
             fraction=fraction,
-            region=region or "image",
+            region=chosen_region,
+            quantile_range=ranges,
+            min_component_pixels=smallest,
             progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)),
         )
     calibrated = model.with_calibration(found.calibration).save(out)
@@ -150,6 +171,26 @@ def parsed_candidates(text: str) -> list[float]:
             )
         values.append(value)
     return values
+
+
+def parsed_range(text: str) -> tuple[float, float]:
+    """Read `--quantile-range`.
+
+    Raises
+    ------
+    SettingsError
+        When it is not two numbers between 0 and 1, the smaller first.
+    """
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = float("nan")
+    if not 0 < low <= high < 1:
+        raise SettingsError(
+            f"--quantile-range {text} is not two numbers between 0 and 1, the smaller first; "
+            "write LOW,HIGH, such as 0.90,0.98."
+        )
+    return low, high
 
 
 @dataclass(frozen=True)

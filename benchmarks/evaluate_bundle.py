@@ -1,0 +1,123 @@
+"""Score a FLAIR bundle on unseen synthetic subjects, and on real scans with a lesion mask.
+
+Run ``python benchmarks/evaluate_bundle.py [--bundle flair-synth] [--seeds 500000:500020]
+[--real FLAIR.nii.gz LESION.nii.gz]...``. Prints one JSON object. A slice counts as unhealthy by
+the rule its training labels were made with; slices with less lesion than that are left out of the
+slice scores and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anofpdm.analysis import Analysis
+from anofpdm.bundle import ModelBundle, load_bundle
+from anofpdm.engine import analyze
+from anofpdm.interpretation import Interpretation, interpret
+from anofpdm.metrics import auprc, dice, evaluate_masks
+from anofpdm.synthetic import make_phantom
+from anofpdm.synthetic.dataset import LESION_MM2
+from anofpdm.volume import Volume, read_volume
+
+Slices = dict[str, NDArray[Any]]
+
+
+def run(model: ModelBundle, scan: Volume, lesion: Volume) -> tuple[Slices, dict[str, float]]:
+    """Segment one scan; per-slice arrays on the network's grid, and scores on its own voxels."""
+    calibration = model.metadata.calibration
+    grid = (
+        {} if calibration is None else calibration.model_dump(include={"process", "steps", "t_max"})
+    )
+    analysis = analyze({"flair": scan}, model, **grid)
+    result = interpret(analysis, analysis.default_settings())
+    truth = lesion.data > 0
+    canonical = analysis.geometry.orientation.to_canonical(truth.astype(np.float32))
+    share = analysis.geometry.to_network(canonical)[analysis.slice_ids]
+    slices = {
+        "share": share,
+        "mask": result.mask,
+        "map": result.anomaly_map,
+        "foreground": analysis.foreground,
+        "unhealthy": ~result.healthy,
+        "cosine": result.cosine,
+        "intensity": analysis.x0[:, 0],
+        "area": share.sum(axis=(1, 2)) * np.prod(analysis.geometry.pixel_mm),
+    }
+    return slices, volume_scores(analysis, result, truth)
+
+
+def volume_scores(
+    analysis: Analysis, result: Interpretation, truth: NDArray[np.bool_]
+) -> dict[str, float]:
+    """DICE and AUPRC on the scan's own voxels."""
+    geometry, ids = analysis.geometry, result.slice_ids
+    mask = geometry.mask_to_native(result.mask, ids, analysis.foreground_native)
+    anomaly = geometry.map_to_native(result.anomaly_map, ids)
+    brain = analysis.foreground_native
+    scores = {"dice": dice(mask, truth), "lesion_ml": truth.sum() * geometry.voxel_volume_ml}
+    if truth[brain].any():
+        scores["auprc_brain"] = auprc(anomaly[brain], truth[brain])
+        native = np.asarray(analysis.native["flair"])
+        scores["auprc_brain_intensity"] = auprc(native[brain], truth[brain])
+    return {name: round(float(value), 4) for name, value in scores.items()}
+
+
+def slice_scores(parts: list[Slices]) -> dict[str, Any]:
+    """Scores of all slices of all scans together."""
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    labelled = (joined["area"] == 0) | (joined["area"] >= LESION_MM2)
+    kept = {name: values[labelled] for name, values in joined.items()}
+    truth = kept["share"] >= 0.5
+    scores = evaluate_masks(
+        kept["mask"],
+        truth,
+        kept["map"],
+        foreground=kept["foreground"],
+        predicted_unhealthy=kept["unhealthy"],
+        cosine=kept["cosine"],
+    )
+    brain = kept["foreground"]
+    scores["auprc_brain_intensity"] = auprc(kept["intensity"][brain], truth[brain])
+    scores["slices_left_out"] = int((~labelled).sum())
+    return scores
+
+
+def main(arguments: list[str]) -> None:
+    """Print the scores as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", default="flair-synth")
+    parser.add_argument("--seeds", default="500000:500020")
+    parser.add_argument("--real", nargs=2, action="append", default=[], type=Path)
+    options = parser.parse_args(arguments)
+    model = load_bundle(options.bundle)
+    first, end = map(int, options.seeds.split(":"))
+    parts, subjects, started = [], {}, time.perf_counter()
+    for seed in range(first, end):
+        phantom = make_phantom(seed)
+        slices, scores = run(model, phantom.volumes["flair"], phantom.lesion)
+        parts.append(slices)
+        subjects[str(seed)] = {"kind": phantom.description["kind"], **scores}
+        print(seed, subjects[str(seed)], file=sys.stderr, flush=True)
+    found: dict[str, Any] = {"bundle": model.name, "hash": model.hash, "subjects": subjects}
+    if parts:
+        found["synthetic"] = slice_scores(parts)
+    for flair, lesion in options.real:
+        slices, scores = run(model, read_volume(flair, "flair"), read_volume(lesion))
+        found.setdefault("real", {})[f"{flair.parent.name}/{flair.name}"] = {
+            "volume": scores,
+            "slices": slice_scores([slices]),
+        }
+    found["seconds"] = round(time.perf_counter() - started, 1)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
