@@ -18,11 +18,8 @@ from anofpdm.calibration import Calibration
 from anofpdm.errors import AnalysisError, AnofpdmError
 from anofpdm.geometry import SliceGeometry
 from anofpdm.schedule import NoiseSchedule
-from anofpdm.settings import ManualQuantile, Settings
+from anofpdm.settings import Settings
 from anofpdm.validation import sentence
-
-UNCALIBRATED_GUIDANCE = 1.0
-UNCALIBRATED_QUANTILE = 0.95
 
 
 def estimate_nbytes(
@@ -194,13 +191,11 @@ class Analysis:
     def default_settings(self) -> Settings:
         """Return the settings the model's calibration asks for.
 
-        Without a calibration nothing is known about healthy slices: guidance 1, the manual
-        quantile 0.95 of the brain, no gate.
+        Without a calibration nothing is known about healthy slices: the defaults of `Settings`.
         """
         if self.calibration is not None:
             return Settings.from_calibration(self.calibration)
-        threshold = ManualQuantile(quantile=UNCALIBRATED_QUANTILE, region="brain")
-        return Settings(guidance=UNCALIBRATED_GUIDANCE, threshold=threshold, gate=False)
+        return Settings()
 
     def __len__(self) -> int:
         return len(self.inputs.x0)

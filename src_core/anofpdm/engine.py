@@ -129,6 +129,8 @@ def analyze(
     read = {name: _volume(v, name) for name, v in volumes.items()}
     mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
     stack = preprocess(read, model.metadata.modalities, model.metadata.preprocessing, mask)
+    for warning in stack.warnings:
+        log.warning(warning)
     scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
     run = _Run(model, stack, timesteps, scored, process, clip, seed, where, precision, dtype)
     metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])

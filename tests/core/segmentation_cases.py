@@ -81,7 +81,7 @@ def scan(modality: str = "flair", shape: tuple[int, int, int] = (14, 15, 6)) -> 
 def write_scan(path: Path, modality: str = "flair") -> Path:
     """The scan as a NIfTI file."""
     volume = scan(modality)
-    nib.save(nib.Nifti1Image(volume.data, volume.affine), path)  # type: ignore[no-untyped-call]
+    nib.save(nib.Nifti1Image(volume.data, volume.affine), path)
     return path
 
 

@@ -20,7 +20,7 @@ def test_auto_takes_what_there_is() -> None:
 
 
 def test_an_unknown_device_is_named() -> None:
-    with pytest.raises(DeviceError, match="'tpu'.*choose one of"):
+    with pytest.raises(DeviceError, match=r"'tpu'.*choose one of"):
         device.resolve_device("tpu")
 
 

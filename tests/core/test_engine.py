@@ -194,7 +194,7 @@ def test_a_full_disk_is_foreseen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr(engine.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(OutputError, match="only 0 MiB free"):
         analyze(scans, tiny_bundle, steps=3, store=tmp_path / "a.anofpdm.zarr")
     assert not list(tmp_path.iterdir())

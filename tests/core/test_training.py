@@ -513,3 +513,20 @@ def test_limit_on_timesteps_holds_in_training_and_held_out_loss(dataset: SliceDa
     assert set(batch.index.tolist()) == set(range(50))
     HeldOutLoss(dataset.select("val"), 8, noising, CPU).evaluate(Recorder(), 8, bfloat16=False)
     assert 40 < max(seen) < 50
+
+
+def test_min_snr_weights_follow_the_formula() -> None:
+    schedule = NoiseSchedule()
+    index = torch.tensor([0, 99, 259, 500, 999])
+    batch = Noising(schedule, torch.device("cpu"), min_snr_gamma=2.0)
+    drawn = batch.at(torch.zeros(5, 1, 2, 2), torch.zeros(5, 1, 2, 2), index, index)
+    alpha_bar = np.array([schedule.alpha_bar(int(i) + 1) for i in index])
+    snr = alpha_bar / (1 - alpha_bar)
+    assert np.allclose(batch.weights(drawn).numpy(), np.minimum(snr, 2.0) / snr, rtol=1e-6)
+
+
+def test_without_min_snr_all_timesteps_weigh_alike() -> None:
+    noising = Noising(NoiseSchedule(), torch.device("cpu"))
+    index = torch.arange(0, 1000, 100)
+    drawn = noising.at(torch.zeros(10, 1, 2, 2), torch.zeros(10, 1, 2, 2), index, index)
+    assert torch.equal(noising.weights(drawn), torch.ones(10))

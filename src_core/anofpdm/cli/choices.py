@@ -67,8 +67,6 @@ def chosen_settings(
     SettingsError
         When options exclude each other or a value is out of its range.
     """
-    from anofpdm.analysis import UNCALIBRATED_GUIDANCE
-
     given: dict[str, Any] = {
         "guidance": guidance,
         "end_step": end_step,
@@ -81,7 +79,7 @@ def chosen_settings(
     }
     overrides = {name: value for name, value in given.items() if value is not None}
     if calibration is None:
-        return validated(Settings, **({"guidance": UNCALIBRATED_GUIDANCE} | overrides))
+        return validated(Settings, **overrides)
     if region is not None and "threshold" not in overrides:
         overrides["region"] = region
     return Settings.from_calibration(calibration, **overrides)
@@ -129,14 +127,14 @@ def _rule(
         )
     if threshold is not None:
         return validated(AbsoluteThreshold, where="--threshold", value=threshold)
-    from anofpdm.analysis import UNCALIBRATED_QUANTILE
-
     if quantile is None and calibration is not None:
         return None
-    default_region = "brain" if calibration is None else calibration.region
+    default = Settings().threshold
+    assert isinstance(default, ManualQuantile)
+    default_region = default.region if calibration is None else calibration.region
     return validated(
         ManualQuantile,
         where="--quantile",
-        quantile=UNCALIBRATED_QUANTILE if quantile is None else quantile,
+        quantile=default.quantile if quantile is None else quantile,
         region=region or default_region,
     )

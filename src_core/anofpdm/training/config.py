@@ -54,6 +54,10 @@ class TrainingConfig(BaseModel):
         AdamW's, and the largest norm of the gradient (None: unbounded).
     ema_decay : float
         Decay of the weights' moving average, approached as (1 + k) / (10 + k).
+    min_snr_gamma : float, optional
+        Weighs the loss at t by min(SNR_t, gamma) / SNR_t, SNR_t = alpha_bar_t / (1 - alpha_bar_t)
+        (Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", ICCV 2023),
+        so that the fine grain at low noise does not drown the rest; None weighs all t alike.
     max_timestep : int, optional
         Largest t that is trained, for models whose forward process ends before T; None trains all.
     null_label_probability : float
@@ -92,6 +96,7 @@ class TrainingConfig(BaseModel):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     grad_clip: Annotated[float, Field(gt=0)] | None = None
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9999
+    min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
     max_timestep: Count | None = None
     null_label_probability: Probability = 0.1
     unhealthy_fraction: Probability | None = None

@@ -44,15 +44,30 @@ class Noising:
         Where the batches live.
     max_timestep : int, optional
         Largest t that is drawn; T by default.
+    min_snr_gamma : float, optional
+        Where given, `weights` are min(SNR_t, gamma) / SNR_t; else 1.
     """
 
     def __init__(
-        self, schedule: NoiseSchedule, device: torch.device, max_timestep: int | None = None
+        self,
+        schedule: NoiseSchedule,
+        device: torch.device,
+        max_timestep: int | None = None,
+        min_snr_gamma: float | None = None,
     ) -> None:
         alpha_bar = torch.from_numpy(schedule.alpha_bars[1:])
         self._signal = alpha_bar.sqrt().to(device, torch.float32)
         self._noise = (1 - alpha_bar).sqrt().to(device, torch.float32)
+        snr = alpha_bar / (1 - alpha_bar)
+        weights = (
+            torch.ones_like(snr) if min_snr_gamma is None else snr.clamp(max=min_snr_gamma) / snr
+        )
+        self._weights = weights.to(device, torch.float32)
         self.num_steps = min(max_timestep or schedule.num_steps, schedule.num_steps)
+
+    def weights(self, batch: NoisedBatch) -> Tensor:
+        """Return what each slice's loss counts for, (B,), in (0, 1]."""
+        return self._weights[batch.index]
 
     def at(self, images: Tensor, noise: Tensor, index: Tensor, label: Tensor) -> NoisedBatch:
         """Batch at given timestep indices, noise and labels."""

@@ -56,7 +56,7 @@ class Trainer:
             weight_decay=config.weight_decay,
             fused=device.type in ("cpu", "cuda"),
         )
-        self.noising = Noising(config.schedule, device, config.max_timestep)
+        self.noising = Noising(config.schedule, device, config.max_timestep, config.min_snr_gamma)
         self._images = torch.from_numpy(selection.images)
         self._labels = torch.from_numpy(selection.labels)
         self._order = DataOrder(
@@ -93,7 +93,8 @@ class Trainer:
         images, labels = self._batch(step)
         images = augment(images, config.augmentation, self._generator, self._flip_axis)
         batch = self.noising.draw(images, labels, config.null_label_probability, self._generator)
-        loss = slice_losses(self.network, batch, bfloat16=config.precision == "bfloat16").mean()
+        losses = slice_losses(self.network, batch, bfloat16=config.precision == "bfloat16")
+        loss = (self.noising.weights(batch) * losses).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(
