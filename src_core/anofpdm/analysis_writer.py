@@ -88,7 +88,6 @@ class AnalysisWriter:
         slices, channels, rows, columns = inputs.x0.shape
         self.shape = (slices, len(metadata.timesteps), channels, rows, columns)
         self._dtype_name: StepDtype = dtype
-        self._dtype = np.dtype(dtype)
         self._written = np.zeros(slices, dtype=bool)
         self._target: AtomicTarget | None = None
         self._memory: MemorySteps | None = None
@@ -120,7 +119,7 @@ class AnalysisWriter:
             When the disk is full.
         """
         for name, values in zip(STEP_ARRAYS, (x0_null, eps_gap), strict=True):
-            block = self._cast(name, values)
+            block = kept_as(self._dtype_name, name, values)
             if block.shape != (len(positions), *self.shape[1:]):
                 raise AnalysisError(
                     f"{name} has shape {block.shape} for {len(positions)} slices of "
@@ -185,17 +184,6 @@ class AnalysisWriter:
         for index, scan in enumerate(self.inputs.native.values()):
             write_array(self._group, native_name(index), scan)
 
-    def _cast(self, name: str, values: ArrayLike) -> NDArray[Any]:
-        block = np.asarray(values)
-        try:
-            with np.errstate(over="raise"):
-                return block.astype(self._dtype, copy=False)
-        except FloatingPointError as error:
-            raise AnalysisError(
-                f"{name} reaches {np.abs(block).max():.3g}, too large for {self._dtype}; keep the "
-                "analysis in float32."
-            ) from error
-
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         try:
@@ -209,6 +197,25 @@ class AnalysisWriter:
         except BaseException:
             self.abort()
             raise
+
+
+def kept_as(dtype: StepDtype, name: str, values: ArrayLike) -> NDArray[Any]:
+    """Convert the values of a step array, of any shape, to what it is kept as.
+
+    Raises
+    ------
+    AnalysisError
+        When a value is too large for the dtype.
+    """
+    block = np.asarray(values)
+    try:
+        with np.errstate(over="raise"):
+            return block.astype(dtype, copy=False)
+    except FloatingPointError as error:
+        raise AnalysisError(
+            f"{name} reaches {np.abs(block).max():.3g}, too large for {dtype}; keep the "
+            "analysis in float32."
+        ) from error
 
 
 def _target(path: Path, overwrite: bool) -> AtomicTarget:

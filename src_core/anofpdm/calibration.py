@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -120,3 +121,36 @@ class Calibration(BaseModel):
         cosine = float(np.interp(guidance, grid, [c.cosine_threshold for c in ordered]))
         divergences = zip(*(c.max_divergence for c in ordered), strict=True)
         return cosine, tuple(float(np.interp(guidance, grid, row)) for row in divergences)
+
+
+@dataclass(frozen=True)
+class NetworkGrid:
+    """How the network walks the noise levels.
+
+    Attributes
+    ----------
+    process : {"ddim", "ddpm"}
+    steps, t_max : int
+        Noise levels looked at, spread evenly over 1..t_max.
+    """
+
+    process: Process
+    steps: int
+    t_max: int
+
+
+def chosen_grid(
+    calibration: Calibration | None,
+    process: Process | None = None,
+    steps: int | None = None,
+    t_max: int | None = None,
+) -> NetworkGrid:
+    """Take what was given, else what the bundle was calibrated with, else DDIM, 30 up to 600."""
+    default = NetworkGrid("ddim", 30, 600)
+    if calibration is not None:
+        default = NetworkGrid(calibration.process, calibration.steps, calibration.t_max)
+    return NetworkGrid(
+        default.process if process is None else process,
+        default.steps if steps is None else steps,
+        default.t_max if t_max is None else t_max,
+    )

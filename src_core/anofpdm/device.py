@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, get_args
 
 from anofpdm.errors import DeviceError
@@ -30,7 +31,7 @@ def resolve_device(name: str = "auto") -> str:
     """
     import torch
 
-    if name.split(":")[0] not in get_args(DeviceName):
+    if name not in get_args(DeviceName) and not re.fullmatch(r"cuda:[0-9]+", name):
         known = ", ".join(get_args(DeviceName))
         raise DeviceError(f"The device '{name}' is unknown; choose one of {known}.")
     if name == "auto":

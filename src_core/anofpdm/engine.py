@@ -12,7 +12,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +21,9 @@ import numpy as np
 
 from anofpdm.analysis import Analysis, AnalysisInputs, estimate_nbytes
 from anofpdm.analysis_metadata import AnalysisMetadata, SourceFile, StepDtype
-from anofpdm.analysis_writer import SUFFIX, AnalysisWriter
+from anofpdm.analysis_writer import SUFFIX, AnalysisWriter, kept_as
 from anofpdm.bundle import ModelBundle, Precision, load_bundle
-from anofpdm.calibration import Process
+from anofpdm.calibration import Process, chosen_grid
 from anofpdm.device import default_batch_size, free_bytes, resolve_device
 from anofpdm.errors import Cancelled, DeviceError, OutputError, SettingsError
 from anofpdm.preprocessing import SliceStack, preprocess
@@ -66,10 +66,10 @@ def analyze(
     bundle: ModelBundle | str | os.PathLike[str] = "flair-synth",
     *,
     brain_mask: Volume | str | os.PathLike[str] | None = None,
-    process: Process = "ddim",
-    steps: int = 30,
-    t_max: int = 600,
-    clip: bool = True,
+    process: Process | None = None,
+    steps: int | None = None,
+    t_max: int | None = None,
+    clip: bool | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "float32",
@@ -90,8 +90,12 @@ def analyze(
         The model, or the name or path of its bundle.
     brain_mask : Volume or path, optional
         Voxels of 0.5 and more are brain.
-    process, steps, t_max, clip, seed
-        The forward process: `steps` timesteps evenly over 1..`t_max` (METHOD 3).
+    process, steps, t_max, clip : optional
+        The forward process: `steps` timesteps evenly over 1..`t_max` (METHOD 3), predictions
+        clipped to [-1, 1] or not. What is not given is as the model was calibrated; without a
+        calibration it is "ddim", 30, 600, clipped.
+    seed : int
+        Seed of the noise, >= 0.
     device : {"auto", "cpu", "cuda", "mps"}
     precision : {"float32", "bfloat16"}
         What the network computes in.
@@ -124,7 +128,11 @@ def analyze(
     model = bundle if isinstance(bundle, ModelBundle) else load_bundle(bundle)
     if batch_size is not None and batch_size < 1:
         raise SettingsError(f"The batch size must be 1 or more; got {batch_size}.")
-    timesteps = model.timesteps(steps, t_max)
+    calibration = model.metadata.calibration
+    grid = chosen_grid(calibration, process, steps, t_max)
+    if clip is None:
+        clip = calibration is None or calibration.clip
+    timesteps = model.timesteps(grid.steps, grid.t_max)
     where = resolve_device(device)
     read = {name: _volume(v, name) for name, v in volumes.items()}
     mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
@@ -132,7 +140,7 @@ def analyze(
     for warning in stack.warnings:
         log.warning(warning)
     scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
-    run = _Run(model, stack, timesteps, scored, process, clip, seed, where, precision, dtype)
+    run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, precision, dtype)
     metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])
     inputs = AnalysisInputs(
         x0=np.ascontiguousarray(stack.slices[:, scored]),
@@ -199,7 +207,10 @@ class _Run:
         import torch
 
         started = time.perf_counter()
-        predictor = self.model.predictor(self.device, self.precision)
+        try:
+            predictor = self.model.predictor(self.device, self.precision)
+        except torch.OutOfMemoryError as error:
+            raise self._out_of_memory("the model") from error
         count, steps = len(self.stack.slices), len(self.timesteps)
         size = batch_size or default_batch_size(
             self.model.metadata.network, steps, self.device, count
@@ -219,10 +230,7 @@ class _Run:
                 x0_null, eps_gap = self._steps_of(predictor, positions, after_step)
             except torch.OutOfMemoryError as error:
                 if size == 1:
-                    raise DeviceError(
-                        f"The memory of {device_name(self.device)} does not suffice for a single "
-                        "slice; close other programs that use it, or choose the device cpu."
-                    ) from error
+                    raise self._out_of_memory("a single slice") from error
                 size = max(1, size // 2)
                 torch.cuda.empty_cache()
                 log.warning("Out of GPU memory; going on with %d slices at a time.", size)
@@ -233,13 +241,19 @@ class _Run:
                 on_progress(Progress("network", done * steps, count * steps, done, count))
         return time.perf_counter() - started
 
+    def _out_of_memory(self, what: str) -> DeviceError:
+        return DeviceError(
+            f"The memory of {device_name(self.device)} does not suffice for {what}; close other "
+            "programs that use it, or choose the device cpu."
+        )
+
     def _steps_of(
         self,
         predictor: NoisePredictor,
         positions: list[int],
         after_step: Callable[[int, int], None],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """x0_null and eps_gap of a batch of slices, each (N, K, C scored, H, W)."""
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """x0_null and eps_gap of a batch of slices, each (N, K, C scored, H, W), of `dtype`."""
         import torch
 
         from anofpdm.forward_process import forward_process
@@ -258,8 +272,10 @@ class _Run:
             slice_ids=[int(i) for i in self.stack.slice_ids[positions]],
         ):
             step = full.channels(self.scored)
-            x0_null[:, step.position] = step.x0_null.cpu().numpy()
-            eps_gap[:, step.position] = step.eps_gap.cpu().numpy()
+            for name, kept in (("x0_null", x0_null), ("eps_gap", eps_gap)):
+                kept[:, step.position] = kept_as(
+                    self.dtype, name, getattr(step, name).cpu().numpy()
+                )
             after_step(step.position + 1, len(positions))
         return x0_null, eps_gap
 
@@ -281,7 +297,9 @@ def versions() -> dict[str, str]:
 
 
 def _volume(source: Volume | str | os.PathLike[str], modality: str) -> Volume:
-    return source if isinstance(source, Volume) else read_volume(Path(source), modality)
+    if isinstance(source, Volume):
+        return replace(source, modality=modality)
+    return read_volume(Path(source), modality)
 
 
 def _source(volume: Volume) -> SourceFile:

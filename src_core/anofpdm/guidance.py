@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, Process, Region
-from anofpdm.errors import DatasetError, SettingsError
+from anofpdm.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.guidance_choice import (
     QUANTILE_RANGES,
     GuidanceReport,
@@ -156,6 +156,8 @@ def select_guidance(
         When the dataset's modalities are not the bundle's, or a class is missing.
     SettingsError
         When candidates, batch size or the grid are out of range.
+    DeviceError
+        When the device's memory does not suffice for the batch.
     """
     import torch
 
@@ -188,18 +190,24 @@ def select_guidance(
             images = np.ascontiguousarray(chosen.images[rows], dtype=np.float32)
             yield torch.from_numpy(images).to(device), chosen.positions[rows].tolist()
 
-    cosines, divergences = measure(
-        batches(),
-        bundle.predictor(device, precision),
-        bundle.schedule,
-        timesteps,
-        ordered,
-        channels=[metadata.modalities.index(name) for name in metadata.scored],
-        process=process,
-        clip=clip,
-        seed=seed,
-        on_step=on_step,
-    )
+    try:
+        cosines, divergences = measure(
+            batches(),
+            bundle.predictor(device, precision),
+            bundle.schedule,
+            timesteps,
+            ordered,
+            channels=[metadata.modalities.index(name) for name in metadata.scored],
+            process=process,
+            clip=clip,
+            seed=seed,
+            on_step=on_step,
+        )
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"The memory of {device} does not suffice for {batch_size} slices at a time; give a "
+            "smaller batch size, or choose the device cpu."
+        ) from error
     return calibrate(
         ordered,
         cosines,

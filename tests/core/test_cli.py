@@ -131,6 +131,12 @@ def test_uncalibrated_bundle_runs_and_says_so(case: Path, tmp_path: Path) -> Non
 def test_other_steps_than_calibrated_are_warned_of(case: Path, tmp_path: Path) -> None:
     assert "calibrated with ddim, 4 steps" in segment(case, tmp_path / "a", "--steps", 3).stderr
     assert "calibrated with" not in segment(case, tmp_path / "b").stderr
+    kept = segment(case, tmp_path / "c", "--steps", 3, "--keep-analysis")
+    assert kept.exit_code == 0
+    again = run("interpret", tmp_path / "c" / "analysis.anofpdm.zarr", "--out", tmp_path / "d")
+    assert "calibrated with ddim, 4 steps" in again.stderr
+    usual = run("interpret", case / "kept" / "analysis.anofpdm.zarr", "--out", tmp_path / "e")
+    assert (usual.exit_code, "calibrated with" in usual.stderr) == (0, False)
 
 
 def test_overwrite_replaces_results(case: Path, tmp_path: Path) -> None:

@@ -137,6 +137,33 @@ def test_select_guidance_never_overwrites(dataset: Path, tmp_path: Path) -> None
     assert "exists already" in result.stderr
 
 
+def test_phantom_dataset_writes_slices_and_warns_of_seeds_kept_for_tests(tmp_path: Path) -> None:
+    small = ["--size", 16, "--workers", 1, "--json"]
+    result = run(
+        "phantom-dataset", "--seeds", "500001:500002", "--out", tmp_path / "d.zarr", *small
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "kept for tests" in result.stderr
+    payload = json.loads(result.stdout)
+    data = SliceDataset.open(tmp_path / "d.zarr")
+    assert payload["slices"] == len(data) > 0
+    assert sum(payload[name] for name in ("healthy", "unhealthy", "unknown")) == len(data)
+    result = run("phantom-dataset", "--seeds", "0:1", "--out", tmp_path / "d.zarr", *small)
+    assert (result.exit_code, "exists already" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [(["--seeds", "3:3"], "3:3"), (["--seeds", "a"], "FIRST:END"), (["--modality", "ct"], "ct")],
+)
+def test_wrong_phantom_datasets_are_refused(tmp_path: Path, wrong: list[str], words: str) -> None:
+    arguments = ["--seeds", "0:1", "--out", tmp_path / "d.zarr", "--size", 16, "--workers", 1]
+    result = run("phantom-dataset", *arguments, "--quiet", *wrong)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert words in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_import_checkpoint_makes_a_bundle(tmp_path: Path) -> None:
     shape = UNetConfig(
         image_size=32,
@@ -194,10 +221,15 @@ def test_demo_scores_the_mask_against_the_truth(
     assert payload["scores"]["dice"] == pytest.approx(both)
     assert payload["scores"]["true_volume_ml"] == pytest.approx(18 * 0.12)
     assert 0 < payload["scores"]["auprc_brain"] <= 1
+    assert payload["analysis"]["timesteps"] == [1, 201, 400, 600]  # the calibration's four
     assert (tmp_path / "demo" / "report.png").exists()
     assert json.loads((tmp_path / "demo" / "scores.json").read_text()) == payload["scores"]
     result = run("demo", "--out", tmp_path / "demo", "--device", "cpu", "--overwrite")
     assert "DICE" in result.stdout
+    truth[:] = 0
+    result = run("demo", "--out", tmp_path / "thin", "--device", "cpu", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "auprc_brain" not in json.loads(result.stdout)["scores"]
 
 
 def test_pace_counts_slices_a_second_and_the_time_left() -> None:

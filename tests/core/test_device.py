@@ -19,9 +19,10 @@ def test_auto_takes_what_there_is() -> None:
     assert (chosen == "cuda") == torch.cuda.is_available()
 
 
-def test_an_unknown_device_is_named() -> None:
-    with pytest.raises(DeviceError, match=r"'tpu'.*choose one of"):
-        device.resolve_device("tpu")
+@pytest.mark.parametrize("name", ["tpu", "cuda:x", "cuda:-1", "cpu:1", "auto:0", ""])
+def test_an_unknown_device_is_named(name: str) -> None:
+    with pytest.raises(DeviceError, match=f"'{name}'.*choose one of"):
+        device.resolve_device(name)
 
 
 @pytest.mark.parametrize(

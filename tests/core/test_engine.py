@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import torch
 from anofpdm import device, engine
 from anofpdm.analysis import Analysis
 from anofpdm.bundle import ModelBundle
+from anofpdm.calibration import Calibration
 from anofpdm.engine import Progress, analyze
-from anofpdm.errors import Cancelled, DeviceError, OutputError, SettingsError
+from anofpdm.errors import AnalysisError, Cancelled, DeviceError, OutputError, SettingsError
 from anofpdm.interpretation import interpret
 from anofpdm.volume import Volume
 
@@ -109,6 +111,36 @@ def test_sources_are_recorded_with_their_hash(
     assert len(sources["t1"].sha256) == 64
 
 
+def test_a_mask_is_recorded_as_one(scans: dict[str, Volume], tiny_bundle: ModelBundle) -> None:
+    brain = replace(scans["flair"], data=scans["flair"].data > 0, modality=None)
+    unnamed = {name: replace(volume, modality=None) for name, volume in scans.items()}
+    sources = analyze(unnamed, tiny_bundle, brain_mask=brain, steps=2).metadata.sources
+    assert [source.modality for source in sources] == ["flair", "t1", "brain_mask"]
+
+
+def test_the_calibration_decides_what_is_not_given(
+    scans: dict[str, Volume], tiny_bundle: ModelBundle, tiny_calibration: Calibration
+) -> None:
+    told: dict[str, Any] = {"process": "ddpm", "steps": 3, "t_max": 400, "clip": False}
+    model = tiny_bundle.with_calibration(tiny_calibration.model_copy(update=told))
+    metadata = analyze(scans, model).metadata
+    assert (metadata.process, metadata.timesteps, metadata.clip) == ("ddpm", (1, 200, 400), False)
+    given = analyze(scans, model, process="ddim", steps=2, t_max=9, clip=True).metadata
+    assert (given.process, given.timesteps, given.clip) == ("ddim", (1, 9), True)
+
+
+def test_what_float16_cannot_hold_is_refused(
+    scans: dict[str, Volume], tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def huge(self: ModelBundle, *_: Any) -> Callable[..., torch.Tensor]:
+        return lambda x, *_: torch.full_like(x, 1e7)
+
+    monkeypatch.setattr(ModelBundle, "predictor", huge)
+    with pytest.raises(AnalysisError, match="too large for float16"):
+        analyze(scans, tiny_bundle, steps=2)
+    assert len(analyze(scans, tiny_bundle, steps=2, dtype="float32")) == 5
+
+
 def test_progress_rises_to_the_end(scans: dict[str, Volume], tiny_bundle: ModelBundle) -> None:
     seen: list[Progress] = []
     analyze(scans, tiny_bundle, steps=4, batch_size=2, on_progress=seen.append)
@@ -169,6 +201,17 @@ def test_no_memory_for_one_slice_is_said(
         analyze(scans, tiny_bundle, steps=3, batch_size=2)
 
 
+def test_no_memory_for_the_model_is_said(
+    scans: dict[str, Volume], tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(ModelBundle, "predictor", full)
+    with pytest.raises(DeviceError, match="does not suffice for the model"):
+        analyze(scans, tiny_bundle, steps=3)
+
+
 def test_too_large_for_memory_goes_to_a_temporary_folder_that_goes_with_it(
     scans: dict[str, Volume],
     tiny_bundle: ModelBundle,
@@ -219,8 +262,6 @@ def test_wrong_settings_are_refused(
 def test_timesteps_that_were_not_trained_are_refused(
     scans: dict[str, Volume], tiny_bundle: ModelBundle
 ) -> None:
-    from dataclasses import replace
-
     limited = replace(
         tiny_bundle, metadata=tiny_bundle.metadata.model_copy(update={"max_timestep": 500})
     )

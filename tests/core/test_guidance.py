@@ -13,7 +13,7 @@ from torch import Tensor
 
 from anofpdm.bundle import ModelBundle
 from anofpdm.datasets.slices import SliceDataset
-from anofpdm.errors import DatasetError, SettingsError
+from anofpdm.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.forward_process import HEALTHY, UNHEALTHY
 from anofpdm.guidance import (
     best_cosine_threshold,
@@ -211,6 +211,18 @@ def test_selection_on_a_dataset(tmp_path: Path, tiny_bundle: ModelBundle) -> Non
     assert tiny_bundle.with_calibration(calibration).metadata.calibration == calibration
     again = select_guidance(tiny_bundle, data, candidates=[1, 2, 4], steps=3, batch_size=1)
     np.testing.assert_allclose(again.cosines, report.cosines, rtol=1e-4)
+
+
+def test_too_large_a_batch_is_said(
+    tmp_path: Path, tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    data = dataset(tmp_path / "d.zarr", [0, 1, 0, 1], ["flair", "t1"])
+    monkeypatch.setattr(ModelBundle, "predictor", full)
+    with pytest.raises(DeviceError, match="7 slices at a time"):
+        select_guidance(tiny_bundle, data, candidates=[1], steps=2, batch_size=7)
 
 
 def test_unfit_selections_are_refused(tmp_path: Path, tiny_bundle: ModelBundle) -> None:

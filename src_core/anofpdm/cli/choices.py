@@ -3,39 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from anofpdm.calibration import Calibration, Process
+from anofpdm.calibration import Calibration
 from anofpdm.errors import SettingsError
 from anofpdm.settings import AbsoluteThreshold, ManualQuantile, Settings
 from anofpdm.validation import validated
-
-
-@dataclass(frozen=True)
-class NetworkGrid:
-    """How the network walks the noise levels.
-
-    Attributes
-    ----------
-    process : {"ddim", "ddpm"}
-    steps, t_max : int
-        Noise levels looked at, spread evenly over 1..t_max.
-    """
-
-    process: Process
-    steps: int
-    t_max: int
-
-
-def chosen_grid(
-    calibration: Calibration | None, process: Process | None, steps: int | None, t_max: int | None
-) -> NetworkGrid:
-    """Take what was given, else what the bundle was calibrated with, else DDIM, 30 up to 600."""
-    default = NetworkGrid("ddim", 30, 600)
-    if calibration is not None:
-        default = NetworkGrid(calibration.process, calibration.steps, calibration.t_max)
-    return NetworkGrid(process or default.process, steps or default.steps, t_max or default.t_max)
 
 
 def chosen_settings(

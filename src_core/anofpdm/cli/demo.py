@@ -102,11 +102,12 @@ def _scores(
     scores: dict[str, Any] = {
         "dice": dice(native.mask, truth),
         "iou": iou(native.mask, truth),
-        "auprc_brain": auprc(native.anomaly_map[brain], truth[brain]),
-        "auprc_brain_intensity_alone": auprc(np.asarray(scan)[brain], truth[brain]),
         "volume_ml": float(native.mask.sum()) * lesion.voxel_volume_ml,
         "true_volume_ml": float(truth.sum()) * lesion.voxel_volume_ml,
     }
+    if truth[brain].any():
+        scores["auprc_brain"] = auprc(native.anomaly_map[brain], truth[brain])
+        scores["auprc_brain_intensity_alone"] = auprc(np.asarray(scan)[brain], truth[brain])
     if interpretation.settings.gate:
         scores["image_accuracy"] = image_accuracy(~interpretation.healthy, has_lesion)
     return scores
@@ -117,12 +118,13 @@ def _summary(out: Path, seed: int, scores: dict[str, Any], report: dict[str, Any
     rows = {
         "DICE (whole volume)": f"{scores['dice']:.3f}",
         "IoU (whole volume)": f"{scores['iou']:.3f}",
-        "AUPRC in the brain": f"{scores['auprc_brain']:.3f}",
-        "  intensity alone": f"{scores['auprc_brain_intensity_alone']:.3f}",
         "Lesion marked": f"{scores['volume_ml']:.2f} ml",
         "Lesion in truth": f"{scores['true_volume_ml']:.2f} ml",
         "Time": f"{report['seconds']:.1f} s",
     }
+    if "auprc_brain" in scores:
+        rows["AUPRC in the brain"] = f"{scores['auprc_brain']:.3f}"
+        rows["  intensity alone"] = f"{scores['auprc_brain_intensity_alone']:.3f}"
     if "image_accuracy" in scores:
         rows["Slices judged rightly"] = f"{100 * scores['image_accuracy']:.0f} %"
     for name, value in rows.items():

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.console import Group
 from rich.table import Table
 
-from anofpdm.calibration import Calibration
-from anofpdm.cli.choices import NetworkGrid, described
+from anofpdm.calibration import Calibration, NetworkGrid, chosen_grid
+from anofpdm.cli.choices import described
 from anofpdm.cli.console import Console
 from anofpdm.settings import Settings
 
@@ -37,7 +37,7 @@ def warn_of_calibration(
             "with anofpdm select-guidance."
         )
         return
-    calibrated = NetworkGrid(calibration.process, calibration.steps, calibration.t_max)
+    calibrated = chosen_grid(calibration)
     if grid is not None and grid != calibrated:
         console.warn(
             f"The bundle {name} was calibrated with {_words(calibrated)}, and this run uses "

@@ -66,7 +66,7 @@ def phantom_dataset(
     from anofpdm.datasets.slices import SliceDataset
     from anofpdm.preprocessing import PreprocessingConfig
     from anofpdm.synthetic.dataset import build_phantom_dataset
-    from anofpdm.synthetic.phantom import SPACING_MM
+    from anofpdm.synthetic.phantom import SPACING_MM, TRAINING_SEEDS_BELOW
     from anofpdm.validation import validated
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
@@ -74,6 +74,11 @@ def phantom_dataset(
     config = validated(
         PreprocessingConfig, size=size, extent_mm=extent_mm, spacing_range_mm=SPACING_MM
     )
+    if chosen.stop > TRAINING_SEEDS_BELOW:
+        console.warn(
+            f"--seeds {seeds} reaches past {TRAINING_SEEDS_BELOW}: those subjects are kept for "
+            "tests, so train and tune no model on them."
+        )
     with console.progress() as show:
         build_phantom_dataset(
             out,

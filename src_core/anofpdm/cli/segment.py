@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from anofpdm.calibration import chosen_grid
 from anofpdm.cli import options as opt
-from anofpdm.cli.choices import check_end_step, chosen_grid, chosen_settings
+from anofpdm.cli.choices import check_end_step, chosen_settings
 from anofpdm.cli.console import Console
 from anofpdm.cli.inputs import images_by_modality
 from anofpdm.cli.outcome import finish_results, summary_of, warn_of_calibration

@@ -10,9 +10,8 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS
+from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, chosen_grid
 from anofpdm.cli import options as opt
-from anofpdm.cli.choices import chosen_grid
 from anofpdm.cli.console import Console
 from anofpdm.cli.inputs import check_new_path
 from anofpdm.cli.pace import SlicePace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,12 @@ def build_phantom_dataset(
         overwrite=overwrite,
     )
     context = multiprocessing.get_context("spawn")
-    with writer, context.Pool(workers or os.cpu_count() or 1) as pool:
+    # Ctrl-C reaches every process of the terminal; ending the workers is the parent's to do.
+    deaf = (signal.SIGINT, signal.SIG_IGN)
+    with (
+        writer,
+        context.Pool(workers or os.cpu_count() or 1, signal.signal, deaf) as pool,
+    ):
         for done, (job, part) in enumerate(
             zip(jobs, pool.imap(_draw, jobs, chunksize=2), strict=True), start=1
         ):
