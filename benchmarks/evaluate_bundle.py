@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/evaluate_bundle.py [--bundle flair-synth] [--seeds 500000:500020]
 [--real FLAIR.nii.gz LESION.nii.gz]...``. Prints one JSON object. A slice counts as unhealthy by
-the rule its training labels were made with; slices with less lesion than that are left out of the
-slice scores and counted.
+the rule its training labels were made with; slices with less lesion than that, or with none that
+fills half a pixel, are left out of the slice scores and counted.
 """
 
 from __future__ import annotations
@@ -23,20 +23,18 @@ from anofpdm.bundle import ModelBundle, load_bundle
 from anofpdm.engine import analyze
 from anofpdm.interpretation import Interpretation, interpret
 from anofpdm.metrics import auprc, dice, evaluate_masks
+from anofpdm.results import to_native
 from anofpdm.synthetic import make_phantom
 from anofpdm.synthetic.dataset import LESION_MM2
-from anofpdm.volume import Volume, read_volume
+from anofpdm.volume import Volume, check_same_grid, read_volume
 
 Slices = dict[str, NDArray[Any]]
 
 
 def run(model: ModelBundle, scan: Volume, lesion: Volume) -> tuple[Slices, dict[str, float]]:
     """Segment one scan; per-slice arrays on the network's grid, and scores on its own voxels."""
-    calibration = model.metadata.calibration
-    grid = (
-        {} if calibration is None else calibration.model_dump(include={"process", "steps", "t_max"})
-    )
-    analysis = analyze({"flair": scan}, model, **grid)
+    check_same_grid(scan, lesion)
+    analysis = analyze({"flair": scan}, model)
     result = interpret(analysis, analysis.default_settings())
     truth = lesion.data > 0
     canonical = analysis.geometry.orientation.to_canonical(truth.astype(np.float32))
@@ -58,13 +56,13 @@ def volume_scores(
     analysis: Analysis, result: Interpretation, truth: NDArray[np.bool_]
 ) -> dict[str, float]:
     """DICE and AUPRC on the scan's own voxels."""
-    geometry, ids = analysis.geometry, result.slice_ids
-    mask = geometry.mask_to_native(result.mask, ids, analysis.foreground_native)
-    anomaly = geometry.map_to_native(result.anomaly_map, ids)
-    brain = analysis.foreground_native
-    scores = {"dice": dice(mask, truth), "lesion_ml": truth.sum() * geometry.voxel_volume_ml}
+    found, brain = to_native(analysis, result), analysis.foreground_native
+    scores = {
+        "dice": dice(found.mask, truth),
+        "lesion_ml": truth.sum() * analysis.geometry.voxel_volume_ml,
+    }
     if truth[brain].any():
-        scores["auprc_brain"] = auprc(anomaly[brain], truth[brain])
+        scores["auprc_brain"] = auprc(found.anomaly_map[brain], truth[brain])
         native = np.asarray(analysis.native["flair"])
         scores["auprc_brain_intensity"] = auprc(native[brain], truth[brain])
     return {name: round(float(value), 4) for name, value in scores.items()}
@@ -73,7 +71,9 @@ def volume_scores(
 def slice_scores(parts: list[Slices]) -> dict[str, Any]:
     """Scores of all slices of all scans together."""
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    labelled = (joined["area"] == 0) | (joined["area"] >= LESION_MM2)
+    # A lesion may be spread so thin that no pixel is half of it: no truth to score against.
+    drawn = (joined["share"] >= 0.5).any(axis=(1, 2))
+    labelled = (joined["area"] == 0) | ((joined["area"] >= LESION_MM2) & drawn)
     kept = {name: values[labelled] for name, values in joined.items()}
     truth = kept["share"] >= 0.5
     scores = evaluate_masks(
