@@ -124,8 +124,11 @@ class StoredAnalysis:
         self._files = _file_table(path, self.document)
         self._verified: set[str] = set()
         self._check_sizes()
-        self._group = zarr.open_group(path, mode="r", zarr_format=3)
-        self._steps = {name: self._open(name) for name in STEP_ARRAYS}
+        try:
+            self._group = zarr.open_group(path, mode="r", zarr_format=3)
+            self._steps = {name: self._open(name) for name in STEP_ARRAYS}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(_ROOT_FILE) from error
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -219,7 +222,10 @@ class StoredScans(Mapping[str, NDArray[Any]]):
     def __init__(self, store: StoredAnalysis) -> None:
         self._store = store
         self._read: dict[str, NDArray[Any]] = {}
-        self._names: tuple[str, ...] = tuple(store.document.get("native", ()))
+        names = store.document.get("native", ())
+        if not isinstance(names, (list, tuple)):
+            raise AnalysisError(f"{store.path} lacks its list of scans; run the analysis again.")
+        self._names: tuple[str, ...] = tuple(map(str, names))
 
     def __getitem__(self, modality: str) -> NDArray[Any]:
         if modality not in self._names:
@@ -248,7 +254,7 @@ def _attributes(path: Path) -> dict[str, Any]:
     except OSError as error:
         what = "There is no analysis at" if not path.exists() else "There is no Zarr store in"
         raise AnalysisError(f"{what} {path}; check the path.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AnalysisError(f"{root} is not valid JSON; copy or run the analysis again.") from error
     attributes = node.get("attributes") if isinstance(node, dict) else None
     return attributes if isinstance(attributes, dict) else {}

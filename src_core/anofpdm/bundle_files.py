@@ -120,7 +120,14 @@ def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
         end = start + max(entry["data_offsets"][1] for entry in header.values())
         types = {entry["dtype"] for entry in header.values()}
         shapes = {name: tuple(map(int, entry["shape"])) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         if weights.startswith(_PICKLE_STARTS):
             raise BundleError(
                 f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not hold; "

@@ -132,7 +132,7 @@ class BundleMetadata(BaseModel):
         """
         try:
             document = json.loads(text)
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise BundleError(
                 f"{source} is not valid JSON ({error}); copy or make the bundle again."
             ) from error

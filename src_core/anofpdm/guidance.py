@@ -153,7 +153,8 @@ def select_guidance(
     Raises
     ------
     DatasetError
-        When the dataset's modalities are not the bundle's, or a class is missing.
+        When the dataset's modalities, size or preprocessing are not the bundle's, or a class is
+        missing.
     SettingsError
         When candidates, batch size or the grid are out of range.
     DeviceError
@@ -170,6 +171,7 @@ def select_guidance(
             f"{dataset.path} holds {', '.join(dataset.modalities)}, but the model takes "
             f"{', '.join(metadata.modalities)}; use slices of the same modalities."
         )
+    _check_preprocessing(bundle, dataset)
     timesteps = bundle.timesteps(steps, t_max)
     chosen = dataset.select(split)
     known = np.flatnonzero(chosen.labels >= 0)
@@ -223,6 +225,25 @@ def select_guidance(
         min_component_pixels=min_component_pixels,
         source=f"{dataset.path.name}, split {split}",
     )
+
+
+def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
+    """Refuse slices that `segment` would not make: their thresholds would fit no scan."""
+    size = bundle.metadata.network.image_size
+    if dataset.slice_shape[1:] != (size, size):
+        rows, columns = dataset.slice_shape[1:]
+        raise DatasetError(
+            f"{dataset.path} holds slices of {rows}x{columns} pixels, but the model takes "
+            f"{size}x{size}; make the slices anew at that size."
+        )
+    wanted = bundle.metadata.preprocessing.model_dump(mode="json")
+    for name in ("field_of_view", "extent_mm", "intensity", "rows", "columns"):
+        found = dataset.preprocessing.get(name, wanted[name])
+        if found != wanted[name]:
+            raise DatasetError(
+                f"{dataset.path} was made with {name} = {found}, but the model was trained with "
+                f"{wanted[name]}; make the slices anew as the model's preprocessing says."
+            )
 
 
 def _scores(result: Accumulated) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,6 +11,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -150,7 +151,9 @@ def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
         if content[344:347] == b"ni1":
             break
         try:
-            return kind.from_stream(io.BytesIO(content))
+            # What nibabel would log beside an error or a repair, the error says.
+            with LoggingOutputSuppressor():
+                return kind.from_stream(io.BytesIO(content))
         except (ImageFileError, HeaderDataError, ValueError, EOFError, OSError) as error:
             raise VolumeError(
                 f"{path} has a NIfTI header that cannot be used ({_first_line(error)}); "

@@ -339,6 +339,7 @@ def test_altered_inputs_and_scans(stored: Path) -> None:
         (lambda d: d["geometry"].update(shape=[5, 6, 7]), "do not fit"),
         (lambda d: d["files"].clear(), "lacks the array"),
         (lambda d: d.pop("files"), "lacks its table"),
+        (lambda d: d.update(native=3), "lacks its list of scans"),
     ],
 )
 def test_altered_attributes(
@@ -349,4 +350,12 @@ def test_altered_attributes(
     change(node["attributes"]["anofpdm_analysis"])
     root.write_text(json.dumps(node))
     with pytest.raises(AnalysisError, match=fault):
+        Analysis.open(stored)
+
+
+@pytest.mark.parametrize("change", [{"node_type": "array"}, {"zarr_format": 2}])
+def test_altered_root(stored: Path, change: dict[str, Any]) -> None:
+    root = stored / "zarr.json"
+    root.write_text(json.dumps(json.loads(root.read_text()) | change))
+    with pytest.raises(AnalysisError, match=r"zarr\.json is not what was written"):
         Analysis.open(stored)

@@ -166,7 +166,7 @@ def test_wrong_metadata(
     assert str(folder) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe", b"", b"null"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe", b"", b"null", b"[" * 100_000])
 def test_metadata_that_are_no_json_object(folder: Path, content: bytes) -> None:
     (folder / METADATA).write_bytes(content)
     assert METADATA in refused(folder)

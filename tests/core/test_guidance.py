@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from anofpdm.bundle import ModelBundle
+from anofpdm.bundle_metadata import BundleMetadata
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.forward_process import HEALTHY, UNHEALTHY
@@ -211,6 +213,33 @@ def test_selection_on_a_dataset(tmp_path: Path, tiny_bundle: ModelBundle) -> Non
     assert tiny_bundle.with_calibration(calibration).metadata.calibration == calibration
     again = select_guidance(tiny_bundle, data, candidates=[1, 2, 4], steps=3, batch_size=1)
     np.testing.assert_allclose(again.cosines, report.cosines, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "preprocessing", "words"),
+    [
+        (16, {}, "16x16 pixels, but the model takes 8x8"),
+        (8, {"intensity": "volume_p99"}, "intensity = "),
+        (8, {"field_of_view": "fixed", "extent_mm": 100.0}, "field_of_view = fixed"),
+        (8, {"rows": "A"}, "rows = A"),
+    ],
+)
+def test_slices_made_otherwise_than_the_models_are_refused(
+    tmp_path: Path,
+    tiny_bundle: ModelBundle,
+    size: int,
+    preprocessing: dict[str, Any],
+    words: str,
+) -> None:
+    document = tiny_bundle.metadata.model_dump(mode="json")
+    document["preprocessing"]["intensity"] = "slice_minmax"
+    other = replace(tiny_bundle, metadata=BundleMetadata.model_validate(document))
+    with SliceDataset.create(
+        tmp_path / "d.zarr", modalities=["flair", "t1"], preprocessing=preprocessing
+    ) as writer:
+        writer.append(np.zeros((2, 2, size, size)), [0, 1], subject="a", split="val")
+    with pytest.raises(DatasetError, match=words):
+        select_guidance(other, SliceDataset.open(tmp_path / "d.zarr"), candidates=[1], steps=2)
 
 
 def test_too_large_a_batch_is_said(

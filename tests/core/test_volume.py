@@ -132,6 +132,17 @@ def test_no_nifti_is_refused(tmp_path: Path, content: bytes) -> None:
         read_volume(path)
 
 
+def test_a_header_that_cannot_be_used_is_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray(nib.Nifti1Image(np.ones((3, 3, 3), np.float32), np.eye(4)).to_bytes())
+    content[70:72] = (7777).to_bytes(2, "little")
+    (tmp_path / "scan.nii").write_bytes(content)
+    with pytest.raises(VolumeError, match="header that cannot be used"):
+        read_volume(tmp_path / "scan.nii")
+    assert capfd.readouterr().err == ""
+
+
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match="does not exist"):
         read_volume(tmp_path / "none.nii")
