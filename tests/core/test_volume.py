@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import logging
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its own documentation spells it so
+from nibabel import imageglobals
 from numpy.typing import NDArray
 
 from anofpdm.errors import GeometryError, OutputError, VolumeError
@@ -133,14 +136,16 @@ def test_no_nifti_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_header_that_cannot_be_used_is_one_sentence(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    logged = StringIO()
+    monkeypatch.setattr(imageglobals.logger, "handlers", [logging.StreamHandler(logged)])
     content = bytearray(nib.Nifti1Image(np.ones((3, 3, 3), np.float32), np.eye(4)).to_bytes())
     content[70:72] = (7777).to_bytes(2, "little")
     (tmp_path / "scan.nii").write_bytes(content)
     with pytest.raises(VolumeError, match="header that cannot be used"):
         read_volume(tmp_path / "scan.nii")
-    assert capfd.readouterr().err == ""
+    assert logged.getvalue() == ""
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:

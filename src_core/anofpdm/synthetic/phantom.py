@@ -1,4 +1,4 @@
-"""Synthetic subjects of known truth, drawn from a seed (issue: a model without patients)."""
+"""Synthetic subjects of known truth, drawn from a seed."""
 
 from __future__ import annotations
 
