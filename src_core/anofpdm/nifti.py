@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel import imageglobals
 from nibabel.filebasedimages import ImageFileError
-from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -152,7 +154,7 @@ def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
             break
         try:
             # What nibabel would log beside an error or a repair, the error says.
-            with LoggingOutputSuppressor():
+            with _without_log():
                 return kind.from_stream(io.BytesIO(content))
         except (ImageFileError, HeaderDataError, ValueError, EOFError, OSError) as error:
             raise VolumeError(
@@ -162,6 +164,17 @@ def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
     raise VolumeError(
         f"{path} is not a NIfTI file; give a .nii or .nii.gz volume (dcm2niix converts DICOM)."
     )
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    # nibabel's own suppressor takes the handlers away, and Python then logs to stderr.
+    before = imageglobals.logger.disabled
+    imageglobals.logger.disabled = True
+    try:
+        yield
+    finally:
+        imageglobals.logger.disabled = before
 
 
 def _first_line(error: BaseException) -> str:

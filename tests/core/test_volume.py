@@ -136,7 +136,7 @@ def test_no_nifti_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_header_that_cannot_be_used_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logged = StringIO()
     monkeypatch.setattr(imageglobals.logger, "handlers", [logging.StreamHandler(logged)])
@@ -145,7 +145,8 @@ def test_a_header_that_cannot_be_used_is_one_sentence(
     (tmp_path / "scan.nii").write_bytes(content)
     with pytest.raises(VolumeError, match="header that cannot be used"):
         read_volume(tmp_path / "scan.nii")
-    assert logged.getvalue() == ""
+    assert (logged.getvalue(), capsys.readouterr().err) == ("", "")
+    assert not imageglobals.logger.disabled
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
