@@ -38,7 +38,7 @@ flair-synth: $(VENV)/.installed
 	$(BIN)/anofpdm phantom-dataset --seeds 0:440 --out $(MODEL_OUT)/slices.zarr
 	$(BIN)/anofpdm train docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
 		--out $(MODEL_OUT)/run
-	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/flair-synth \
+	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth
 
 clean:

@@ -47,7 +47,7 @@ class PreprocessingConfig(BaseModel):
     min_foreground_fraction : float
         Slices whose foreground fills less of the field of view are not analysed.
     spacing_range_mm : tuple of float or None
-        Smallest and largest slice distance seen in training, for warnings.
+        Smallest and largest slice distance the model was trained or tested with, for warnings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -363,7 +363,7 @@ def test_cancelling_leaves_nothing(
     monkeypatch.setattr(anofpdm.engine, "analyze", interrupted)
     result = segment(case, tmp_path / "deep" / "out")
     assert result.exit_code == 130
-    assert result.stderr == "Cancelled; no half-written file remains.\n"
+    assert result.stderr == "Cancelled; nothing half-written remains.\n"
     assert names(tmp_path) == []
 
 

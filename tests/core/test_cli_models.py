@@ -92,7 +92,7 @@ def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
     result = run("train", *common, "--resume", "--steps", 5, "--json")
     assert json.loads(result.stdout)["step"] == 5
-    assert load_bundle(tmp_path / "run" / "own").metadata.training["step"] == 5
+    assert load_bundle(tmp_path / "run" / "bundle").metadata.training["step"] == 5
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ INTERNAL_ERROR = 1
 USER_ERROR = 2
 CANCELLED = 130
 
-_CANCELLED = "Cancelled; no half-written file remains."
+_CANCELLED = "Cancelled; nothing half-written remains."
 
 
 class CommandLine(TyperGroup):

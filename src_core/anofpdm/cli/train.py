@@ -84,7 +84,6 @@ def train(
     from anofpdm.datasets.slices import SliceDataset
     from anofpdm.device import resolve_device
     from anofpdm.training.config import TrainingConfig
-    from anofpdm.training.export import export_bundle
     from anofpdm.training.loop import train as train_run
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
@@ -103,11 +102,10 @@ def train(
     if not result.finished:
         console.note(f"Stopped at step {result.step} of {run.steps}; go on with --resume.")
         raise typer.Exit(CANCELLED)
-    bundle = export_bundle(out, out / run.bundle.name, overwrite=True)
-    payload = asdict(result) | {"checkpoint": str(result.checkpoint)}
+    payload = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()}
     console.finish(
-        {"out": str(out), **payload, "bundle": str(bundle.path), "hash": bundle.hash},
-        f"Trained {result.step} steps, loss {result.loss:.4f}. The bundle {bundle.path} is not "
+        {"out": str(out), **payload},
+        f"Trained {result.step} steps, loss {result.loss:.4f}. The bundle {result.bundle} is not "
         "calibrated yet: anofpdm select-guidance does it.",
     )
 

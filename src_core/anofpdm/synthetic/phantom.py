@@ -21,7 +21,7 @@ TRAINING_SEEDS_BELOW = 500_000
 """Models and their settings are made with seeds below this; those above stay unseen for tests."""
 
 SPACING_MM = (0.9, 6.0)
-"""Smallest and largest voxel size, in plane or across, that phantoms are drawn with."""
+"""Smallest and largest voxel size of the phantoms that models are tested on."""
 
 _HEALTHY_SHARE = 0.3
 _FINE_MM = 2.5  # slices thicker than this are averaged from thinner ones (partial volume)
