@@ -39,7 +39,9 @@ flair-synth: $(VENV)/.installed
 	$(BIN)/anofpdm train docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
 		--out $(MODEL_OUT)/run
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
-		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth
+		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
+		--candidates 1,2,4,8,16,32,64 --steps 20 --t-max 400 --region brain \
+		--quantile-range 0.90,0.985 --min-component-pixels 10
 
 clean:
 	rm -rf $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
