@@ -12,7 +12,7 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 # Larger batches bring nothing beyond these: caches on a CPU, occupancy on a GPU.
 _MOST_SLICES = {"cpu": 8, "cuda": 128, "mps": 32}
-# Feature maps alive at once at the finest level, in units of its width (measured upper bound).
+# Feature maps alive at once at the finest level, in units of its width (an estimate).
 _LIVE_MAPS = 10
 
 
