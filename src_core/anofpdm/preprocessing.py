@@ -171,6 +171,32 @@ def preprocess(
     )
 
 
+def twin_slices(
+    twin: Volume, scan: Volume, stack: SliceStack, config: PreprocessingConfig
+) -> NDArray[np.float32]:
+    """Slices of a scan's twin, cut and scaled as the scan's own.
+
+    Parameters
+    ----------
+    twin, scan : Volume
+        On one grid; the scale is taken from `scan`, so that both differ where the twins do.
+    stack : SliceStack
+        What `preprocess` made of `scan`.
+    config : PreprocessingConfig
+        The same as for `scan`.
+
+    Returns
+    -------
+    ndarray, shape (S, size, size), float32 in [-1, 1]
+        One for each slice of `stack`.
+    """
+    check_same_grid(scan, twin)
+    values, reference = cleaned(_canonical(twin)), cleaned(_canonical(scan))
+    bright = percentile_99(reference, foreground_of(reference))
+    scaled = np.where(foreground_of(values), values / np.float32(bright), np.float32(0))
+    return _network_intensity(scaled[:, :, stack.slice_ids], stack.geometry, config)
+
+
 def _in_order(volumes: Mapping[str, Volume], modalities: Sequence[str]) -> list[Volume]:
     wanted = ", ".join(modalities)
     if missing := [name for name in modalities if name not in volumes]:

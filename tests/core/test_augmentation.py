@@ -8,6 +8,7 @@ from torch import Tensor
 
 from anofpdm.training.augmentation import augment
 from anofpdm.training.augmentation_config import Augmentation
+from anofpdm.training.draws import SharedDraws
 
 INTENSITY = [{"gamma": 0.4}, {"gain": 0.3}, {"bias": 0.3}]
 GEOMETRY = [{"rotation": 20}, {"scale": 0.2}, {"shift": 0.1}, {"flip": True}]
@@ -15,7 +16,8 @@ GEOMETRY = [{"rotation": 20}, {"scale": 0.2}, {"shift": 0.1}, {"flip": True}]
 
 def run(images: Tensor, seed: int = 0, flip_axis: int = -1, **settings: Any) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return augment(images, Augmentation(**settings), generator, flip_axis)
+    draws = SharedDraws.separate(len(images), generator)
+    return augment(images, Augmentation(**settings), draws, flip_axis)
 
 
 def brains(count: int = 8, channels: int = 2, size: int = 32) -> Tensor:

@@ -52,3 +52,15 @@ def test_batch_larger_than_the_data_wraps_round() -> None:
 def test_missing_slices_are_named(labels: list[int], fraction: float | None) -> None:
     with pytest.raises(TrainingError, match="lacks"):
         DataOrder(np.array(labels, dtype=np.int8), 2, 0, fraction)
+
+
+def test_twins_end_the_batch_in_the_order_of_the_unhealthy_slices() -> None:
+    labels = np.array([1, 0, 1, -1, 0, 0, 0, 1])
+    twins = np.array([4, -1, 6, -1, -1, -1, -1, -1])
+    order = DataOrder(labels, 5, seed=1, unhealthy_fraction=0.4, twins=twins)
+    for step in range(12):
+        batch = order.batch(step)
+        assert set(batch[:2].tolist()) == {0, 2}  # 7 has no twin
+        assert set(batch[2:3].tolist()) <= {1, 3, 5}  # twins come with their slice alone
+        assert batch[3:].tolist() == twins[batch[:2]].tolist()
+    assert order.rows().tolist() == [0, 1, 2, 0, 1]

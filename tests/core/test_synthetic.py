@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.errors import SettingsError
@@ -181,3 +182,35 @@ def test_an_empty_range_of_seeds_is_refused(tmp_path: Path) -> None:
             tmp_path / "d.zarr", [], PreprocessingConfig(size=32, extent_mm=208.0)
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_twin_differs_from_its_scan_in_the_lesion_alone() -> None:
+    phantom = make_phantom(1, ["flair", "t2"], healthy=False, spacing=COARSE, twins=True)
+    plain = make_phantom(1, ["flair", "t2"], healthy=False, spacing=COARSE)
+    far = ~ndimage.binary_dilation(phantom.lesion.data > 0, iterations=3)
+    for name, twin in phantom.twins.items():
+        scan = phantom.volumes[name]
+        assert np.array_equal(scan.data, plain.volumes[name].data)
+        assert np.array_equal(twin.data == 0, scan.data == 0)
+        scale = float(np.percentile(scan.data, 99))
+        inside = (phantom.lesion.data > 0) & (scan.data > 0)
+        assert np.abs(scan.data - twin.data)[inside].mean() > 0.1 * scale
+        assert np.abs(scan.data - twin.data)[far].mean() < 0.002 * scale
+    assert not make_phantom(1, healthy=True, spacing=COARSE, twins=True).twins
+
+
+def test_a_dataset_pairs_unhealthy_training_slices_with_their_twins(tmp_path: Path) -> None:
+    config = PreprocessingConfig(size=32, extent_mm=208.0)
+    build_phantom_dataset(tmp_path / "d.zarr", range(3), config, twins=True, workers=1)
+    dataset = SliceDataset.open(tmp_path / "d.zarr")
+    assert not (dataset.select("val").twins >= 0).any()
+    train = dataset.select("train")
+    sick = np.flatnonzero(train.labels == 1)
+    assert sick.size
+    assert (train.twins[sick] >= 0).all()
+    assert (train.labels[train.twins[sick]] == 0).all()
+    truth = train.truth
+    assert truth is not None
+    twins = train.images[train.twins[sick]].astype(np.float32)
+    apart = np.abs(train.images[sick].astype(np.float32) - twins)[:, 0]
+    assert apart[truth[sick]].mean() > 20 * apart[~truth[sick]].mean()

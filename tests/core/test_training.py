@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from anofpdm.bundle import ModelBundle
+from anofpdm.bundle import ModelBundle, load_bundle
 from anofpdm.datasets import SliceDataset
-from anofpdm.errors import CheckpointError, SettingsError, TrainingError
+from anofpdm.errors import CheckpointError, DatasetError, SettingsError, TrainingError
 from anofpdm.schedule import NoiseSchedule
 from anofpdm.training import TrainingConfig, TrainingProgress, export_bundle, train
+from anofpdm.training.augmentation import augment
+from anofpdm.training.augmentation_config import Augmentation
 from anofpdm.training.checkpoints import Checkpoint, list_checkpoints, load_checkpoint
 from anofpdm.training.config import lr_factor
+from anofpdm.training.draws import SharedDraws
 from anofpdm.training.held_out import HeldOutLoss
 from anofpdm.training.objective import NULL_LABEL, Noising, slice_losses
 from anofpdm.training.trainer import Trainer
@@ -408,7 +411,9 @@ def test_noised_batch_follows_the_schedule() -> None:
     schedule = NoiseSchedule()
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(6, 1, 4, 4, generator=generator) * 2 - 1
-    batch = Noising(schedule, CPU).draw(images, torch.zeros(6, dtype=torch.int64), 0.1, generator)
+    batch = Noising(schedule, CPU).draw(
+        images, torch.zeros(6, dtype=torch.int64), 0.1, SharedDraws.separate(6, generator)
+    )
     for i in range(6):
         expected = schedule.noised(images[i], batch.noise[i], int(batch.index[i]) + 1)
         torch.testing.assert_close(batch.x_t[i], expected, rtol=0, atol=1e-6)
@@ -417,7 +422,8 @@ def test_noised_batch_follows_the_schedule() -> None:
 def test_draw_is_uniform_in_t_and_drops_labels() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = torch.tensor([0, 1, -1]).repeat(4000)
-    batch = Noising(NoiseSchedule(), CPU).draw(torch.zeros(12000, 1, 1, 1), labels, 0.1, generator)
+    draws = SharedDraws.separate(12000, generator)
+    batch = Noising(NoiseSchedule(), CPU).draw(torch.zeros(12000, 1, 1, 1), labels, 0.1, draws)
     assert batch.index.min() == 0 and batch.index.max() == 999
     counts = torch.bincount(batch.index // 100, minlength=10)
     assert counts.min() > 1050 and counts.max() < 1350
@@ -435,7 +441,8 @@ def test_loss_is_the_mean_squared_error_to_the_noise() -> None:
 
     generator = torch.Generator().manual_seed(0)
     labels = torch.zeros(3, dtype=torch.int64)
-    batch = Noising(NoiseSchedule(), CPU).draw(torch.zeros(3, 2, 4, 4), labels, 0, generator)
+    draws = SharedDraws.separate(3, generator)
+    batch = Noising(NoiseSchedule(), CPU).draw(torch.zeros(3, 2, 4, 4), labels, 0, draws)
     losses = slice_losses(Zero(), batch, bfloat16=False)
     torch.testing.assert_close(losses, (batch.noise**2).mean((1, 2, 3)))
 
@@ -509,24 +516,112 @@ def test_limit_on_timesteps_holds_in_training_and_held_out_loss(dataset: SliceDa
     noising = Noising(NoiseSchedule(), CPU, 50)
     generator = torch.Generator().manual_seed(0)
     labels = torch.zeros(2000, dtype=torch.int64)
-    batch = noising.draw(torch.zeros(2000, 1, 1, 1), labels, 0.1, generator)
+    draws = SharedDraws.separate(2000, generator)
+    batch = noising.draw(torch.zeros(2000, 1, 1, 1), labels, 0.1, draws)
     assert set(batch.index.tolist()) == set(range(50))
     HeldOutLoss(dataset.select("val"), 8, noising, CPU).evaluate(Recorder(), 8, bfloat16=False)
     assert 40 < max(seen) < 50
 
 
-def test_min_snr_weights_follow_the_formula() -> None:
+def test_min_snr_draws_timesteps_in_proportion_to_its_weights() -> None:
     schedule = NoiseSchedule()
-    index = torch.tensor([0, 99, 259, 500, 999])
-    batch = Noising(schedule, torch.device("cpu"), min_snr_gamma=2.0)
-    drawn = batch.at(torch.zeros(5, 1, 2, 2), torch.zeros(5, 1, 2, 2), index, index)
-    alpha_bar = np.array([schedule.alpha_bar(int(i) + 1) for i in index])
+    count = 60_000
+    draws = SharedDraws.separate(count, torch.Generator().manual_seed(0))
+    noising = Noising(schedule, CPU, max_timestep=800, min_snr_gamma=2.0)
+    labels = torch.zeros(count, dtype=torch.int64)
+    index = noising.draw(torch.zeros(count, 1, 1, 1), labels, 0.0, draws).index.numpy()
+    alpha_bar = schedule.alpha_bars[1:801]
     snr = alpha_bar / (1 - alpha_bar)
-    assert np.allclose(batch.weights(drawn).numpy(), np.minimum(snr, 2.0) / snr, rtol=1e-6)
+    weights = np.minimum(snr, 2.0) / snr
+    expected = (weights / weights.sum()).reshape(8, 100).sum(axis=1) * count
+    found = np.bincount(index // 100, minlength=8)
+    # Eight Poisson counts within five standard deviations.
+    assert (np.abs(found - expected) < 5 * np.sqrt(expected) + 1).all()
 
 
-def test_without_min_snr_all_timesteps_weigh_alike() -> None:
-    noising = Noising(NoiseSchedule(), torch.device("cpu"))
-    index = torch.arange(0, 1000, 100)
-    drawn = noising.at(torch.zeros(10, 1, 2, 2), torch.zeros(10, 1, 2, 2), index, index)
-    assert torch.equal(noising.weights(drawn), torch.ones(10))
+def test_twins_get_the_same_draws_and_others_their_own() -> None:
+    draws = SharedDraws(torch.tensor([0, 1, 2, 0, 1]), torch.Generator().manual_seed(0))
+    images = torch.rand(3, 1, 8, 8)[[0, 1, 2, 0, 1]] * 2 - 1
+    settings = Augmentation(flip=True, gamma=0.3, gain=0.2, bias=0.2, rotation=9.0, shift=0.05)
+    changed = augment(images, settings, draws, -1)
+    labels = torch.tensor([1, 1, 0, 0, 0])
+    batch = Noising(NoiseSchedule(), CPU).draw(changed, labels, 0.5, draws)
+    for values in (changed, batch.noise, batch.index, batch.x_t, batch.label == NULL_LABEL):
+        assert torch.equal(values[:2], values[3:])
+        assert not torch.equal(values[0], values[2]) or values.dtype == torch.bool
+    assert not torch.equal(batch.noise[0], batch.noise[1])
+
+
+def make_twin_dataset(path: Path) -> SliceDataset:
+    rng = np.random.default_rng(0)
+    with SliceDataset.create(
+        path, modalities=("flair",), preprocessing={"size": 16, "extent_mm": 208.0}
+    ) as writer:
+        for name in ("a", "b"):
+            images = rng.uniform(-1, 1, (6, 1, 16, 16))
+            labels = np.array([0, 1, 1, -1, 1, 0])
+            writer.append(images, labels, subject=name, split="train", slice_ids=range(10, 16))
+            writer.append(
+                -images[labels == 1],
+                np.zeros(3),
+                subject=f"{name}-twin",
+                twin_of=name,
+                split="train",
+                slice_ids=np.arange(10, 16)[labels == 1],
+            )
+    return SliceDataset.open(path)
+
+
+def test_a_dataset_finds_the_twin_of_each_slice(tmp_path: Path) -> None:
+    selection = make_twin_dataset(tmp_path / "d.zarr").select("train")
+    twins = selection.twins
+    assert ((twins >= 0) == (selection.labels == 1)).all()
+    sick = np.flatnonzero(twins >= 0)
+    assert np.array_equal(selection.images[twins[sick]], -selection.images[sick])
+    assert np.array_equal(selection.slice_ids[twins[sick]], selection.slice_ids[sick])
+
+
+def test_a_twin_of_nobody_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DatasetError, match=r'"x".*"nobody"'),
+        SliceDataset.create(tmp_path / "d.zarr", modalities=("flair",)) as writer,
+    ):
+        writer.append(np.zeros((1, 1, 16, 16)), [0], subject="x", twin_of="nobody", split="train")
+    assert not (tmp_path / "d.zarr").exists()
+
+
+def test_training_with_twins_runs_and_asks_for_room(tmp_path: Path) -> None:
+    twins = make_twin_dataset(tmp_path / "d.zarr")
+    result = train(make_config(twins=True, unhealthy_fraction=0.5), twins, tmp_path / "run")
+    assert result.finished
+    with pytest.raises(ValueError, match="unhealthy_fraction"):
+        TrainingConfig(twins=True)
+    with pytest.raises(TrainingError, match="no room for a pair"):
+        train(make_config(twins=True, unhealthy_fraction=0.01), twins, tmp_path / "other")
+
+
+def test_a_run_can_start_from_a_bundle(tmp_path: Path, dataset: SliceDataset) -> None:
+    first = train(make_config(), dataset, tmp_path / "first")
+    assert first.bundle is not None
+    bundle = load_bundle(first.bundle)
+    tuned = train(make_config(steps=1, lr=1e-12), dataset, tmp_path / "tuned", start_from=bundle)
+    expected = bundle.network().state_dict()
+    for name, values in load_checkpoint(tuned.checkpoint).network.items():
+        torch.testing.assert_close(values, expected[name], rtol=0, atol=1e-6)
+    assert tuned.bundle is not None
+    origin = load_bundle(tuned.bundle).metadata.training["started_from"]
+    assert origin == f"{bundle.name} {bundle.hash}"
+
+
+def test_starting_from_another_network_is_refused(tmp_path: Path, dataset: SliceDataset) -> None:
+    first = train(make_config(steps=1), dataset, tmp_path / "first")
+    assert first.bundle is not None
+    wider = make_config().network.model_copy(update={"base_channels": 16})
+    with pytest.raises(TrainingError, match=r"copy its \[network\]"):
+        train(
+            make_config(network=wider),
+            dataset,
+            tmp_path / "other",
+            start_from=load_bundle(first.bundle),
+        )
+    assert not list((tmp_path / "other").rglob("*.pt"))

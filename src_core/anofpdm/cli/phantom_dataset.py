@@ -41,6 +41,14 @@ ExtentOption = Annotated[
     float,
     typer.Option("--extent-mm", min=50, max=500, help="Side of the square field of view, in mm."),
 ]
+TwinsOption = Annotated[
+    bool,
+    typer.Option(
+        "--twins",
+        help="Store each unhealthy slice of the training split a second time, without its lesion, "
+        "as a healthy one (twins = true in a training configuration uses them).",
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Processes that draw.", show_default="one a CPU"),
@@ -53,6 +61,7 @@ def phantom_dataset(
     modality: ModalityOption = None,
     size: SizeOption = 128,
     extent_mm: ExtentOption = 208.0,
+    twins: TwinsOption = False,
     workers: WorkersOption = None,
     overwrite: opt.OverwriteOption = False,
     as_json: opt.JsonOption = False,
@@ -85,6 +94,7 @@ def phantom_dataset(
             chosen,
             config,
             list(dict.fromkeys(modality or ["flair"])),
+            twins=twins,
             workers=workers,
             overwrite=overwrite,
             on_progress=lambda done, total: show(Tick("Drawing subjects", done, total)),

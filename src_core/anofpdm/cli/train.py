@@ -41,6 +41,16 @@ RunOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on from the latest checkpoint in the run's folder.")
 ]
+StartFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--start-from",
+        metavar="BUNDLE",
+        help="Begin with this bundle's weights (a name or a path) to fit it to your own data; its "
+        "network must be the configuration's.",
+        show_default="random weights",
+    ),
+]
 StepsOption = Annotated[
     int | None,
     typer.Option(
@@ -70,6 +80,7 @@ def train(
     dataset: DatasetOption,
     out: RunOption,
     resume: ResumeOption = False,
+    start_from: StartFromOption = None,
     steps: StepsOption = None,
     max_minutes: MinutesOption = None,
     device: opt.DeviceOption = "auto",
@@ -81,6 +92,7 @@ def train(
 
     Example: anofpdm train model.toml --dataset slices.zarr --out run
     """
+    from anofpdm.bundle import load_bundle
     from anofpdm.datasets.slices import SliceDataset
     from anofpdm.device import resolve_device
     from anofpdm.training.config import TrainingConfig
@@ -95,6 +107,7 @@ def train(
             slices,
             out,
             resume=resume,
+            start_from=None if start_from is None else load_bundle(start_from),
             device=resolve_device(device),
             max_minutes=max_minutes,
             progress=lambda progress: show(_tick(progress)),

@@ -117,6 +117,11 @@ class SliceDataset:
         return dict(self._attributes["preprocessing"])
 
     @property
+    def twins(self) -> dict[str, str]:
+        """Subjects that are another's brain without its lesions: their name to that other's."""
+        return dict(self._attributes.get("twins", {}))
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """How the slices came to be, as JSON values."""
         return dict(self._attributes["provenance"])
@@ -260,6 +265,22 @@ class SliceSelection:
     def truth(self) -> NDArray[np.bool_] | None:
         """Pixel masks (S, H, W) bool, or None where the dataset has none; never for training."""
         return self.dataset.read("truth", self.positions) if self.dataset.has_truth else None
+
+    @cached_property
+    def twins(self) -> NDArray[np.intp]:
+        """For each slice the index in this selection of its twin without lesion, or -1, (S,)."""
+        names = self.dataset.subjects
+        number = {name: index for index, name in enumerate(names)}
+        twin_of = {number[twin]: number[name] for twin, name in self.dataset.twins.items()}
+        found = {
+            (twin_of[subject], slice_id): index
+            for index, (subject, slice_id) in enumerate(
+                zip(self.subject.tolist(), self.slice_ids.tolist(), strict=True)
+            )
+            if subject in twin_of
+        }
+        own = zip(self.subject.tolist(), self.slice_ids.tolist(), strict=True)
+        return np.array([found.get(key, -1) for key in own], dtype=np.intp)
 
     @property
     def subjects(self) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ class SliceDatasetWriter:
         self._pending: dict[str, list[NDArray[Any]]] = {}
         self._columns: dict[str, list[NDArray[Any]]] = {"label": [], "subject": [], "slice_id": []}
         self._subjects: dict[str, str] = {}
+        self._twins: dict[str, str] = {}
         self._stored = 0
         self._digest = hashlib.sha256()
         self._group = zarr.open_group(store=str(self._target.path), mode="w", zarr_format=3)
@@ -81,6 +82,7 @@ class SliceDatasetWriter:
         *,
         subject: str,
         split: str,
+        twin_of: str | None = None,
         slice_ids: ArrayLike | None = None,
         foreground: ArrayLike | None = None,
         truth: ArrayLike | None = None,
@@ -97,6 +99,9 @@ class SliceDatasetWriter:
             Name; further slices of it may be appended later, in the same split.
         split : {"train", "val", "test"}
             The subject's split.
+        twin_of : str, optional
+            A subject of the same split whose slices of the same `slice_ids` show the same brain,
+            but for its lesions.
         slice_ids : array_like (S,), optional
             Canonical axial indices; 0..S-1 by default.
         foreground : array_like (S, H, W), optional
@@ -134,6 +139,13 @@ class SliceDatasetWriter:
         if truth is not None:
             blocks["truth"] = np.asarray(truth, dtype=bool)
         self._check(subject, blocks, columns)
+        if twin_of is not None:
+            if self._subjects.get(twin_of) != split:
+                raise DatasetError(
+                    f'Subject "{subject}" is called a twin of "{twin_of}", which the split '
+                    f'"{split}" does not hold; append that one first.'
+                )
+            self._twins[subject] = twin_of
         self._subjects[subject] = split
         for name, values in columns.items():
             self._columns[name].append(values)
@@ -175,6 +187,7 @@ class SliceDatasetWriter:
                     "has_truth": "truth" in self._pending,
                     "subjects": list(self._subjects),
                     "subject_splits": list(self._subjects.values()),
+                    "twins": self._twins,
                     "fingerprint": self._digest.hexdigest(),
                 }
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -13,10 +15,26 @@ from anofpdm.synthetic.lesions import LesionMaps
 MODALITIES = ("flair", "t1", "t2")
 
 
+@dataclass(frozen=True)
+class Painted:
+    """Noise-free signal of one modality, grey matter near 0.75.
+
+    Attributes
+    ----------
+    signal : ndarray, float32
+        With the lesions.
+    twin : ndarray, float32
+        The same tissue had there been none; what a mass pushed aside stays aside.
+    """
+
+    signal: Field
+    twin: Field
+
+
 def paint(
     rng: np.random.Generator, modality: str, anatomy: Anatomy, lesions: LesionMaps | None
-) -> Field:
-    """Noise-free signal of one modality, grey matter near 0.75.
+) -> Painted:
+    """Draw the noise-free signal of one modality.
 
     Parameters
     ----------
@@ -45,9 +63,11 @@ def paint(
     signal = (
         anatomy.grey * grey_field + anatomy.white * white_field
     ) * texture + anatomy.csf * csf_field
-    if lesions is not None:
-        signal = _paint_lesions(rng, modality, anatomy, lesions, signal, (grey, white, csf))
-    return np.asarray(np.maximum(signal, 0.0), dtype=np.float32)
+    twin = np.asarray(np.maximum(signal, 0.0), dtype=np.float32)
+    if lesions is None:
+        return Painted(twin, twin)
+    signal = _paint_lesions(rng, modality, anatomy, lesions, signal, (grey, white, csf))
+    return Painted(np.asarray(np.maximum(signal, 0.0), dtype=np.float32), twin)
 
 
 def _tissue_levels(rng: np.random.Generator, modality: str) -> tuple[float, float, float]:

@@ -13,15 +13,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.datasets.slices import SliceDataset
+from anofpdm.datasets.slices import SliceDataset, SliceDatasetWriter
 from anofpdm.errors import SettingsError
-from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess
+from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess, twin_slices
 from anofpdm.synthetic.phantom import Phantom, make_phantom
 
 LESION_MM2 = 30.0
 """Lesion area from which a slice counts as unhealthy; less than that, but some, is unknown."""
 
-_SPLITS: tuple[tuple[Literal["train", "val", "test"], float], ...] = (("val", 0.06), ("train", 1.0))
+_VALIDATION_SHARE = 0.06
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class _Job:
     seed: int
     modalities: tuple[str, ...]
     config: PreprocessingConfig
+    split: Literal["train", "val"]
+    twins: bool
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,14 @@ class LabelledSlices:
         Lesion on the network's grid.
     labels : ndarray of int8, shape (S,)
         0 healthy, 1 unhealthy (`LESION_MM2` or more), -1 unknown.
+    twins : ndarray, shape (U, C, size, size), float32, or None
+        The U unhealthy slices without their lesions, where the phantom has such twins.
     """
 
     stack: SliceStack
     truth: NDArray[np.bool_]
     labels: NDArray[np.int8]
+    twins: NDArray[np.float32] | None = None
 
 
 def labelled_slices(
@@ -60,7 +65,13 @@ def labelled_slices(
     truth = share >= 0.5
     area = share.sum(axis=(1, 2)) * float(np.prod(stack.geometry.pixel_mm))
     labels = np.where(area >= LESION_MM2, 1, np.where(area > 0, -1, 0)).astype(np.int8)
-    return LabelledSlices(stack, truth, labels)
+    twins = None
+    if phantom.twins:
+        channels = [
+            twin_slices(phantom.twins[m], phantom.volumes[m], stack, config) for m in modalities
+        ]
+        twins = np.stack(channels, axis=1)[labels == 1]
+    return LabelledSlices(stack, truth, labels, twins)
 
 
 def build_phantom_dataset(
@@ -69,14 +80,16 @@ def build_phantom_dataset(
     config: PreprocessingConfig,
     modalities: Sequence[str] = ("flair",),
     *,
+    twins: bool = False,
     workers: int | None = None,
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draw one phantom a seed and store its slices; the first 6 % of the seeds are the val split.
 
-    To save time the phantoms are drawn on voxels of 1.1 to 1.6 mm in plane and slices 4 to 5 mm
-    apart: neighbouring slices of a fine scan teach a 2-D network little.
+    To save time the phantoms are drawn on voxels of 1 to 1.5 mm in plane and slices 2.4 to 6 mm
+    apart: neighbouring slices of a fine scan teach a 2-D network little. Slices of up to 2.5 mm
+    are not averaged, so they look like thin ones.
 
     Parameters
     ----------
@@ -88,6 +101,9 @@ def build_phantom_dataset(
         Grid, field of view and scaling.
     modalities : sequence of str
         Channels in order.
+    twins : bool
+        Store beside each unhealthy slice of the train split the same slice without its lesion, as
+        a healthy one of a further subject; see `TrainingConfig.twins`.
     workers : int, optional
         Processes; as many as there are CPUs by default.
     overwrite : bool
@@ -102,7 +118,10 @@ def build_phantom_dataset(
     """
     if not seeds:
         raise SettingsError("A phantom dataset needs at least one seed.")
-    jobs = [_Job(seed, tuple(modalities), config) for seed in seeds]
+    jobs = [
+        _Job(seed, tuple(modalities), config, split, twins and split == "train")
+        for seed, split in zip(seeds, _splits(len(seeds)), strict=True)
+    ]
     writer = SliceDataset.create(
         path,
         modalities=modalities,
@@ -120,24 +139,45 @@ def build_phantom_dataset(
         for done, (job, part) in enumerate(
             zip(jobs, pool.imap(_draw, jobs, chunksize=2), strict=True), start=1
         ):
-            share = (done - 1) / len(jobs)
-            writer.append(
-                part.stack.slices,
-                part.labels,
-                subject=f"phantom-{job.seed}",
-                split=next(name for name, limit in _SPLITS if share < limit),
-                slice_ids=part.stack.slice_ids,
-                foreground=part.stack.foreground,
-                truth=part.truth,
-            )
+            _append(writer, job, part)
             if on_progress is not None:
                 on_progress(done, len(jobs))
 
 
+def _splits(count: int) -> list[Literal["train", "val"]]:
+    return ["val" if index < _VALIDATION_SHARE * count else "train" for index in range(count)]
+
+
+def _append(writer: SliceDatasetWriter, job: _Job, part: LabelledSlices) -> None:
+    name, stack = f"phantom-{job.seed}", part.stack
+    writer.append(
+        stack.slices,
+        part.labels,
+        subject=name,
+        split=job.split,
+        slice_ids=stack.slice_ids,
+        foreground=stack.foreground,
+        truth=part.truth,
+    )
+    if part.twins is not None and len(part.twins):
+        sick = part.labels == 1
+        writer.append(
+            part.twins,
+            np.zeros(len(part.twins)),
+            subject=f"{name}-twin",
+            twin_of=name,
+            split=job.split,
+            slice_ids=stack.slice_ids[sick],
+            foreground=stack.foreground[sick],
+            truth=np.zeros_like(part.truth[sick]),
+        )
+
+
 def _draw(job: _Job) -> LabelledSlices:
     rng = np.random.default_rng([job.seed, 1])
-    plane = float(rng.uniform(1.1, 1.6))
-    spacing = (plane, plane, float(rng.uniform(4.0, 5.0)))
-    return labelled_slices(
-        make_phantom(job.seed, job.modalities, spacing=spacing), job.modalities, job.config
+    plane = float(rng.uniform(1.0, 1.5))
+    distance = 2.4 if rng.random() < 0.35 else float(rng.uniform(2.6, 6.0))
+    phantom = make_phantom(
+        job.seed, job.modalities, spacing=(plane, plane, distance), twins=job.twins
     )
+    return labelled_slices(phantom, job.modalities, job.config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,16 @@ class Phantom:
         One brain-extracted scan a modality, float32 >= 0, background exactly 0, RAS.
     lesion : Volume
         The truth, uint8: 1 where at least half of a voxel is lesion.
+    twins : dict of str to Volume
+        The same scans, noise and scanner faults included, had there been no lesion; empty unless
+        asked for.
     description : dict
         Seed, lesion kind, volume in ml, spacing; what `phantom.json` holds.
     """
 
     volumes: dict[str, Volume]
     lesion: Volume
+    twins: dict[str, Volume] = field(default_factory=dict)
     description: dict[str, Any] = field(default_factory=dict)
 
 
@@ -52,6 +57,7 @@ def make_phantom(
     *,
     healthy: bool | None = None,
     spacing: tuple[float, float, float] | None = None,
+    twins: bool = False,
 ) -> Phantom:
     """Draw one synthetic subject.
 
@@ -69,6 +75,8 @@ def make_phantom(
         healthy.
     spacing : tuple of float, optional
         Voxel size in mm; by default 0.9 to 1.3 mm in plane with slices of 1 to 6 mm.
+    twins : bool
+        Draw the scans without their lesions, too; a healthy subject gets none.
 
     Raises
     ------
@@ -95,13 +103,20 @@ def make_phantom(
     mask, remains = brain_extraction(mask_rng, anatomy)
     thick_mask = _thicken(mask.astype(np.float32), factor) >= 0.5
     affine = _thick_affine(anatomy, factor)
-    volumes = {}
+    volumes, twin_volumes = {}, {}
     for modality in modalities:
         rng = np.random.default_rng(streams[5 + MODALITIES.index(modality)])
-        signal = paint(rng, modality, anatomy, lesions) + 0.75 * remains
-        scan = acquire(rng, _thicken(signal, factor), thick_mask, spacing)
-        gain = log_uniform(rng, 100.0, 3000.0)
-        volumes[modality] = Volume(data=scan * np.float32(gain), affine=affine, modality=modality)
+        painted = paint(rng, modality, anatomy, lesions)
+
+        def scanned(signal: Field, rng: np.random.Generator, modality: str = modality) -> Volume:
+            thick = _thicken(signal + 0.75 * remains, factor)
+            scan = acquire(rng, thick, thick_mask, spacing)
+            gain = log_uniform(rng, 100.0, 3000.0)
+            return Volume(data=scan * np.float32(gain), affine=affine, modality=modality)
+
+        if twins and lesions is not None:
+            twin_volumes[modality] = scanned(painted.twin, deepcopy(rng))
+        volumes[modality] = scanned(painted.signal, rng)
     truth = _truth(lesions, factor, thick_mask)
     lesion = Volume(data=truth, affine=affine, modality="lesion")
     description = {
@@ -111,7 +126,7 @@ def make_phantom(
         "spacing_mm": [round(s, 4) for s in spacing],
         "modalities": list(modalities),
     }
-    return Phantom(volumes, lesion, description)
+    return Phantom(volumes, lesion, twin_volumes, description)
 
 
 def _draw_spacing(rng: np.random.Generator) -> tuple[float, float, float]:

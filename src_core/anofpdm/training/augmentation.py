@@ -1,4 +1,4 @@
-"""Cheap random changes of a batch, drawn from the step's generator.
+"""Cheap random changes of a batch.
 
 All work on v = (x + 1) / 2 in [0, 1], where background is exactly 0: products and powers leave it
 0, and sampling outside the image gives 0, so background stays background without a mask.
@@ -13,11 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from anofpdm.training.augmentation_config import Augmentation
+from anofpdm.training.draws import SharedDraws
 
 
-def augment(
-    images: Tensor, config: Augmentation, generator: torch.Generator, flip_axis: int
-) -> Tensor:
+def augment(images: Tensor, config: Augmentation, draws: SharedDraws, flip_axis: int) -> Tensor:
     """Augmented copy of a batch.
 
     Parameters
@@ -26,8 +25,8 @@ def augment(
         Float, in [-1, 1].
     config : Augmentation
         What to do, and how strongly.
-    generator : torch.Generator
-        On the images' device; the only source of randomness.
+    draws : SharedDraws
+        The only source of randomness, on the images' device.
     flip_axis : int
         Axis of `images` that runs left-right, -1 or -2.
 
@@ -40,28 +39,27 @@ def augment(
         return images
     values = (images + 1) / 2
     if config.flip:
-        mirrored = _uniform(images, 1, generator) > 0
+        mirrored = _signed(draws, 1) > 0
         values = torch.where(mirrored[:, :, None, None], values.flip(flip_axis), values)
     if config.rotation or config.scale or config.shift:
-        values = _affine(values, config, generator)
+        values = _affine(values, config, draws)
     if config.gamma:
-        power = (config.gamma * _uniform(images, images.shape[1], generator)).exp()
+        power = (config.gamma * _signed(draws, images.shape[1])).exp()
         values = values ** power[:, :, None, None]
     if config.gain:
-        gain = 1 + config.gain * _uniform(images, images.shape[1], generator)
+        gain = 1 + config.gain * _signed(draws, images.shape[1])
         values = values * gain[:, :, None, None]
     if config.bias:
-        values = values * _bias_field(values, config.bias, generator)
+        values = values * _bias_field(values, config.bias, draws)
     return values.clamp(0, 1) * 2 - 1
 
 
-def _uniform(like: Tensor, columns: int, generator: torch.Generator) -> Tensor:
-    shape = (like.shape[0], columns)
-    return torch.rand(shape, generator=generator, device=like.device) * 2 - 1
+def _signed(draws: SharedDraws, *shape: int) -> Tensor:
+    return draws.uniform(*shape) * 2 - 1
 
 
-def _affine(values: Tensor, config: Augmentation, generator: torch.Generator) -> Tensor:
-    angle, zoom, down, right = _uniform(values, 4, generator).unbind(1)
+def _affine(values: Tensor, config: Augmentation, draws: SharedDraws) -> Tensor:
+    angle, zoom, down, right = _signed(draws, 4).unbind(1)
     angle = angle * math.radians(config.rotation)
     zoom = (zoom * config.scale).exp()
     rows, columns = values.shape[-2:]
@@ -79,19 +77,14 @@ def _affine(values: Tensor, config: Augmentation, generator: torch.Generator) ->
     return functional.grid_sample(values, grid, padding_mode="zeros", align_corners=False)
 
 
-def _bias_field(values: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    batch, channels, rows, columns = values.shape
+def _bias_field(values: Tensor, strength: float, draws: SharedDraws) -> Tensor:
+    channels, rows, columns = values.shape[1:]
     orders = 3
-    weights = torch.rand(
-        (batch, channels, orders, orders), generator=generator, device=values.device
-    )
-    weights = weights * 2 - 1
+    weights = _signed(draws, channels, orders, orders)
     weights[..., 0, 0] = 0
     field = _cosines(orders, rows, values) @ weights @ _cosines(orders, columns, values).mT
     peak = field.abs().amax(dim=(-2, -1), keepdim=True).clamp_min(1e-6)
-    amount = strength * torch.rand(
-        (batch, channels, 1, 1), generator=generator, device=values.device
-    )
+    amount = strength * draws.uniform(channels, 1, 1)
     return (field / peak * amount).exp()
 
 

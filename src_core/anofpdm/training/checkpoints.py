@@ -38,6 +38,8 @@ class Checkpoint:
         `SliceDataset.description` of the training data.
     network, ema, optimizer : dict
         State dicts.
+    started_from : str
+        Name and hash of the bundle whose weights the run began with; empty for random ones.
     """
 
     step: int
@@ -48,6 +50,7 @@ class Checkpoint:
     network: dict[str, Any]
     ema: dict[str, Any]
     optimizer: dict[str, Any]
+    started_from: str = ""
 
 
 def save_checkpoint(run: Path, checkpoint: Checkpoint, keep: int) -> Path:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anofpdm.errors import SettingsError
 from anofpdm.schedule import NoiseSchedule
@@ -55,15 +55,21 @@ class TrainingConfig(BaseModel):
     ema_decay : float
         Decay of the weights' moving average, approached as (1 + k) / (10 + k).
     min_snr_gamma : float, optional
-        Weighs the loss at t by min(SNR_t, gamma) / SNR_t, SNR_t = alpha_bar_t / (1 - alpha_bar_t)
-        (Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", ICCV 2023),
-        so that the fine grain at low noise does not drown the rest; None weighs all t alike.
+        Draws t in proportion to min(SNR_t, gamma) / SNR_t, SNR_t = alpha_bar_t / (1 - alpha_bar_t)
+        (the weights of Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy",
+        ICCV 2023), so that the fine grain at low noise does not drown the rest; None draws all t
+        alike.
     max_timestep : int, optional
         Largest t that is trained, for models whose forward process ends before T; None trains all.
     null_label_probability : float
         Share of labels replaced by null, for classifier-free guidance.
     unhealthy_fraction : float, optional
         Share of unhealthy slices in the batches; None takes the data as they come.
+    twins : bool
+        Put beside each unhealthy slice its twin, the same slice without its lesion, where the
+        dataset holds one (synthetic data do), with the same t, noise, augmentation and null draw.
+        All that the two have in common then cancels in what the labels teach. Needs an
+        `unhealthy_fraction` of at most 0.5.
     precision : {"float32", "bfloat16"}
         bfloat16 runs the network under autocast; weights and loss stay float32.
     seed : int
@@ -100,6 +106,7 @@ class TrainingConfig(BaseModel):
     max_timestep: Count | None = None
     null_label_probability: Probability = 0.1
     unhealthy_fraction: Probability | None = None
+    twins: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
     augmentation: Augmentation = Augmentation()
@@ -109,6 +116,12 @@ class TrainingConfig(BaseModel):
     validation_slices: Count = 64
     keep_checkpoints: Count = 2
     bundle: BundleTexts = BundleTexts()
+
+    @model_validator(mode="after")
+    def _room_for_twins(self) -> Self:
+        if self.twins and not 0 < (self.unhealthy_fraction or 0) <= 0.5:
+            raise ValueError("twins needs an unhealthy_fraction above 0 and of at most 0.5")
+        return self
 
     @classmethod
     def from_toml(cls, path: str | Path, **overrides: Any) -> Self:

@@ -111,6 +111,7 @@ def provenance(state: Checkpoint) -> dict[str, Any]:
         "minutes": round(state.elapsed_seconds / 60, 1),
         "loss": state.loss,
         "torch": str(torch.__version__),
+        "started_from": state.started_from or None,
         "config": {k: v for k, v in state.config.items() if k not in described},
         "dataset": {
             key: state.dataset[key] for key in ("fingerprint", "slices", "subjects", "provenance")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -34,6 +34,9 @@ from anofpdm.training.progress import (
 from anofpdm.training.stopping import stop_on_signals
 from anofpdm.training.trainer import Trainer
 from anofpdm.unet import UNet
+
+if TYPE_CHECKING:
+    from anofpdm.bundle import ModelBundle
 
 BUNDLE = "bundle"
 # What a resumed run may change: its length and its bookkeeping, nothing that past steps used.
@@ -73,6 +76,7 @@ def train(
     out_dir: str | Path,
     *,
     resume: bool = False,
+    start_from: ModelBundle | None = None,
     device: str | torch.device = "cpu",
     threads: int | None = None,
     max_minutes: float | None = None,
@@ -97,6 +101,8 @@ def train(
     resume : bool
         Go on from the latest checkpoint in `out_dir`; `config` may differ from the one recorded
         there in its length and bookkeeping only.
+    start_from : ModelBundle, optional
+        Begin with this bundle's weights instead of random ones; a resumed run has its own.
     device : str or torch.device
         Where to train.
     threads : int, optional
@@ -123,7 +129,7 @@ def train(
     SettingsError
         When the dataset's description does not make a bundle.
     TrainingError
-        When the dataset does not fit the network, or loss or gradient are not finite.
+        When dataset or `start_from` do not fit the network, or loss or gradient are not finite.
     CheckpointError
         When `out_dir` holds a run and `resume` is False, or none that could be resumed.
     OutputError
@@ -142,12 +148,13 @@ def train(
         torch.manual_seed(config.seed)
         trainer = Trainer(
             config,
-            UNet(config.network),
+            _first_network(config, start_from),
             dataset.select("train"),
             device,
             _flip_axis(dataset),
         )
-        session = _Session(trainer, dataset, run, checkpoint, max_minutes, clock)
+        origin = "" if start_from is None else f"{start_from.name} {start_from.hash}"
+        session = _Session(trainer, dataset, run, checkpoint, origin, max_minutes, clock)
         while not session.over():
             report = session.advance()
             if progress is not None:
@@ -166,10 +173,12 @@ class _Session:
         dataset: SliceDataset,
         run: Path,
         checkpoint: Checkpoint | None,
+        started_from: str,
         max_minutes: float | None,
         clock: Callable[[], float],
     ) -> None:
         self._trainer, self._run, self._clock = trainer, run, clock
+        self._started_from = started_from if checkpoint is None else checkpoint.started_from
         self._config = trainer.config
         self._description = dataset.description
         self._max_seconds = None if max_minutes is None else 60 * max_minutes
@@ -280,6 +289,7 @@ class _Session:
                 network=self._trainer.network.state_dict(),
                 ema=self._trainer.ema.state_dict(),
                 optimizer=self._trainer.optimizer.state_dict(),
+                started_from=self._started_from,
             )
             path = save_checkpoint(self._run, state, self._config.keep_checkpoints)
             self._saved = (self._step, path)
@@ -325,6 +335,20 @@ def _check_fit(config: TrainingConfig, dataset: SliceDataset) -> None:
             f"columns), but the network takes {config.network.in_channels} x {size} x {size}; "
             "change the network's in_channels and image_size."
         )
+
+
+def _first_network(config: TrainingConfig, start_from: ModelBundle | None) -> UNet:
+    network = UNet(config.network)
+    if start_from is not None:
+        # Dropout is no part of the weights' shapes.
+        given = start_from.metadata.network.model_copy(update={"dropout": config.network.dropout})
+        if given != config.network or start_from.schedule != config.schedule:
+            raise TrainingError(
+                f"The bundle {start_from.name} has another network or schedule than the "
+                "configuration; copy its [network] into the configuration to start from it."
+            )
+        network.load_state_dict(start_from.network().state_dict())
+    return network
 
 
 def _flip_axis(dataset: SliceDataset) -> int:

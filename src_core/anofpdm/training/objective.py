@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anofpdm.schedule import NoiseSchedule
+from anofpdm.training.draws import SharedDraws
 
 NULL_LABEL = 2
 
@@ -45,7 +46,7 @@ class Noising:
     max_timestep : int, optional
         Largest t that is drawn; T by default.
     min_snr_gamma : float, optional
-        Where given, `weights` are min(SNR_t, gamma) / SNR_t; else 1.
+        Where given, t is drawn in proportion to min(SNR_t, gamma) / SNR_t; else uniformly.
     """
 
     def __init__(
@@ -62,12 +63,8 @@ class Noising:
         weights = (
             torch.ones_like(snr) if min_snr_gamma is None else snr.clamp(max=min_snr_gamma) / snr
         )
-        self._weights = weights.to(device, torch.float32)
         self.num_steps = min(max_timestep or schedule.num_steps, schedule.num_steps)
-
-    def weights(self, batch: NoisedBatch) -> Tensor:
-        """Return what each slice's loss counts for, (B,), in (0, 1]."""
-        return self._weights[batch.index]
+        self._weights = weights[: self.num_steps].to(device, torch.float32)
 
     def at(self, images: Tensor, noise: Tensor, index: Tensor, label: Tensor) -> NoisedBatch:
         """Batch at given timestep indices, noise and labels."""
@@ -76,9 +73,13 @@ class Noising:
         return NoisedBatch(x_t, noise, index, label)
 
     def draw(
-        self, images: Tensor, labels: Tensor, null_probability: float, generator: torch.Generator
+        self,
+        images: Tensor,
+        labels: Tensor,
+        null_probability: float,
+        draws: SharedDraws,
     ) -> NoisedBatch:
-        """Batch with t uniform in 1..max_timestep, fresh noise, and labels dropped to null.
+        """Batch with random t in 1..max_timestep, fresh noise, and labels dropped to null.
 
         Parameters
         ----------
@@ -88,13 +89,12 @@ class Noising:
             0, 1, or -1 (unknown), which always trains as null.
         null_probability : float
             Share of labels replaced by null.
-        generator : torch.Generator
-            The only source of randomness, on the images' device.
+        draws : SharedDraws
+            The only source of randomness, for B slices.
         """
-        device = images.device
-        noise = torch.randn(images.shape, generator=generator, device=device)
-        index = torch.randint(self.num_steps, labels.shape, generator=generator, device=device)
-        dropped = torch.rand(labels.shape, generator=generator, device=device) < null_probability
+        noise = draws.normal(images.shape[1:])
+        index = draws.categorical(self._weights)
+        dropped = draws.uniform(1)[:, 0] < null_probability
         return self.at(images, noise, index, labels.masked_fill(dropped | (labels < 0), NULL_LABEL))
 
 

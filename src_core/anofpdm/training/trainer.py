@@ -15,6 +15,7 @@ from anofpdm.errors import TrainingError
 from anofpdm.training.augmentation import augment
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.data_order import DataOrder
+from anofpdm.training.draws import SharedDraws
 from anofpdm.training.objective import Noising, slice_losses
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -60,8 +61,13 @@ class Trainer:
         self._images = torch.from_numpy(selection.images)
         self._labels = torch.from_numpy(selection.labels)
         self._order = DataOrder(
-            selection.labels, config.batch_size, config.seed, config.unhealthy_fraction
+            selection.labels,
+            config.batch_size,
+            config.seed,
+            config.unhealthy_fraction,
+            selection.twins if config.twins else None,
         )
+        self._rows = torch.from_numpy(self._order.rows())
         self._generator = torch.Generator(device)
         self._flip_axis = flip_axis
 
@@ -91,10 +97,10 @@ class Trainer:
         # The network's dropout draws from the global generator.
         torch.manual_seed(seed)
         images, labels = self._batch(step)
-        images = augment(images, config.augmentation, self._generator, self._flip_axis)
-        batch = self.noising.draw(images, labels, config.null_label_probability, self._generator)
-        losses = slice_losses(self.network, batch, bfloat16=config.precision == "bfloat16")
-        loss = (self.noising.weights(batch) * losses).mean()
+        draws = SharedDraws(self._rows, self._generator)
+        images = augment(images, config.augmentation, draws, self._flip_axis)
+        batch = self.noising.draw(images, labels, config.null_label_probability, draws)
+        loss = slice_losses(self.network, batch, bfloat16=config.precision == "bfloat16").mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(

@@ -1,0 +1,47 @@
+"""Random numbers for the slices of a batch, shared by slices that are each other's twins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class SharedDraws:
+    """A generator's numbers, one row a slice; twins get the same row.
+
+    Parameters
+    ----------
+    rows : Tensor (B,) int64
+        For each slice of the batch the number of its row, 0 and up without gaps.
+    generator : torch.Generator
+        The only source of randomness.
+    """
+
+    def __init__(self, rows: Tensor, generator: torch.Generator) -> None:
+        self._generator = generator
+        self._rows = rows.to(generator.device)
+        self._count = int(rows.max()) + 1
+
+    @classmethod
+    def separate(cls, count: int, generator: torch.Generator) -> SharedDraws:
+        """Numbers of its own for each of `count` slices."""
+        return cls(torch.arange(count), generator)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Draw numbers in [0, 1), (B, *shape) float32."""
+        size = (self._count, *shape)
+        drawn = torch.rand(size, generator=self._generator, device=self._generator.device)
+        return drawn[self._rows]
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        """Draw standard normal numbers, (B, *shape) float32."""
+        size = (self._count, *shape)
+        drawn = torch.randn(size, generator=self._generator, device=self._generator.device)
+        return drawn[self._rows]
+
+    def categorical(self, weights: Tensor) -> Tensor:
+        """Draw indices into `weights` (K,) in proportion to them, (B,) int64."""
+        drawn = torch.multinomial(weights, self._count, replacement=True, generator=self._generator)
+        return drawn[self._rows]
