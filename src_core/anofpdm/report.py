@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
+
+from anofpdm.lesions import Lesions, find_lesions
 
 if TYPE_CHECKING:
     from anofpdm.analysis import Analysis
@@ -71,7 +71,9 @@ def build_report(
             "seconds": metadata.seconds,
         },
         "settings": interpretation.settings.model_dump(mode="json"),
-        "lesions": lesions_of(native.mask, np.array(analysis.geometry.affine)),
+        "lesions": lesions_of(
+            find_lesions(native.mask, np.array(analysis.geometry.affine), native.anomaly_map)
+        ),
         "slices": slices_of(interpretation),
         "warnings": list(warnings),
     }
@@ -79,41 +81,32 @@ def build_report(
     return plain
 
 
-def lesions_of(mask: NDArray[np.uint8], affine: NDArray[np.float64]) -> dict[str, Any]:
-    """Volume of the mask and of each of its 26-connected components, largest first.
-
-    Parameters
-    ----------
-    mask : ndarray, shape (i, j, k)
-        0 and 1.
-    affine : ndarray, shape (4, 4)
-        Voxel index to RAS mm.
+def lesions_of(lesions: Lesions) -> dict[str, Any]:
+    """Volume of the mask, and each of its lesions, largest first.
 
     Returns
     -------
     dict
-        `volume_ml`, `voxels`, `voxel_volume_ml`, and `components`: each with `volume_ml`, `voxels`
-        and `centre_mm` (RAS).
+        `volume_ml`, `voxels`, `voxel_volume_ml`, and `components`: each with `number`, `volume_ml`,
+        `voxels`, `diameter_mm`, `slices` (first and last, from the feet up), `peak` of the anomaly
+        map and `centre_mm` (RAS).
     """
-    voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000.0
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3), dtype=bool))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    centres = np.reshape(ndimage.center_of_mass(mask, labels, range(1, count + 1)), (count, 3))
-    places = centres @ affine[:3, :3].T + affine[:3, 3]
-    components = [
-        {
-            "volume_ml": float(sizes[i] * voxel_ml),
-            "voxels": int(sizes[i]),
-            "centre_mm": [round(float(x), 2) for x in places[i]],
-        }
-        for i in np.argsort(-sizes, kind="stable")
-    ]
-    total = int(sizes.sum())
     return {
-        "volume_ml": total * voxel_ml,
-        "voxels": total,
-        "voxel_volume_ml": voxel_ml,
-        "components": components,
+        "volume_ml": lesions.volume_ml,
+        "voxels": lesions.voxels,
+        "voxel_volume_ml": lesions.voxel_volume_ml,
+        "components": [
+            {
+                "number": lesion.number,
+                "volume_ml": lesion.volume_ml,
+                "voxels": lesion.voxels,
+                "diameter_mm": round(lesion.diameter_mm, 2),
+                "slices": [lesion.first_slice, lesion.last_slice],
+                "peak": lesion.peak,
+                "centre_mm": [round(x, 2) for x in lesion.centre_mm],
+            }
+            for lesion in lesions.table
+        ],
     }
 
 

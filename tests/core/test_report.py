@@ -9,6 +9,7 @@ import pytest
 
 from anofpdm.analysis import Analysis
 from anofpdm.interpretation import Interpretation, interpret
+from anofpdm.lesions import find_lesions
 from anofpdm.report import build_report, lesions_of
 from anofpdm.results import to_native
 from anofpdm.settings import AbsoluteThreshold, Settings
@@ -25,28 +26,38 @@ def found(stored: Analysis) -> Interpretation:
     return interpret(stored, Settings.from_calibration(CALIBRATION, median_kernel=1))
 
 
-def test_volume_and_components_in_ml() -> None:
+def test_lesions_are_reported_in_ml_and_mm() -> None:
     mask = np.zeros((6, 6, 6), dtype=np.uint8)
     mask[0:2, 0, 0] = 1
     mask[4, 4, 2:5] = 1
     affine = np.array([[-2.0, 0, 0, 10], [0, 3, 0, 20], [0, 0, 5, 30], [0, 0, 0, 1]])
-    lesions = lesions_of(mask, affine)
+    lesions = lesions_of(find_lesions(mask, affine, np.full(mask.shape, 0.25)))
     assert lesions["volume_ml"] == pytest.approx(5 * 0.03)
     assert [c["voxels"] for c in lesions["components"]] == [3, 2]
     assert lesions["components"][0]["volume_ml"] == pytest.approx(0.09)
     assert lesions["components"][0]["centre_mm"] == [2.0, 32.0, 45.0]
-    assert lesions["components"][1]["centre_mm"] == [9.0, 20.0, 30.0]
+    assert lesions["components"][1] == {
+        "number": 2,
+        "volume_ml": pytest.approx(0.06),
+        "voxels": 2,
+        "diameter_mm": 4.0,
+        "slices": [0, 0],
+        "peak": 0.25,
+        "centre_mm": [9.0, 20.0, 30.0],
+    }
 
 
-def test_touching_corners_are_one_component() -> None:
-    mask = np.zeros((3, 3, 3), dtype=np.uint8)
-    mask[0, 0, 0] = mask[1, 1, 1] = 1
-    assert len(lesions_of(mask, np.eye(4))["components"]) == 1
-
-
-def test_empty_mask_has_no_component() -> None:
-    lesions = lesions_of(np.zeros((3, 3, 3), dtype=np.uint8), np.eye(4))
+def test_empty_mask_has_no_lesion() -> None:
+    lesions = lesions_of(find_lesions(np.zeros((3, 3, 3), dtype=np.uint8), np.eye(4)))
     assert (lesions["volume_ml"], lesions["components"]) == (0.0, [])
+
+
+def test_report_lists_the_lesions_of_the_mask(stored: Analysis, found: Interpretation) -> None:
+    native = to_native(stored, found)
+    affine = np.array(stored.geometry.affine)
+    report = build_report(stored, found, native, seconds=0.0)
+    assert report["lesions"] == lesions_of(find_lesions(native.mask, affine, native.anomaly_map))
+    assert report["lesions"]["components"]
 
 
 def test_every_slice_is_reported_with_every_scored_modality(
