@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from anofpdm.errors import Cancelled
+from napari_anofpdm import engine_thread
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays(qapp: Any) -> Iterator[None]:
+    yield
+    engine_thread.shutdown()
+    assert not [t for t in threading.enumerate() if t.name.startswith("anofpdm-")]
+
+
+def _collect() -> tuple[list[Any], Callable[[Any], None]]:
+    found: list[Any] = []
+    return found, found.append
+
+
+def test_results_arrive_on_the_gui_thread_in_order(qtbot: QtBot) -> None:
+    threads: list[threading.Thread] = []
+    results: list[int] = []
+
+    def done(result: int) -> None:
+        threads.append(threading.current_thread())
+        results.append(result)
+
+    for number in range(5):
+        engine_thread.submit(lambda x: 2 * x, number, on_done=done)
+    qtbot.waitUntil(lambda: len(results) == 5)
+    assert results == [0, 2, 4, 6, 8]
+    assert set(threads) == {threading.main_thread()}
+
+
+def test_all_jobs_of_a_lane_share_one_thread_and_the_lanes_differ(qtbot: QtBot) -> None:
+    found, note = _collect()
+    for _ in range(3):
+        engine_thread.submit(threading.get_ident, on_done=note)
+    qtbot.waitUntil(lambda: len(found) == 3)
+    other, note_other = _collect()
+    engine_thread.submit(threading.get_ident, on_done=note_other, lane="interpret")
+    qtbot.waitUntil(lambda: len(other) == 1)
+    assert len(set(found)) == 1
+    assert not {threading.get_ident(), found[0]} & set(other)
+
+
+def test_interpretation_does_not_wait_for_a_run(qtbot: QtBot) -> None:
+    release = threading.Event()
+    run, interpreted = [], []
+    engine_thread.submit(release.wait, 30, on_done=run.append)
+    engine_thread.submit(lambda: "map", on_done=interpreted.append, lane="interpret")
+    qtbot.waitUntil(lambda: interpreted == ["map"])
+    assert not run
+    release.set()
+    qtbot.waitUntil(lambda: run == [True])
+
+
+def test_an_error_arrives_and_the_thread_lives_on(qtbot: QtBot) -> None:
+    errors, results = [], []
+    engine_thread.submit(lambda: 1 / 0, on_done=results.append, on_error=errors.append)
+    engine_thread.submit(lambda: 7, on_done=results.append, on_error=errors.append)
+    qtbot.waitUntil(lambda: results == [7])
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+
+
+def test_a_running_job_sees_that_it_is_cancelled(qtbot: QtBot) -> None:
+    started, results, errors, posted = threading.Event(), [], [], []
+
+    def work() -> str:
+        engine_thread.post(posted.append, "before")
+        started.set()
+        while not engine_thread.is_cancelled():
+            threading.Event().wait(0.001)
+        engine_thread.post(posted.append, "after")
+        return "done nevertheless"
+
+    job = engine_thread.submit(work, on_done=results.append, on_error=errors.append)
+    qtbot.waitUntil(lambda: posted == ["before"])
+    assert started.is_set()
+    job.cancel()
+    qtbot.waitUntil(lambda: len(errors) == 1)
+    assert isinstance(errors[0], Cancelled)
+    assert not results
+    assert posted == ["before"]
+    assert not engine_thread.is_cancelled()
+
+
+def test_a_waiting_job_that_is_cancelled_never_runs(qtbot: QtBot) -> None:
+    release = threading.Event()
+    ran, errors = [], []
+    engine_thread.submit(release.wait, 30)
+    job = engine_thread.submit(ran.append, 1, on_error=errors.append)
+    job.cancel()
+    release.set()
+    qtbot.waitUntil(lambda: len(errors) == 1)
+    assert isinstance(errors[0], Cancelled)
+    assert not ran
+
+
+def test_a_result_on_its_way_is_withheld_after_cancel(qtbot: QtBot) -> None:
+    finished = threading.Event()
+    results, errors = [], []
+    job = engine_thread.submit(lambda: 1, on_done=results.append, on_error=errors.append)
+    engine_thread.submit(finished.set)
+    assert finished.wait(30)
+    job.cancel()
+    qtbot.waitUntil(lambda: len(errors) == 1)
+    assert not results
+
+
+def test_shutdown_cancels_what_runs_and_what_waits(qtbot: QtBot) -> None:
+    started, errors, ran = threading.Event(), [], []
+
+    def endless() -> None:
+        started.set()
+        while not engine_thread.is_cancelled():
+            threading.Event().wait(0.001)
+
+    engine_thread.submit(endless, on_error=errors.append)
+    engine_thread.submit(ran.append, 1, on_error=errors.append)
+    assert started.wait(30)
+    engine_thread.shutdown()
+    qtbot.waitUntil(lambda: len(errors) == 2)
+    assert all(isinstance(error, Cancelled) for error in errors)
+    assert not ran
+
+
+def test_an_idle_thread_holds_nothing(qtbot: QtBot) -> None:
+    class Heavy:
+        pass
+
+    heavy, done = Heavy(), []
+    gone = weakref.ref(heavy)
+    engine_thread.submit(lambda given: given, heavy, on_done=lambda _: done.append(1))
+    del heavy
+    qtbot.waitUntil(lambda: bool(done))
+    gc.collect()
+    assert gone() is None
