@@ -33,7 +33,7 @@ class Lesion:
     volume_ml : float
     diameter_mm : float
         Largest distance between two points of its surface, taken through the centres of the outer
-        voxel faces: a row of n voxels is n voxels long.
+        voxel faces: a row of n cubic voxels is n voxels long.
     first_slice, last_slice : int
         Canonical axial slices it reaches, counted from the feet up, both included.
     peak : float or None

@@ -40,7 +40,7 @@ def test_lesions_are_reported_in_ml_and_mm() -> None:
         "number": 2,
         "volume_ml": pytest.approx(0.06),
         "voxels": 2,
-        "diameter_mm": 4.0,
+        "diameter_mm": 5.39,
         "slices": [0, 0],
         "peak": 0.25,
         "centre_mm": [9.0, 20.0, 30.0],
