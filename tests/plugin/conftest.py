@@ -1,0 +1,77 @@
+"""What the tests of the plugin share: a tiny model, scan and analysis, a viewer, a leak check."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication, QWidget
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+    from anofpdm import Analysis, Volume
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibrated bundle of random weights, 16x16 pixels, modality flair, on disk."""
+    from tests.core.segmentation_cases import bundle
+
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    bundle().save(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny_volume() -> Volume:
+    """A scan of 14x15x6 voxels of 4x5x6 mm, LAS."""
+    from tests.core.segmentation_cases import scan
+
+    return scan()
+
+
+@pytest.fixture
+def tiny_analysis() -> Analysis:
+    """Of `tiny_volume`, in memory, 4 steps; a lesion-like block in its lower slices."""
+    from tests.core.segmentation_cases import analysis
+
+    return analysis()
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[[], Viewer]) -> Viewer:
+    """A napari viewer, not shown, as plugins get it: private access warns, and warnings fail."""
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(qapp: QApplication, qtbot: QtBot) -> Iterator[None]:
+    """Fail a test that leaves a window or a thread behind."""
+    threads, windows = set(threading.enumerate()), set(qapp.topLevelWidgets())
+    yield
+    engine = sys.modules.get("napari_anofpdm.engine_thread")
+    if engine is not None:
+        engine.shutdown()
+    _destroy_what_is_closed(qapp)
+    left = [w for w in set(qapp.topLevelWidgets()) - windows if _is_ours(w)]
+    assert not left, f"windows left behind: {left}"
+    running = [t for t in set(threading.enumerate()) - threads if t.is_alive()]
+    assert not running, f"threads left behind: {running}"
+
+
+def _destroy_what_is_closed(qapp: QApplication) -> None:
+    gc.collect()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    qapp.processEvents()
+
+
+def _is_ours(widget: QWidget) -> bool:
+    return type(widget).__module__.startswith("napari_anofpdm")
