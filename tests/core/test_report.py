@@ -52,7 +52,9 @@ def test_empty_mask_has_no_lesion() -> None:
     assert (lesions["volume_ml"], lesions["components"]) == (0.0, [])
 
 
-def test_report_lists_the_lesions_of_the_mask(stored: Analysis, found: Interpretation) -> None:
+def test_report_lists_the_lesions_of_the_mask(stored: Analysis) -> None:
+    rule = AbsoluteThreshold(value=0.001)
+    found = interpret(stored, Settings(threshold=rule, median_kernel=1, min_component_pixels=0))
     native = to_native(stored, found)
     affine = np.array(stored.geometry.affine)
     report = build_report(stored, found, native, seconds=0.0)
