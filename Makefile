@@ -7,9 +7,12 @@ DEMO_OUT ?= demo-results
 
 # The virtual environment's own module (Debian packs it apart), and what a Qt window without a
 # screen needs.
-SYSTEM_LIBS := xvfb libegl1 libgl1 libopengl0 libglx-mesa0 libxkbcommon-x11-0 libdbus-1-3 \
+SYSTEM_LIBS := xvfb xauth libegl1 libgl1 libopengl0 libglx-mesa0 libxkbcommon-x11-0 libdbus-1-3 \
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0
+
+# Where there is no screen, Xvfb is one.
+SCREEN = $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY)),,xvfb-run -a -s "-screen 0 1920x1080x24")
 
 .PHONY: help demo test lint flair-synth clean system-libs
 .DELETE_ON_ERROR:
@@ -25,7 +28,7 @@ demo: $(VENV)/.installed
 
 # One thread a worker: more of them only fight for the cores.
 test: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
