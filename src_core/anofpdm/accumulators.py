@@ -113,11 +113,7 @@ class SliceAccumulator:
         self._mse_null[..., position] = mean_square(shown - x0)
         self._fed += 1
         for lane in self._lanes:
-            # Product and difference stay two operations: a fused one may round otherwise in the
-            # tail of a vector, and results would depend on the batch size.
-            healthy = null - gap * (1.0 + lane.guidance)
-            if self._clip:
-                healthy.clamp_(-1.0, 1.0)
+            healthy = healthy_prediction(null, gap, lane.guidance, clip=self._clip)
             square = healthy.sub(x0).square_()
             divergence = mean_square(healthy.sub_(shown))
             lane.update(position, divergence, square, gap, self._schedule.b(t))
@@ -218,6 +214,24 @@ class _Lane:
 
 def _curve(x0: Tensor, num_steps: int) -> Tensor:
     return x0.new_zeros((*x0.shape[:2], num_steps))
+
+
+def healthy_prediction(null: Tensor, gap: Tensor, guidance: float, *, clip: bool) -> Tensor:
+    """Guide the prediction toward health (Eq. 7): x0_null - (1 + w) g_t, as a new tensor.
+
+    Parameters
+    ----------
+    null, gap : Tensor
+        x0_null and g_t, neither clipped, of one shape.
+    guidance : float
+        w.
+    clip : bool
+        Clip the result to [-1, 1].
+    """
+    # Product and difference stay two operations: a fused one may round otherwise in the tail of a
+    # vector, and results would depend on the batch size.
+    healthy = null - gap * (1.0 + guidance)
+    return healthy.clamp_(-1.0, 1.0) if clip else healthy
 
 
 def mean_square(difference: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from anofpdm.resampling import Matrix, antialias_matrix, linear_matrix
 from anofpdm.volume import Volume
 
 Direction = Literal["R", "L", "A", "P"]
+_LESION_SHARE = 0.5
 _TOWARD: dict[str, tuple[int, int]] = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1)}
 
 
@@ -212,11 +213,9 @@ class SliceGeometry(BaseModel):
                 f"Maps of shape {maps.shape} do not fit {len(slice_ids)} slices of "
                 f"{self.size}x{self.size}."
             )
-        down, across = self._toward_volume(self.rows), self._toward_volume(self.columns)
         canonical = np.zeros(self.canonical_shape, dtype=np.float32)
         for image, k in zip(maps, slice_ids, strict=True):
-            native = down @ image.astype(np.float32) @ across.T
-            canonical[:, :, int(k)] = native if self.rows.axis == 0 else native.T
+            canonical[:, :, int(k)] = self._plane(image)
         return np.ascontiguousarray(self.orientation.to_input(canonical))
 
     def mask_to_native(
@@ -238,7 +237,36 @@ class SliceGeometry(BaseModel):
         ndarray, shape of the input, uint8 of 0 and 1
         """
         share = self.map_to_native(mask.astype(np.float32), slice_ids)
-        return np.asarray((share >= 0.5) & foreground_native, dtype=np.uint8)
+        return np.asarray((share >= _LESION_SHARE) & foreground_native, dtype=np.uint8)
+
+    def mask_plane(
+        self, mask: NDArray[np.bool_], slice_id: int, foreground_native: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        """Bring the mask of one slice onto its voxels: a plane of what `mask_to_native` gives.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (size, size)
+        slice_id : int
+            Canonical axial index.
+        foreground_native : ndarray of bool, shape of the input
+
+        Returns
+        -------
+        ndarray, shape (x, y) of the canonical voxels, uint8 of 0 and 1
+        """
+        brain = self.orientation.to_canonical(foreground_native)[:, :, slice_id]
+        return np.asarray((self._plane(mask) >= _LESION_SHARE) & brain, dtype=np.uint8)
+
+    def _plane(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """Interpolate an image of the network onto canonical voxels, shape (x, y)."""
+        down, across = self._onto_voxels
+        native = down @ image.astype(np.float32) @ across.T
+        return np.asarray(native if self.rows.axis == 0 else native.T, dtype=np.float32)
+
+    @cached_property
+    def _onto_voxels(self) -> tuple[Matrix, Matrix]:
+        return self._toward_volume(self.rows), self._toward_volume(self.columns)
 
     def _toward_network(self, line: ImageAxis) -> Matrix:
         positions = line.start + line.step * np.arange(self.size, dtype=np.float64)

@@ -326,6 +326,24 @@ def test_a_mask_is_cut_at_one_half_and_kept_inside_the_foreground() -> None:
     assert overlap > 0.95
 
 
+@pytest.mark.parametrize(("rows", "columns"), [("P", "L"), ("R", "A")])
+@pytest.mark.parametrize("codes", [("L", "P", "S"), ("I", "R", "A")])
+def test_a_plane_of_a_mask_is_that_of_the_whole(
+    rows: str, columns: str, codes: tuple[str, ...]
+) -> None:
+    volume = stored(canonical_phantom(), codes, turned((0, 0, 0)))
+    stack = preprocess({"f": volume}, ["f"], config(rows=rows, columns=columns))
+    mask = stack.slices[:, 0] > 0.3
+    assert mask.any()
+    geometry, brain = stack.geometry, stack.foreground_native
+    whole = geometry.mask_to_native(mask, stack.slice_ids, brain)
+    canonical = geometry.orientation.to_canonical(whole)
+    for image, k in zip(mask, stack.slice_ids, strict=True):
+        plane = geometry.mask_plane(image, int(k), brain)
+        assert plane.dtype == np.uint8
+        np.testing.assert_array_equal(plane, canonical[:, :, k])
+
+
 def test_maps_that_do_not_fit_are_refused() -> None:
     stack = preprocess({"f": Volume(canonical_phantom(), turned((0, 0, 0)))}, ["f"], config())
     with pytest.raises(GeometryError, match="do not fit 2 slices"):
