@@ -20,6 +20,8 @@ import anofpdm.engine
 from anofpdm.analysis import Analysis
 from anofpdm.cli.app import app
 from anofpdm.errors import Cancelled
+from anofpdm.settings import ManualQuantile, Settings
+from anofpdm.settings_files import ModelIdentity, SettingsFile
 from tests.core.segmentation_cases import bundle, scan, write_scan
 
 FILES = ["anomaly_map.nii.gz", "mask.nii.gz", "report.json", "report.png"]
@@ -176,6 +178,58 @@ def test_interpret_gives_the_mask_of_segment(
     np.testing.assert_array_equal(mask_of(tmp_path / "direct"), mask_of(tmp_path / "again"))
     if settings:
         assert mask_of(tmp_path / "again").any()
+
+
+def settings_file(stored: Path, target: Path, same_model: bool = True) -> Path:
+    """Settings as the viewer saves them, unlike those of the calibration."""
+    model = ModelIdentity.of(Analysis.open(stored).metadata)
+    if not same_model:
+        model = model.model_copy(update={"hash": "0" * 64})
+    settings = Settings(
+        guidance=8.0, threshold=ManualQuantile(quantile=0.8, region="brain"), median_kernel=1
+    )
+    SettingsFile(model=model, settings=settings).write(target)
+    return target
+
+
+def test_interpret_under_settings_from_a_file(case: Path, tmp_path: Path) -> None:
+    stored = case / "kept" / "analysis.anofpdm.zarr"
+    mine = settings_file(stored, tmp_path / "mine.json")
+    result = run("interpret", stored, "--settings", mine, "--out", tmp_path / "a", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert Settings(**json.loads(result.stdout)["settings"]) == SettingsFile.read(mine).settings
+    assert "found with the model" not in result.stderr
+    given = ["--guidance", 8, "--no-gate", "--quantile", 0.8, "--region", "brain", "--median", 1,
+             "--min-component-pixels", 40]  # fmt: skip
+    assert run("interpret", stored, "--out", tmp_path / "b", *given).exit_code == 0
+    np.testing.assert_array_equal(mask_of(tmp_path / "a"), mask_of(tmp_path / "b"))
+    assert mask_of(tmp_path / "a").any()
+
+
+def test_settings_of_another_model_are_warned_of(case: Path, tmp_path: Path) -> None:
+    stored = case / "kept" / "analysis.anofpdm.zarr"
+    other = settings_file(stored, tmp_path / "other.json", same_model=False)
+    result = run("interpret", stored, "--settings", other, "--out", tmp_path / "a", "--json")
+    assert result.exit_code == 0
+    assert "found with the model" in result.stderr
+    assert "found with the model" in json.loads(result.stdout)["warnings"][0]
+
+
+@pytest.mark.parametrize("option", [["--guidance", "2"], ["--sam", "sam"], ["--no-gate"]])
+def test_settings_and_an_option_exclude_each_other(
+    case: Path, tmp_path: Path, option: list[str]
+) -> None:
+    stored = case / "kept" / "analysis.anofpdm.zarr"
+    mine = settings_file(stored, tmp_path / "mine.json")
+    result = run("interpret", stored, "--settings", mine, "--out", tmp_path / "a", *option)
+    refused(result, option[0])
+    assert names(tmp_path) == ["mine.json"]
+
+
+def test_a_settings_file_that_is_none_is_refused(case: Path, tmp_path: Path) -> None:
+    stored = case / "kept" / "analysis.anofpdm.zarr"
+    absent = tmp_path / "absent.json"
+    refused(run("interpret", stored, "--settings", absent, "--out", tmp_path / "a"), str(absent))
 
 
 def test_interpret_into_the_analysis_folder_keeps_the_analysis(case: Path, tmp_path: Path) -> None:

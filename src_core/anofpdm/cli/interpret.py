@@ -13,10 +13,12 @@ from anofpdm.cli import options as opt
 from anofpdm.cli.choices import check_end_step, chosen_settings
 from anofpdm.cli.console import Console
 from anofpdm.cli.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.errors import SettingsError
 from anofpdm.result_folder import INTERPRETATION_NAMES, result_folder
 
 if TYPE_CHECKING:
     from anofpdm.analysis import Analysis
+    from anofpdm.settings import Settings
 
 AnalysisArgument = Annotated[
     Path,
@@ -28,11 +30,36 @@ AnalysisArgument = Annotated[
     ),
 ]
 
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="Take all settings from a file that the viewer saved; not together with the options "
+        "below.",
+        rich_help_panel=opt.READING,
+    ),
+]
+_READING_OPTIONS = {
+    "guidance": "--guidance",
+    "end_step": "--end-step",
+    "threshold": "--threshold",
+    "quantile": "--quantile",
+    "region": "--region",
+    "sam": "--sam",
+    "no_gate": "--no-gate",
+    "median": "--median",
+    "min_component_pixels": "--min-component-pixels",
+    "min_component_ml": "--min-component-ml",
+}
+
 
 def interpret(
+    context: typer.Context,
     analysis: AnalysisArgument,
     out: opt.OutOption,
     overwrite: opt.OverwriteOption = False,
+    settings_file: SettingsOption = None,
     guidance: opt.GuidanceOption = None,
     end_step: opt.EndStepOption = None,
     threshold: opt.ThresholdOption = None,
@@ -58,26 +85,52 @@ def interpret(
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     stored = Analysis.open(analysis)
     bundle = stored.metadata.bundle
-    settings = chosen_settings(
-        bundle.calibration,
-        guidance=guidance,
-        end_step=end_step,
-        threshold=threshold,
-        quantile=quantile,
-        region=region,
-        sam=sam,
-        gate=False if no_gate else None,
-        median=median,
-        min_component_pixels=min_component_pixels,
-        min_component_ml=min_component_ml,
-    )
-    check_end_step(end_step, stored.timesteps)
+    if settings_file is not None:
+        _refuse_both(context)
+        settings = _settings_of(settings_file, stored, console)
+    else:
+        settings = chosen_settings(
+            bundle.calibration,
+            guidance=guidance,
+            end_step=end_step,
+            threshold=threshold,
+            quantile=quantile,
+            region=region,
+            sam=sam,
+            gate=False if no_gate else None,
+            median=median,
+            min_component_pixels=min_component_pixels,
+            min_component_ml=min_component_ml,
+        )
+        check_end_step(end_step, stored.timesteps)
     # An analysis in the output folder is the input, more often than not: it is no result here.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
         warn_of_calibration(console, bundle.name, bundle.calibration, settings, _grid_of(stored))
         interpretation = interpret_analysis(stored, settings)
         report, _ = finish_results(staging, stored, interpretation, started, console)
     console.finish({"out": str(out), **report}, summary_of(out, report))
+
+
+def _refuse_both(context: typer.Context) -> None:
+    """Refuse options beside a settings file, for one of the two would be ignored."""
+    sources = {name: context.get_parameter_source(name) for name in _READING_OPTIONS}
+    given = [
+        _READING_OPTIONS[name]
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise SettingsError(f"--settings and {given[0]} exclude each other; give one of them.")
+
+
+def _settings_of(path: Path, stored: Analysis, console: Console) -> Settings:
+    from anofpdm.settings_files import SettingsFile
+
+    file = SettingsFile.read(path)
+    doubt = file.doubt(stored.metadata)
+    if doubt is not None:
+        console.warn(doubt)
+    return file.settings
 
 
 def _grid_of(stored: Analysis) -> NetworkGrid:

@@ -12,7 +12,7 @@ from anofpdm.settings import Sam
 
 _FILES = "Input and output"
 _NETWORK = "Network"
-_READING = "Reading the result (no network needed)"
+READING = "Reading the result (no network needed)"
 _TALK = "Messages"
 
 BundleOption = Annotated[
@@ -115,7 +115,7 @@ GuidanceOption = Annotated[
         metavar="W",
         help="Guidance strength w: larger values mark stronger and wider differences.",
         show_default="the calibrated w",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 EndStepOption = Annotated[
@@ -127,7 +127,7 @@ EndStepOption = Annotated[
         metavar="T",
         help="Last noise level that enters the anomaly map; it must be one of the analysed ones.",
         show_default="found for each slice, where M_t peaks",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 ThresholdOption = Annotated[
@@ -138,7 +138,7 @@ ThresholdOption = Annotated[
         metavar="V",
         help="Mark pixels whose anomaly map reaches V; not together with --quantile or --region.",
         show_default="the calibrated dynamic quantile",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 QuantileOption = Annotated[
@@ -149,7 +149,7 @@ QuantileOption = Annotated[
         help="Mark pixels above this quantile of a slice's anomaly map, between 0 and 1 "
         "(0.95 marks 5 %); not together with --threshold.",
         show_default="the calibrated dynamic quantile",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 RegionOption = Annotated[
@@ -158,7 +158,7 @@ RegionOption = Annotated[
         "--region",
         help="Take the quantile over the whole image (the paper) or over the brain only.",
         show_default="as the bundle was calibrated",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 SamOption = Annotated[
@@ -168,7 +168,7 @@ SamOption = Annotated[
         metavar="VARIANT",
         help="The quantity averaged into the anomaly map: sam (the paper's), sam_at_end, gradient, "
         "gradient_at_end or weighted_gradient.",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 NoGateOption = Annotated[
@@ -176,7 +176,7 @@ NoGateOption = Annotated[
     typer.Option(
         "--no-gate",
         help="Mark slices, too, whose two error curves are so alike that they count as healthy.",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 MedianOption = Annotated[
@@ -187,7 +187,7 @@ MedianOption = Annotated[
         metavar="PIXELS",
         help="Width of the median filter on the anomaly map: an odd number, 1 for none.",
         show_default="5",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 MinComponentPixelsOption = Annotated[
@@ -198,7 +198,7 @@ MinComponentPixelsOption = Annotated[
         metavar="PIXELS",
         help="Drop spots of this filled area or less on a slice, counted at 128x128.",
         show_default="as the bundle was calibrated, else 40",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 MinComponentMlOption = Annotated[
@@ -209,7 +209,7 @@ MinComponentMlOption = Annotated[
         metavar="ML",
         help="Drop connected lesions smaller than this volume, in millilitres.",
         show_default="0, none is dropped",
-        rich_help_panel=_READING,
+        rich_help_panel=READING,
     ),
 ]
 
