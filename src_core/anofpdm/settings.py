@@ -171,6 +171,30 @@ class Settings(BaseModel):
         }
         return validated(cls, **(values | overrides))
 
+    def with_guidance(self, guidance: float, calibration: Calibration | None) -> Settings:
+        """Change w; the cosine threshold and M_max follow it as in `from_calibration`.
+
+        Each follows only where it is what the calibration measured for the present w: a value
+        chosen by hand stays.
+
+        Raises
+        ------
+        SettingsError
+            When `guidance` is out of its range.
+        """
+        values: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        changed = validated(type(self), **(values | {"guidance": guidance}))
+        if calibration is None:
+            return changed
+        names = ("cosine_threshold", "max_divergence")
+        here, there = calibration.at(self.guidance), calibration.at(guidance)
+        follow = {
+            name: new
+            for name, old, new in zip(names, here, there, strict=True)
+            if values[name] == old
+        }
+        return validated(type(self), **(values | {"guidance": guidance} | follow))
+
     def differences(self, other: Settings) -> dict[str, tuple[Any, Any]]:
         """Fields in which `other` differs, each with (this value, other value)."""
         return {

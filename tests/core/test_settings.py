@@ -98,6 +98,28 @@ def test_another_guidance_brings_its_own_calibration(
     assert Settings.from_calibration(without, guidance=guidance).cosine_threshold == 0.5
 
 
+@pytest.mark.parametrize("guidance", [0, 1, 3, 50])
+def test_changed_guidance_brings_its_calibration_along(guidance: float) -> None:
+    settings = Settings.from_calibration(calibration(), median_kernel=1)
+    there = Settings.from_calibration(calibration(), guidance=guidance, median_kernel=1)
+    assert settings.with_guidance(guidance, calibration()) == there
+    assert there.with_guidance(4, calibration()) == settings
+
+
+def test_changed_guidance_leaves_what_was_chosen_by_hand() -> None:
+    chosen = Settings.from_calibration(calibration(), cosine_threshold=0.7)
+    moved = chosen.with_guidance(2, calibration())
+    assert (moved.guidance, moved.cosine_threshold, moved.max_divergence) == (2, 0.7, (0.4,))
+    assert Settings().with_guidance(2, None) == Settings(guidance=2)
+    with pytest.raises(SettingsError, match="guidance is -1"):
+        chosen.with_guidance(-1, calibration())
+    with pytest.raises(SettingsError, match="max_divergence"):
+        nothing_seen = Candidate(
+            guidance=0, cosine_threshold=0, accuracy=0.5, max_divergence=(0.0,)
+        )
+        chosen.with_guidance(0, calibration(candidates=(nothing_seen,)))
+
+
 def test_overrides_win_and_are_checked() -> None:
     rule = AbsoluteThreshold(value=0.2)
     settings = Settings.from_calibration(calibration(), threshold=rule, gate=False)
