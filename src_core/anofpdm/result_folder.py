@@ -16,8 +16,15 @@ MASK_FILE = "mask.nii.gz"
 ANOMALY_MAP_FILE = "anomaly_map.nii.gz"
 REPORT_FILE = "report.json"
 PICTURE_FILE = "report.png"
+LESION_TABLE_FILE = "lesions.csv"
 ANALYSIS_FOLDER = "analysis.anofpdm.zarr"
-INTERPRETATION_NAMES = (MASK_FILE, ANOMALY_MAP_FILE, REPORT_FILE, PICTURE_FILE)
+INTERPRETATION_NAMES = (
+    MASK_FILE,
+    ANOMALY_MAP_FILE,
+    LESION_TABLE_FILE,
+    REPORT_FILE,
+    PICTURE_FILE,
+)
 RESULT_NAMES = (*INTERPRETATION_NAMES, ANALYSIS_FOLDER)
 
 
@@ -73,19 +80,24 @@ def check_folder(
     if not existing.is_dir():
         raise OutputError(
             f"The output folder {target} cannot be created, for {existing} is a file; "
-            "name another folder with --out."
+            "choose another folder."
         )
     if not os.access(existing, os.W_OK | os.X_OK):
         raise OutputError(
             f"The output folder {target} cannot be written, for {existing} is read-only; "
-            "name another folder with --out."
+            "choose another folder."
         )
-    present = [name for name in names if (target / name).exists()]
+    present = present_results(target, names)
     if present and not overwrite:
         raise OutputError(
             f"The output folder {target} already holds results ({', '.join(present)}); "
             "name another folder, or pass --overwrite to replace them."
         )
+
+
+def present_results(target: Path, names: tuple[str, ...] = RESULT_NAMES) -> list[str]:
+    """Return those of `names` that lie in a folder already, and so would be replaced."""
+    return [name for name in names if os.path.lexists(target / name)]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.errors import OutputError
+from anofpdm.lesion_table import write_lesion_table
 from anofpdm.postprocessing import remove_small_volumes
-from anofpdm.result_folder import ANOMALY_MAP_FILE, MASK_FILE, PICTURE_FILE, REPORT_FILE
+from anofpdm.result_folder import (
+    ANOMALY_MAP_FILE,
+    INTERPRETATION_NAMES,
+    LESION_TABLE_FILE,
+    MASK_FILE,
+    PICTURE_FILE,
+    REPORT_FILE,
+)
 from anofpdm.volume import write_nifti
 
 if TYPE_CHECKING:
@@ -63,8 +71,9 @@ def write_results(
     report: Mapping[str, Any],
     *,
     truth: NDArray[Any] | None = None,
+    names: Collection[str] = INTERPRETATION_NAMES,
 ) -> None:
-    """Write mask.nii.gz, anomaly_map.nii.gz, report.json and report.png into a folder.
+    """Write mask, anomaly map, lesion table, report and picture into a folder.
 
     Parameters
     ----------
@@ -76,24 +85,32 @@ def write_results(
         The report, see `build_report`.
     truth : ndarray, shape of the input, optional
         A known lesion, drawn into the picture.
+    names : collection of str
+        Which of `INTERPRETATION_NAMES` are written.
 
     Raises
     ------
     OutputError
         When a file cannot be written.
     """
-    from anofpdm.figures import picture_of, save_picture
-
     grid = analysis.geometry.as_volume(native.mask)
-    write_nifti(folder / MASK_FILE, native.mask, grid, np.uint8)
-    write_nifti(folder / ANOMALY_MAP_FILE, native.anomaly_map, grid, np.float32)
+    if MASK_FILE in names:
+        write_nifti(folder / MASK_FILE, native.mask, grid, np.uint8)
+    if ANOMALY_MAP_FILE in names:
+        write_nifti(folder / ANOMALY_MAP_FILE, native.anomaly_map, grid, np.float32)
     try:
-        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-        (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")
-        picture = picture_of(analysis, native, report, truth)
-        save_picture(folder / PICTURE_FILE, picture, interpretation)
+        if LESION_TABLE_FILE in names:
+            write_lesion_table(folder / LESION_TABLE_FILE, report["lesions"]["components"])
+        if REPORT_FILE in names:
+            text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+            (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")
+        if PICTURE_FILE in names:
+            from anofpdm.figures import picture_of, save_picture
+
+            picture = picture_of(analysis, native, report, truth)
+            save_picture(folder / PICTURE_FILE, picture, interpretation)
     except OSError as error:
         raise OutputError(
             f"The report cannot be written to {folder.parent} ({error.strerror}); free some space "
-            "or name another folder with --out."
+            "or choose another folder."
         ) from error

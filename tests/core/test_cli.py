@@ -24,7 +24,7 @@ from anofpdm.settings import ManualQuantile, Settings
 from anofpdm.settings_files import ModelIdentity, SettingsFile
 from tests.core.segmentation_cases import bundle, scan, write_scan
 
-FILES = ["anomaly_map.nii.gz", "mask.nii.gz", "report.json", "report.png"]
+FILES = ["anomaly_map.nii.gz", "lesions.csv", "mask.nii.gz", "report.json", "report.png"]
 QUICK = ["--steps", "4", "--device", "cpu"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -69,12 +70,28 @@ def test_written_files_carry_the_scan_geometry(tmp_path: Path) -> None:
     assert imread(tmp_path / "report.png").shape == (1600, 1400, 4)
 
 
+def test_the_lesion_table_says_what_the_report_says(tmp_path: Path) -> None:
+    stored, found = analysis(), one_pixel_block()
+    native = to_native(stored, found)
+    report = build_report(stored, found, native, seconds=1.0)
+    write_results(tmp_path, stored, found, native, report, names=["lesions.csv"])
+    assert [path.name for path in tmp_path.iterdir()] == ["lesions.csv"]
+    with (tmp_path / "lesions.csv").open(newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    (lesion,) = report["lesions"]["components"]
+    assert int(row["voxels"]) == native.mask.sum() == lesion["voxels"]
+    assert float(row["volume_ml"]) == lesion["volume_ml"]
+    assert [int(row["first_slice"]), int(row["last_slice"])] == lesion["slices"]
+    centre = [float(row[f"centre_{side}_mm"]) for side in ("right", "anterior", "superior")]
+    assert centre == lesion["centre_mm"]
+
+
 def test_report_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     stored, found = analysis(), one_pixel_block()
     native = to_native(stored, found)
     (tmp_path / "report.json").mkdir()
     with pytest.raises(OutputError, match="report cannot be written"):
-        write_results(tmp_path, stored, found, native, {})
+        write_results(tmp_path, stored, found, native, {}, names=["report.json"])
 
 
 def test_displayed_slice_has_front_up_and_right_on_the_left() -> None:
