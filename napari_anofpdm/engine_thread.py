@@ -12,7 +12,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Literal
 
-from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
+from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 Lane = Literal["analyse", "interpret"]
 
@@ -160,13 +160,13 @@ class _Worker(threading.Thread):
 
 
 class _Deliverer(QObject):
-    """Lives on the GUI thread and calls what other threads send it."""
+    """Lives on the GUI thread; Qt queues for it what other threads send."""
 
     sent = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+        self.sent.connect(self._receive)
 
     @Slot(object)
     def _receive(self, call: Callable[[], None]) -> None:

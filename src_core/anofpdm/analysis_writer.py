@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anofpdm.analysis import Analysis, AnalysisInputs, estimate_nbytes
 from anofpdm.analysis_metadata import AnalysisMetadata, StepDtype
+from anofpdm.analysis_steps import GrowingSteps, MemorySteps
 from anofpdm.analysis_store import (
     INPUT_ARRAYS,
     STEP_ARRAYS,
@@ -28,28 +29,6 @@ from anofpdm.atomic import AtomicTarget
 from anofpdm.errors import AnalysisError, OutputError
 
 SUFFIX = ".anofpdm.zarr"
-
-
-class MemorySteps:
-    """The steps of an analysis as two arrays."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
-        self.arrays = {name: np.empty(shape, dtype) for name in STEP_ARRAYS}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(S, K, C, H, W)."""
-        return self.arrays[STEP_ARRAYS[0]].shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float16 or float32."""
-        return self.arrays[STEP_ARRAYS[0]].dtype
-
-    def read(self, position: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return x0_null and eps_gap of one slice, each (K, C, H, W)."""
-        x0_null, eps_gap = (self.arrays[name][position] for name in STEP_ARRAYS)
-        return x0_null, eps_gap
 
 
 class AnalysisWriter:
@@ -88,18 +67,25 @@ class AnalysisWriter:
         slices, channels, rows, columns = inputs.x0.shape
         self.shape = (slices, len(metadata.timesteps), channels, rows, columns)
         self._dtype_name: StepDtype = dtype
-        self._written = np.zeros(slices, dtype=bool)
         self._target: AtomicTarget | None = None
         self._memory: MemorySteps | None = None
+        self._steps = GrowingSteps(self.shape, dtype)
         if path is None:
-            self._memory = MemorySteps(self.shape, dtype)
-            self._arrays: dict[str, Any] = dict(self._memory.arrays)
+            self._memory = MemorySteps.empty(self.shape, dtype)
+            self._steps.arrays = dict(self._memory.arrays)
             return
         self._target = _target(Path(path), overwrite)
         with self._all_or_nothing():
             self._group = create_group(self._target.path)
-            self._arrays = dict(create_steps(self._group, self.shape, dtype))
+            self._steps.arrays = dict(create_steps(self._group, self.shape, dtype))
             self._write_inputs()
+
+    def growing(self) -> Analysis:
+        """Return the analysis in the making: slices that are written can be interpreted at once.
+
+        After `finish` it reads what was finished. After `abort`, slices in memory stay readable.
+        """
+        return Analysis(self.metadata, self.inputs, self._steps)
 
     def write(self, positions: Sequence[int], x0_null: ArrayLike, eps_gap: ArrayLike) -> None:
         """Keep the steps of some slices.
@@ -118,6 +104,7 @@ class AnalysisWriter:
         OutputError
             When the disk is full.
         """
+        blocks = []
         for name, values in zip(STEP_ARRAYS, (x0_null, eps_gap), strict=True):
             block = kept_as(self._dtype_name, name, values)
             if block.shape != (len(positions), *self.shape[1:]):
@@ -125,10 +112,10 @@ class AnalysisWriter:
                     f"{name} has shape {block.shape} for {len(positions)} slices of "
                     f"{self.shape[1:]}."
                 )
-            with self._all_or_nothing():
-                for position, of_slice in zip(positions, block, strict=True):
-                    self._arrays[name][position] = of_slice
-        self._written[list(positions)] = True
+            blocks.append(block)
+        with self._all_or_nothing():
+            for position, *of_slice in zip(positions, *blocks, strict=True):
+                self._steps.write(position, *of_slice)
 
     def finish(self) -> Analysis:
         """Complete the analysis and return it; on disk, it appears at its path now.
@@ -140,14 +127,16 @@ class AnalysisWriter:
         OutputError
             When the path was taken meanwhile, or the disk is full.
         """
-        if not self._written.all():
-            missing = np.flatnonzero(~self._written)
+        missing = self._steps.missing
+        if missing.size:
             self.abort()
             raise AnalysisError(
                 f"The analysis is not complete: {missing.size} of {self.shape[0]} slices are "
                 f"missing, the first at position {missing[0]}."
             )
         if self._memory is not None:
+            with self._steps.lock:
+                self._steps.become(self._memory)
             return Analysis(self.metadata, self.inputs, self._memory)
         assert self._target is not None
         document = {
@@ -157,15 +146,21 @@ class AnalysisWriter:
         }
         with self._all_or_nothing():
             seal(self._group, self._target.path, document)
-            self._target.commit()
-        path, self._target = self._target.target, None
-        return Analysis.open(path)
+            with self._steps.lock:
+                self._target.commit()
+                path, self._target = self._target.target, None
+                analysis = Analysis.open(path)
+                self._steps.become(analysis.steps)
+        return analysis
 
     def abort(self) -> None:
         """Remove what was written; after `finish`, do nothing."""
-        if self._target is not None:
-            self._target.discard()
-            self._target = None
+        if self._memory is None:
+            with self._steps.lock:
+                self._steps.discard()
+                if self._target is not None:
+                    self._target.discard()
+                    self._target = None
 
     def __enter__(self) -> Self:
         return self

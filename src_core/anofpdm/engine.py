@@ -8,10 +8,9 @@ import logging
 import os
 import platform
 import shutil
-import tempfile
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +18,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anofpdm.analysis import Analysis, AnalysisInputs, estimate_nbytes
+from anofpdm.analysis import Analysis, AnalysisInputs
 from anofpdm.analysis_metadata import AnalysisMetadata, SourceFile, StepDtype
-from anofpdm.analysis_writer import SUFFIX, AnalysisWriter, kept_as
+from anofpdm.analysis_place import place
+from anofpdm.analysis_writer import AnalysisWriter, kept_as
 from anofpdm.bundle import ModelBundle, Precision, load_bundle
 from anofpdm.calibration import Process, chosen_grid
-from anofpdm.device import default_batch_size, free_bytes, resolve_device
-from anofpdm.errors import Cancelled, DeviceError, OutputError, SettingsError
+from anofpdm.device import default_batch_size, resolve_device
+from anofpdm.errors import Cancelled, DeviceError, SettingsError
 from anofpdm.preprocessing import SliceStack, preprocess
 from anofpdm.volume import Volume, read_volume
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from anofpdm.forward_process import NoisePredictor
 
 log = logging.getLogger(__name__)
-
-# An analysis larger than this share of the free memory goes to disk.
-_MEMORY_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,11 @@ def analyze(
     store: str | os.PathLike[str] | None = None,
     dtype: StepDtype = "float16",
     overwrite: bool = False,
+    memory_limit: int | None = None,
+    slices: Sequence[int] | None = None,
+    first_slice: int | None = None,
+    on_start: Callable[[Analysis], None] | None = None,
+    on_slices: Callable[[list[int]], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_cancel: Callable[[], bool] | None = None,
 ) -> Analysis:
@@ -103,11 +105,23 @@ def analyze(
         Slices a network call; from the free memory by default. No result depends on it.
     store : path, optional
         Where to keep the analysis, NAME.anofpdm.zarr. By default it stays in memory, or, when it
-        would take more than half of what is free, in a temporary folder that goes with it.
+        would take more than `memory_limit`, in a temporary folder that goes with it.
     dtype : {"float16", "float32"}
         What the predictions are kept as.
     overwrite : bool
         Replace an analysis at `store`.
+    memory_limit : int, optional
+        Bytes; half of the free memory by default, and never more than that.
+    slices : sequence of int, optional
+        Canonical axial indices of the slices to analyse; all that hold brain by default.
+    first_slice : int, optional
+        Canonical axial index: this slice, or the nearest with brain, is computed first and by
+        itself, the others follow outward. No result depends on it.
+    on_start : callable, optional
+        Told once, before the network runs, of the analysis in the making: its finished slices can
+        be interpreted at once, also by another thread.
+    on_slices : callable, optional
+        Told of the positions whose slices have just been finished.
     on_progress : callable, optional
         Told after every network call.
     should_cancel : callable, optional
@@ -123,7 +137,8 @@ def analyze(
     AnofpdmError
         A subclass a cause: volumes, grids, modalities, settings, bundle, device or target.
     Cancelled
-        On request; nothing is left at `store`.
+        On request; nothing is left at `store`. `anofpdm.analysis_steps.finished_part` keeps the
+        slices that were finished in memory.
     """
     model = bundle if isinstance(bundle, ModelBundle) else load_bundle(bundle)
     if batch_size is not None and batch_size < 1:
@@ -137,6 +152,7 @@ def analyze(
     read = {name: _volume(v, name) for name, v in volumes.items()}
     mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
     stack = preprocess(read, model.metadata.modalities, model.metadata.preprocessing, mask)
+    stack = _only(stack, slices)
     for warning in stack.warnings:
         log.warning(warning)
     scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
@@ -150,10 +166,13 @@ def analyze(
         geometry=stack.geometry,
         native={name: volume.data for name, volume in read.items()},
     )
-    target, temporary = _place(store, inputs, len(timesteps), dtype)
+    target, temporary = place(store, inputs, len(timesteps), dtype, memory_limit)
+    listeners = _Listeners(on_slices, on_progress, should_cancel)
     try:
         with AnalysisWriter(target, metadata, inputs, dtype=dtype, overwrite=overwrite) as writer:
-            seconds = run.fill(writer, batch_size, on_progress, should_cancel)
+            if on_start is not None:
+                on_start(writer.growing())
+            seconds = run.fill(writer, batch_size, first_slice, listeners)
             writer.metadata = metadata.model_copy(update={"seconds": seconds})
             analysis = writer.finish()
     except BaseException:
@@ -163,6 +182,40 @@ def analyze(
     if temporary is not None:
         weakref.finalize(analysis, shutil.rmtree, temporary, ignore_errors=True)
     return analysis
+
+
+@dataclass
+class _Listeners:
+    """Those who asked to hear of a run, and what it counts for them."""
+
+    on_slices: Callable[[list[int]], None] | None
+    on_progress: Callable[[Progress], None] | None
+    should_cancel: Callable[[], bool] | None
+    steps: int = 0
+    total: int = 0
+    done: int = 0
+
+    def count(self, steps: int, slices: int) -> None:
+        """Begin with nothing done."""
+        self.steps, self.total, self.done = steps, slices, 0
+
+    def after_step(self, step: int, batch: int) -> None:
+        """Tell of one step of a batch of slices, and ask whether to go on."""
+        self._progress(self.done * self.steps + step * batch)
+        if self.should_cancel is not None and self.should_cancel():
+            raise Cancelled("The analysis was cancelled; nothing was written.")
+
+    def after_batch(self, positions: list[int]) -> None:
+        """Tell of slices that are complete."""
+        self.done += len(positions)
+        if self.on_slices is not None:
+            self.on_slices(list(positions))
+        self._progress(self.done * self.steps)
+
+    def _progress(self, now: int) -> None:
+        if self.on_progress is not None:
+            whole = self.steps * self.total
+            self.on_progress(Progress("network", now, whole, self.done, self.total))
 
 
 @dataclass
@@ -200,8 +253,8 @@ class _Run:
         self,
         writer: AnalysisWriter,
         batch_size: int | None,
-        on_progress: Callable[[Progress], None] | None,
-        should_cancel: Callable[[], bool] | None,
+        first_slice: int | None,
+        listeners: _Listeners,
     ) -> float:
         """Compute all slices, batch by batch, halving the batch when memory runs out."""
         import torch
@@ -209,37 +262,38 @@ class _Run:
         started = time.perf_counter()
         try:
             predictor = self.model.predictor(self.device, self.precision)
-        except torch.OutOfMemoryError as error:
+        except (torch.OutOfMemoryError, MemoryError) as error:
             raise self._out_of_memory("the model") from error
         count, steps = len(self.stack.slices), len(self.timesteps)
         size = batch_size or default_batch_size(
             self.model.metadata.network, steps, self.device, count
         )
-        done = 0
-
-        def after_step(step: int, batch: int) -> None:
-            if on_progress is not None:
-                now = done * steps + step * batch
-                on_progress(Progress("network", now, count * steps, done, count))
-            if should_cancel is not None and should_cancel():
-                raise Cancelled("The analysis was cancelled; nothing was written.")
-
-        while done < count:
-            positions = list(range(done, min(done + size, count)))
+        waiting = self._order(first_slice)
+        listeners.count(steps, count)
+        while waiting:
+            # The slice that someone looks at does not wait for a whole batch.
+            alone = first_slice is not None and len(waiting) == count
+            positions = waiting[: 1 if alone else size]
             try:
-                x0_null, eps_gap = self._steps_of(predictor, positions, after_step)
-            except torch.OutOfMemoryError as error:
-                if size == 1:
+                x0_null, eps_gap = self._steps_of(predictor, positions, listeners.after_step)
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                if len(positions) == 1:
                     raise self._out_of_memory("a single slice") from error
                 size = max(1, size // 2)
                 torch.cuda.empty_cache()
-                log.warning("Out of GPU memory; going on with %d slices at a time.", size)
+                log.warning("Out of memory; going on with %d slices at a time.", size)
                 continue
             writer.write(positions, x0_null, eps_gap)
-            done += len(positions)
-            if on_progress is not None:
-                on_progress(Progress("network", done * steps, count * steps, done, count))
+            del waiting[: len(positions)]
+            listeners.after_batch(positions)
         return time.perf_counter() - started
+
+    def _order(self, first_slice: int | None) -> list[int]:
+        """Positions in the order of their computation: from `first_slice` outward."""
+        positions = range(len(self.stack.slices))
+        if first_slice is None:
+            return list(positions)
+        return sorted(positions, key=lambda p: abs(int(self.stack.slice_ids[p]) - first_slice))
 
     def _out_of_memory(self, what: str) -> DeviceError:
         return DeviceError(
@@ -311,38 +365,22 @@ def _source(volume: Volume) -> SourceFile:
     return SourceFile(modality=modality, name=volume.path.name, sha256=digest)
 
 
-def _place(
-    store: str | os.PathLike[str] | None, inputs: AnalysisInputs, steps: int, dtype: StepDtype
-) -> tuple[Path | None, Path | None]:
-    """Where the analysis goes, and the temporary folder that is made for it, if one is."""
-    slices, channels, rows, columns = inputs.x0.shape
-    needed = estimate_nbytes(slices, steps, channels, rows, columns, dtype)
-    size = f"{needed / 2**20:.0f} MiB"
-    log.info("The analysis takes up to %s (%d slices, %d steps).", size, slices, steps)
-    if store is not None:
-        target = Path(store)
-        _check_space(target.absolute().parent, needed, size)
-        return target, None
-    if needed <= _MEMORY_SHARE * free_bytes("cpu"):
-        return None, None
-    folder = Path(tempfile.mkdtemp(prefix="anofpdm-"))
-    try:
-        _check_space(folder, needed, size)
-    except OutputError:
-        folder.rmdir()
-        raise
-    log.warning(
-        "The analysis takes %s, more than half of the free memory; it is kept in %s.", size, folder
-    )
-    return folder / f"analysis{SUFFIX}", folder
-
-
-def _check_space(folder: Path, needed: int, size: str) -> None:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OutputError(
-            f"The analysis takes {size}, but {folder} has only {free / 2**20:.0f} MiB free; "
-            "choose another disk, or fewer steps."
+def _only(stack: SliceStack, slices: Sequence[int] | None) -> SliceStack:
+    """Of a stack, the slices with the given canonical indices."""
+    if slices is None:
+        return stack
+    positions = {int(identity): p for p, identity in enumerate(stack.slice_ids)}
+    absent = [each for each in slices if each not in positions]
+    if absent or not slices:
+        what = f"Slice {absent[0]} holds too little brain" if absent else "No slice was chosen"
+        raise SettingsError(
+            f"{what} to be analysed; choose among the slices {min(positions)} to {max(positions)}, "
+            "counted from the feet upward from 0."
         )
+    kept = sorted({positions[each] for each in slices})
+    return replace(
+        stack,
+        slices=stack.slices[kept],
+        foreground=stack.foreground[kept],
+        slice_ids=stack.slice_ids[kept],
+    )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from anofpdm import device, engine
+from anofpdm import analysis_place, device
 from anofpdm.analysis import Analysis
 from anofpdm.bundle import ModelBundle
 from anofpdm.calibration import Calibration
@@ -190,7 +190,7 @@ def test_out_of_memory_halves_the_batch_and_says_so(
     with caplog.at_level(logging.WARNING, logger="anofpdm"):
         analysis = analyze(scans, tiny_bundle, steps=3, batch_size=5)
     assert np.allclose(_steps(analysis), _steps(expected), atol=2e-3)
-    said = [record.args for record in caplog.records if "GPU memory" in record.msg]
+    said = [record.args for record in caplog.records if "Out of memory" in record.msg]
     assert said == [(2,), (1,)]
 
 
@@ -219,7 +219,7 @@ def test_too_large_for_memory_goes_to_a_temporary_folder_that_goes_with_it(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(engine, "free_bytes", lambda _: 0)
+    monkeypatch.setattr(analysis_place, "free_bytes", lambda _: 0)
     with caplog.at_level(logging.WARNING, logger="anofpdm"):
         analysis = analyze(scans, tiny_bundle, steps=3)
     assert "more than half of the free memory" in caplog.text

@@ -54,7 +54,8 @@ def test_all_jobs_of_a_lane_share_one_thread_and_the_lanes_differ(qtbot: QtBot) 
 
 def test_interpretation_does_not_wait_for_a_run(qtbot: QtBot) -> None:
     release = threading.Event()
-    run, interpreted = [], []
+    run: list[Any] = []
+    interpreted: list[Any] = []
     engine_thread.submit(release.wait, 30, on_done=run.append)
     engine_thread.submit(lambda: "map", on_done=interpreted.append, lane="interpret")
     qtbot.waitUntil(lambda: interpreted == ["map"])
@@ -64,7 +65,8 @@ def test_interpretation_does_not_wait_for_a_run(qtbot: QtBot) -> None:
 
 
 def test_an_error_arrives_and_the_thread_lives_on(qtbot: QtBot) -> None:
-    errors, results = [], []
+    errors: list[Any] = []
+    results: list[Any] = []
     engine_thread.submit(lambda: 1 / 0, on_done=results.append, on_error=errors.append)
     engine_thread.submit(lambda: 7, on_done=results.append, on_error=errors.append)
     qtbot.waitUntil(lambda: results == [7])
@@ -72,7 +74,10 @@ def test_an_error_arrives_and_the_thread_lives_on(qtbot: QtBot) -> None:
 
 
 def test_a_running_job_sees_that_it_is_cancelled(qtbot: QtBot) -> None:
-    started, results, errors, posted = threading.Event(), [], [], []
+    started = threading.Event()
+    results: list[Any] = []
+    errors: list[Any] = []
+    posted: list[Any] = []
 
     def work() -> str:
         engine_thread.post(posted.append, "before")
@@ -95,7 +100,8 @@ def test_a_running_job_sees_that_it_is_cancelled(qtbot: QtBot) -> None:
 
 def test_a_waiting_job_that_is_cancelled_never_runs(qtbot: QtBot) -> None:
     release = threading.Event()
-    ran, errors = [], []
+    ran: list[Any] = []
+    errors: list[Any] = []
     engine_thread.submit(release.wait, 30)
     job = engine_thread.submit(ran.append, 1, on_error=errors.append)
     job.cancel()
@@ -107,7 +113,8 @@ def test_a_waiting_job_that_is_cancelled_never_runs(qtbot: QtBot) -> None:
 
 def test_a_result_on_its_way_is_withheld_after_cancel(qtbot: QtBot) -> None:
     finished = threading.Event()
-    results, errors = [], []
+    results: list[Any] = []
+    errors: list[Any] = []
     job = engine_thread.submit(lambda: 1, on_done=results.append, on_error=errors.append)
     engine_thread.submit(finished.set)
     assert finished.wait(30)
@@ -117,7 +124,9 @@ def test_a_result_on_its_way_is_withheld_after_cancel(qtbot: QtBot) -> None:
 
 
 def test_shutdown_cancels_what_runs_and_what_waits(qtbot: QtBot) -> None:
-    started, errors, ran = threading.Event(), [], []
+    started = threading.Event()
+    errors: list[Any] = []
+    ran: list[Any] = []
 
     def endless() -> None:
         started.set()
@@ -137,7 +146,8 @@ def test_an_idle_thread_holds_nothing(qtbot: QtBot) -> None:
     class Heavy:
         pass
 
-    heavy, done = Heavy(), []
+    heavy = Heavy()
+    done: list[Any] = []
     gone = weakref.ref(heavy)
     engine_thread.submit(lambda given: given, heavy, on_done=lambda _: done.append(1))
     del heavy
