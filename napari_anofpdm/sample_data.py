@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_anofpdm.layer_volume import LayerData, layer_data
+from napari_anofpdm.viewer_setup import set_up_current_viewer
 
 # Outside the seeds below 500000 that the bundled model was trained and tuned on.
 _PATIENT_SEED = 700_001
@@ -34,6 +35,7 @@ def phantom_healthy() -> list[LayerData]:
 def _phantom_layers(seed: int, *, healthy: bool) -> list[LayerData]:
     from anofpdm import make_phantom
 
+    set_up_current_viewer()
     phantom = make_phantom(seed, healthy=healthy)
     layers = [
         layer_data(volume, f"{modality} (synthetic)", "image")
