@@ -26,6 +26,7 @@ def place(
     steps: int,
     dtype: StepDtype,
     memory_limit: int | None,
+    temporary_folder: str | os.PathLike[str] | None,
 ) -> tuple[Path | None, Path | None]:
     """Choose where an analysis goes; arguments are those of `analyze`.
 
@@ -39,7 +40,7 @@ def place(
     Raises
     ------
     OutputError
-        When the disk is too small.
+        When the disk is too small, or the temporary folder cannot be made.
     """
     slices, channels, rows, columns = inputs.x0.shape
     needed = estimate_nbytes(slices, steps, channels, rows, columns, dtype)
@@ -53,7 +54,13 @@ def place(
     limit = half if memory_limit is None else min(half, memory_limit)
     if needed <= limit:
         return None, None
-    folder = Path(tempfile.mkdtemp(prefix="anofpdm-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="anofpdm-", dir=temporary_folder))
+    except OSError as error:
+        raise OutputError(
+            f"The analysis takes {size} and is kept on disk, but {temporary_folder} cannot be "
+            f"written ({error.strerror}); choose another folder for temporary analyses."
+        ) from error
     try:
         _check_space(folder, needed, size)
     except OutputError:

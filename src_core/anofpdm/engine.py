@@ -75,6 +75,7 @@ def analyze(
     dtype: StepDtype = "float16",
     overwrite: bool = False,
     memory_limit: int | None = None,
+    temporary_folder: str | os.PathLike[str] | None = None,
     slices: Sequence[int] | None = None,
     first_slice: int | None = None,
     on_start: Callable[[Analysis], None] | None = None,
@@ -112,6 +113,8 @@ def analyze(
         Replace an analysis at `store`.
     memory_limit : int, optional
         Bytes; half of the free memory by default, and never more than that.
+    temporary_folder : path, optional
+        Where the temporary folder is made; where the system has them by default.
     slices : sequence of int, optional
         Canonical axial indices of the slices to analyse; all that hold brain by default.
     first_slice : int, optional
@@ -166,7 +169,7 @@ def analyze(
         geometry=stack.geometry,
         native={name: volume.data for name, volume in read.items()},
     )
-    target, temporary = place(store, inputs, len(timesteps), dtype, memory_limit)
+    target, temporary = place(store, inputs, len(timesteps), dtype, memory_limit, temporary_folder)
     listeners = _Listeners(on_slices, on_progress, should_cancel)
     try:
         with AnalysisWriter(target, metadata, inputs, dtype=dtype, overwrite=overwrite) as writer:

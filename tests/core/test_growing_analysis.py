@@ -14,7 +14,7 @@ from anofpdm.analysis import Analysis
 from anofpdm.analysis_steps import finished_part
 from anofpdm.bundle import ModelBundle
 from anofpdm.engine import analyze
-from anofpdm.errors import AnalysisError, Cancelled, SettingsError
+from anofpdm.errors import AnalysisError, Cancelled, OutputError, SettingsError
 from anofpdm.interpretation import interpret
 from anofpdm.volume import Volume
 
@@ -173,12 +173,24 @@ def test_a_finished_analysis_is_its_own_part(whole: Analysis) -> None:
 
 
 def test_a_memory_limit_sends_the_analysis_to_disk(
-    scans: dict[str, Volume], tiny_bundle: ModelBundle, caplog: pytest.LogCaptureFixture
+    scans: dict[str, Volume],
+    tiny_bundle: ModelBundle,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="anofpdm"):
-        analysis = analyze(scans, tiny_bundle, steps=3, memory_limit=0)
+        analysis = analyze(scans, tiny_bundle, steps=3, memory_limit=0, temporary_folder=tmp_path)
     assert analysis.path is not None
+    assert analysis.path.parent.parent == tmp_path
     assert "more than the 0 MiB allowed" in caplog.text
+
+
+def test_a_temporary_folder_that_cannot_be_made_is_named(
+    scans: dict[str, Volume], tiny_bundle: ModelBundle, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    with pytest.raises(OutputError, match=f"{gone} cannot be written"):
+        analyze(scans, tiny_bundle, steps=3, memory_limit=0, temporary_folder=gone)
 
 
 def test_memory_of_the_machine_is_treated_like_a_gpus(
