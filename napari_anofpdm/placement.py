@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Volume
+    from anofpdm.geometry import SliceGeometry
 
 WORLD_AXES = ("S", "P", "L")
 WORLD_UNITS = ("mm", "mm", "mm")
@@ -55,11 +56,63 @@ def place(volume: Volume) -> PlacedArray:
     from anofpdm.orientation import Orientation
 
     orientation = Orientation.of_affine(volume.affine)
-    canonical = orientation.to_canonical(volume.data)
+    data = orientation.to_canonical(volume.data).transpose()
     affine = orientation.canonical_affine(volume.affine, volume.shape)
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    centre = (np.asarray(canonical.shape) - 1) / 2
+    return PlacedArray(data, *_grid(affine, data.shape))
+
+
+@dataclass(frozen=True)
+class NetworkGrid:
+    """Where slices on the network's grid stand; one plane for every axial slice of the scan.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Axial slices of the scan, pixels toward P, pixels toward L.
+    scale, translate : tuple of float
+        As in `PlacedArray`, in mm.
+    swapped : bool
+        Whether rows and columns of the network's images change places.
+    """
+
+    shape: tuple[int, int, int]
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    swapped: bool
+
+    def along_world(self, images: NDArray[Any]) -> NDArray[Any]:
+        """View images (..., row, column) along the layer's axes (..., P, L)."""
+        return images.swapaxes(-2, -1) if self.swapped else images
+
+
+def place_network(geometry: SliceGeometry) -> NetworkGrid:
+    """Bring the network's slices to the viewer's axes, onto the scan as `place` shows it.
+
+    Parameters
+    ----------
+    geometry : SliceGeometry
+        The geometry of an analysis.
+    """
+    slices = geometry.canonical_shape[2]
+    scan_scale, scan_translate = _grid(
+        geometry.canonical_affine, tuple(reversed(geometry.canonical_shape))
+    )
+    scale, translate = list(scan_scale), list(scan_translate)
+    for line in (geometry.rows, geometry.columns):
+        world = 2 - line.axis
+        scale[world] = scan_scale[world] * line.step
+        translate[world] = scan_scale[world] * line.start + scan_translate[world]
+    shape = (slices, geometry.size, geometry.size)
+    return NetworkGrid(shape, tuple(scale), tuple(translate), geometry.rows.axis == 0)
+
+
+def _grid(
+    canonical_affine: NDArray[np.float64], shape: tuple[int, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scale and translate of voxels stored (s, a, r), turned straight about their centre."""
+    spacing = np.linalg.norm(canonical_affine[:3, :3], axis=0)
+    centre = (np.asarray(shape) - 1) / 2
     scale = RAS_TO_WORLD @ spacing
-    world_centre = RAS_TO_WORLD @ (affine[:3, :3] @ centre + affine[:3, 3])
-    translate = world_centre - scale * centre[::-1]
-    return PlacedArray(canonical.transpose(), tuple(scale.tolist()), tuple(translate.tolist()))
+    middle = canonical_affine[:3, :3] @ centre[::-1] + canonical_affine[:3, 3]
+    translate = RAS_TO_WORLD @ middle - scale * centre
+    return tuple(scale.tolist()), tuple(translate.tolist())

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 from psygnal import Signal
 
+from napari_anofpdm.engine_thread import submit
+from napari_anofpdm.notify import show_failure
+
 if TYPE_CHECKING:
+    import numpy as np
+    from napari.layers import Layer
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from anofpdm import Analysis, Interpretation, Settings
+    from anofpdm.lesions import Lesions
     from anofpdm.results import NativeResult
     from napari_anofpdm.interpreter import Interpreter
     from napari_anofpdm.layers import LayerManager
+
+ANALYSIS_KEY = "anofpdm_analysis"
+"""Key of a layer's metadata that names the stored analysis it comes from."""
 
 _sessions: WeakKeyDictionary[Viewer, Session] = WeakKeyDictionary()
 
@@ -38,6 +48,9 @@ def session_of(viewer: Viewer) -> Session:
         _sessions[real] = session
         session.layers = LayerManager(real, session)
         session.interpreter = Interpreter(session)
+        real.window.main_menu.destroyed.connect(session.close)
+        for layer in real.layers:
+            session.adopt(layer)
     return _sessions[real]
 
 
@@ -77,6 +90,8 @@ class Session:
         Positions whose steps are computed.
     position, step : int
         See the signals.
+    step_chosen : bool
+        Whether someone has moved the step; until then it is t_e of the slice in view.
     modality : str or None
         See `modality_changed`.
     shown_anyway : frozenset of int
@@ -87,10 +102,11 @@ class Session:
         The mask of the slice in view; where it is in `shown_anyway`, without the gate.
     native, native_found : NativeResult or None
         On the scan's own voxels, without and with the dropped lesions.
-    lesion_labels : ndarray of int, shape of the scan, or None
-        The lesions of `native_found`, numbered from 1.
+    lesions : Lesions or None
+        The lesions of `native_found`, numbered and measured.
     dropped : frozenset of int
-        Numbers of the lesions that the user took out of the mask.
+        Numbers of the lesions that the user took out of the mask; found again under other
+        settings they stay out.
     layers : LayerManager or None
     interpreter : Interpreter or None
         None in a session without a viewer.
@@ -114,6 +130,7 @@ class Session:
         self.interpreter: Interpreter | None = None
         self.is_closed = False
         self._former: tuple[str, Settings] | None = None
+        self._opening: Path | None = None
         self._clear(None)
 
     def _clear(self, analysis: Analysis | None) -> None:
@@ -127,14 +144,11 @@ class Session:
         self.shown_anyway: frozenset[int] = frozenset()
         self.slice_result: Interpretation | None = None
         self.slice_mask: NDArray[np.bool_] | None = None
-        self._step_chosen = False
-        self._forget_volume()
-
-    def _forget_volume(self) -> None:
+        self.step_chosen = False
         self.volume_result: Interpretation | None = None
         self.native: NativeResult | None = None
         self.native_found: NativeResult | None = None
-        self.lesion_labels: NDArray[np.integer[Any]] | None = None
+        self.lesions: Lesions | None = None
         self.dropped: frozenset[int] = frozenset()
 
     @property
@@ -168,6 +182,52 @@ class Session:
                 self.settings = former
         self.analysis_changed.emit(analysis)
         self.settings_changed.emit(self.settings)
+
+    def adopt(self, layer: Layer) -> None:
+        """Open the stored analysis that a layer was read from, unless it is open already.
+
+        Parameters
+        ----------
+        layer : napari.layers.Layer
+            Names the analysis in its metadata, as the reader wrote it there; others are ignored.
+        """
+        named = layer.metadata.get(ANALYSIS_KEY)
+        if named is None or self.is_closed:
+            return
+        path = Path(named)
+        if path == self._opening or (self.analysis is not None and self.analysis.path == path):
+            return
+        self._opening = path
+        submit(
+            _open_analysis,
+            path,
+            on_done=self._opened,
+            on_error=self._not_opened,
+            lane="interpret",
+        )
+
+    def _opened(self, analysis: Analysis) -> None:
+        self._opening = None
+        if not self.is_closed:
+            self.set_analysis(analysis)
+
+    def _not_opened(self, error: Exception) -> None:
+        from anofpdm.errors import Cancelled
+
+        self._opening = None
+        if not isinstance(error, Cancelled):
+            show_failure(error, "opening the analysis")
+
+    def finish_analysis(self, analysis: Analysis) -> None:
+        """Take the complete form of the analysis that has been growing; all of it is computed.
+
+        Parameters
+        ----------
+        analysis : Analysis
+            Of the same slices and steps; it takes the place of `analysis` without a signal.
+        """
+        self.analysis = analysis
+        self.add_done(range(len(analysis)))
 
     def close_analysis(self) -> None:
         """Let go of the analysis; its layers go, committed masks stay."""
@@ -247,7 +307,10 @@ class Session:
 
     def set_step(self, step: int) -> None:
         """Look at another step, by its index on the grid of timesteps."""
-        self._step_chosen = True
+        self.step_chosen = True
+        self._go_to_step(step)
+
+    def _go_to_step(self, step: int) -> None:
         if step != self.step:
             if not 0 <= step < (0 if self.analysis is None else len(self.analysis.timesteps)):
                 raise IndexError(f"there is no step {step}")
@@ -272,7 +335,7 @@ class Session:
             self.shown_anyway_changed.emit(changed)
 
     def set_dropped(self, lesions: Collection[int]) -> None:
-        """Take lesions out of the mask, by their numbers in `lesion_labels`; the others are in."""
+        """Take lesions out of the mask, by their numbers in `lesions`; the others are in."""
         dropped = frozenset(lesions)
         if dropped != self.dropped and self.native_found is not None:
             self.dropped = dropped
@@ -283,46 +346,38 @@ class Session:
     def accept_slice(self, result: Interpretation, mask: NDArray[np.bool_]) -> None:
         """Take the interpretation of the slice in view, and the mask to show of it."""
         self.slice_result, self.slice_mask = result, mask
-        if not self._step_chosen and self.analysis is not None:
-            self.set_step(self.analysis.timesteps.index(int(result.end_step[0].max())))
+        if not self.step_chosen and self.analysis is not None:
+            self._go_to_step(self.analysis.timesteps.index(int(result.end_step[0].max())))
         self.slice_interpreted.emit(result)
 
-    def accept_volume(
-        self, result: Interpretation, native: NativeResult, labels: NDArray[np.integer[Any]]
-    ) -> None:
-        """Take the interpretation of all slices, on both grids, and its numbered lesions."""
-        dropped = self._carried(labels)
+    def accept_volume(self, result: Interpretation, native: NativeResult, lesions: Lesions) -> None:
+        """Take the interpretation of all computed slices, on both grids, and its lesions."""
+        dropped = self.dropped
+        if dropped and self.lesions is not None:
+            dropped = lesions.matching(self.lesions, dropped)
         changed = dropped != self.dropped
         self.volume_result, self.native_found = result, native
-        self.lesion_labels, self.dropped = labels, dropped
+        self.lesions, self.dropped = lesions, dropped
         self._apply_dropped()
         self.volume_interpreted.emit(result)
         if changed:
             self.dropped_changed.emit(dropped)
         self.native_changed.emit(self.native)
 
-    def _carried(self, labels: NDArray[np.integer[Any]]) -> frozenset[int]:
-        """Numbers, under new labels, of lesions that lie mostly in what was dropped before."""
-        if not self.dropped or self.lesion_labels is None:
-            return frozenset()
-        here = np.isin(self.lesion_labels, list(self.dropped))
-        sizes = np.bincount(labels.ravel())
-        inside = np.bincount(labels[here], minlength=len(sizes))
-        mostly = np.flatnonzero(2 * inside > sizes)
-        return frozenset(int(n) for n in mostly if n)
-
     def _apply_dropped(self) -> None:
-        from dataclasses import replace
-
-        found, labels = self.native_found, self.lesion_labels
-        if found is None or labels is None or not self.dropped:
-            self.native = found
-            return
-        kept = np.where(np.isin(labels, list(self.dropped)), np.uint8(0), found.mask)
-        self.native = replace(found, mask=kept)
+        self.native = self.native_found
+        if self.dropped and self.native_found is not None and self.lesions is not None:
+            kept = self.lesions.mask_without(self.dropped)
+            self.native = replace(self.native_found, mask=kept)
 
     def close(self) -> None:
         """End with the viewer: nothing is interpreted or shown from now on."""
         if not self.is_closed:
             self.is_closed = True
             self.closed.emit()
+
+
+def _open_analysis(path: Path) -> Analysis:
+    from anofpdm import Analysis
+
+    return Analysis.open(path)

@@ -8,7 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from anofpdm import Volume
-from napari_anofpdm.placement import RAS_TO_WORLD, PlacedArray, place
+from anofpdm.geometry import SliceGeometry
+from anofpdm.preprocessing import PreprocessingConfig, preprocess
+from napari_anofpdm.placement import RAS_TO_WORLD, PlacedArray, place, place_network
 
 SPACING = (0.9, 1.1, 4.0)
 ORIGIN = (-31.0, 12.5, 7.0)
@@ -61,3 +63,48 @@ def test_an_oblique_volume_keeps_its_spacing_and_centre() -> None:
 
 def test_the_world_is_left_posterior_superior() -> None:
     np.testing.assert_array_equal(RAS_TO_WORLD @ [1.0, 20.0, 300.0], [300.0, -20.0, -1.0])
+
+
+def _geometry(
+    affine: NDArray[np.float64], rows: str = "P", columns: str = "L", view: str = "fixed"
+) -> SliceGeometry:
+    config = PreprocessingConfig.model_validate(
+        {"size": 16, "extent_mm": 24.0, "rows": rows, "columns": columns, "field_of_view": view}
+    )
+    volume = Volume(data=np.ones((5, 7, 4), dtype=np.float32), affine=affine)
+    return preprocess({"f": volume}, ["f"], config).geometry
+
+
+@pytest.mark.parametrize("view", ["fixed", "stretch"])
+@pytest.mark.parametrize(("rows", "columns"), [("P", "L"), ("A", "R"), ("R", "A"), ("L", "P")])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_pixel_of_the_network_stands_at_its_world_position(
+    order: tuple[int, ...], rows: str, columns: str, view: str
+) -> None:
+    geometry = _geometry(_axis_aligned(order, (-1, 1, 1)), rows, columns, view)
+    image = np.zeros((4, 16, 16), dtype=bool)
+    image[2, 3, 11] = True
+    grid = place_network(geometry)
+    (index,) = np.argwhere(grid.along_world(image))
+    expected = RAS_TO_WORLD @ (geometry.network_affine @ [2.0, 3.0, 11.0, 1.0])[:3]
+    np.testing.assert_allclose(np.multiply(grid.scale, index) + grid.translate, expected)
+    assert grid.shape == (4, 16, 16)
+
+
+def test_the_network_lies_on_an_oblique_scan_as_it_is_drawn() -> None:
+    angle = np.deg2rad(19)
+    rotation = np.eye(4)
+    rotation[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    affine = rotation @ _axis_aligned((0, 1, 2), (-1, 1, 1))
+    geometry = _geometry(affine)
+    grid = place_network(geometry)
+    placed = place(_marked(affine))
+    # The canonical voxel that the pixel lies on is drawn where the scan's voxel is drawn.
+    pixel = np.array([2.0, 3.0, 11.0])
+    voxel = [
+        2.0,
+        geometry.rows.start + 3 * geometry.rows.step,
+        geometry.columns.start + 11 * geometry.columns.step,
+    ]
+    drawn = np.multiply(grid.scale, pixel) + grid.translate
+    np.testing.assert_allclose(drawn, _world(placed, np.array(voxel)))
