@@ -15,9 +15,10 @@ from typer.testing import CliRunner, Result
 from anofpdm.bundle import load_bundle
 from anofpdm.cli.app import app
 from anofpdm.cli.console import Tick
-from anofpdm.cli.pace import SlicePace, in_words
+from anofpdm.cli.pace import SlicePace
 from anofpdm.datasets import SliceDataset
 from anofpdm.engine import Progress
+from anofpdm.pace import in_words
 from anofpdm.synthetic import Phantom
 from anofpdm.unet import UNet
 from anofpdm.unet_config import UNetConfig

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from anofpdm.cli.console import Tick
+from anofpdm.pace import Pace, in_words
 
 
 class SliceProgress(Protocol):
@@ -43,31 +44,14 @@ class SlicePace:
     def __init__(
         self, show: Callable[[Tick], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._show, self._clock = show, clock
-        self._stage = ""
-        self._start, self._first = 0.0, 0
+        self._show, self._pace = show, Pace(clock)
 
     def __call__(self, progress: SliceProgress) -> None:
         """Show one report."""
-        now = self._clock()
-        if progress.stage != self._stage:
-            self._stage, self._start, self._first = progress.stage, now, progress.done
-        self._show(Tick(progress.stage, progress.done, progress.total, self._pace(progress, now)))
-
-    def _pace(self, progress: SliceProgress, now: float) -> str:
-        steps, seconds = progress.done - self._first, now - self._start
-        if steps <= 0 or seconds <= 0:
-            return ""
-        rate = progress.slices_total * steps / progress.total / seconds
-        left = seconds * (progress.total - progress.done) / steps
-        return f"{rate:.2g} slices/s, {in_words(left)} left"
-
-
-def in_words(seconds: float) -> str:
-    """Seconds as "12 s", "3 min 05 s" or "2 h 05 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        words = ""
+        seconds = self._pace(progress.stage, progress.done)
+        if seconds is not None:
+            rate = progress.slices_total / progress.total / seconds
+            left = seconds * (progress.total - progress.done)
+            words = f"{rate:.2g} slices/s, {in_words(left)} left"
+        self._show(Tick(progress.stage, progress.done, progress.total, words))

@@ -11,7 +11,7 @@ import typer
 from anofpdm.cli import options as opt
 from anofpdm.cli.console import Console, Tick
 from anofpdm.cli.exit_codes import CANCELLED
-from anofpdm.cli.pace import in_words
+from anofpdm.pace import in_words
 
 if TYPE_CHECKING:
     from anofpdm.training.progress import TrainingProgress
