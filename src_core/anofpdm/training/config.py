@@ -46,7 +46,13 @@ class TrainingConfig(BaseModel):
     steps : int
         Optimizer steps; a resumed run may change it.
     batch_size : int
-        Slices a step.
+        Slices a step, all processes together.
+    accumulation : int
+        Parts that each process takes its share of a batch in, one after the other: so many times
+        less memory, the same step but for rounding and dropout's draws.
+    compile : bool
+        Let torch.compile make the network's code for the device: minutes at the start, then faster
+        steps.
     lr, lr_schedule, warmup_steps
         Learning rate at its highest; held, or falling linearly to zero at the end; steps over
         which it first rises linearly.
@@ -80,8 +86,15 @@ class TrainingConfig(BaseModel):
         Steps between lines of events.jsonl, held-out losses and checkpoints.
     validation_slices : int
         Held-out slices in that loss.
+    samples : int
+        Held-out slices in the picture of predictions that is drawn with each held-out loss; 0 draws
+        none.
+    tensorboard : bool
+        Write losses and pictures for TensorBoard, too (needs the package's extra `train`).
     keep_checkpoints : int
-        Latest checkpoints kept.
+        Latest checkpoints kept, beside the one with the lowest held-out loss.
+    bundle_from : {"last", "best"}
+        The checkpoint that becomes the bundle: the last, or that with the lowest held-out loss.
     bundle : BundleTexts
         Name, licence and the like of the resulting bundle.
     """
@@ -92,6 +105,8 @@ class TrainingConfig(BaseModel):
     schedule: NoiseSchedule = NoiseSchedule()
     steps: Count = 210_000
     batch_size: Count = 64
+    accumulation: Count = 1
+    compile: bool = False
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-4
     lr_schedule: Literal["constant", "linear"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
@@ -114,7 +129,10 @@ class TrainingConfig(BaseModel):
     validate_every: Count = 1000
     checkpoint_every: Count = 1000
     validation_slices: Count = 64
+    samples: Annotated[int, Field(ge=0, le=16)] = 4
+    tensorboard: bool = False
     keep_checkpoints: Count = 2
+    bundle_from: Literal["last", "best"] = "last"
     bundle: BundleTexts = BundleTexts()
 
     @model_validator(mode="after")

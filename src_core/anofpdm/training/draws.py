@@ -14,15 +14,18 @@ class SharedDraws:
     Parameters
     ----------
     rows : Tensor (B,) int64
-        For each slice of the batch the number of its row, 0 and up without gaps.
+        For each slice the number of its row, 0 and up.
     generator : torch.Generator
         The only source of randomness.
+    count : int, optional
+        Rows that are drawn; by default as many as `rows` names. Given the number of the whole
+        batch, slices that are a part of it get the numbers that they have in the whole.
     """
 
-    def __init__(self, rows: Tensor, generator: torch.Generator) -> None:
+    def __init__(self, rows: Tensor, generator: torch.Generator, count: int | None = None) -> None:
         self._generator = generator
         self._rows = rows.to(generator.device)
-        self._count = int(rows.max()) + 1
+        self._count = int(rows.max()) + 1 if count is None else count
 
     @classmethod
     def separate(cls, count: int, generator: torch.Generator) -> SharedDraws:

@@ -33,6 +33,14 @@ class NoisedBatch:
     index: Tensor
     label: Tensor
 
+    def split(self, parts: int) -> list[NoisedBatch]:
+        """Cut into `parts` batches whose sizes differ by one slice at most."""
+        cut = (
+            torch.tensor_split(values, parts)
+            for values in (self.x_t, self.noise, self.index, self.label)
+        )
+        return [NoisedBatch(*part) for part in zip(*cut, strict=True)]
+
 
 class Noising:
     """Eq. 2 for a different t in each slice of a batch.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anofpdm.errors import OutputError
+
 LOSS_MEMORY = 0.99
 SPEED_MEMORY = 0.9
 
@@ -52,12 +54,31 @@ class EventLog:
 
     def __init__(self, run: Path) -> None:
         self._path = run / "events.jsonl"
+        # A process killed while it wrote leaves half a line; the next must not be glued to it.
+        self._torn = self._path.exists() and self._path.read_bytes()[-1:] not in (b"", b"\n")
 
     def write(self, event: str, **values: Any) -> None:
-        """Append one line, whole, so that a reader never meets half of it for long."""
+        """Append one line, whole, so that a reader never meets half of it for long.
+
+        Raises
+        ------
+        OutputError
+            When the disk is full or protected.
+        """
         line = json.dumps({"event": event, **values})
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n" * self._torn + line + "\n")
+        except OSError as error:
+            raise OutputError(
+                f"{self._path} cannot be written ({error.strerror}); make room and resume the run."
+            ) from error
+        self._torn = False
+
+
+def held_out_mean(validation: dict[str, list[float]]) -> float:
+    """Mean over the quartiles of the held-out loss with true labels; it decides what is best."""
+    return sum(validation["label"]) / len(validation["label"])
 
 
 def moving(average: float | None, value: float, memory: float) -> float:

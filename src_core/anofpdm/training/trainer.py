@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,18 +13,22 @@ from torch.optim import AdamW
 from torch.optim.swa_utils import AveragedModel
 
 from anofpdm.datasets.slices import SliceSelection
-from anofpdm.errors import TrainingError
+from anofpdm.errors import DeviceError, TrainingError
 from anofpdm.training.augmentation import augment
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.data_order import DataOrder
 from anofpdm.training.draws import SharedDraws
-from anofpdm.training.objective import Noising, slice_losses
+from anofpdm.training.objective import NoisedBatch, Noising, slice_losses
+from anofpdm.training.processes import Processes
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Trainer:
     """Network, moving average, optimizer and data of a run.
+
+    Several processes take shares of each batch; slices, noise, timesteps and augmentation are
+    those that one process would take, and only dropout draws otherwise.
 
     Parameters
     ----------
@@ -36,6 +42,14 @@ class Trainer:
         Where to train.
     flip_axis : int
         Axis of a batch that runs left-right, -1 or -2.
+    processes : Processes
+        Those that share the run.
+
+    Raises
+    ------
+    TrainingError
+        When a batch has fewer slices than processes and accumulation ask for, or the data lack
+        what it is made of.
     """
 
     def __init__(
@@ -45,6 +59,7 @@ class Trainer:
         selection: SliceSelection,
         device: torch.device,
         flip_axis: int = -1,
+        processes: Processes | None = None,
     ) -> None:
         self.config = config
         self.device = device
@@ -67,9 +82,15 @@ class Trainer:
             config.unhealthy_fraction,
             selection.twins if config.twins else None,
         )
-        self._rows = torch.from_numpy(self._order.rows())
+        self._processes = processes or Processes.alone(device)
+        self._share = _share(config, self._processes)
+        rows = torch.from_numpy(self._order.rows())
+        self._rows, self._row_count = rows[self._share], int(rows.max()) + 1
         self._generator = torch.Generator(device)
         self._flip_axis = flip_axis
+        self._parallel = self._processes.wrapped(self.network)
+        called: nn.Module = self.network if self._parallel is None else self._parallel
+        self._called = cast(nn.Module, torch.compile(called)) if config.compile else called
 
     def step(self, step: int, lr: float) -> float:
         """Train on the batch of a step.
@@ -84,29 +105,30 @@ class Trainer:
         Returns
         -------
         float
-            The batch's loss.
+            The batch's loss, all processes together.
 
         Raises
         ------
         TrainingError
-            When loss or gradient is not finite; the weights are as before the step.
+            When loss or gradient is not finite, or the network cannot be compiled; the weights are
+            as before the step.
+        DeviceError
+            When the device's memory does not suffice.
         """
-        config = self.config
-        seed = step_seed(config.seed, step)
-        self._generator.manual_seed(seed)
-        # The network's dropout draws from the global generator.
-        torch.manual_seed(seed)
-        images, labels = self._batch(step)
-        draws = SharedDraws(self._rows, self._generator)
-        images = augment(images, config.augmentation, draws, self._flip_axis)
-        batch = self.noising.draw(images, labels, config.null_label_probability, draws)
-        loss = slice_losses(self.network, batch, bfloat16=config.precision == "bfloat16").mean()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        try:
+            share = self._gradients(self._batch(step), step)
+        except torch.OutOfMemoryError as error:
+            raise _too_large(self.config, self.device) from error
+        except RuntimeError as error:
+            # Dynamo's and inductor's errors; any other is not compile's fault.
+            if self.config.compile and type(error).__module__.startswith("torch._"):
+                raise _not_compiled(error) from error
+            raise
+        value = float(self._processes.total(share))
         norm = nn.utils.clip_grad_norm_(
-            self.network.parameters(), config.grad_clip or float("inf"), foreach=True
+            self.network.parameters(), self.config.grad_clip or float("inf"), foreach=True
         )
-        value = float(loss.detach())
         if not np.isfinite(value) or not bool(norm.isfinite()):
             raise TrainingError(
                 f"The loss became {value} (gradient norm {float(norm):g}) at step {step + 1}; "
@@ -118,15 +140,68 @@ class Trainer:
         self.ema.update_parameters(self.network)
         return value
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
-        chosen = torch.from_numpy(self._order.batch(step))
+    def _batch(self, step: int) -> NoisedBatch:
+        """Noised slices of this process's share of a step's batch."""
+        config = self.config
+        chosen = torch.from_numpy(self._order.batch(step)[self._share])
         images = self._images[chosen].to(self.device, torch.float32)
-        return images, self._labels[chosen].to(self.device, torch.int64)
+        labels = self._labels[chosen].to(self.device, torch.int64)
+        self._generator.manual_seed(step_seed(config.seed, step))
+        draws = SharedDraws(self._rows, self._generator, self._row_count)
+        images = augment(images, config.augmentation, draws, self._flip_axis)
+        return self.noising.draw(images, labels, config.null_label_probability, draws)
+
+    def _gradients(self, batch: NoisedBatch, step: int) -> Tensor:
+        """Add up the gradients of the share, part by part; return its part in the batch's loss."""
+        config, processes = self.config, self._processes
+        total = torch.zeros((), device=self.device)
+        parts = batch.split(config.accumulation)
+        for number, part in enumerate(parts):
+            # The network's dropout draws from the global generator.
+            torch.manual_seed(step_seed(config.seed, step, processes.rank, number))
+            with self._exchange(last=number == len(parts) - 1):
+                losses = slice_losses(self._called, part, bfloat16=config.precision == "bfloat16")
+                loss = losses.sum() / config.batch_size
+                # Gradients are averaged over the processes, losses of shares add up.
+                (loss * processes.count).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def _exchange(self, *, last: bool) -> AbstractContextManager[None]:
+        """Exchange gradients with the other processes after the last part alone."""
+        if self._parallel is None or last:
+            return nullcontext()
+        return self._parallel.no_sync()
 
 
-def step_seed(seed: int, step: int) -> int:
-    """Seed of a step's generators, well mixed from the run's seed and the step."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def step_seed(seed: int, step: int, rank: int = 0, part: int = 0) -> int:
+    """Seed of a step's generators, well mixed from the run's seed, the step and the place."""
+    key = np.random.SeedSequence([seed, step, rank, part])
+    return int(key.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _share(config: TrainingConfig, processes: Processes) -> slice:
+    if processes.count * config.accumulation > config.batch_size:
+        raise TrainingError(
+            f"batch_size = {config.batch_size} is too small for accumulation = "
+            f"{config.accumulation} in {processes.count} process(es), where each part needs a "
+            "slice; change one of them."
+        )
+    return processes.share(config.batch_size)
+
+
+def _too_large(config: TrainingConfig, device: torch.device) -> DeviceError:
+    return DeviceError(
+        f"The memory of {device} does not suffice for a step; raise accumulation above "
+        f"{config.accumulation} (and resume), or lower batch_size below {config.batch_size}."
+    )
+
+
+def _not_compiled(error: RuntimeError) -> TrainingError:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return TrainingError(
+        f"compile = true: PyTorch cannot compile the network here ({reason}); set compile = false."
+    )
 
 
 def _ema_update(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
