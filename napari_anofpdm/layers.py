@@ -129,12 +129,13 @@ class LayerManager:
         return layer
 
     def _on_analysis(self, analysis: Analysis | None) -> None:
+        # Layers that go move the viewer's dims, which are those of the former analysis still.
+        self.link.detach()
         for role in list(self._layers):
             self.remove(role)
         self._map = self._mask = None
         self._commit_waits = False
         self._limits = (0.0, 1.0)
-        self.link.detach()
         if analysis is None or self._viewer() is None:
             return
         from napari_anofpdm.layer_making import map_layer, preview_layer

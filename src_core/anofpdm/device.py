@@ -73,6 +73,14 @@ def free_bytes(device: str) -> int:
     return int(psutil.virtual_memory().available)
 
 
+def release_memory() -> None:
+    """Give the GPU memory that PyTorch holds in reserve back to other programs."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def slice_bytes(network: UNetConfig, steps: int) -> int:
     """Estimate of the working memory that one slice takes while its steps are computed.
 
