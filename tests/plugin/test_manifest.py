@@ -21,10 +21,30 @@ def test_every_command_can_be_called(manifest: PluginManifest) -> None:
 
 
 def test_every_command_is_offered_somewhere(manifest: PluginManifest) -> None:
-    defined = {command.id for command in manifest.contributions.commands or []}
-    samples = manifest.contributions.sample_data or []
-    offered = {getattr(sample, "command", None) for sample in samples}
+    points = manifest.contributions
+    defined = {command.id for command in points.commands or []}
+    offers = [
+        *(points.sample_data or []),
+        *(points.readers or []),
+        *(points.writers or []),
+        *(points.widgets or []),
+        *(item for items in points.menus.values() for item in items),
+    ]
+    offered = {offer.command for offer in offers if hasattr(offer, "command")}
     assert offered == defined
+
+
+def test_every_panel_has_a_menu_entry(manifest: PluginManifest) -> None:
+    points = manifest.contributions
+    listed = {getattr(i, "command", None) for items in points.menus.values() for i in items}
+    assert {widget.command for widget in points.widgets or []} <= listed
+
+
+def test_menus_are_open_to_plugins(manifest: PluginManifest) -> None:
+    from napari._app_model.constants import MenuId
+
+    own = {submenu.id for submenu in manifest.contributions.submenus or []}
+    assert set(manifest.contributions.menus) <= {*map(str, MenuId.contributables()), *own}
 
 
 def test_the_package_manifest_is_the_top_level_one(repo_root: Path) -> None:

@@ -1,0 +1,82 @@
+"""The one command a newcomer needs: all panels, each where it has room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from qtpy.QtWidgets import QDockWidget, QWidget
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel and its place.
+
+    Attributes
+    ----------
+    name : str
+        Its display name in the manifest.
+    module, widget : str
+        Where its class is.
+    area : {"right", "bottom"}
+        The side of the canvas; panels of one side share it as tabs.
+    """
+
+    name: str
+    module: str
+    widget: str
+    area: Literal["right", "bottom"]
+
+    @property
+    def title(self) -> str:
+        """What napari calls the panel, in its menus and above it."""
+        return f"{self.name} (AnoFPDM)"
+
+
+PANELS = (
+    Panel("Analyse", "napari_anofpdm.analyse_panel", "AnalysePanel", "right"),
+    Panel("Explore", "napari_anofpdm.explore_panel", "ExplorePanel", "right"),
+    Panel("Export", "napari_anofpdm.export_panel", "ExportPanel", "right"),
+    Panel("Curves", "napari_anofpdm.curves_panel", "CurvesPanel", "bottom"),
+)
+
+
+def open_workspace(viewer: napari.viewer.Viewer) -> None:
+    """Open the four panels: Analyse, Explore and Export as tabs on the right, Curves below.
+
+    Panels that are open already stay where the user put them, and hidden ones come back.
+    """
+    for panel in PANELS:
+        show_panel(viewer, panel)
+    show_panel(viewer, PANELS[0])
+
+
+def show_panel(viewer: napari.viewer.Viewer, panel: Panel) -> QWidget:
+    """Open a panel, or bring it to the front."""
+    widget: QWidget | None = viewer.window.dock_widgets.get(panel.title)
+    if widget is None:
+        make: Callable[[object], QWidget] = getattr(import_module(panel.module), panel.widget)
+        widget = make(viewer)
+        tabs = any(p.title in viewer.window.dock_widgets for p in PANELS if p.area == panel.area)
+        # A panel fills its dock: it scrolls by itself.
+        viewer.window.add_dock_widget(
+            widget, name=panel.title, area=panel.area, tabify=tabs, add_vertical_stretch=False
+        )
+    dock = _dock_of(widget)
+    dock.show()
+    dock.raise_()
+    return widget
+
+
+def _dock_of(widget: QWidget) -> QDockWidget:
+    from qtpy.QtWidgets import QDockWidget
+
+    above = widget.parentWidget()
+    while above is not None and not isinstance(above, QDockWidget):
+        above = above.parentWidget()
+    assert above is not None  # napari has just docked it
+    return above

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from npe2 import PluginManifest
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLineEdit,
+    QMainWindow,
+    QScrollBar,
+    QWidget,
+)
+
+from napari_anofpdm.workspace import PANELS, open_workspace
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+def dock(viewer: Viewer, title: str) -> QDockWidget:
+    above = viewer.window.dock_widgets[title]
+    while not isinstance(above, QDockWidget):
+        above = above.parentWidget()
+    return above
+
+
+def test_panels_are_those_of_the_manifest() -> None:
+    points = PluginManifest.from_distribution("napari-anofpdm").contributions
+    named = {command.id: command.python_name for command in points.commands or []}
+    offered = {widget.display_name: named[widget.command] for widget in points.widgets or []}
+    assert offered == {panel.name: f"{panel.module}:{panel.widget}" for panel in PANELS}
+
+
+def test_one_command_opens_all_panels(viewer: Viewer) -> None:
+    open_workspace(viewer)
+    assert set(viewer.window.dock_widgets) >= {panel.title for panel in PANELS}
+    right = [dock(viewer, panel.title) for panel in PANELS if panel.area == "right"]
+    window = right[0].parentWidget()
+    assert isinstance(window, QMainWindow)
+    assert set(window.tabifiedDockWidgets(right[0])) == set(right[1:])
+
+
+def test_opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Viewer) -> None:
+    open_workspace(viewer)
+    before = dict(viewer.window.dock_widgets)
+    hidden = dock(viewer, PANELS[-1].title)
+    hidden.hide()
+    open_workspace(viewer)
+    assert not hidden.isHidden()
+    assert dict(viewer.window.dock_widgets) == before
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+def test_every_control_has_a_tooltip(viewer: Viewer, panel: object) -> None:
+    open_workspace(viewer)
+    kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
+    top = viewer.window.dock_widgets[panel.title]  # type: ignore[attr-defined]
+    controls = [w for w in top.findChildren(QWidget) if isinstance(w, kinds)]
+    assert controls
+    bare = [w for w in controls if not _explained(w, top) and not isinstance(w, QScrollBar)]
+    assert not bare, f"without a tooltip: {bare}"
+
+
+def _explained(widget: QWidget, top: QWidget) -> bool:
+    """Whether it, or a composite that it is a part of, has a tooltip."""
+    above: QWidget | None = widget
+    while above is not None and above is not top:
+        if above.toolTip():
+            return True
+        above = above.parentWidget()
+    return False
