@@ -523,20 +523,22 @@ def test_limit_on_timesteps_holds_in_training_and_held_out_loss(dataset: SliceDa
     assert 40 < max(seen) < 50
 
 
-def test_min_snr_draws_timesteps_in_proportion_to_its_weights() -> None:
+def test_min_snr_weights_follow_the_formula() -> None:
     schedule = NoiseSchedule()
-    count = 60_000
-    draws = SharedDraws.separate(count, torch.Generator().manual_seed(0))
+    index = torch.arange(800)
     noising = Noising(schedule, CPU, max_timestep=800, min_snr_gamma=2.0)
-    labels = torch.zeros(count, dtype=torch.int64)
-    index = noising.draw(torch.zeros(count, 1, 1, 1), labels, 0.0, draws).index.numpy()
+    drawn = noising.at(torch.zeros(800, 1, 1, 1), torch.zeros(800, 1, 1, 1), index, index)
     alpha_bar = schedule.alpha_bars[1:801]
     snr = alpha_bar / (1 - alpha_bar)
-    weights = np.minimum(snr, 2.0) / snr
-    expected = (weights / weights.sum()).reshape(8, 100).sum(axis=1) * count
-    found = np.bincount(index // 100, minlength=8)
-    # Eight Poisson counts within five standard deviations.
-    assert (np.abs(found - expected) < 5 * np.sqrt(expected) + 1).all()
+    expected = np.minimum(snr, 2.0) / snr
+    assert np.allclose(noising.weights(drawn), expected / expected.mean(), rtol=1e-6)
+
+
+def test_without_min_snr_all_timesteps_weigh_alike() -> None:
+    noising = Noising(NoiseSchedule(), CPU)
+    index = torch.arange(0, 1000, 100)
+    drawn = noising.at(torch.zeros(10, 1, 2, 2), torch.zeros(10, 1, 2, 2), index, index)
+    assert torch.equal(noising.weights(drawn), torch.ones(10))
 
 
 def test_twins_get_the_same_draws_and_others_their_own() -> None:

@@ -61,10 +61,11 @@ class TrainingConfig(BaseModel):
     ema_decay : float
         Decay of the weights' moving average, approached as (1 + k) / (10 + k).
     min_snr_gamma : float, optional
-        Draws t in proportion to min(SNR_t, gamma) / SNR_t, SNR_t = alpha_bar_t / (1 - alpha_bar_t)
-        (the weights of Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy",
-        ICCV 2023), so that the fine grain at low noise does not drown the rest; None draws all t
-        alike.
+        Weighs the loss at t by min(SNR_t, gamma) / SNR_t, over its mean; SNR_t =
+        alpha_bar_t / (1 - alpha_bar_t). A gamma of 1 or more is that of Hang et al., "Efficient
+        Diffusion Training via Min-SNR Weighting Strategy", ICCV 2023: the fine grain at low noise
+        does not drown the rest. A small one counts errors of x0 alike up to SNR_t = gamma, so that
+        the high noise, where the label tells most, is learned sooner. None weighs all t alike.
     max_timestep : int, optional
         Largest t that is trained, for models whose forward process ends before T; None trains all.
     null_label_probability : float

@@ -44,7 +44,12 @@ class SharedDraws:
         drawn = torch.randn(size, generator=self._generator, device=self._generator.device)
         return drawn[self._rows]
 
-    def categorical(self, weights: Tensor) -> Tensor:
-        """Draw indices into `weights` (K,) in proportion to them, (B,) int64."""
-        drawn = torch.multinomial(weights, self._count, replacement=True, generator=self._generator)
+    def integers(self, count: int) -> Tensor:
+        """Draw numbers of 0..count-1, all alike, (B,) int64."""
+        drawn = torch.randint(
+            count,
+            (self._count,),
+            generator=self._generator,
+            device=self._generator.device,
+        )
         return drawn[self._rows]

@@ -54,7 +54,7 @@ class Noising:
     max_timestep : int, optional
         Largest t that is drawn; T by default.
     min_snr_gamma : float, optional
-        Where given, t is drawn in proportion to min(SNR_t, gamma) / SNR_t; else uniformly.
+        Where given, `weights` are min(SNR_t, gamma) / SNR_t over their mean; else 1.
     """
 
     def __init__(
@@ -72,7 +72,12 @@ class Noising:
             torch.ones_like(snr) if min_snr_gamma is None else snr.clamp(max=min_snr_gamma) / snr
         )
         self.num_steps = min(max_timestep or schedule.num_steps, schedule.num_steps)
-        self._weights = weights[: self.num_steps].to(device, torch.float32)
+        weights = weights[: self.num_steps]
+        self._weights = (weights / weights.mean()).to(device, torch.float32)
+
+    def weights(self, batch: NoisedBatch) -> Tensor:
+        """Return what each slice's loss counts for, (B,), 1 on average over t."""
+        return self._weights[batch.index]
 
     def at(self, images: Tensor, noise: Tensor, index: Tensor, label: Tensor) -> NoisedBatch:
         """Batch at given timestep indices, noise and labels."""
@@ -87,7 +92,7 @@ class Noising:
         null_probability: float,
         draws: SharedDraws,
     ) -> NoisedBatch:
-        """Batch with random t in 1..max_timestep, fresh noise, and labels dropped to null.
+        """Batch with t uniform in 1..max_timestep, fresh noise, and labels dropped to null.
 
         Parameters
         ----------
@@ -101,7 +106,7 @@ class Noising:
             The only source of randomness, for B slices.
         """
         noise = draws.normal(images.shape[1:])
-        index = draws.categorical(self._weights)
+        index = draws.integers(self.num_steps)
         dropped = draws.uniform(1)[:, 0] < null_probability
         return self.at(images, noise, index, labels.masked_fill(dropped | (labels < 0), NULL_LABEL))
 
