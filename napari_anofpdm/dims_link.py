@@ -56,7 +56,7 @@ class DimsLink:
         if viewer is None or grid is None or viewer.dims.ndim < -_SUPERIOR:
             return None
         at = (viewer.dims.point[_SUPERIOR] - grid.translate[0]) / grid.scale[0]
-        nearest = round(at)
+        nearest = round(float(at))
         return nearest if 0 <= nearest < grid.shape[0] else None
 
     def follow_view(self) -> None:
@@ -75,7 +75,8 @@ class DimsLink:
         viewer, analysis = self._viewer(), self._session.analysis
         if viewer is None or analysis is None or viewer.dims.ndim < -_STEP:
             return None
-        return min(max(round(viewer.dims.point[_STEP]), 0), len(analysis.timesteps) - 1)
+        step = round(float(viewer.dims.point[_STEP]))
+        return min(max(step, 0), len(analysis.timesteps) - 1)
 
     def _show_position(self, position: int) -> None:
         viewer, grid = self._viewer(), self._grid

@@ -218,9 +218,10 @@ def _interpret_volume(
 def _mask_to_show(
     analysis: Analysis, result: Interpretation, position: int, shown_anyway: bool
 ) -> NDArray[np.bool_]:
-    if not (shown_anyway and result.healthy[0]):
-        return result.mask[0]
-    from anofpdm import interpret
+    if shown_anyway and result.healthy[0]:
+        from anofpdm import interpret
 
-    ungated = result.settings.model_copy(update={"gate": False})
-    return interpret(analysis, ungated, [position]).mask[0]
+        ungated = result.settings.model_copy(update={"gate": False})
+        result = interpret(analysis, ungated, [position])
+    mask: NDArray[np.bool_] = result.mask[0]
+    return mask

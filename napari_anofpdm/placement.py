@@ -106,6 +106,26 @@ def place_network(geometry: SliceGeometry) -> NetworkGrid:
     return NetworkGrid(shape, tuple(scale), tuple(translate), geometry.rows.axis == 0)
 
 
+def place_point(geometry: SliceGeometry, point: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tell where a point of the scan stands in the viewer, on the scan as `place` shows it.
+
+    Parameters
+    ----------
+    geometry : SliceGeometry
+        The geometry of an analysis.
+    point : ndarray, shape (3,)
+        RAS in mm, by the scan's true affine.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        World coordinates S, P, L in mm.
+    """
+    scale, translate = _grid(geometry.canonical_affine, tuple(reversed(geometry.canonical_shape)))
+    voxel = np.linalg.solve(geometry.canonical_affine, np.append(point, 1.0))[:3]
+    return np.asarray(voxel[::-1] * scale + np.asarray(translate), dtype=np.float64)
+
+
 def _grid(
     canonical_affine: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:

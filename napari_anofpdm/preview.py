@@ -60,7 +60,7 @@ class MaskPreview:
             return None
         anyway = bool(result.healthy[0]) and session.position in session.shown_anyway
         if session.is_current and native is not None and not anyway:
-            return self._along_world(native.mask)[slice_id]
+            return np.asarray(self._along_world(native.mask)[slice_id])
         plane = self._geometry.mask_plane(mask, slice_id, self._brain).T
         if session.dropped and native is not None and session.native_found is not None:
             found, kept = session.native_found.mask, native.mask

@@ -68,8 +68,8 @@ class StepLayers:
             {int(k): position for position, k in enumerate(analysis.slice_ids)},
             lambda: self._channel(kind),
         )
-        below = None if kind == "sam" else "sam"
-        self._layers.add(kind, steps_layer(array, kind, self._grid), below)
+        layer = steps_layer(array, kind, self._grid)
+        self._layers.add(kind, layer, below=None if kind == "sam" else "sam")
 
     def _channel(self, kind: StepKind) -> int | None:
         """Index of the modality to show; predictions of several cannot be averaged."""
