@@ -161,7 +161,7 @@ class Trainer:
             torch.manual_seed(step_seed(config.seed, step, processes.rank, number))
             with self._exchange(last=number == len(parts) - 1):
                 losses = slice_losses(self._called, part, bfloat16=config.precision == "bfloat16")
-                loss = losses.sum() / config.batch_size
+                loss = (self.noising.weights(part) * losses).sum() / config.batch_size
                 # Gradients are averaged over the processes, losses of shares add up.
                 (loss * processes.count).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
