@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_anofpdm.layer_volume import LayerData, layer_data
 from napari_anofpdm.notify import show_failure
+from napari_anofpdm.session import ANALYSIS_KEY
 from napari_anofpdm.viewer_setup import set_up_current_viewer
 
 Paths = str | Sequence[str]
@@ -76,7 +77,7 @@ def analysis_layers(path: str | Path) -> list[LayerData]:
         brain = geometry.as_volume(analysis.foreground_native.astype("uint8"))
         layers = [layer_data(brain, f"{name} brain", "labels")]
     for _, attributes, _ in layers:
-        attributes["metadata"]["anofpdm_analysis"] = str(path)
+        attributes["metadata"][ANALYSIS_KEY] = str(path)
     return layers
 
 

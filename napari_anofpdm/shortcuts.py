@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtWidgets import QDialog
 
+_HIDDEN = "anofpdm_hidden"
+
 Action = Callable[["napari.viewer.Viewer"], object]
 
 
@@ -36,16 +38,21 @@ class Shortcut:
 
 
 def toggle_results(viewer: napari.viewer.Viewer) -> None:
-    """Hide the map, the steps and the preview of the mask, or show them again as they were."""
-    results = [layer for layer in viewer.layers if "anofpdm_role" in layer.metadata]
-    hidden = [layer for layer in results if layer.metadata.pop("anofpdm_hidden", False)]
+    """Hide the map, the steps and the preview of the mask, or show them again as they were.
+
+    Committed masks are the user's own and stay.
+    """
+    from napari_anofpdm.layer_making import ROLE
+
+    results = [layer for layer in viewer.layers if layer.metadata.get(ROLE, "mask") != "mask"]
+    hidden = [layer for layer in results if layer.metadata.pop(_HIDDEN, False)]
     if hidden:
         for layer in hidden:
             layer.visible = True
         return
     for layer in results:
         if layer.visible:
-            layer.metadata["anofpdm_hidden"] = True
+            layer.metadata[_HIDDEN] = True
             layer.visible = False
 
 

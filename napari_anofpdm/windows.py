@@ -75,7 +75,7 @@ def _brain_values(data: NDArray[Any], finite: NDArray[Any]) -> NDArray[Any]:
 
     inside: NDArray[Any] = data[foreground_of(cleaned(data)) & np.isfinite(data)]
     if np.count_nonzero(finite < 0) > _NEGATIVE_SHARE * inside.size:
-        return finite[finite != 0]
+        inside = finite[finite != 0]
     return inside
 
 
@@ -93,8 +93,10 @@ def is_scan(layer: Layer) -> bool:
     """Tell whether a layer is a scan that this plugin brought in, and none of its results."""
     from napari.layers import Image
 
+    from napari_anofpdm.layer_making import ROLE
+
     known = layer.metadata
-    return isinstance(layer, Image) and "volume" in known and "anofpdm_role" not in known
+    return isinstance(layer, Image) and "volume" in known and ROLE not in known
 
 
 def scans_of(viewer: napari.viewer.Viewer) -> list[Image]:
