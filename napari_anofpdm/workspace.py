@@ -50,6 +50,9 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
 
     Panels that are open already stay where the user put them, and hidden ones come back.
     """
+    from napari_anofpdm.viewer_setup import set_up_viewer
+
+    set_up_viewer(viewer)
     for panel in PANELS:
         show_panel(viewer, panel)
     show_panel(viewer, PANELS[0])
@@ -67,6 +70,7 @@ def show_panel(viewer: napari.viewer.Viewer, panel: Panel) -> QWidget:
             widget, name=panel.title, area=panel.area, tabify=tabs, add_vertical_stretch=False
         )
     dock = _dock_of(widget)
+    dock.setWindowTitle(panel.name)  # a tab's text: the whole title would be cut off
     dock.show()
     dock.raise_()
     return widget

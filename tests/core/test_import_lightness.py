@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 import anofpdm
+from tests.core.loaded_modules import loaded_after
 
 HEAVY = (
     "torch",
@@ -24,41 +21,33 @@ HEAVY = (
 GUI = ("napari", "qtpy", "PyQt5", "PyQt6", "PySide6", "magicgui", "superqt")
 
 
-def _loaded_after(code: str) -> set[str]:
-    """Top-level packages in a fresh interpreter that ran `code`."""
-    report = "import json, sys; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
-    command = [sys.executable, "-c", f"{code}\n{report}"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return set(json.loads(done.stdout.splitlines()[-1]))
-
-
 def test_the_probe_sees_an_import() -> None:
-    assert "sqlite3" in _loaded_after("import sqlite3")
-    assert "sqlite3" not in _loaded_after("pass")
+    assert "sqlite3" in loaded_after("import sqlite3")
+    assert "sqlite3" not in loaded_after("pass")
 
 
 def test_importing_the_core_is_light() -> None:
-    assert _loaded_after("import anofpdm").isdisjoint({*HEAVY, *GUI})
+    assert loaded_after("import anofpdm").isdisjoint({*HEAVY, *GUI})
 
 
 @pytest.mark.parametrize(
     "names", ["Settings", "Volume, read_volume, write_nifti", "list_bundles", "load_bundle"]
 )
 def test_names_that_need_no_network_leave_torch_alone(names: str) -> None:
-    assert _loaded_after(f"from anofpdm import {names}").isdisjoint({"torch", *GUI})
+    assert loaded_after(f"from anofpdm import {names}").isdisjoint({"torch", *GUI})
 
 
 def test_the_command_line_starts_without_torch() -> None:
-    assert _loaded_after("import anofpdm.cli").isdisjoint({"torch", *GUI})
+    assert loaded_after("import anofpdm.cli").isdisjoint({"torch", *GUI})
 
 
 def test_the_whole_public_interface_needs_no_gui() -> None:
-    assert _loaded_after("from anofpdm import *").isdisjoint(GUI)
+    assert loaded_after("from anofpdm import *").isdisjoint(GUI)
 
 
 def test_the_plugin_modules_leave_torch_and_qt_alone() -> None:
     code = "import napari_anofpdm, napari_anofpdm.sample_data"
-    assert _loaded_after(code).isdisjoint({"torch", *GUI})
+    assert loaded_after(code).isdisjoint({"torch", *GUI})
 
 
 def test_every_public_name_resolves() -> None:

@@ -17,7 +17,8 @@ from anofpdm.cli.choices import chosen_settings
 from anofpdm.cli.console import Console
 from anofpdm.cli.outcome import finish_results, warn_of_calibration
 from anofpdm.cli.pace import SlicePace
-from anofpdm.result_folder import INTERPRETATION_NAMES, result_folder
+from anofpdm.cli.segment import KeepAnalysisOption
+from anofpdm.result_folder import ANALYSIS_FOLDER, INTERPRETATION_NAMES, result_folder
 
 if TYPE_CHECKING:
     from anofpdm.analysis import Analysis
@@ -48,6 +49,7 @@ def demo(
     out: DemoOutOption = Path("anofpdm-demo"),
     seed: DemoSeedOption = 500_001,
     device: opt.DeviceOption = "auto",
+    keep_analysis: KeepAnalysisOption = False,
     overwrite: opt.OverwriteOption = False,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -67,7 +69,8 @@ def demo(
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     model = load_bundle(_BUNDLE)
     settings = chosen_settings(model.metadata.calibration)
-    with result_folder(out, overwrite=overwrite, names=_NAMES) as staging:
+    names = (*_NAMES, ANALYSIS_FOLDER)
+    with result_folder(out, overwrite=overwrite, names=names) as staging:
         console.note(f"Drawing the synthetic subject {seed} ...")
         subject = write_phantom(seed, staging, healthy=False)
         warn_of_calibration(console, model.name, model.metadata.calibration, settings)
@@ -76,6 +79,7 @@ def demo(
                 {"flair": read_volume(staging / "flair.nii.gz", "flair")},
                 model,
                 device=device,
+                store=staging / ANALYSIS_FOLDER if keep_analysis else None,
                 on_progress=SlicePace(show),
             )
         interpretation = interpret(analysis, settings)
