@@ -25,7 +25,7 @@ _COARSE = 2.0
 _TILT_DEGREES = 30.0
 _LOST_SHARE = 0.01
 # How file names spell contrasts (BraTS, BIDS, scanners), and how bundles do.
-_CONTRASTS = {
+CONTRASTS = {
     "flair": "flair",
     "t2f": "flair",
     "t1": "t1",
@@ -139,10 +139,10 @@ def _negatives(volume: Volume) -> str | None:
 
 
 def _other_contrast(volume: Volume) -> str | None:
-    if volume.path is None or volume.modality not in _CONTRASTS.values():
+    if volume.path is None or volume.modality not in CONTRASTS.values():
         return None
     words = re.split(r"[^a-z0-9]+", volume.path.name.lower())
-    named = {_CONTRASTS[word] for word in words if word in _CONTRASTS}
+    named = {CONTRASTS[word] for word in words if word in CONTRASTS}
     if not named or volume.modality in named:
         return None
     return (

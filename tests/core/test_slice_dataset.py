@@ -67,14 +67,23 @@ def test_foreground_is_where_any_channel_exceeds_background(tmp_path: Path) -> N
     assert not foreground[..., :4].any()
 
 
-def test_truth_is_optional_but_for_all_or_none(tmp_path: Path) -> None:
+def test_truth_is_optional_and_given_where_all_subjects_of_a_split_have_it(tmp_path: Path) -> None:
     write(tmp_path / "d.zarr", truth=False)
-    assert SliceDataset.open(tmp_path / "d.zarr").select("train").truth is None
-    writer = SliceDataset.create(tmp_path / "e.zarr", modalities=["flair", "t1"])
+    bare = SliceDataset.open(tmp_path / "d.zarr")
+    assert bare.select("train").truth is None
+    assert not bare.has_truth
+    assert not bare.subject_has_truth.any()
     images = make_images(3, 0)
-    writer.append(images, [0, 0, 1], subject="a", split="train")
-    with pytest.raises(DatasetError, match="for every subject or for none"):
-        writer.append(images, [0, 0, 1], subject="b", split="train", truth=images[:, 0] > 0)
+    with SliceDataset.create(tmp_path / "e.zarr", modalities=["flair", "t1"]) as out:
+        out.append(images, [0, 0, 1], subject="a", split="train")
+        out.append(images, [0, 0, 1], subject="b", split="train", truth=images[:, 0] > 0)
+        out.append(images, [0, 0, 1], subject="c", split="test", truth=images[:, 0] > 0)
+    mixed = SliceDataset.open(tmp_path / "e.zarr")
+    assert mixed.subject_has_truth.tolist() == [False, True, True]
+    assert mixed.select("train").truth is None
+    truth = mixed.select("test").truth
+    assert truth is not None
+    assert np.array_equal(truth, images[:, 0] > 0)
 
 
 def test_all_empty_truth_is_stored_not_left_out(tmp_path: Path) -> None:

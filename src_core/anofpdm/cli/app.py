@@ -13,6 +13,7 @@ from anofpdm.cli.import_checkpoint import import_checkpoint
 from anofpdm.cli.interpret import interpret
 from anofpdm.cli.phantom import phantom
 from anofpdm.cli.phantom_dataset import phantom_dataset
+from anofpdm.cli.prepare import prepare
 from anofpdm.cli.segment import segment
 from anofpdm.cli.select_guidance import select_guidance
 from anofpdm.cli.train import train
@@ -22,8 +23,8 @@ app = typer.Typer(
     cls=CommandLine,
     help="Anomaly segmentation in brain MRI with diffusion models. Research use only; not a "
     "medical device.",
-    epilog="Exit codes: 0 done, 2 a mistake to mend (one sentence on stderr), 130 cancelled, "
-    "1 an error of ours (--debug shows where).",
+    epilog="Exit codes: 0 done, 2 a mistake to mend (one sentence on stderr), 3 done but for "
+    "inputs that were skipped, 130 cancelled, 1 an error of ours (--debug shows where).",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,6 +59,7 @@ app.command(rich_help_panel=_USE)(demo)
 app.command(rich_help_panel=_USE)(phantom)
 app.add_typer(bundle.app, name="bundle", rich_help_panel=_USE)
 app.command("phantom-dataset", rich_help_panel=_MODELS)(phantom_dataset)
+app.command(rich_help_panel=_MODELS)(prepare)
 app.command(rich_help_panel=_MODELS)(train)
 app.command("select-guidance", rich_help_panel=_MODELS)(select_guidance)
 app.command("import-checkpoint", rich_help_panel=_MODELS)(import_checkpoint)

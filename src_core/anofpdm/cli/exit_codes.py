@@ -18,6 +18,7 @@ from anofpdm.errors import AnofpdmError, Cancelled
 OK = 0
 INTERNAL_ERROR = 1
 USER_ERROR = 2
+IN_PART = 3
 CANCELLED = 130
 
 _CANCELLED = "Cancelled; nothing half-written remains."
@@ -26,8 +27,9 @@ _CANCELLED = "Cancelled; nothing half-written remains."
 class CommandLine(TyperGroup):
     """The root command; it turns every way a command can end into an exit code.
 
-    0 done; 2 a mistake that the user can mend, in one sentence on stderr; 130 cancelled (Ctrl-C or
-    SIGTERM); 1 an error of ours, with its traceback under --debug.
+    0 done; 2 a mistake that the user can mend, in one sentence on stderr; 3 done, but for inputs
+    that had to be skipped and are named; 130 cancelled (Ctrl-C or SIGTERM); 1 an error of ours,
+    with its traceback under --debug.
     """
 
     def main(

@@ -1,8 +1,9 @@
 """The slice dataset: a Zarr folder of preprocessed slices with slice-level labels.
 
 Arrays (one entry a slice): `images` (S, C, H, W) float16 in [-1, 1], `foreground` (S, H, W) bool,
-`truth` (S, H, W) bool where masks are known (evaluation only), `label` (S,) int8, `subject` (S,)
-int32 into the attribute `subjects`, `slice_id` (S,) int32. Each subject belongs to one split.
+`truth` (S, H, W) bool where any mask is known (evaluation only; empty for the other subjects, and
+the attribute `subject_has_truth` tells which), `label` (S,) int8, `subject` (S,) int32 into the
+attribute `subjects`, `slice_id` (S,) int32. Each subject belongs to one split.
 """
 
 from __future__ import annotations
@@ -165,8 +166,14 @@ class SliceDataset:
 
     @property
     def has_truth(self) -> bool:
-        """Whether pixel masks are stored."""
+        """Whether pixel masks of any subject are stored."""
         return bool(self._attributes["has_truth"])
+
+    @cached_property
+    def subject_has_truth(self) -> NDArray[np.bool_]:
+        """Whether the pixel masks of each subject are known, (subjects,)."""
+        every = [self.has_truth] * len(self.subjects)
+        return np.array(self._attributes.get("subject_has_truth", every), dtype=bool)
 
     def __len__(self) -> int:
         """Return the number of slices, all splits together."""
@@ -263,8 +270,9 @@ class SliceSelection:
 
     @cached_property
     def truth(self) -> NDArray[np.bool_] | None:
-        """Pixel masks (S, H, W) bool, or None where the dataset has none; never for training."""
-        return self.dataset.read("truth", self.positions) if self.dataset.has_truth else None
+        """Pixel masks (S, H, W) bool, or None where a subject's are unknown; never for training."""
+        known = self.dataset.subject_has_truth[self.subject].all()
+        return self.dataset.read("truth", self.positions) if known else None
 
     @cached_property
     def twins(self) -> NDArray[np.intp]:

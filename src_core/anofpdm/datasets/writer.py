@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from anofpdm.atomic import AtomicTarget
-from anofpdm.errors import DatasetError
+from anofpdm.errors import DatasetError, OutputError
 
 FORMAT: Final = "anofpdm slice dataset"
 FORMAT_VERSION: Final = 1
@@ -55,6 +55,7 @@ class SliceDatasetWriter:
         self._columns: dict[str, list[NDArray[Any]]] = {"label": [], "subject": [], "slice_id": []}
         self._subjects: dict[str, str] = {}
         self._twins: dict[str, str] = {}
+        self._has_truth: dict[str, bool] = {}
         self._stored = 0
         self._digest = hashlib.sha256()
         self._group = zarr.open_group(store=str(self._target.path), mode="w", zarr_format=3)
@@ -107,12 +108,14 @@ class SliceDatasetWriter:
         foreground : array_like (S, H, W), optional
             Brain mask; where any channel exceeds -1 by default.
         truth : array_like (S, H, W), optional
-            Pixel masks, for evaluation only; given for every subject or for none.
+            Pixel masks, for evaluation only; None where they are not known.
 
         Raises
         ------
         DatasetError
-            When shapes, labels, values, split or the presence of masks do not fit.
+            When shapes, labels, values or split do not fit.
+        OutputError
+            When the disk is full or cannot be written.
         """
         image = np.ascontiguousarray(images, dtype=np.float16)
         if image.ndim != 4 or image.shape[1] != len(self._attributes["modalities"]):
@@ -135,9 +138,9 @@ class SliceDatasetWriter:
         blocks: dict[str, NDArray[Any]] = {
             "images": image,
             "foreground": np.asarray(mask, dtype=bool),
+            # Unknown masks are stored as empty ones, which take no room; `finish` tells them apart.
+            "truth": np.asarray(np.zeros_like(image[:, 0]) if truth is None else truth, dtype=bool),
         }
-        if truth is not None:
-            blocks["truth"] = np.asarray(truth, dtype=bool)
         self._check(subject, blocks, columns)
         if twin_of is not None:
             if self._subjects.get(twin_of) != split:
@@ -147,6 +150,7 @@ class SliceDatasetWriter:
                 )
             self._twins[subject] = twin_of
         self._subjects[subject] = split
+        self._has_truth[subject] = truth is not None and self._has_truth.get(subject, True)
         for name, values in columns.items():
             self._columns[name].append(values)
         for name, block in blocks.items():
@@ -178,15 +182,18 @@ class SliceDatasetWriter:
             self._flush(final=True)
             for name, values in self._columns.items():
                 self._grow(name, np.concatenate(values), rows=self._stored)
+            if not any(self._has_truth.values()):
+                del self._group["truth"]
             self._group.attrs.update(
                 {
                     "format": FORMAT,
                     "format_version": FORMAT_VERSION,
                     **self._attributes,
                     "slices": self._stored,
-                    "has_truth": "truth" in self._pending,
+                    "has_truth": any(self._has_truth.values()),
                     "subjects": list(self._subjects),
                     "subject_splits": list(self._subjects.values()),
+                    "subject_has_truth": [self._has_truth[name] for name in self._subjects],
                     "twins": self._twins,
                     "fingerprint": self._digest.hexdigest(),
                 }
@@ -226,10 +233,6 @@ class SliceDatasetWriter:
                 )
         if not np.isin(columns["label"], (-1, 0, 1)).all():
             raise DatasetError(f'Subject "{subject}": labels must be 0, 1 or -1 (unknown).')
-        if self._pending and self._pending.keys() != blocks.keys():
-            raise DatasetError(
-                f'Subject "{subject}": give truth masks for every subject or for none.'
-            )
         if self._pending and self._pending["images"][0].shape[2:] != tuple(plane):
             raise DatasetError(
                 f'Subject "{subject}": slices are {plane[0]}x{plane[1]}, those before '
@@ -240,7 +243,13 @@ class SliceDatasetWriter:
         for name, blocks in self._pending.items():
             joined = np.concatenate(blocks)
             ready = len(joined) if final else len(joined) // CHUNK_ROWS * CHUNK_ROWS
-            self._grow(name, joined[:ready], rows=CHUNK_ROWS)
+            try:
+                self._grow(name, joined[:ready], rows=CHUNK_ROWS)
+            except OSError as error:
+                raise OutputError(
+                    f"{self._path} cannot be written ({error.strerror}); make room or choose "
+                    "another place."
+                ) from error
             self._pending[name] = [joined[ready:]]
         self._stored = self._group_length("images")
 

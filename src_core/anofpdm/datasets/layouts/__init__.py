@@ -1,0 +1,83 @@
+"""How datasets lie on disk: each layout turns a source into `Case`s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.layouts.bids import ATLAS_ENTITIES, bids_cases
+from anofpdm.datasets.layouts.brats import brats_cases
+from anofpdm.datasets.layouts.table import table_cases, table_modalities
+from anofpdm.errors import DatasetError
+
+Layout = Literal["brats", "atlas", "bids", "table"]
+
+# What each layout's published models read, and what the anomaly map is made of.
+_MODALITIES: Final[dict[str, tuple[str, ...]]] = {
+    "brats": ("flair", "t1", "t1ce", "t2"),
+    "atlas": ("t1",),
+}
+_SCORED: Final[dict[str, tuple[str, ...]]] = {"brats": ("flair", "t2")}
+
+
+def find_cases(
+    source: Path, layout: Layout, modalities: Sequence[str], match: Mapping[str, str]
+) -> list[Case]:
+    """List the examinations that a source holds, sorted by subject.
+
+    Parameters
+    ----------
+    source : Path
+        A folder, or a CSV file for the layout "table".
+    layout : {"brats", "atlas", "bids", "table"}
+        How it is arranged.
+    modalities : sequence of str
+        What the model reads; cases that lack one carry a `problem`.
+    match : mapping of str to str
+        BIDS entities that a scan's name must have; "" for none of that entity.
+
+    Raises
+    ------
+    DatasetError
+        When the source cannot be read or holds no case.
+    """
+    if layout == "table":
+        cases = table_cases(source, modalities)
+    elif not source.is_dir():
+        raise DatasetError(f"{source} is not a folder; give the one that holds the subjects.")
+    elif layout == "brats":
+        cases = brats_cases(source, modalities)
+    else:
+        entities = {**ATLAS_ENTITIES, **match} if layout == "atlas" else match
+        cases = bids_cases(source, modalities, entities)
+    if not cases:
+        raise DatasetError(
+            f"{source} holds no subject in the layout {layout} (docs/datasets.md shows the names "
+            "of its files); give another folder or another --layout."
+        )
+    return cases
+
+
+def default_modalities(source: Path, layout: Layout) -> tuple[str, ...]:
+    """Modalities, in order, where none are asked for.
+
+    Raises
+    ------
+    DatasetError
+        When the layout has none of its own.
+    """
+    if layout == "table":
+        return table_modalities(source)
+    if layout not in _MODALITIES:
+        raise DatasetError(
+            f"The layout {layout} may hold any modality; name those the model shall read, such as "
+            "--modality flair --modality t1."
+        )
+    return _MODALITIES[layout]
+
+
+def default_scored(layout: Layout, modalities: Sequence[str]) -> tuple[str, ...]:
+    """Those of `modalities` that the anomaly map is read from: BraTS's FLAIR and T2, else all."""
+    return tuple(m for m in modalities if m in _SCORED.get(layout, ())) or tuple(modalities)

@@ -1,0 +1,76 @@
+"""The layout "table": a CSV with a line for each examination.
+
+Columns: subject; one for each modality, with the path of a scan (relative to the CSV's folder);
+and, where wanted, patient, label, unhealthy_slices, mask, brain_mask, split. Others are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anofpdm.datasets.annotations import annotation_of
+from anofpdm.datasets.case import Case, unique_cases
+from anofpdm.datasets.csv_file import Row, read_csv
+from anofpdm.errors import DatasetError
+from anofpdm.scan_checks import CONTRASTS
+
+
+def table_modalities(source: Path) -> tuple[str, ...]:
+    """Columns of a table that carry the name of a contrast, in their order.
+
+    Raises
+    ------
+    DatasetError
+        When there is none.
+    """
+    columns = read_csv(source, needs=["subject"]).columns
+    found = tuple(column for column in columns if column in CONTRASTS.values())
+    if not found:
+        raise DatasetError(
+            f"{source} has no column named as a contrast ({', '.join(columns)}); name those that "
+            "hold scans with --modality."
+        )
+    return found
+
+
+def table_cases(source: Path, modalities: Sequence[str]) -> list[Case]:
+    """List the examinations in a table, sorted by subject.
+
+    Parameters
+    ----------
+    source : Path
+        The CSV file.
+    modalities : sequence of str
+        Names of the columns that hold the scans.
+
+    Raises
+    ------
+    DatasetError
+        When it cannot be read, lacks such a column, or a line names no subject.
+    """
+    table = read_csv(source, needs=["subject"])
+    for modality in modalities:
+        if modality not in table.columns:
+            raise DatasetError(
+                f"{source} has no column {modality} (it has {', '.join(table.columns)}); add it "
+                "or name the modalities with --modality."
+            )
+    return unique_cases([_case(row, modalities, source.parent) for row in table.rows], source)
+
+
+def _case(row: Row, modalities: Sequence[str], folder: Path) -> Case:
+    subject = row.values.get("subject")
+    if subject is None:
+        raise DatasetError(f"{row.where} names no subject; give each line one.")
+    paths = {name: folder / Path(value).expanduser() for name, value in row.values.items()}
+    missing = [modality for modality in modalities if modality not in paths]
+    return Case(
+        subject=subject,
+        patient=row.values.get("patient", subject),
+        images={modality: paths[modality] for modality in modalities if modality in paths},
+        mask=paths.get("mask"),
+        brain_mask=paths.get("brain_mask"),
+        annotation=annotation_of(row),
+        problem=f"{row.where} names no {' and no '.join(missing)} scan." if missing else "",
+    )

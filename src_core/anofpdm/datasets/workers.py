@@ -1,0 +1,138 @@
+"""Make the missing parts, in this process or in several; bad cases are named, never raised."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.parts import PartStore
+from anofpdm.datasets.subject import Recipe, subject_slices
+from anofpdm.errors import AnofpdmError, DatasetError
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One part to make.
+
+    Attributes
+    ----------
+    case : Case
+        What to read.
+    recipe : Recipe
+        How to make slices of it.
+    folder : Path
+        The part store's.
+    key : str
+        What the part is stored under.
+    """
+
+    case: Case
+    recipe: Recipe
+    folder: Path
+    key: str
+
+
+def make_parts(
+    jobs: Sequence[Job], workers: int | None, on_done: Callable[[], None]
+) -> dict[str, str]:
+    """Make the parts.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What to make.
+    workers : int, optional
+        Processes; one a CPU that this process may use by default. 1 works in this process.
+    on_done : callable
+        Called after each job.
+
+    Returns
+    -------
+    dict of str to str
+        Why a subject could not be made, one sentence, by its name.
+
+    Raises
+    ------
+    OutputError
+        When parts cannot be written.
+    DatasetError
+        When a worker process was ended from outside.
+    """
+    reasons = {}
+    count = min(workers or usable_cpus(), len(jobs))
+    outcomes = ((job, _make(job)) for job in jobs) if count <= 1 else _in_processes(jobs, count)
+    for job, reason in outcomes:
+        if reason is not None:
+            reasons[job.case.subject] = reason
+        on_done()
+    return reasons
+
+
+def usable_cpus() -> int:
+    """Count the CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _in_processes(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str | None]]:
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(stop,))
+    try:
+        pending = {executor.submit(_make, job): job for job in jobs}
+        for future in as_completed(pending):
+            yield pending[future], future.result()
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "A worker process was ended from outside, perhaps for lack of memory; run the same "
+            "command again, with fewer --workers: what is done is kept."
+        ) from error
+    finally:
+        stop.set()
+        executor.shutdown(cancel_futures=True)
+
+
+_stop: Event | None = None
+
+
+def _begin(stop: Event) -> None:
+    """Leave Ctrl-C to the parent process, and end when it has ended, however it did."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _make(job: Job) -> str | None:
+    if _stop is not None and _stop.is_set():
+        return None
+    try:
+        slices = subject_slices(job.case, job.recipe)
+    except AnofpdmError as error:
+        return str(error)
+    except Exception as error:
+        # A scan that trips the code is one bad scan; the others need not wait for a remedy.
+        _LOG.debug("%s", job.case.subject, exc_info=True)
+        return f"{type(error).__name__}: {error}"
+    PartStore(job.folder).save(job.case.subject, job.key, slices)
+    return None
