@@ -1,6 +1,6 @@
 """The results of `anofpdm demo` in the viewer, or as a picture of its window.
 
-    python -m napari_anofpdm.demo RESULTS [--picture window.png]
+python -m napari_anofpdm.demo RESULTS [--picture window.png]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from anofpdm.result_folder import ANALYSIS_FOLDER
 from napari_anofpdm.open_action import open_paths
 from napari_anofpdm.session import session_of
-from napari_anofpdm.workspace import PANELS, open_workspace, show_panel
+from napari_anofpdm.workspace import open_workspace, panel_named, show_panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:
     wait_until(lambda: session.is_current)
     session.set_position(most_affected(session))
     wait_until(lambda: session.slice_result is not None)
-    show_panel(viewer, next(panel for panel in PANELS if panel.name == "Explore"))
+    show_panel(viewer, panel_named("Explore"))
 
 
 def most_affected(session: Session) -> int:

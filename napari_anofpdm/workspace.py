@@ -38,6 +38,7 @@ class Panel:
 
 
 PANELS = (
+    Panel("View", "napari_anofpdm.view_panel", "ViewPanel", "right"),
     Panel("Analyse", "napari_anofpdm.analyse_panel", "AnalysePanel", "right"),
     Panel("Explore", "napari_anofpdm.explore_panel", "ExplorePanel", "right"),
     Panel("Export", "napari_anofpdm.export_panel", "ExportPanel", "right"),
@@ -46,7 +47,7 @@ PANELS = (
 
 
 def open_workspace(viewer: napari.viewer.Viewer) -> None:
-    """Open the four panels: Analyse, Explore and Export as tabs on the right, Curves below.
+    """Open all panels: Curves below the canvas, the others as tabs on the right, Analyse in front.
 
     Panels that are open already stay where the user put them, and hidden ones come back.
     """
@@ -55,7 +56,12 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
     set_up_viewer(viewer)
     for panel in PANELS:
         show_panel(viewer, panel)
-    show_panel(viewer, PANELS[0])
+    show_panel(viewer, panel_named("Analyse"))
+
+
+def panel_named(name: str) -> Panel:
+    """Return a panel by its display name."""
+    return next(panel for panel in PANELS if panel.name == name)
 
 
 def show_panel(viewer: napari.viewer.Viewer, panel: Panel) -> QWidget:
