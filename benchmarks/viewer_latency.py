@@ -1,0 +1,249 @@
+"""What the viewer costs: opening it, moving a slider, interpreting a volume, running the network.
+
+Run it where a window can be opened, ``xvfb-run -a python benchmarks/viewer_latency.py``; each
+figure comes with what is aimed at. Medians; by the clock and, in brackets, in processor time,
+which a busy machine leaves alone. ``--only slider`` (or panels, volume, run) measures one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from anofpdm import Analysis, Volume
+    from napari_anofpdm.session import Session
+
+PARTS = ("panels", "slider", "volume", "run")
+STEPS = 30
+REPEATS = 9
+_OPENING = """
+import sys, time
+import napari
+viewer = napari.Viewer()
+clock, busy = time.perf_counter(), time.process_time()
+from {module} import {panel}
+viewer.window.add_dock_widget({panel}(viewer))
+print(time.perf_counter() - clock, time.process_time() - busy, "torch" in sys.modules)
+viewer.close()
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock and of processor time."""
+
+    clock: float
+    processor: float
+
+
+def timed(work: Callable[[], object]) -> Cost:
+    """Time one call."""
+    clock, busy = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - clock, time.process_time() - busy)
+
+
+def median(costs: list[Cost]) -> Cost:
+    """Take the medians of both."""
+    return Cost(
+        statistics.median(cost.clock for cost in costs),
+        statistics.median(cost.processor for cost in costs),
+    )
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Let the window work until something is so."""
+    while not reached():
+        QApplication.processEvents()
+        time.sleep(0.001)
+
+
+def blob_scan(slices: int) -> Volume:
+    """Make a scan of 240 x 240 voxels of 1 mm a slice: a brain-like ball with a bright blob."""
+    from anofpdm import Volume
+
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in (240, 240, slices)), indexing="ij")
+    brain = x**2 + y**2 + 0.3 * z**2 < 0.6
+    blob = (x - 0.3) ** 2 + (y + 0.2) ** 2 + z**2 < 0.03
+    values = np.where(brain, 300.0 + 200.0 * blob, 0.0).astype(np.float32)
+    return Volume(values, np.diag([-1.0, 1.0, 2.0, 1.0]), "flair")
+
+
+def made_up(scan: Volume) -> Analysis:
+    """Make an analysis of the scan whose steps err on the blob; no network needed."""
+    from anofpdm.analysis import AnalysisInputs
+    from anofpdm.analysis_metadata import AnalysisMetadata
+    from anofpdm.analysis_writer import AnalysisWriter
+    from anofpdm.bundle import load_bundle
+    from anofpdm.preprocessing import preprocess
+    from anofpdm.schedule import strided_timesteps
+
+    model = load_bundle("flair-synth")
+    stack = preprocess({"flair": scan}, ("flair",), model.metadata.preprocessing)
+    inputs = AnalysisInputs(
+        x0=stack.slices,
+        foreground=stack.foreground,
+        slice_ids=stack.slice_ids,
+        foreground_native=stack.foreground_native,
+        geometry=stack.geometry,
+        native={"flair": scan.data},
+    )
+    metadata = AnalysisMetadata(
+        bundle=model.metadata,
+        bundle_hash=model.hash,
+        timesteps=strided_timesteps(STEPS, 600),
+        process="ddim",
+        clip=True,
+        seed=0,
+    )
+    rng = np.random.default_rng(0)
+    bright = stack.slices > np.quantile(stack.slices[stack.slices > 0], 0.98)
+    with AnalysisWriter(None, metadata, inputs) as writer:
+        for position, (x0, blob) in enumerate(zip(stack.slices, bright, strict=True)):
+            noise = rng.standard_normal((2, STEPS, *x0.shape), dtype=np.float32)
+            gap = 0.05 * blob + 0.01 * noise[1]
+            writer.write([position], (x0 + 0.03 * noise[0])[None], gap[None])
+        return writer.finish()
+
+
+@contextmanager
+def opened(scan: Volume) -> Iterator[tuple[Viewer, Session]]:
+    """Open a viewer with a scan in it."""
+    import napari
+
+    from napari_anofpdm.layer_volume import layer_data
+    from napari_anofpdm.session import session_of
+
+    viewer = napari.Viewer()
+    data, attributes, _ = layer_data(scan, "flair", "image")
+    viewer.add_image(data, **attributes)
+    yield viewer, session_of(viewer)
+    viewer.close()
+
+
+def panels() -> None:
+    """Time the opening of each panel, in a process of its own each."""
+    from napari_anofpdm.workspace import PANELS
+
+    for panel in PANELS:
+        code = _OPENING.format(module=panel.module, panel=panel.widget)
+        command = [sys.executable, "-c", code]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        clock, busy, torch = ran.stdout.split()[-3:]
+        report(f"open {panel.name}", Cost(float(clock), float(busy)), 500, f"torch: {torch}")
+
+
+def slider(session: Session) -> None:
+    """Time from a setting to the contour and map of the slice in view, drawing aside."""
+    assert session.analysis is not None
+    session.set_position(len(session.analysis) // 2)
+    moves: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "threshold": (
+            {"threshold": {"kind": "absolute", "value": 0.05}},
+            {"threshold": {"kind": "absolute", "value": 0.5}},
+        ),
+        "guidance": ({"guidance": 4.0}, {"guidance": 8.0}),
+        "SAM variant": ({"sam": "weighted_gradient"}, {"sam": "sam"}),
+    }
+    for name, two in moves.items():
+        costs = []
+        for turn in range(2 * REPEATS):
+            changes = two[turn % 2]
+            costs.append(timed(lambda changes=changes: session.update_settings(**changes)))
+        report(f"slider, {name}", median(costs), 50)
+    positions = [len(session.analysis) // 2 + k for k in (1, -1)]
+    costs = [timed(lambda p=p: session.set_position(p)) for p in positions * REPEATS]
+    report("another slice", median(costs), 50)
+
+
+def volume(session: Session) -> None:
+    """Time the interpretation of all slices, on both grids, behind the slider."""
+    assert session.analysis is not None
+    costs = []
+    for guidance in (5.0, 6.0, 7.0):
+        wait_until(lambda: session.is_current)
+
+        def work(guidance: float = guidance) -> None:
+            assert session.interpreter is not None
+            session.update_settings(guidance=guidance)
+            session.interpreter.hurry()
+            wait_until(lambda: session.is_current)
+
+        costs.append(timed(work))
+    report(f"volume of {len(session.analysis)} slices", median(costs))
+
+
+def run(slices: int = 6, steps: int = 5) -> None:
+    """Time the network under the viewer and without it, by turns."""
+    from anofpdm import analyze
+    from anofpdm.synthetic import make_phantom
+    from napari_anofpdm.run_request import RunRequest
+    from napari_anofpdm.runner import run_of
+
+    scan = make_phantom(500_000, spacing=(1.5, 1.5, 4.0)).volumes["flair"]
+    first = (scan.data.shape[2] - slices) // 2
+    scan = replace(scan, data=scan.data[:, :, first : first + slices])
+    volumes = {"flair": scan}
+    request = RunRequest("flair-synth", volumes, None, "ddim", steps, batch_size=2)
+    with opened(scan) as (viewer, _):
+        runs = run_of(viewer)
+
+        def under_the_viewer() -> None:
+            runs.start(request)
+            wait_until(lambda: runs.state == "idle")
+
+        def headless() -> None:
+            analyze(volumes, "flair-synth", process="ddim", steps=steps, batch_size=2)
+
+        headless()
+        pairs = [(timed(under_the_viewer), timed(headless)) for _ in range(3)]
+    window, alone = (median(list(costs)) for costs in zip(*pairs, strict=True))
+    report("run under the viewer", window)
+    report("run without it", alone)
+    ratio = window.clock / alone.clock
+    print(f"{'ratio':28} {ratio:10.2f}    (aim: at most 1.2)")
+
+
+def report(name: str, cost: Cost, aim_ms: int | None = None, more: str = "") -> None:
+    """Print one line."""
+    aim = "" if aim_ms is None else f"   (aim: under {aim_ms} ms)"
+    clock, processor = 1e3 * cost.clock, 1e3 * cost.processor
+    print(f"{name:28} {clock:10.1f} ms  [{processor:8.1f} ms]{aim}  {more}".rstrip(), flush=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slices", type=int, default=64)
+    parser.add_argument("--only", choices=PARTS)
+    options = parser.parse_args(arguments)
+    wanted = (options.only,) if options.only else PARTS
+    if "panels" in wanted:
+        panels()
+    if "slider" in wanted or "volume" in wanted:
+        scan = blob_scan(options.slices)
+        with opened(scan) as (_, session):
+            session.set_analysis(made_up(scan))
+            wait_until(lambda: session.is_current)
+            for name, measure in (("slider", slider), ("volume", volume)):
+                if name in wanted:
+                    measure(session)
+    if "run" in wanted:
+        run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
