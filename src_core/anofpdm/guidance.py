@@ -177,7 +177,7 @@ def select_guidance(
     known = np.flatnonzero(chosen.labels >= 0)
     labels = chosen.labels[known].astype(np.int64)
     # Refused before the pass, not after the hours that it may take.
-    best_cosine_threshold(np.zeros(len(labels)), labels == 1)
+    _check_classes(dataset, split, labels)
     done, total = 0, len(known) * len(timesteps)
 
     def on_step(count: int) -> None:
@@ -225,6 +225,16 @@ def select_guidance(
         min_component_pixels=min_component_pixels,
         source=f"{dataset.path.name}, split {split}",
     )
+
+
+def _check_classes(dataset: SliceDataset, split: Split, labels: NDArray[np.int64]) -> None:
+    present = [name for label, name in enumerate(("healthy", "unhealthy")) if label in labels]
+    if len(present) < 2:
+        found = f"{present[0]} ones alone" if present else "no labelled slices"
+        raise DatasetError(
+            f'Guidance selection needs healthy and unhealthy slices, but the split "{split}" of '
+            f"{dataset.path} holds {found}; choose another split, or label and add the other kind."
+        )
 
 
 def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:

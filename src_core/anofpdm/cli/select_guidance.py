@@ -64,6 +64,16 @@ FractionOption = Annotated[
         help="Take the largest w whose accuracy is at least this share of the best one's.",
     ),
 ]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="New folder for what the search found: guidance.json and guidance.png with accuracy "
+        "against w, cosines and ROC.",
+        show_default="beside the new bundle: its name with -report",
+    ),
+]
 QuantileRangeOption = Annotated[
     str | None,
     typer.Option(
@@ -80,6 +90,7 @@ def select_guidance(
     bundle: BundleOption,
     dataset: DatasetOption,
     out: NewBundleOption,
+    report: ReportOption = None,
     candidates: CandidatesOption = "0.5,1,2,3,4,6,8,12,16,24,32",
     split: SplitOption = "val",
     fraction: FractionOption = 0.98,
@@ -102,9 +113,10 @@ def select_guidance(
     """
     from anofpdm.bundle import load_bundle
     from anofpdm.datasets.slices import SliceDataset
-    from anofpdm.device import resolve_device
+    from anofpdm.device import default_batch_size, resolve_device
     from anofpdm.guidance import QUANTILE_RANGES
     from anofpdm.guidance import select_guidance as search
+    from anofpdm.guidance_report import guidance_document, write_guidance_report
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     guidances = parsed_candidates(candidates)
@@ -113,11 +125,16 @@ def select_guidance(
     if quantile_range is not None:
         ranges[chosen_region] = parsed_range(quantile_range)
     smallest = PAPER_MIN_COMPONENT_PIXELS if min_component_pixels is None else min_component_pixels
+    folder = report or out.with_name(f"{out.name.removesuffix('.zip')}-report")
     check_new_path(out)
+    check_new_path(folder)
     model = load_bundle(bundle)
     slices = SliceDataset.open(dataset)
     grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
     levels = len(model.timesteps(grid.steps, grid.t_max))
+    where = resolve_device(device)
+    # Nothing of a step is kept, so its memory is that of one.
+    batch = batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
     with console.progress() as show:
         pace = SlicePace(show)
         found = search(
@@ -129,8 +146,8 @@ def select_guidance(
             steps=grid.steps,
             t_max=grid.t_max,
             seed=seed,
-            device=resolve_device(device),
-            batch_size=batch_size or 16,
+            device=where,
+            batch_size=batch,
             fraction=fraction,
             region=chosen_region,
             quantile_range=ranges,
@@ -139,13 +156,16 @@ def select_guidance(
         )
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
+    document = guidance_document(found, model, calibrated, slices, fraction=fraction, seed=seed)
+    write_guidance_report(folder, document)
     console.finish(
         {
             "out": str(out),
+            "report": str(folder),
             "hash": calibrated.hash,
             "calibration": calibration.model_dump(mode="json"),
         },
-        _summary(out, calibration),
+        _summary(out, folder, calibration),
     )
 
 
@@ -200,7 +220,7 @@ class _SliceSteps:
     stage: str = "Guidance selection"
 
 
-def _summary(out: Path, calibration: Calibration) -> Group:
+def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
     table = Table("w", "accuracy", "cosine threshold", "M_max", box=None, pad_edge=False)
     for candidate in calibration.candidates:
         mark = " *" if candidate.guidance == calibration.guidance else ""
@@ -210,4 +230,7 @@ def _summary(out: Path, calibration: Calibration) -> Group:
             f"{candidate.cosine_threshold:.5f}",
             ", ".join(f"{m:.4g}" for m in candidate.max_divergence),
         )
-    return Group(table, f"Selected w = {calibration.guidance:g} (*); the bundle is {out}")
+    return Group(
+        table,
+        f"Selected w = {calibration.guidance:g} (*); the bundle is {out}, the report {folder}",
+    )

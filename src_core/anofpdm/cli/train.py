@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,11 +36,19 @@ RunOption = Annotated[
     typer.Option(
         "--out",
         metavar="RUN",
-        help="Folder of the run: checkpoints, log (events.jsonl) and, at the end, the bundle.",
+        help="Folder of the run: checkpoints, log (events.jsonl), pictures of sample predictions "
+        "and, at the end, the bundle.",
     ),
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on from the latest checkpoint in the run's folder.")
+]
+SkipDamagedOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-damaged",
+        help="With --resume: where the latest checkpoint is damaged, go on from the one before it.",
+    ),
 ]
 StartFromOption = Annotated[
     str | None,
@@ -80,6 +89,7 @@ def train(
     dataset: DatasetOption,
     out: RunOption,
     resume: ResumeOption = False,
+    skip_damaged: SkipDamagedOption = False,
     start_from: StartFromOption = None,
     steps: StepsOption = None,
     max_minutes: MinutesOption = None,
@@ -91,6 +101,9 @@ def train(
     """Train a model on labelled slices; Ctrl-C saves a checkpoint that --resume goes on from.
 
     Example: anofpdm train model.toml --dataset slices.zarr --out run
+
+    On 8 GPUs: torchrun --nproc-per-node 8 -m anofpdm.cli train model.toml ...; batch_size stays the
+    slices of a step in all.
     """
     from anofpdm.bundle import load_bundle
     from anofpdm.datasets.slices import SliceDataset
@@ -98,7 +111,9 @@ def train(
     from anofpdm.training.config import TrainingConfig
     from anofpdm.training.loop import train as train_run
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    # Of the processes that torchrun starts, one alone talks.
+    first = os.environ.get("RANK", "0") == "0"
+    console = Console(as_json=as_json and first, quiet=quiet or not first, debug=debug)
     run = TrainingConfig.from_toml(config, **({} if steps is None else {"steps": steps}))
     slices = SliceDataset.open(dataset)
     with console.progress() as show:
@@ -107,6 +122,7 @@ def train(
             slices,
             out,
             resume=resume,
+            skip_damaged=skip_damaged,
             start_from=None if start_from is None else load_bundle(start_from),
             device=resolve_device(device),
             max_minutes=max_minutes,

@@ -112,6 +112,8 @@ class Processes:
 def joined(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started; without it, yield the one there is.
 
+    Where the caller has made a process group already, that one is used and left as it is.
+
     Parameters
     ----------
     device : torch.device
@@ -123,10 +125,14 @@ def joined(device: torch.device) -> Iterator[Processes]:
         When a machine has fewer GPUs than processes, or the device cannot be shared.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1 or "RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
+    given = distributed.is_available() and distributed.is_initialized()
+    if not given and (count == 1 or not {"RANK", "MASTER_ADDR"} <= os.environ.keys()):
         yield Processes.alone(device)
         return
     device = _own_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if given:
+        yield Processes(distributed.get_rank(), distributed.get_world_size(), device)
+        return
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Processes(distributed.get_rank(), count, device)

@@ -1,0 +1,137 @@
+"""The picture of a guidance search: accuracy, M_max, cosines and ROC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_HEALTHY, _UNHEALTHY = "#0072B2", "#D55E00"
+_LINES = ("o-", "s--", "^:", "d-.")
+
+
+def save_guidance_figure(path: Path, document: dict[str, Any]) -> None:
+    """Draw a search's outcome as a PNG file.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG file to write.
+    document : dict
+        From `guidance_document`.
+    """
+    chosen = document["chosen"]
+    figure = Figure(figsize=(12, 9.4), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(
+        0.02, 0.985,
+        f"Guidance selection for {document['bundle']['name']}: w* = {chosen['guidance']:g}, "
+        f"Cos* = {chosen['cosine_threshold']:.5f}, accuracy {chosen['accuracy']:.3f}",
+        fontsize=14, weight="bold", va="top",
+    )  # fmt: skip
+    figure.text(0.02, 0.952, _source(document), fontsize=10, va="top", color="0.25")
+    axes = figure.subplots(
+        2, 2,
+        gridspec_kw={
+            "left": 0.075, "right": 0.975, "bottom": 0.065, "top": 0.88, "wspace": 0.2,
+            "hspace": 0.3,
+        },
+    )  # fmt: skip
+    _draw_accuracy(axes[0, 0], document)
+    _draw_divergence(axes[0, 1], document)
+    _draw_cosines(axes[1, 0], document)
+    _draw_roc(axes[1, 1], document)
+    figure.savefig(path, format="png")
+
+
+def _source(document: dict[str, Any]) -> str:
+    slices = document["slices"]
+    return (
+        f"{document['source']}: {slices['healthy']} healthy and {slices['unhealthy']} unhealthy "
+        f"slices, {document['process'].upper()}, {document['steps']} steps up to "
+        f"t = {document['t_max']}; measured on the very slices that chose w* and Cos*"
+    )
+
+
+def _draw_accuracy(axes: Axes, document: dict[str, Any]) -> None:
+    candidates, chosen = document["candidates"], document["chosen"]
+    accuracies = [c["accuracy"] for c in candidates]
+    axes.plot([c["guidance"] for c in candidates], accuracies, "o-", color="0.3")
+    axes.plot(
+        chosen["guidance"], chosen["accuracy"], "*", color=_UNHEALTHY, markersize=16,
+        label=f"w* = {chosen['guidance']:g}",
+    )  # fmt: skip
+    share = document["fraction"]
+    axes.axhline(
+        share * max(accuracies), color="0.6", linestyle="--", linewidth=1,
+        label=f"{share:g} of the best accuracy",
+    )  # fmt: skip
+    _label(axes, "Accuracy of each candidate", "guidance w", "accuracy of the slices' verdicts")
+    axes.legend(fontsize=10, frameon=False)
+
+
+def _draw_divergence(axes: Axes, document: dict[str, Any]) -> None:
+    candidates, chosen = document["candidates"], document["chosen"]
+    for channel, modality in enumerate(document["scored"]):
+        axes.plot(
+            [c["guidance"] for c in candidates],
+            [c["max_divergence"][channel] for c in candidates],
+            _LINES[channel % len(_LINES)],
+            color="0.3",
+            label=f"{modality.upper()}: {chosen['max_divergence'][channel]:.4g} at w*",
+        )
+        axes.plot(
+            chosen["guidance"], chosen["max_divergence"][channel], "*", color=_UNHEALTHY,
+            markersize=16,
+        )  # fmt: skip
+    axes.set_ylim(bottom=0)
+    _label(axes, "Largest divergence M$_{max}$", "guidance w", "M$_{max}$ of the unhealthy slices")
+    axes.legend(fontsize=10, frameon=False)
+
+
+def _draw_cosines(axes: Axes, document: dict[str, Any]) -> None:
+    histogram, threshold = document["histogram"], document["chosen"]["cosine_threshold"]
+    edges = histogram["cosine_edges"]
+    for name, colour in (("healthy", _HEALTHY), ("unhealthy", _UNHEALTHY)):
+        axes.stairs(histogram[name], edges, color=colour, fill=True, alpha=0.45, label=name)
+        axes.stairs(histogram[name], edges, color=colour)
+    if edges[0] <= threshold <= edges[-1]:
+        axes.axvline(threshold, color="0.2", linestyle="--", linewidth=1, label="Cos*")
+    axes.ticklabel_format(axis="x", useOffset=False)
+    axes.tick_params(axis="x", labelsize=9)
+    _label(
+        axes, "Cosine of the error curves at w*", "cosine (unhealthy at or below Cos*)", "slices"
+    )
+    axes.legend(fontsize=10, frameon=False, loc="upper left")
+
+
+def _draw_roc(axes: Axes, document: dict[str, Any]) -> None:
+    curve, chosen, slices = document["roc"], document["chosen"], document["slices"]
+    axes.plot([0, 1], [0, 1], "--", color="0.8", linewidth=1)
+    axes.plot(
+        curve["false_positive_rate"], curve["true_positive_rate"], color="0.3",
+        label=f"area {chosen['auroc']:.3f}",
+    )  # fmt: skip
+    axes.plot(
+        chosen["healthy_called_unhealthy"] / slices["healthy"],
+        chosen["unhealthy_called_unhealthy"] / slices["unhealthy"],
+        "*",
+        color=_UNHEALTHY,
+        markersize=16,
+        label="at Cos*",
+    )
+    axes.set_aspect("equal")
+    _label(axes, "ROC of the slices' verdicts at w*", "healthy slices called unhealthy",
+           "unhealthy slices found")  # fmt: skip
+    axes.legend(fontsize=10, frameon=False, loc="lower right")
+
+
+def _label(axes: Axes, title: str, horizontal: str, vertical: str) -> None:
+    axes.set_title(title, fontsize=12)
+    axes.set_xlabel(horizontal, fontsize=11)
+    axes.set_ylabel(vertical, fontsize=11)
