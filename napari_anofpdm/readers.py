@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from napari_anofpdm.layer_volume import LayerData, layer_data
-from napari_anofpdm.notify import show_failure
+from napari_anofpdm.notify import sentence_of, show_error
 from napari_anofpdm.session import ANALYSIS_KEY
 from napari_anofpdm.viewer_setup import set_up_current_viewer
 
@@ -101,7 +101,8 @@ def _read(
         try:
             layers.extend(layers_of(path))
         except Exception as error:
-            show_failure(error, doing)
+            # napari shows little of a message until it is clicked: the name, not the whole path.
+            show_error(sentence_of(error, doing).replace(path, Path(path).name))
     if layers:
         set_up_current_viewer(with_session=with_session)
     return layers or [_NOTHING]

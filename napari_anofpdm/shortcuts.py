@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_anofpdm.views import show_axial, show_coronal, show_sagittal
 from napari_anofpdm.windows import next_window
@@ -15,7 +14,14 @@ if TYPE_CHECKING:
 
 _HIDDEN = "anofpdm_hidden"
 
-Action = Callable[["napari.viewer.Viewer"], object]
+
+class Action(Protocol):
+    """A function of the viewer."""
+
+    __name__: str
+
+    def __call__(self, viewer: napari.viewer.Viewer) -> object:
+        """Do it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,11 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("K", "Next step of the forward process", next_step),
     Shortcut("F1", "This table", show_shortcuts),
 )
+
+
+def key_of(action: str) -> str:
+    """Return the key of an action, by the name of its function, for tooltips."""
+    return next(s.key for s in SHORTCUTS if s.action.__name__ == action)
 
 
 def free_keys() -> frozenset[str]:

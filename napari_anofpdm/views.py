@@ -72,3 +72,16 @@ def show_coronal(viewer: napari.viewer.Viewer) -> None:
 def show_sagittal(viewer: napari.viewer.Viewer) -> None:
     """Look from the patient's left: superior at the top, anterior on the left."""
     show_plane(viewer, "sagittal")
+
+
+def plane_in_view(viewer: napari.viewer.Viewer) -> PlaneName | None:
+    """Return the plane that is shown as `show_plane` lays it out, or None."""
+    first = viewer.dims.ndim - len(WORLD_AXES)
+    if first < 0 or viewer.dims.ndisplay != 2:
+        return None
+    for name, plane in PLANES.items():
+        shown = [first + WORLD_AXES.index(axis) for axis in (plane.rows, plane.columns)]
+        upright = viewer.scene.camera.orientation2d == (plane.vertical, "right")
+        if list(viewer.dims.displayed) == shown and upright:
+            return name
+    return None

@@ -38,8 +38,8 @@ class Window:
 
 
 WINDOWS: dict[WindowName, Window] = {
-    "brain": Window("brain (1 to 99 % of the brain)", (1.0, 99.0), True),
-    "narrow": Window("narrow (10 to 90 % of the brain)", (10.0, 90.0), True),
+    "brain": Window("brain (its 1st to 99th percentile)", (1.0, 99.0), True),
+    "narrow": Window("middle of the brain (its 10th to 90th percentile)", (10.0, 90.0), True),
     "full": Window("full range (darkest to brightest voxel)", (0.0, 100.0), False),
 }
 """In the order in which the key walks through them."""

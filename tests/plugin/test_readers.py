@@ -6,26 +6,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
 
 from anofpdm import Analysis, Volume, read_volume, write_nifti
 from napari_anofpdm.layer_volume import volume_of
 from napari_anofpdm.open_action import open_paths
+from napari_anofpdm.reader_preference import prefer_own_reader
 from napari_anofpdm.readers import (
     analysis_layers,
     get_analysis_reader,
     get_nifti_reader,
     nifti_layer,
 )
+from napari_anofpdm.session import session_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
 
 
 @pytest.fixture
 def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was told to the user as an error."""
     told: list[str] = []
-    monkeypatch.setattr("napari_anofpdm.notify.show_error", told.append)
+    monkeypatch.setattr("napari_anofpdm.readers.show_error", told.append)
     return told
 
 
@@ -89,8 +96,7 @@ def test_a_cut_off_file_is_one_sentence_and_no_layer(scan: Path, errors: list[st
     assert reader is not None
     assert reader(str(scan)) == [(None,)]
     (sentence,) = errors
-    assert str(scan) in sentence
-    assert "cut off or damaged" in sentence
+    assert sentence.startswith("flair.nii.gz is cut off or damaged")
 
 
 def test_good_files_come_though_one_is_bad(scan: Path, tmp_path: Path, errors: list[str]) -> None:
@@ -135,6 +141,7 @@ def test_odd_files_are_told_in_one_sentence(
     assert reader is not None
     assert reader(path) == [(None,)]
     (sentence,) = errors
+    assert sentence.startswith(f"{name}.nii.gz")
     assert says in sentence
 
 
@@ -158,7 +165,8 @@ def test_a_damaged_analysis_is_one_sentence(tmp_path: Path, errors: list[str]) -
     assert reader is not None
     assert reader(str(path)) == [(None,)]
     (sentence,) = errors
-    assert str(path) in sentence
+    assert "case.anofpdm.zarr" in sentence
+    assert str(tmp_path) not in sentence
 
 
 def test_the_viewer_opens_scan_and_mask_and_saves_them(
@@ -173,6 +181,44 @@ def test_the_viewer_opens_scan_and_mask_and_saves_them(
     assert 0 < low < high < volume_of(image).data.max()
     (written,) = labels.save(str(tmp_path / "again.nii.gz"), plugin="napari-anofpdm")
     np.testing.assert_array_equal(read_volume(written).data, read_volume(mask).data)
+
+
+def _drop(path: Path) -> None:
+    """Drop a file on the canvas, as a user does."""
+    (target,) = (w for w in QApplication.allWidgets() if type(w).__name__ == "QtViewer")
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    copy = Qt.DropAction.CopyAction
+    QApplication.sendEvent(target, QDragEnterEvent(QPoint(5, 5), copy, mime, left, none))
+    QApplication.sendEvent(target, QDropEvent(QPointF(5, 5), copy, mime, left, none))
+
+
+def test_with_the_preference_set_a_dropped_file_comes_to_us(
+    viewer: Viewer, scan: Path, tmp_path: Path, errors: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_settings().plugins, "extension2reader", {})
+    prefer_own_reader()
+    _drop(scan)
+    assert [layer.source.reader_plugin for layer in viewer.layers] == ["napari-anofpdm"]
+    bad = tmp_path / "bad.nii"
+    bad.write_bytes(b"no scan at all")
+    _drop(bad)
+    assert len(viewer.layers) == 1
+    (sentence,) = errors
+    assert sentence.startswith("bad.nii is not a NIfTI file")
+
+
+def test_an_opened_analysis_is_taken_up_by_the_session(
+    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, tmp_path: Path
+) -> None:
+    path = tmp_path / "case.anofpdm.zarr"
+    tiny_analysis.save(path)
+    open_paths(viewer, [path])
+    session = session_of(viewer)
+    qtbot.waitUntil(lambda: session.analysis is not None, timeout=60_000)
+    assert session.analysis is not None
+    assert session.analysis.path == path
 
 
 def test_the_viewer_survives_a_bad_file(viewer: Viewer, scan: Path, errors: list[str]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
-from anofpdm import Volume, make_phantom
+from anofpdm import Volume
 from napari_anofpdm.layer_volume import layer_data, volume_of
 from napari_anofpdm.viewer_setup import set_up_viewer
 
@@ -82,9 +83,11 @@ def test_setting_up_twice_is_once(viewer: Viewer) -> None:
 def test_the_sample_is_shown_with_marks_and_window(
     viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    coarse = make_phantom(700_001, spacing=(4.0, 4.0, 8.0))
-    monkeypatch.setattr("anofpdm.make_phantom", lambda *_, **__: coarse)
-    scan, lesion = viewer.open_sample("napari-anofpdm", "phantom-patient")
+    scan = Volume(np.random.default_rng(0).normal(100, 5, (5, 6, 7)), np.eye(4), "flair")
+    lesion = Volume(np.zeros((5, 6, 7), dtype=np.uint8), np.eye(4))
+    phantom = SimpleNamespace(volumes={"flair": scan}, lesion=lesion)
+    monkeypatch.setattr("anofpdm.make_phantom", lambda *_, **__: phantom)
+    image, labels = viewer.open_sample("napari-anofpdm", "phantom-patient")
     assert viewer.canvas.overlays["anofpdm_right"].text == "L"
-    assert scan.metadata["anofpdm_window"] == "brain"
-    assert volume_of(lesion).shape == volume_of(scan).shape
+    assert image.metadata["anofpdm_window"] == "brain"
+    assert volume_of(labels).shape == volume_of(image).shape
