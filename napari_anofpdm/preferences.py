@@ -72,6 +72,13 @@ def run_preferences() -> RunPreferences:
     return RunPreferences(**_stored("runs", RunPreferences))
 
 
+def remember_bundle(bundle: str) -> None:
+    """Make a bundle, by its name or path, the one that the Analyse panel starts with."""
+    from napari.settings import get_plugin_settings
+
+    get_plugin_settings(PLUGIN).runs.bundle = bundle
+
+
 def folder(which: Literal["bundles", "analyses", "exports"]) -> Path | None:
     """Return a preferred folder, whether it exists or not, or None where the user named none."""
     named = FolderPreferences(**_stored("folders", FolderPreferences))

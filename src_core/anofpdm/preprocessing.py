@@ -22,7 +22,6 @@ from anofpdm.foreground import (
 from anofpdm.geometry import Direction, SliceGeometry, image_axis
 from anofpdm.orientation import Orientation
 from anofpdm.scan_checks import check_usable, scan_warnings
-from anofpdm.skull import skull_warnings
 from anofpdm.volume import Volume, check_same_grid
 
 
@@ -160,6 +159,9 @@ def preprocess(
         slices[:, c] = _network_intensity(scaled[:, :, kept], geometry, config)
     warnings = scan_warnings(ordered, brain, geometry, config)
     if config.brain_extracted and inside is None:
+        # Here, for a bundle's metadata are read without scipy.ndimage, which loads slowly.
+        from anofpdm.skull import skull_warnings
+
         warnings += skull_warnings(ordered, values, covered, geometry)
     return SliceStack(
         slices=slices,

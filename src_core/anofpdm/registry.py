@@ -81,7 +81,7 @@ def list_bundles() -> tuple[BundleEntry, ...]:
     entries: list[BundleEntry] = []
     taken: dict[str, Path] = {}
     for path in _candidates():
-        entry = _entry(path)
+        entry = read_entry(path)
         if entry.name in taken:
             fault = f"The name is taken by {taken[entry.name]}; use the path."
             entry = BundleEntry(entry.name, path, entry.metadata, fault)
@@ -131,7 +131,8 @@ def _name(path: Path) -> str:
     return path.name.removesuffix(ZIP_SUFFIX)
 
 
-def _entry(path: Path) -> BundleEntry:
+def read_entry(path: Path) -> BundleEntry:
+    """Read what a folder or zip says of itself, registered or not; a broken one gets its fault."""
     try:
         files = read_files(path, with_weights=False)
         metadata = BundleMetadata.parse(files.metadata, str(path / METADATA_FILE))

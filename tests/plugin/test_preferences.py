@@ -15,6 +15,7 @@ from napari_anofpdm.preferences import (
     FolderPreferences,
     RunPreferences,
     folder,
+    remember_bundle,
     run_preferences,
 )
 
@@ -73,3 +74,9 @@ def test_values_out_of_range_are_refused(page: Any, name: str, value: object) ->
 def test_without_the_plugin_the_defaults_hold(plugin_settings: None) -> None:
     assert run_preferences() == RunPreferences()
     assert folder("bundles") is None
+
+
+def test_a_remembered_bundle_is_stored(page: Any) -> None:
+    remember_bundle("/my/bundle")
+    assert run_preferences().bundle == "/my/bundle"
+    assert "bundle: /my/bundle" in page.config_path.read_text()

@@ -252,7 +252,7 @@ def test_a_scan_removed_during_the_run_stops_it_and_is_named(
 ) -> None:
     run = run_of(viewer)
     gate.at = 3
-    other = viewer.add_image(np.zeros((3, 4, 5)))
+    other = viewer.add_image(np.zeros((3, 4, 5)), units=("mm",) * 3)
     run.start(_request(tiny_bundle, tiny_volume), [scan])
     assert gate.reached.wait(60)
     viewer.layers.remove(other)

@@ -1,0 +1,84 @@
+"""`Field`: a control with its name, and beside it the reason when its value is wrong."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+_NAME_PX = 84
+_ALARM_ON_DARK, _ALARM_ON_LIGHT = "#ff8a80", "#b3261e"
+
+
+class Field(QWidget):
+    """A row of a form.
+
+    Parameters
+    ----------
+    name : str
+        Stands on the left.
+    control : QWidget
+        What the user sets.
+    tooltip : str
+        Explains both, with the unit.
+    *beside : QWidget
+        Stand on the control's right.
+    """
+
+    def __init__(self, name: str, control: QWidget, tooltip: str, *beside: QWidget) -> None:
+        super().__init__()
+        self.control = control
+        self.name = QLabel(name)
+        self.name.setMinimumWidth(_NAME_PX)
+        self.name.setBuddy(control)
+        for widget in (self.name, control):
+            widget.setToolTip(tooltip)
+        self.note = wrapped_label()
+        self.note.hide()
+        self._alarm, self._is_wrong = _ALARM_ON_DARK, False
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(control, 1)
+        for widget in beside:
+            row.addWidget(widget)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(self.name, 0, 0)
+        grid.addLayout(row, 0, 1)
+        grid.addWidget(self.note, 1, 0, 1, 2)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the value is refused."""
+        return self._is_wrong
+
+    def set_note(self, text: str, *, wrong: bool = False) -> None:
+        """Say something about the value; in red, with a red border, where it is wrong."""
+        self._is_wrong = wrong
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
+        self._paint()
+
+    def set_dark(self, dark: bool) -> None:
+        """Follow the theme."""
+        self._alarm = _ALARM_ON_DARK if dark else _ALARM_ON_LIGHT
+        self._paint()
+
+    def _paint(self) -> None:
+        red = self._is_wrong
+        rule = f"QComboBox, QAbstractSpinBox {{ border: 1px solid {self._alarm}; }}"
+        self.control.setStyleSheet(rule if red else "")
+        self.note.setStyleSheet(f"color: {self._alarm};" if red else "")
+
+
+def wrapped_label(text: str = "") -> QLabel:
+    """Return a label that wraps, never asks for width, and can be copied from."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
+    return label

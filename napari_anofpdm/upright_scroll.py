@@ -1,0 +1,39 @@
+"""`UprightScroll`: a form that scrolls up and down, and is never cut off at its side."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QScrollArea, QWidget
+
+_LEAST_WIDTH_PX, _LEAST_HEIGHT_PX = 270, 120
+
+
+class UprightScroll(QScrollArea):
+    """A scroll area that asks for the width its content needs.
+
+    Parameters
+    ----------
+    content : QWidget
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        content.installEventFilter(self)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Width of the content and of the bar."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        assert content is not None
+        assert bar is not None
+        width = max(content.minimumSizeHint().width(), _LEAST_WIDTH_PX)
+        return QSize(width + bar.sizeHint().width(), _LEAST_HEIGHT_PX)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Ask for another width when the content changes."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
