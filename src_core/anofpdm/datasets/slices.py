@@ -18,6 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from anofpdm.datasets.raw_chunks import RawChunks
 from anofpdm.datasets.writer import ARRAYS, FORMAT, FORMAT_VERSION, SliceDatasetWriter
 from anofpdm.errors import DatasetError
 
@@ -159,9 +160,7 @@ class SliceDataset:
     @property
     def slice_shape(self) -> tuple[int, int, int]:
         """Channels, rows and columns of every slice."""
-        images = self._group["images"]
-        assert isinstance(images, zarr.Array)
-        channels, rows, columns = images.shape[1:]
+        channels, rows, columns = self._array("images").shape[1:]
         return channels, rows, columns
 
     @property
@@ -211,8 +210,7 @@ class SliceDataset:
         DatasetError
             When a chunk is damaged.
         """
-        array = self._group[name]
-        assert isinstance(array, zarr.Array)
+        array = self._array(name)
         out = np.empty((len(positions), *array.shape[1:]), dtype=array.dtype)
         rows = array.chunks[0]
         try:
@@ -225,6 +223,16 @@ class SliceDataset:
                 f'{self.path}: the array "{name}" is damaged ({error}); build the dataset again.'
             ) from error
         return out
+
+    @cached_property
+    def scattered_images(self) -> RawChunks | None:
+        """Images at any positions, one by one; None where they are stored compressed."""
+        return RawChunks.of(self.path / "images")
+
+    def _array(self, name: str) -> zarr.Array[Any]:
+        array = self._group[name]
+        assert isinstance(array, zarr.Array)
+        return array
 
 
 @dataclass(frozen=True, eq=False)

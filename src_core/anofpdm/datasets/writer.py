@@ -263,16 +263,14 @@ class SliceDatasetWriter:
         start = self._group_length(name)
         if not start:
             # Absent chunks must mean damage, so empty ones are written too; the checksum tells a
-            # torn chunk from a whole one.
+            # torn chunk from a whole one. Images stay uncompressed for `RawChunks`.
+            packed = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.bitshuffle)
             self._group.create_array(
                 name,
                 shape=(0, *values.shape[1:]),
                 chunks=(max(rows, 1), *values.shape[1:]),
                 dtype=values.dtype,
-                compressors=[
-                    BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.bitshuffle),
-                    Crc32cCodec(),
-                ],
+                compressors=[Crc32cCodec()] if name == "images" else [packed, Crc32cCodec()],
             )
         with zarr.config.set({"array.write_empty_chunks": True}):
             array = self._group[name]
