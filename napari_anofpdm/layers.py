@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
     from napari.viewer import Viewer
 
-    from anofpdm import Analysis, Interpretation, Settings
+    from anofpdm import Analysis, Interpretation
     from napari_anofpdm.layer_making import Role
     from napari_anofpdm.session import Session
 
@@ -44,6 +44,7 @@ class LayerManager:
         self._mask: MaskPreview | None = None
         self._limits = (0.0, 1.0)
         self._commit_waits = False
+        self._made_way = False
         self.link = DimsLink(viewer, session)
         self.steps = StepLayers(self, session)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -123,10 +124,15 @@ class LayerManager:
             return None
         layer = mask_layer(session.analysis.geometry.as_volume(session.native.mask))
         viewer.add_layer(layer)
-        preview = self.layer("preview")
-        if preview is not None:
-            preview.visible = False
+        self._show_preview(False)
         return layer
+
+    def _show_preview(self, shown: bool) -> None:
+        """Make way for a mask just committed, and come back; the user's own choice stays."""
+        preview = self.layer("preview")
+        if preview is not None and preview.visible != shown and self._made_way == shown:
+            preview.visible = shown
+            self._made_way = not shown
 
     def _on_analysis(self, analysis: Analysis | None) -> None:
         # Layers that go move the viewer's dims, which are those of the former analysis still.
@@ -134,7 +140,7 @@ class LayerManager:
         for role in list(self._layers):
             self.remove(role)
         self._map = self._mask = None
-        self._commit_waits = False
+        self._commit_waits = self._made_way = False
         self._limits = (0.0, 1.0)
         if analysis is None or self._viewer() is None:
             return
@@ -147,12 +153,9 @@ class LayerManager:
         self.add("preview", preview_layer(self._mask.placed))
         self.link.attach(grid, [int(k) for k in analysis.slice_ids])
 
-    def _on_settings(self, settings: Settings) -> None:
-        del settings
+    def _on_settings(self) -> None:
         self._commit_waits = False
-        preview = self.layer("preview")
-        if preview is not None:
-            preview.visible = True
+        self._show_preview(True)
 
     def _on_slice(self, result: Interpretation) -> None:
         if self._map is None or self._mask is None:

@@ -226,6 +226,19 @@ def test_a_dropped_lesion_leaves_preview_and_commit(session: Session, qtbot: QtB
     assert layer(session, "preview").data.any()
 
 
+def test_the_preview_makes_way_for_a_mask_and_comes_back(session: Session, qtbot: QtBot) -> None:
+    preview = layer(session, "preview")
+    preview.visible = False
+    session.update_settings(guidance=2.25)
+    assert not preview.visible, "the user hid it"
+    preview.visible = True
+    settle(session, qtbot)
+    manager(session).commit_mask()
+    assert not preview.visible
+    session.update_settings(guidance=2.0)
+    assert preview.visible
+
+
 def test_a_deleted_layer_stays_away(viewer: Viewer, session: Session, qtbot: QtBot) -> None:
     viewer.layers.remove(layer(session, "sam"))
     viewer.layers.remove(layer(session, "preview"))

@@ -68,10 +68,12 @@ def test_the_world_is_left_posterior_superior() -> None:
 def _geometry(
     affine: NDArray[np.float64], rows: str = "P", columns: str = "L", view: str = "fixed"
 ) -> SliceGeometry:
+    extent = {"extent_mm": 24.0} if view == "fixed" else {}
     config = PreprocessingConfig.model_validate(
-        {"size": 16, "extent_mm": 24.0, "rows": rows, "columns": columns, "field_of_view": view}
+        {"size": 16, "rows": rows, "columns": columns, "field_of_view": view, **extent}
     )
-    volume = Volume(data=np.ones((5, 7, 4), dtype=np.float32), affine=affine)
+    values = 1 + np.arange(5 * 7 * 4, dtype=np.float32).reshape(5, 7, 4)
+    volume = Volume(data=values, affine=affine)
     return preprocess({"f": volume}, ["f"], config).geometry
 
 
@@ -82,13 +84,13 @@ def test_a_pixel_of_the_network_stands_at_its_world_position(
     order: tuple[int, ...], rows: str, columns: str, view: str
 ) -> None:
     geometry = _geometry(_axis_aligned(order, (-1, 1, 1)), rows, columns, view)
-    image = np.zeros((4, 16, 16), dtype=bool)
-    image[2, 3, 11] = True
     grid = place_network(geometry)
+    image = np.zeros(grid.shape, dtype=bool)
+    image[2, 3, 11] = True
     (index,) = np.argwhere(grid.along_world(image))
     expected = RAS_TO_WORLD @ (geometry.network_affine @ [2.0, 3.0, 11.0, 1.0])[:3]
     np.testing.assert_allclose(np.multiply(grid.scale, index) + grid.translate, expected)
-    assert grid.shape == (4, 16, 16)
+    assert grid.shape == (geometry.canonical_shape[2], 16, 16)
 
 
 def test_the_network_lies_on_an_oblique_scan_as_it_is_drawn() -> None:
