@@ -31,6 +31,7 @@ batch_size = 4
 checkpoint_every = 2
 validate_every = 2
 validation_slices = 4
+samples = 0
 [network]
 image_size = {SIZE}
 in_channels = 1
@@ -118,8 +119,15 @@ def test_select_guidance_writes_a_new_calibrated_bundle(dataset: Path, tmp_path:
     calibration = load_bundle(tmp_path / "new.zip").metadata.calibration
     assert calibration is not None
     assert [candidate.guidance for candidate in calibration.candidates] == [0.5, 2.0]
-    assert json.loads(result.stdout)["calibration"]["steps"] == 3
+    payload = json.loads(result.stdout)
+    assert payload["calibration"]["steps"] == 3
     assert load_bundle(tmp_path / "plain").hash == before.hash
+    assert payload["report"] == str(tmp_path / "new-report")
+    report = json.loads((tmp_path / "new-report" / "guidance.json").read_text())
+    assert report["bundle"]["hash"] == before.hash
+    assert report["calibrated_bundle"]["hash"] == payload["hash"]
+    assert report["chosen"]["guidance"] == calibration.guidance
+    assert (tmp_path / "new-report" / "guidance.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("candidates", ["", "1,,2", "1,two", "-1", "1,1001", "nan"])
@@ -136,6 +144,55 @@ def test_select_guidance_never_overwrites(dataset: Path, tmp_path: Path) -> None
                  tmp_path / "plain")  # fmt: skip
     assert result.exit_code == 2
     assert "exists already" in result.stderr
+
+
+@pytest.mark.parametrize("taken", ["new", "told"])
+def test_select_guidance_refuses_a_taken_report_before_the_search(
+    dataset: Path, tmp_path: Path, taken: str
+) -> None:
+    bundle(calibration=None).save(tmp_path / "plain")
+    folder = tmp_path / ("new-report" if taken == "new" else "told")
+    folder.mkdir()
+    told = ["--report", folder] if taken == "told" else []
+    result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
+                 tmp_path / "new", *told)  # fmt: skip
+    assert (result.exit_code, "exists already" in result.stderr) == (2, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_select_guidance_refuses_a_split_of_one_class(dataset: Path, tmp_path: Path) -> None:
+    bundle(calibration=None).save(tmp_path / "plain")
+    slices = SliceDataset.open(dataset)
+    healthy = tmp_path / "healthy.zarr"
+    with SliceDataset.create(
+        healthy, modalities=["flair"], preprocessing=slices.preprocessing
+    ) as out:
+        out.append(np.zeros((3, 1, SIZE, SIZE)), [0, 0, -1], subject="a", split="val")
+    result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", healthy, "--out",
+                 tmp_path / "new")  # fmt: skip
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert 'the split "val" of' in result.stderr and "healthy ones alone" in result.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_train_says_how_to_pass_over_a_damaged_checkpoint(dataset: Path, tmp_path: Path) -> None:
+    common = [config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run", "--device", "cpu"]
+    assert run("train", *common).exit_code == 0
+    latest = sorted((tmp_path / "run" / "checkpoints").glob("step-*.pt"))[-1]
+    latest.write_bytes(b"damaged")
+    result = run("train", *common, "--resume")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "--skip-damaged" in result.stderr
+    assert run("train", *common, "--resume", "--skip-damaged").exit_code == 0
+
+
+def test_train_talks_in_the_first_process_alone(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    result = run("train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
+                 "--device", "cpu", "--json")  # fmt: skip
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_phantom_dataset_writes_slices_and_warns_of_seeds_kept_for_tests(tmp_path: Path) -> None:

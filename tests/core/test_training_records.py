@@ -20,6 +20,7 @@ from anofpdm.training.checkpoints import list_checkpoints
 from anofpdm.training.held_out import HeldOutLoss
 from anofpdm.training.objective import Noising
 from anofpdm.training.samples import Samples, chosen_slices
+from anofpdm.unet import UNet
 from tests.core.training_cases import (
     CPU,
     SIZE,
@@ -67,10 +68,26 @@ def test_samples_show_the_gap_between_the_two_predictions(
 
 def test_samples_are_half_unhealthy_where_possible() -> None:
     labels = np.array([0, 0, 1, 0, 1, 1, -1, 1])
-    assert labels[chosen_slices(labels, 4)].tolist() == [1, 1, 0, 0]
+    assert labels[chosen_slices(labels, 4)].tolist() == [1, 1, 0, -1]
     assert labels[chosen_slices(labels, 1)].tolist() == [0]
     assert len(chosen_slices(labels, 16)) == 8
     assert chosen_slices(np.zeros(5, dtype=int), 2).tolist() == [1, 3]
+
+
+def test_samples_come_from_all_of_a_large_dataset(tmp_path: Path) -> None:
+    labels = np.arange(200) % 2
+    levels = np.linspace(-1, 1, 200).astype(np.float16)
+    images = np.broadcast_to(levels[:, None, None, None], (200, 1, 4, 4))
+    with SliceDataset.create(tmp_path / "d.zarr", modalities=["flair"]) as writer:
+        writer.append(images, labels, subject="a", split="val")
+    held_out = SliceDataset.open(tmp_path / "d.zarr").select("val")
+    schedule = NoiseSchedule()
+    samples = Samples(held_out, 4, Noising(schedule, CPU), schedule, CPU)
+    with torch.inference_mode():
+        shown = samples._predictions(UNet(make_config().network), False)[0][:, 0, 0]
+    expected = levels[chosen_slices(labels, 4)].astype(np.float32)
+    np.testing.assert_array_equal(shown, expected)
+    assert shown[0] > -0.6 and shown[1] < 0.6
 
 
 def test_tensorboard_is_written_or_said_to_be_missing(

@@ -51,9 +51,10 @@ class Samples:
         device: torch.device,
     ) -> None:
         chosen = chosen_slices(selection.labels, count)
-        self._images = torch.from_numpy(
-            selection.dataset.read("images", selection.positions[chosen]).astype(np.float32)
-        )
+        # Slices are read in their order in the dataset, and shown the unhealthy ones first.
+        order = np.argsort(chosen)
+        images = selection.dataset.read("images", selection.positions[chosen[order]])
+        self._images = torch.from_numpy(images[np.argsort(order)].astype(np.float32))
         self._labels = selection.labels[chosen]
         self._channel = selection.dataset.modalities.index(selection.dataset.scored[0])
         self._noise = torch.randn(self._images.shape, generator=torch.Generator().manual_seed(SEED))
