@@ -158,7 +158,7 @@ class AnalysePanel(QWidget):
         asked = None
         if request is not None:
             chosen = (request.bundle, request.steps, request.device, request.precision)
-            asked = (*chosen, request.batch_size, *map(id, self._layers()))
+            asked = (*chosen, request.batch_size, *map(hash, self._layers()))
         if asked == self._asked:
             return
         self._asked = asked

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLa
 
 from napari_anofpdm.choice_box import ChoiceBox
 from napari_anofpdm.field import Field, wrapped_label
+from napari_anofpdm.notify import show_error
 from napari_anofpdm.preferences import folder, remember_bundle, run_preferences
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class BundleChooser(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._entries: dict[str, BundleEntry] = {}
+        self._no_model = "There is no model to choose."
         self.box = ChoiceBox({})
         self.browse = QPushButton("Browse")
         self.browse.setToolTip("Choose a model bundle that is not in the list.")
@@ -96,8 +98,9 @@ class BundleChooser(QWidget):
         try:
             found = list_bundles()
         except SettingsError as error:
-            found = ()
-            self.field.set_note(str(error), wrong=True)
+            self._no_model = str(error)
+            self._renew()
+            return
         for entry in found:
             clash = entry.fault is not None and entry.metadata is not None
             key = str(entry.path) if clash else entry.name
@@ -124,7 +127,7 @@ class BundleChooser(QWidget):
 
     def _renew(self) -> None:
         entry = self._entries.get(self.bundle)
-        fault = "There is no model to choose." if entry is None else entry.fault
+        fault = self._no_model if entry is None else entry.fault
         self.field.set_note(fault or "", wrong=bool(fault))
         metadata = self.metadata
         self.facts.setVisible(metadata is not None)
@@ -136,7 +139,12 @@ class BundleChooser(QWidget):
         self.changed.emit()
 
     def _remember(self) -> None:
-        remember_bundle(self.bundle)
+        from anofpdm.errors import SettingsError
+
+        try:
+            remember_bundle(self.bundle)
+        except SettingsError as error:
+            show_error(str(error))
         self._renew()
 
     def _ask_folder(self) -> None:

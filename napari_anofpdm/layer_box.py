@@ -47,7 +47,8 @@ class LayerBox(ChoiceBox):
             Index of the one to choose.
         """
         former = self.layer
-        kept = [i for i, layer in enumerate(layers) if layer is former]
+        # napari hands out a new proxy of a layer each time; they are equal, not identical.
+        kept = [i for i, layer in enumerate(layers) if layer == former]
         if self._by_hand and former is not None and not kept:
             self._by_hand = False
         index = guess
@@ -63,7 +64,7 @@ class LayerBox(ChoiceBox):
 
     def choose(self, layer: Layer | None) -> None:
         """Choose a layer as a user would."""
-        index = next((i for i, each in enumerate(self._layers) if each is layer), -1)
+        index = next((i for i, each in enumerate(self._layers) if each == layer), -1)
         self.setCurrentIndex(index + 1)
 
     def _note_hand(self) -> None:

@@ -73,10 +73,24 @@ def run_preferences() -> RunPreferences:
 
 
 def remember_bundle(bundle: str) -> None:
-    """Make a bundle, by its name or path, the one that the Analyse panel starts with."""
+    """Make a bundle, by its name or path, the one that the Analyse panel starts with.
+
+    Raises
+    ------
+    SettingsError
+        When the plugin is disabled in this napari.
+    """
     from napari.settings import get_plugin_settings
 
-    get_plugin_settings(PLUGIN).runs.bundle = bundle
+    from anofpdm.errors import SettingsError
+
+    try:
+        get_plugin_settings(PLUGIN).runs.bundle = bundle
+    except KeyError as error:
+        raise SettingsError(
+            "The plugin is disabled in this napari, which then remembers nothing for it; enable "
+            "it in the plugin manager."
+        ) from error
 
 
 def folder(which: Literal["bundles", "analyses", "exports"]) -> Path | None:

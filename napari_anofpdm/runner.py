@@ -173,7 +173,7 @@ class AnalysisRun:
         self.progressed.emit(self.progress)
 
     def _on_removed(self, event: Event) -> None:
-        if self.state == "running" and any(event.value is layer for layer in self._layers):
+        if self.state == "running" and any(event.value == layer for layer in self._layers):
             self._lost = event.value.name
             self.cancel()
 

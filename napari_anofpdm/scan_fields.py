@@ -169,5 +169,5 @@ class ScanFields(QWidget):
     def _refuse_twice(self) -> None:
         chosen = [box.layer for box in self.boxes.values() if box.layer is not None]
         for modality, box in self.boxes.items():
-            if sum(each is box.layer for each in chosen) > 1:
+            if sum(each == box.layer for each in chosen) > 1:
                 self.fields[modality].set_note("This layer is chosen for two scans.", wrong=True)
