@@ -12,19 +12,38 @@ SYSTEM_LIBS := xvfb xauth libegl1 libgl1 libopengl0 libglx-mesa0 libxkbcommon-x1
 	libxcb-shape0 libxcb-xinerama0
 
 # Where there is no screen, Xvfb is one.
-SCREEN = $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY)),,xvfb-run -a -s "-screen 0 1920x1080x24")
+XVFB := xvfb-run -a -s "-screen 0 1920x1080x24"
+DESKTOP := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname)))
+SCREEN := $(if $(DESKTOP),,$(XVFB))
+# Whether a window can be had at all.
+WINDOW := $(BIN)/python -c 'from qtpy.QtWidgets import QApplication; QApplication([])'
 
-.PHONY: help demo test lint flair-synth clean system-libs
+.PHONY: help demo test lint pictures flair-synth clean system-libs
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo    segment a synthetic subject, results in $(DEMO_OUT)/"
-	@echo "make test    run the tests"
-	@echo "make lint    ruff and mypy"
-	@echo "make clean   remove results, builds and caches (.venv stays)"
+	@echo "make demo      segment a synthetic subject, results in $(DEMO_OUT)/, and show it in the viewer"
+	@echo "make test      run the tests"
+	@echo "make lint      ruff and mypy"
+	@echo "make pictures  draw the pictures of the README anew"
+	@echo "make clean     remove results, builds and caches (.venv stays)"
 
+# Without a display the viewer's window becomes a picture beside the results; where no X server can
+# be started either, the results alone are worth having.
 demo: $(VENV)/.installed
-	$(BIN)/anofpdm demo --out $(DEMO_OUT) --overwrite
+	$(BIN)/anofpdm demo --out $(DEMO_OUT) --overwrite --keep-analysis
+	@if [ -n "$(DESKTOP)" ] && $(WINDOW) 2>/dev/null; then \
+		$(BIN)/python -m napari_anofpdm.demo $(DEMO_OUT); \
+	elif $(XVFB) $(WINDOW) >/dev/null 2>&1; then \
+		NAPARI_CONFIG= $(XVFB) $(BIN)/python -m napari_anofpdm.demo $(DEMO_OUT) \
+			--picture $(DEMO_OUT)/window.png \
+		&& echo "The viewer's window: $(DEMO_OUT)/window.png"; \
+	else \
+		echo "No picture of the viewer's window: there is no display, and Xvfb cannot be started."; \
+	fi
+
+pictures: $(VENV)/.installed
+	$(SCREEN) $(BIN)/python docs/make_pictures.py
 
 # One thread a worker: more of them only fight for the cores.
 test: $(VENV)/.installed

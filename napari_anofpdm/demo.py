@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TRUTH_FILE = "lesion.nii.gz"
 _WINDOW = (1600, 1000)
-_PATIENCE_S = 100.0
+_PATIENCE_S = 600.0
 
 
 def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import qthrottled
 
 from napari_anofpdm.badge import Badge
+from napari_anofpdm.layer_controls import LayerControls
 from napari_anofpdm.lesion_table import LesionTable
 from napari_anofpdm.reference import ReferenceBox
 from napari_anofpdm.session import session_of
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 EMPTY = (
     "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the panel "
-    "<i>AnoFPDM: Analyse</i>, or open a stored analysis (*.anofpdm.zarr).<br><br>"
+    "<i>Analyse</i>, or open a stored analysis (*.anofpdm.zarr).<br><br>"
     "Then the sliders here change map and mask at once, without another run."
 )
 _INTERVAL_MS = 40
@@ -57,6 +58,7 @@ class ExplorePanel(QWidget):
         self.badge, self.form = Badge(), SettingsForm()
         self.files = SettingsFileButtons(self._session)
         self.lesions = LesionTable(viewer, self._session)
+        self.layers = LayerControls(viewer, self._session)
         self.reference = ReferenceBox(viewer, self._session)
         self._build()
         self.form.edited.connect(self._edited)
@@ -86,10 +88,10 @@ class ExplorePanel(QWidget):
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 6, 6, 6)
-        parts = (self.badge, self.form, self.files, self.lesions, self.reference)
+        parts = (self.badge, self.form, self.files, self.lesions, self.layers, self.reference)
         for part in parts:
             column.addWidget(part)
-            if part in (self.badge, self.files, self.lesions):
+            if part in (self.badge, self.files, self.layers):
                 column.addWidget(_line())
         column.addStretch(1)
         scroll = QScrollArea()
