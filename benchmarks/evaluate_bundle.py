@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from anofpdm.analysis import Analysis
 from anofpdm.bundle import ModelBundle, load_bundle
+from anofpdm.datasets.labels import LESION_MM2
 from anofpdm.engine import analyze
 from anofpdm.interpretation import Interpretation, interpret
 from anofpdm.metrics import auprc, dice, evaluate_masks
 from anofpdm.results import to_native
 from anofpdm.synthetic import make_phantom
-from anofpdm.synthetic.dataset import LESION_MM2
 from anofpdm.volume import Volume, check_same_grid, read_volume
 
 Slices = dict[str, NDArray[Any]]

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from anofpdm.datasets.labels import LESION_MM2
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.errors import SettingsError
 from anofpdm.preprocessing import PreprocessingConfig
 from anofpdm.synthetic import make_phantom, write_phantom
 from anofpdm.synthetic.anatomy import draw_anatomy, load_template
-from anofpdm.synthetic.dataset import LESION_MM2, build_phantom_dataset, labelled_slices
+from anofpdm.synthetic.dataset import build_phantom_dataset, labelled_slices
 from anofpdm.synthetic.fields import smooth_noise
 from anofpdm.synthetic.lesions import Plan, draw_lesions, draw_plan
 from anofpdm.volume import read_volume

@@ -289,20 +289,21 @@ def parsed_entities(pairs: list[str] | tuple[str, ...]) -> dict[str, str]:
 
 def _report(console: Console, prepared: Prepared) -> None:
     """Name what was skipped, and a few of the warnings, on stderr."""
+    from anofpdm.datasets.prepare import REPORT
+
     for skipped in prepared.skipped:
         console.warn(f"Skipped {skipped.subject}: {skipped.reason}")
     if prepared.parts is not None:
         console.note(
-            f"{len(prepared.skipped)} subjects were skipped. Mend them and run the command again "
-            f"with --overwrite; {prepared.parts} spares the others a second reading (delete it "
-            "when you will not)."
+            f"Skipped in all: {len(prepared.skipped)}. Mend them and run the command again with "
+            f"--overwrite; {prepared.parts} spares the others a second reading (delete it when you "
+            "will not)."
         )
     for warning in prepared.warnings[:_SHOWN]:
         console.warn(warning)
     if len(prepared.warnings) > _SHOWN:
         console.warn(
-            f"There are {len(prepared.warnings) - _SHOWN} warnings more; they are in "
-            f"{prepared.path / 'prepared.json'}."
+            f"More warnings ({len(prepared.warnings) - _SHOWN}) are in {prepared.path / REPORT}."
         )
 
 

@@ -137,8 +137,8 @@ def _unlabelled(cases: Sequence[Case], summaries: Mapping[str, PartSummary]) -> 
     if not found:
         return []
     return [
-        f"{len(found)} subjects have neither a mask nor a label, the first of them {found[0]}; "
-        "their slices are stored as unknown, and train without a label."
+        f"{len(found)} of {len(summaries)} subjects have neither a mask nor a label, the first of "
+        f"them {found[0]}; their slices are stored as unknown, and train without a label."
     ]
 
 
@@ -170,7 +170,7 @@ def _masks_in_part(dataset: SliceDataset) -> list[str]:
         if known.any() and not known.all():
             first = dataset.subjects[members[~known][0]]
             found.append(
-                f"Of the {len(members)} subjects of the split {split}, {np.count_nonzero(~known)} "
+                f"{np.count_nonzero(~known)} of the {len(members)} subjects of the split {split} "
                 f"have no mask, the first of them {first}; so masks cannot be scored on it."
             )
     return found

@@ -13,13 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.datasets.labels import LESION_MM2, labels_from_area
 from anofpdm.datasets.slices import SliceDataset, SliceDatasetWriter
 from anofpdm.errors import SettingsError
 from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess, twin_slices
 from anofpdm.synthetic.phantom import Phantom, make_phantom
-
-LESION_MM2 = 30.0
-"""Lesion area from which a slice counts as unhealthy; less than that, but some, is unknown."""
 
 _VALIDATION_SHARE = 0.06
 
@@ -64,7 +62,7 @@ def labelled_slices(
     share = stack.geometry.to_network(canonical.astype(np.float32))[stack.slice_ids]
     truth = share >= 0.5
     area = share.sum(axis=(1, 2)) * float(np.prod(stack.geometry.pixel_mm))
-    labels = np.where(area >= LESION_MM2, 1, np.where(area > 0, -1, 0)).astype(np.int8)
+    labels = labels_from_area(area)
     twins = None
     if phantom.twins:
         channels = [
