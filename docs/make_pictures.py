@@ -43,7 +43,7 @@ def main() -> None:
 def save_run(viewer: napari.Viewer, session: Session) -> None:
     """Run the volume, with a picture half-way."""
     panel: Any = show_panel(viewer, panel_named("Analyse"))
-    wait_until(panel.run_volume.isEnabled)
+    wait_until(lambda: panel.run_volume.isEnabled() and panel.estimate.text()[:5] == "Time:")
     # A slice with a lesion in view comes first.
     truth = next(layer for layer in viewer.layers if layer.name.startswith("lesion"))
     truth.contour = 1
