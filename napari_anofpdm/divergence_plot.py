@@ -38,7 +38,7 @@ class DivergencePlot(PlotFrame):
         self.auto = self.add_button("Auto", _AUTO, self.auto_requested.emit)
         (self._plot,) = self.plots
         self._plot.setLabel("bottom", "noise level t")
-        self._legend = self._plot.addLegend(offset=(-4, 4), verSpacing=-6)
+        self._legend = self._plot.addLegend(offset=(8, 4), verSpacing=-6)
         self._curves: list[Any] = []
         self._end_lines: list[Any] = []
         self._timesteps: NDArray[np.int64] = np.empty(0, dtype=np.int64)

@@ -49,7 +49,7 @@ class PlotFrame(QWidget):
         self.canvas = pg.GraphicsLayoutWidget(parent=self)
         self.canvas.setToolTip(tooltip)
         self.canvas.ci.layout.setContentsMargins(0, 8, 8, 0)
-        self.canvas.ci.layout.setVerticalSpacing(0)
+        self.canvas.ci.layout.setVerticalSpacing(6)
         self.canvas.setMinimumSize(200, 96)
         self.plots = [self._plain_plot(row) for row in range(rows)]
         name = QLabel(f"<b>{title}</b>")

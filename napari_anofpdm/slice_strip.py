@@ -35,6 +35,8 @@ class SliceStrip(PlotFrame):
         self.unit.currentIndexChanged.connect(lambda _: self._draw())
         self.heading.addWidget(self.unit)
         above, below = self.plots
+        for plot in self.plots:
+            plot.getAxis("left").setTickDensity(0.35)
         above.getAxis("bottom").setStyle(showValues=False)
         above.setLabel("left", "cosine")
         below.setLabel("bottom", "slice")
@@ -130,7 +132,7 @@ class SliceStrip(PlotFrame):
                 row.slice_ids[picked],
                 row.cosine[picked],
                 symbol="t1" if name == "healthy" else "o",
-                size=8 if len(known) < 60 else 5,
+                size=8 if len(row.slice_ids) < 60 else 5,
                 pen=None,
             )
         limit = self._gate_threshold
