@@ -50,7 +50,7 @@ class PlotFrame(QWidget):
         self.canvas.setToolTip(tooltip)
         self.canvas.ci.layout.setContentsMargins(0, 8, 8, 0)
         self.canvas.ci.layout.setVerticalSpacing(6)
-        self.canvas.setMinimumSize(200, 96)
+        self.canvas.setMinimumSize(200, 96 if rows == 1 else 116)
         self.plots = [self._plain_plot(row) for row in range(rows)]
         name = QLabel(f"<b>{title}</b>")
         name.setToolTip(tooltip)

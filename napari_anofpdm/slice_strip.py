@@ -35,8 +35,7 @@ class SliceStrip(PlotFrame):
         self.unit.currentIndexChanged.connect(lambda _: self._draw())
         self.heading.addWidget(self.unit)
         above, below = self.plots
-        for plot in self.plots:
-            plot.getAxis("left").setTickDensity(0.35)
+        above.getAxis("left").setTickDensity(0.35)
         above.getAxis("bottom").setStyle(showValues=False)
         above.setLabel("left", "cosine")
         below.setLabel("bottom", "slice")
@@ -149,8 +148,11 @@ class SliceStrip(PlotFrame):
         size = row.area_mm2 * (row.thickness_mm / 1000.0 if in_ml else 1.0)
         known = row.computed
         self._columns.setOpts(x=row.slice_ids[known], height=size[known], width=0.8)
-        self.plots[1].setYRange(0.0, (float(size[known].max(initial=0.0)) or 1.0) * 1.08, 0)
-        self.plots[1].setLabel("left", "ml" if in_ml else "mm²")
+        largest = float(size[known].max(initial=0.0))
+        self.plots[1].setYRange(0.0, (largest or 1.0) * 1.08, 0)
+        # Two numbers are all that the low row has room for.
+        ticks = [(0.0, "0"), (largest, f"{largest:.3g}")] if largest else [(0.0, "0")]
+        self.plots[1].getAxis("left").setTicks([ticks])
 
     def _draw_missing(self, row: SliceRow) -> None:
         absent = row.slice_ids[~row.computed]
