@@ -57,6 +57,16 @@ def badge_words(analysis: Analysis, settings: Settings, own: Settings) -> str:
         if not differences:
             return f"{found}; the mask comes from a {rule_words(settings.threshold)}."
         return f"{found}. {changed}"
+    from anofpdm.calibration import chosen_grid
+
+    calibrated, walked = chosen_grid(calibration), analysis.grid
+    doubt = ""
+    if walked != calibrated:
+        doubt = (
+            f" But the model was calibrated with {calibrated}, and this analysis has {walked}: "
+            "the thresholds may not fit."
+        )
     if not differences:
-        return f"As calibrated for {bundle.name} {bundle.version} (w = {settings.guidance:g})."
-    return f"Not as calibrated. {changed}"
+        own_words = f"As calibrated for {bundle.name} {bundle.version} (w = {settings.guidance:g})."
+        return own_words + doubt
+    return f"Not as calibrated. {changed}{doubt}"

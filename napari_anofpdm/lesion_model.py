@@ -25,7 +25,7 @@ class Column(NamedTuple):
 
 def _slices(lesion: Lesion) -> str:
     first, last = lesion.first_slice, lesion.last_slice
-    return f"{first}" if first == last else f"{first} to {last}"
+    return f"{first}" if first == last else f"{first}-{last}"
 
 
 COLUMNS = (

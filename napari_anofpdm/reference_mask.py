@@ -65,6 +65,8 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
     AnofpdmError
         When the layer is on another grid than the scan, or holds no mask.
     """
+    from napari.layers import Labels
+
     from anofpdm import Volume
     from anofpdm.errors import GeometryError, VolumeError
     from anofpdm.volume import check_same_grid
@@ -82,7 +84,7 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
         check_same_grid(given, geometry.as_volume(analysis.foreground_native, "analysed"))
     except (GeometryError, VolumeError) as error:
         raise GeometryError(f"{refused} {error}") from error
-    if not looks_like_mask(volume.data):
+    if not isinstance(layer, Labels) and not looks_like_mask(volume.data):
         raise VolumeError(
             f"{refused} it holds the intensities of a scan, not a mask; choose a layer of labels."
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 SAM_WORDS: dict[Sam, tuple[str, str]] = {
     "sam": (
-        "Squared error, mean of all steps",
+        "Squared error, all steps",
         "How far the healthy picture is from the scan, squared, averaged over all noise levels "
         "up to the end step (the paper's map).",
     ),
@@ -20,7 +20,7 @@ SAM_WORDS: dict[Sam, tuple[str, str]] = {
         "How far the healthy picture is from the scan, squared, at the end step alone.",
     ),
     "gradient": (
-        "Gradient squared, mean of all steps",
+        "Gradient squared, all steps",
         "How strongly the model pulls each pixel toward healthy, squared, averaged up to the end "
         "step.",
     ),
@@ -29,7 +29,7 @@ SAM_WORDS: dict[Sam, tuple[str, str]] = {
         "How strongly the model pulls each pixel toward healthy, squared, at the end step alone.",
     ),
     "weighted_gradient": (
-        "Weighted gradient, mean of all steps",
+        "Weighted gradient, all steps",
         "The pull toward healthy, weighted by guidance and noise level, squared, averaged up to "
         "the end step.",
     ),

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from anofpdm.analysis_metadata import AnalysisMetadata, StepDtype
 from anofpdm.analysis_store import INPUT_ARRAYS, StoredAnalysis, StoredScans
-from anofpdm.calibration import Calibration
+from anofpdm.calibration import Calibration, NetworkGrid, chosen_grid
 from anofpdm.errors import AnalysisError, AnofpdmError
 from anofpdm.geometry import SliceGeometry
-from anofpdm.schedule import NoiseSchedule
+from anofpdm.schedule import NoiseSchedule, strided_timesteps
 from anofpdm.settings import Settings
 from anofpdm.validation import sentence
 
@@ -224,6 +224,17 @@ class Analysis:
     def calibration(self) -> Calibration | None:
         """The model's calibration at the time of the run."""
         return self.metadata.bundle.calibration
+
+    @property
+    def grid(self) -> NetworkGrid:
+        """How the network walked; the calibration's grid where that lays the same timesteps."""
+        last, process = self.timesteps[-1], self.metadata.process
+        calibrated = chosen_grid(self.calibration)
+        if calibrated.t_max == last and self.timesteps == strided_timesteps(
+            calibrated.steps, last, self.schedule.num_steps
+        ):
+            return NetworkGrid(process, calibrated.steps, last)
+        return NetworkGrid(process, len(self.timesteps), last)
 
     @property
     def scored(self) -> tuple[str, ...]:

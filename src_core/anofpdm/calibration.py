@@ -138,6 +138,9 @@ class NetworkGrid:
     steps: int
     t_max: int
 
+    def __str__(self) -> str:
+        return f"{self.process}, {self.steps} steps up to t = {self.t_max}"
+
 
 def chosen_grid(
     calibration: Calibration | None,

@@ -251,7 +251,7 @@ def test_lesions_are_listed_dropped_and_gone_to(
     texts = [model.index(0, column).data() for column in range(DROP)]
     first = found[0]
     assert texts[:2] == ["1", f"{first.volume_ml:.2f}"]
-    assert texts[3] == f"{first.first_slice} to {first.last_slice}"
+    assert texts[3] == f"{first.first_slice}-{first.last_slice}"
     assert float(texts[4]) == pytest.approx(first.peak, rel=0.01)
     click(qtbot, explored, 0, 1)
     world = place_point(analysis.geometry, np.array(first.centre_mm))
@@ -259,12 +259,12 @@ def test_lesions_are_listed_dropped_and_gone_to(
     assert viewer.dims.point[-3] == pytest.approx(world[0], abs=step / 2 + 1e-6)
     assert viewer.scene.camera.center[-2:] == pytest.approx(world[1:])
     assert analysis.slice_ids[session.position] in range(first.first_slice, first.last_slice + 1)
-    model.setData(model.index(0, DROP), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    tick(qtbot, explored, 0)
     assert session.dropped == {1}
     assert not session.native.mask[session.lesions.labels == 1].any()
     assert f"{len(found) - 1} lesion" in explored.lesions.summary.text()
     assert "(1 dropped)" in explored.lesions.summary.text()
-    model.setData(model.index(0, DROP), Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)
+    tick(qtbot, explored, 0)
     assert session.dropped == frozenset()
 
 
@@ -273,6 +273,14 @@ def click(qtbot: QtBot, panel: ExplorePanel, row: int, column: int) -> None:
     place: QPoint = table.visualRect(panel.lesions.model.index(row, column)).center()
     port = table.viewport()
     assert port is not None
+    qtbot.mouseClick(port, Qt.MouseButton.LeftButton, pos=place)
+
+
+def tick(qtbot: QtBot, panel: ExplorePanel, row: int) -> None:
+    table = panel.lesions.table
+    cell, port = table.visualRect(panel.lesions.model.index(row, DROP)), table.viewport()
+    assert port is not None
+    place = QPoint(cell.left() + 10, cell.center().y())
     qtbot.mouseClick(port, Qt.MouseButton.LeftButton, pos=place)
 
 

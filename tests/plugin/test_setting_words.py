@@ -48,8 +48,8 @@ def test_every_choice_has_words() -> None:
         ),
         ({"min_component_ml": 0.5, "median_kernel": 1},
          ["median 1 px instead of 5 px", "smallest lesion 0.5 ml instead of 0 ml"]),
-        ({"sam": "gradient"}, ["map gradient squared, mean of all steps instead of squared error, "
-                               "mean of all steps"]),
+        ({"sam": "gradient"}, ["map gradient squared, all steps instead of squared error, "
+                               "all steps"]),
         ({"max_divergence": (0.2,)}, ["M_max 0.2 instead of 0.1"]),
         ({"min_component_pixels": 7}, ["smallest spot 7 px instead of 40 px"]),
         ({}, []),
@@ -80,6 +80,16 @@ def test_the_badge_names_model_and_changes(tiny_analysis: Analysis) -> None:
     changed = own.model_copy(update={"gate": False, "median_kernel": 1})
     assert badge_words(tiny_analysis, changed, own) == (
         "Not as calibrated. Changed: gate off; median 1 px instead of 5 px."
+    )
+
+
+def test_the_badge_doubts_a_calibration_of_other_steps(tiny_analysis: Analysis) -> None:
+    other = with_calibration(tiny_analysis, CALIBRATION.model_copy(update={"steps": 20}))
+    own = other.default_settings()
+    assert "As calibrated for tiny 0.1" in badge_words(other, own, own)
+    assert (
+        "calibrated with ddim, 20 steps up to t = 600, and this analysis has ddim, 4 steps"
+        in badge_words(other, own, own)
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anofpdm.calibration import NetworkGrid, chosen_grid
 from anofpdm.cli import options as opt
 from anofpdm.cli.choices import check_end_step, chosen_settings
 from anofpdm.cli.console import Console
@@ -105,7 +104,7 @@ def interpret(
         check_end_step(end_step, stored.timesteps)
     # An analysis in the output folder is the input, more often than not: it is no result here.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
-        warn_of_calibration(console, bundle.name, bundle.calibration, settings, _grid_of(stored))
+        warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)
         interpretation = interpret_analysis(stored, settings)
         report, _ = finish_results(staging, stored, interpretation, started, console)
     console.finish({"out": str(out), **report}, summary_of(out, report))
@@ -131,16 +130,3 @@ def _settings_of(path: Path, stored: Analysis, console: Console) -> Settings:
     if doubt is not None:
         console.warn(doubt)
     return file.settings
-
-
-def _grid_of(stored: Analysis) -> NetworkGrid:
-    """Grid of a stored analysis; that of the calibration where it lays the same timesteps."""
-    from anofpdm.schedule import strided_timesteps
-
-    metadata, last = stored.metadata, stored.timesteps[-1]
-    calibrated = chosen_grid(stored.calibration)
-    if calibrated.t_max == last and stored.timesteps == strided_timesteps(
-        calibrated.steps, last, stored.schedule.num_steps
-    ):
-        return NetworkGrid(metadata.process, calibrated.steps, last)
-    return NetworkGrid(metadata.process, len(stored.timesteps), last)

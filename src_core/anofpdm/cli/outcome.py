@@ -40,8 +40,8 @@ def warn_of_calibration(
     calibrated = chosen_grid(calibration)
     if grid is not None and grid != calibrated:
         console.warn(
-            f"The bundle {name} was calibrated with {_words(calibrated)}, and this run uses "
-            f"{_words(grid)}: its thresholds may not fit."
+            f"The bundle {name} was calibrated with {calibrated}, and this run uses "
+            f"{grid}: its thresholds may not fit."
         )
 
 
@@ -98,7 +98,3 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     table.add_row("Time", f"{report['seconds']:.1f} s")
     table.add_row("Results", str(out))
     return Group(table, report["intended_use"])
-
-
-def _words(grid: NetworkGrid) -> str:
-    return f"{grid.process}, {grid.steps} steps up to t = {grid.t_max}"
