@@ -115,6 +115,23 @@ def test_nothing_appears_before_the_end_nor_after_a_failure(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with (
+            pytest.raises(OutputError, match=r"d\.zarr cannot be written"),
+            SliceDataset.create(tmp_path / "d.zarr", modalities=["flair", "t1"]) as out,
+        ):
+            for number in range(2):
+                images = np.tile(make_images(64, number), (1, 1, 3, 3))
+                out.append(images, np.zeros(64), subject=f"s{number}", split="train")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_existing_dataset_is_replaced_only_on_request(tmp_path: Path) -> None:
     write(tmp_path / "d.zarr")
     with pytest.raises(OutputError, match="exists already"):

@@ -237,14 +237,18 @@ def prepare(
         splits=splits,
         match=parsed_entities(match or ()),
     )
-    with console.progress() as show:
-        prepared = prepare_dataset(
-            config,
-            out,
-            workers=workers,
-            overwrite=overwrite,
-            on_progress=lambda stage, done, total: show(Tick(stage, done, total)),
-        )
+    try:
+        with console.progress() as show:
+            prepared = prepare_dataset(
+                config,
+                out,
+                workers=workers,
+                overwrite=overwrite,
+                on_progress=lambda stage, done, total: show(Tick(stage, done, total)),
+            )
+    except KeyboardInterrupt:
+        console.note("What is done is kept; the same command goes on from there.")
+        raise
     _report(console, prepared)
     console.finish(_payload(prepared), _summary(prepared))
     if prepared.skipped:

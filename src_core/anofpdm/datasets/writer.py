@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -158,7 +160,8 @@ class SliceDatasetWriter:
         self._digest.update(image.tobytes())
         self._digest.update(columns["label"].tobytes())
         if sum(map(len, self._pending["images"])) >= CHUNK_ROWS:
-            self._flush(final=False)
+            with self._disk_faults():
+                self._flush(final=False)
 
     def finish(self) -> Path:
         """Write what is pending and move the dataset to its name.
@@ -173,36 +176,51 @@ class SliceDatasetWriter:
         DatasetError
             When no slice was appended.
         OutputError
-            When the dataset cannot be moved to its name.
+            When the disk is full, or the dataset cannot be moved to its name.
         """
         if not self._columns["label"]:
             self.discard()
             raise DatasetError(f"{self._path} would hold no slice; append at least one subject.")
         try:
-            self._flush(final=True)
-            for name, values in self._columns.items():
-                self._grow(name, np.concatenate(values), rows=self._stored)
-            if not any(self._has_truth.values()):
-                del self._group["truth"]
-            self._group.attrs.update(
-                {
-                    "format": FORMAT,
-                    "format_version": FORMAT_VERSION,
-                    **self._attributes,
-                    "slices": self._stored,
-                    "has_truth": any(self._has_truth.values()),
-                    "subjects": list(self._subjects),
-                    "subject_splits": list(self._subjects.values()),
-                    "subject_has_truth": [self._has_truth[name] for name in self._subjects],
-                    "twins": self._twins,
-                    "fingerprint": self._digest.hexdigest(),
-                }
-            )
+            with self._disk_faults():
+                self._complete()
         except BaseException:
             self.discard()
             raise
         self._target.commit()
         return self._path
+
+    def _complete(self) -> None:
+        """Write what is pending, the columns and the attributes."""
+        self._flush(final=True)
+        for name, values in self._columns.items():
+            self._grow(name, np.concatenate(values), rows=self._stored)
+        if not any(self._has_truth.values()):
+            del self._group["truth"]
+        self._group.attrs.update(
+            {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                **self._attributes,
+                "slices": self._stored,
+                "has_truth": any(self._has_truth.values()),
+                "subjects": list(self._subjects),
+                "subject_splits": list(self._subjects.values()),
+                "subject_has_truth": [self._has_truth[name] for name in self._subjects],
+                "twins": self._twins,
+                "fingerprint": self._digest.hexdigest(),
+            }
+        )
+
+    @contextmanager
+    def _disk_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self._path} cannot be written ({error.strerror}); make room or choose another "
+                "place."
+            ) from error
 
     def discard(self) -> None:
         """Remove what was written so far."""
@@ -243,13 +261,7 @@ class SliceDatasetWriter:
         for name, blocks in self._pending.items():
             joined = np.concatenate(blocks)
             ready = len(joined) if final else len(joined) // CHUNK_ROWS * CHUNK_ROWS
-            try:
-                self._grow(name, joined[:ready], rows=CHUNK_ROWS)
-            except OSError as error:
-                raise OutputError(
-                    f"{self._path} cannot be written ({error.strerror}); make room or choose "
-                    "another place."
-                ) from error
+            self._grow(name, joined[:ready], rows=CHUNK_ROWS)
             self._pending[name] = [joined[ready:]]
         self._stored = self._group_length("images")
 
