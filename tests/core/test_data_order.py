@@ -64,3 +64,19 @@ def test_twins_end_the_batch_in_the_order_of_the_unhealthy_slices() -> None:
         assert set(batch[2:3].tolist()) <= {1, 3, 5}  # twins come with their slice alone
         assert batch[3:].tolist() == twins[batch[:2]].tolist()
     assert order.rows().tolist() == [0, 1, 2, 0, 1]
+
+
+def test_lesions_keep_a_share_that_follows_seed_and_step() -> None:
+    labels = np.array([1, 0, 1, 0, 0, 0])
+    twins = np.array([4, -1, 5, -1, -1, -1])
+    order = DataOrder(labels, 5, 1, 0.4, twins, faintest_lesion=0.1)
+    shares = np.stack([order.strengths(step) for step in range(2000)])
+    assert (shares[:, 2:] == 1).all()
+    sick = shares[:, :2].ravel()
+    assert sick.min() >= 0.1
+    assert 0.2 < (sick == 1).mean() < 0.3
+    logs = np.log10(sick[sick < 1])
+    assert abs(logs.mean() + 0.5) < 0.03
+    again = DataOrder(labels, 5, 1, 0.4, twins, faintest_lesion=0.1)
+    assert np.array_equal(again.strengths(1234), shares[1234])
+    assert (DataOrder(labels, 5, 1, 0.4, twins).strengths(3) == 1).all()

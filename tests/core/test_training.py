@@ -17,7 +17,9 @@ from anofpdm.errors import (
 )
 from anofpdm.schedule import NoiseSchedule
 from anofpdm.training import TrainingConfig, TrainingProgress, export_bundle, train
+from anofpdm.training.batches import Batches
 from anofpdm.training.checkpoints import list_checkpoints, load_checkpoint
+from anofpdm.training.data_order import DataOrder
 from anofpdm.training.draws import SharedDraws
 from anofpdm.training.held_out import HeldOutLoss
 from anofpdm.training.objective import Noising
@@ -292,6 +294,25 @@ def test_training_with_twins_runs_and_asks_for_room(tmp_path: Path) -> None:
         TrainingConfig(twins=True)
     with pytest.raises(TrainingError, match="no room for a pair"):
         train(make_config(twins=True, unhealthy_fraction=0.01), twins, tmp_path / "other")
+
+
+def test_faint_lesions_lie_between_slice_and_twin(tmp_path: Path) -> None:
+    selection = make_twin_dataset(tmp_path / "d.zarr").select("train")
+    order = DataOrder(selection.labels, 4, 0, 0.5, selection.twins, faintest_lesion=0.05)
+    batches = Batches(selection, order, slice(None), CPU)
+    try:
+        for step in range(6):
+            images, labels = batches.batch(step)
+            plain = torch.from_numpy(selection.images[order.batch(step)]).float()
+            strengths = torch.from_numpy(order.strengths(step))[:2, None, None, None]
+            expected = plain[2:] + strengths * (plain[:2] - plain[2:])
+            torch.testing.assert_close(images[:2], expected, rtol=0, atol=2e-3)
+            assert torch.equal(images[2:], plain[2:])
+            assert labels.tolist() == [1, 1, 0, 0]
+    finally:
+        batches.close()
+    with pytest.raises(ValueError, match="faintest_lesion needs twins"):
+        TrainingConfig(faintest_lesion=0.1)
 
 
 def test_a_run_can_start_from_a_bundle(tmp_path: Path, dataset: SliceDataset) -> None:

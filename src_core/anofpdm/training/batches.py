@@ -6,7 +6,9 @@ import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anofpdm.datasets.slices import SliceSelection
@@ -77,13 +79,23 @@ class Batches:
 
     def _read(self, step: int) -> tuple[Tensor, Tensor]:
         chosen = self._order.batch(step)[self._share]
-        if self._scattered is not None:
-            images = torch.from_numpy(self._scattered.read(self._positions[chosen]))
-        else:
-            assert self._held is not None
-            images = self._held[torch.from_numpy(chosen)]
+        images = self._images(chosen)
+        strengths = self._order.strengths(step)[self._share]
+        faint = np.flatnonzero(strengths < 1)
+        if faint.size:
+            assert self._order.twins is not None
+            twins = self._images(self._order.twins[chosen[faint]]).float()
+            weight = torch.from_numpy(strengths[faint])[:, None, None, None]
+            images = images.float()
+            images[faint] = torch.lerp(twins, images[faint], weight)
         labels = self._labels[torch.from_numpy(chosen)].to(torch.int64)
         if self._device.type != "cuda":
             return images, labels
         with torch.cuda.device(self._device):  # a thread's own is the first GPU
             return images.pin_memory(), labels.pin_memory()
+
+    def _images(self, chosen: NDArray[np.intp]) -> Tensor:
+        if self._scattered is not None:
+            return torch.from_numpy(self._scattered.read(self._positions[chosen]))
+        assert self._held is not None
+        return self._held[torch.from_numpy(chosen)]

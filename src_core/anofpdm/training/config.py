@@ -77,6 +77,11 @@ class TrainingConfig(BaseModel):
         dataset holds one (synthetic data do), with the same t, noise, augmentation and null draw.
         All that the two have in common then cancels in what the labels teach. Needs an
         `unhealthy_fraction` of at most 0.5.
+    faintest_lesion : float
+        With `twins`: three in four unhealthy slices are brought nearer to their twin, keeping a
+        share s of the difference, log s uniform in log `faintest_lesion`..0. A lesion that is plain
+        to see through the noise leaves its label nothing to tell, and a network learns what a
+        label means where it tells something; faint lesions make that so at every noise level.
     precision : {"float32", "bfloat16"}
         bfloat16 runs the network under autocast; weights and loss stay float32.
     seed : int
@@ -123,6 +128,7 @@ class TrainingConfig(BaseModel):
     null_label_probability: Probability = 0.1
     unhealthy_fraction: Probability | None = None
     twins: bool = False
+    faintest_lesion: Annotated[float, Field(gt=0, le=1)] = 1.0
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
     augmentation: Augmentation = Augmentation()
@@ -140,6 +146,8 @@ class TrainingConfig(BaseModel):
     def _room_for_twins(self) -> Self:
         if self.twins and not 0 < (self.unhealthy_fraction or 0) <= 0.5:
             raise ValueError("twins needs an unhealthy_fraction above 0 and of at most 0.5")
+        if self.faintest_lesion < 1 and not self.twins:
+            raise ValueError("faintest_lesion needs twins = true")
         return self
 
     @classmethod

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from anofpdm.errors import TrainingError
 
+_FADED_SHARE = 0.75
+
 
 class DataOrder:
     """Endless, reproducible order of training slices.
@@ -32,6 +34,9 @@ class DataOrder:
         For each slice the index of its twin without lesion, or -1. Slices that are a twin come in
         no other way; an unhealthy slice without one is left out. Needs an `unhealthy_fraction` of
         at most 0.5.
+    faintest_lesion : float
+        Of the unhealthy slices with a twin three in four keep a share s of their difference to it,
+        log s uniform in log `faintest_lesion`..0; 1 leaves all as they are.
 
     Raises
     ------
@@ -46,9 +51,12 @@ class DataOrder:
         seed: int,
         unhealthy_fraction: float | None = None,
         twins: NDArray[np.integer] | None = None,
+        faintest_lesion: float = 1.0,
     ) -> None:
         self._batch_size = batch_size
-        self._twins = twins
+        self._seed = seed
+        self._faintest = faintest_lesion
+        self.twins = twins
         everything = np.arange(len(labels))
         if unhealthy_fraction is None:
             walks = [(everything, 1.0)]
@@ -88,7 +96,7 @@ class DataOrder:
         start, stop = step * size, (step + 1) * size
         if self._second is None:
             return self._first.take(start, stop)
-        if self._twins is None:
+        if self.twins is None:
             low, high = int(start * self._share), int(stop * self._share)
             return np.concatenate(
                 [self._first.take(low, high), self._second.take(start - low, stop - high)]
@@ -96,12 +104,24 @@ class DataOrder:
         pairs, others = self._pairs, size - 2 * self._pairs
         sick = self._first.take(step * pairs, (step + 1) * pairs)
         rest = self._second.take(step * others, (step + 1) * others)
-        return np.concatenate([sick, rest, self._twins[sick]])
+        return np.concatenate([sick, rest, self.twins[sick]])
 
     def rows(self) -> NDArray[np.intp]:
         """For each slice of any batch the number (batch_size,) of its random draws."""
-        pairs = self._pairs if self._twins is not None else 0
+        pairs = self._pairs if self.twins is not None else 0
         return np.concatenate([np.arange(self._batch_size - pairs), np.arange(pairs)])
+
+    def strengths(self, step: int) -> NDArray[np.float32]:
+        """For each slice of the step's batch the share (batch_size,) that its lesion keeps."""
+        strengths = np.ones(self._batch_size, dtype=np.float32)
+        if self.twins is None or self._faintest == 1:
+            return strengths
+        # Streams 0 and 1 are the walks'.
+        generator = np.random.default_rng(np.random.SeedSequence([self._seed, 2, step]))
+        chance, place = generator.random((2, self._pairs))
+        drawn = self._faintest**place
+        strengths[: self._pairs] = np.where(chance < _FADED_SHARE, drawn, 1.0)
+        return strengths
 
 
 class _Walk:
