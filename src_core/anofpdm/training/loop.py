@@ -120,6 +120,7 @@ def train(
             lambda: opened(run, config, dataset, resume=resume, skip_damaged=skip_damaged)
         )
         trainer = _trainer(config, dataset, start_from, processes)
+        stack.callback(trainer.close)
         origin = "" if start_from is None else f"{start_from.name} {start_from.hash}"
         session = Session(trainer, dataset, run, checkpoint, origin, max_minutes, clock, processes)
         while not session.over():

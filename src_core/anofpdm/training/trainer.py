@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from anofpdm.datasets.slices import SliceSelection
 from anofpdm.errors import DeviceError, TrainingError
 from anofpdm.training.augmentation import augment
+from anofpdm.training.batches import Batches
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.data_order import DataOrder
 from anofpdm.training.draws import SharedDraws
@@ -37,7 +38,7 @@ class Trainer:
     network : Module
         Called as network(x, index, label); moved to `device`.
     selection : SliceSelection
-        Training slices; all are held in memory.
+        Training slices; read ahead of their steps (see `Batches`).
     device : torch.device
         Where to train.
     flip_axis : int
@@ -73,19 +74,19 @@ class Trainer:
             fused=device.type in ("cpu", "cuda"),
         )
         self.noising = Noising(config.schedule, device, config.max_timestep, config.min_snr_gamma)
-        self._images = torch.from_numpy(selection.images)
-        self._labels = torch.from_numpy(selection.labels)
-        self._order = DataOrder(
+        order = DataOrder(
             selection.labels,
             config.batch_size,
             config.seed,
             config.unhealthy_fraction,
             selection.twins if config.twins else None,
+            config.faintest_lesion,
         )
         self._processes = processes or Processes.alone(device)
-        self._share = _share(config, self._processes)
-        rows = torch.from_numpy(self._order.rows())
-        self._rows, self._row_count = rows[self._share], int(rows.max()) + 1
+        share = _share(config, self._processes)
+        self._batches = Batches(selection, order, share, device)
+        rows = torch.from_numpy(order.rows())
+        self._rows, self._row_count = rows[share], int(rows.max()) + 1
         self._generator = torch.Generator(device)
         self._flip_axis = flip_axis
         self._parallel = self._processes.wrapped(self.network)
@@ -114,6 +115,8 @@ class Trainer:
             as before the step.
         DeviceError
             When the device's memory does not suffice.
+        DatasetError
+            When the dataset is damaged.
         """
         self.optimizer.zero_grad(set_to_none=True)
         try:
@@ -140,12 +143,14 @@ class Trainer:
         self.ema.update_parameters(self.network)
         return value
 
+    def close(self) -> None:
+        """End what reads ahead."""
+        self._batches.close()
+
     def _batch(self, step: int) -> NoisedBatch:
         """Noised slices of this process's share of a step's batch."""
         config = self.config
-        chosen = torch.from_numpy(self._order.batch(step)[self._share])
-        images = self._images[chosen].to(self.device, torch.float32)
-        labels = self._labels[chosen].to(self.device, torch.int64)
+        images, labels = self._batches.batch(step)
         self._generator.manual_seed(step_seed(config.seed, step))
         draws = SharedDraws(self._rows, self._generator, self._row_count)
         images = augment(images, config.augmentation, draws, self._flip_axis)
