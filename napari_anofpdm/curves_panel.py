@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 EMPTY = (
     "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the panel "
-    "<i>AnoFPDM: Analyse</i>, or open a stored analysis (*.anofpdm.zarr).<br><br>"
+    "<i>Analyse</i>, or open a stored analysis (*.anofpdm.zarr).<br><br>"
     "The curves of the slice in view will appear here."
 )
 _CELL_ASPECT = 1.6

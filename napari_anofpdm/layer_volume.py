@@ -108,7 +108,7 @@ def volume_of_data(
     if affine is None:
         raise VolumeError(
             f"Layer '{name}' does not say where its voxels lie in the patient; open the scan "
-            "with AnoFPDM (Plugins > AnoFPDM: Open)."
+            "with AnoFPDM (Open scans, in the panel Analyse or View)."
         )
     if np.ndim(data) != 3:
         raise VolumeError(f"Layer '{name}' has {np.ndim(data)} axes; a scan has three.")

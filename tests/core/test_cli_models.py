@@ -12,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+from anofpdm.analysis import Analysis
 from anofpdm.bundle import load_bundle
 from anofpdm.cli.app import app
 from anofpdm.cli.console import Tick
@@ -282,8 +283,12 @@ def test_demo_scores_the_mask_against_the_truth(
     assert payload["analysis"]["timesteps"] == [1, 201, 400, 600]  # the calibration's four
     assert (tmp_path / "demo" / "report.png").exists()
     assert json.loads((tmp_path / "demo" / "scores.json").read_text()) == payload["scores"]
-    result = run("demo", "--out", tmp_path / "demo", "--device", "cpu", "--overwrite")
+    kept = tmp_path / "demo" / "analysis.anofpdm.zarr"
+    assert not kept.exists()
+    more = ("--overwrite", "--keep-analysis")
+    result = run("demo", "--out", tmp_path / "demo", "--device", "cpu", *more)
     assert "DICE" in result.stdout
+    assert Analysis.open(kept).timesteps == (1, 201, 400, 600)
     truth[:] = 0
     result = run("demo", "--out", tmp_path / "thin", "--device", "cpu", "--json")
     assert result.exit_code == 0, result.stderr
