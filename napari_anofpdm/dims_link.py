@@ -42,6 +42,8 @@ class DimsLink:
         slice_ids : list of int
             Canonical axial index of each analysed slice.
         """
+        # The step in view is one of the former analysis; the slice is one of the same scan.
+        self._show_step(self._session.step)
         self._grid, self._slice_ids = grid, slice_ids
         self.follow_view()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_anofpdm.dims_link import DimsLink
 from napari_anofpdm.placement import place_network
 from napari_anofpdm.preview import MapPreview, MaskPreview
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation
     from napari_anofpdm.layer_making import Role
     from napari_anofpdm.session import Session
+
+_UNSET = (0.0, 1.0)
 
 
 class LayerManager:
@@ -42,9 +46,8 @@ class LayerManager:
         self._layers: dict[Role, Layer] = {}
         self._map: MapPreview | None = None
         self._mask: MaskPreview | None = None
-        self._limits = (0.0, 1.0)
-        self._commit_waits = False
-        self._made_way = False
+        self._limits: dict[Role, tuple[float, float]] = {}
+        self._commit_waits = self._made_way = False
         self.link = DimsLink(viewer, session)
         self.steps = StepLayers(self, session)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -59,11 +62,20 @@ class LayerManager:
         """Return the layer of a role, if it is in the viewer."""
         return self._layers.get(role)
 
-    def add(self, role: Role, layer: Layer, below: Role | None = None) -> None:
-        """Put a layer into the viewer, on top or below another; the active layer stays active."""
-        viewer = self._viewer()
+    def show(self, role: Role, layer: Layer, below: Role | None = None) -> None:
+        """Put a layer into the viewer, on top or below another; the active layer stays active.
+
+        Where one of its role lies in the same place already, that one takes over the data and
+        keeps what the user has set, which also saves most of the time.
+        """
+        viewer, shown = self._viewer(), self.layer(role)
         if viewer is None or self._session.is_closed:
             return
+        if shown is not None and _same_place(shown, layer):
+            shown.data = layer.data
+            return
+        self.remove(role)
+        self._limits.pop(role, None)
         active = viewer.layers.selection.active
         other = None if below is None else self.layer(below)
         at = len(viewer.layers) if other is None else viewer.layers.index(other)
@@ -137,20 +149,19 @@ class LayerManager:
     def _on_analysis(self, analysis: Analysis | None) -> None:
         # Layers that go move the viewer's dims, which are those of the former analysis still.
         self.link.detach()
-        for role in list(self._layers):
-            self.remove(role)
         self._map = self._mask = None
-        self._commit_waits = self._made_way = False
-        self._limits = (0.0, 1.0)
-        if analysis is None or self._viewer() is None:
+        self._commit_waits = False
+        if analysis is None:
+            for role in list(self._layers):
+                self.remove(role)
             return
         from napari_anofpdm.layer_making import map_layer, preview_layer
 
         grid = place_network(analysis.geometry)
         self._map, self._mask = MapPreview(grid), MaskPreview(analysis, self._session)
         self.steps.show(analysis, grid)
-        self.add("map", map_layer(self._map.data, grid))
-        self.add("preview", preview_layer(self._mask.placed))
+        self.show("map", map_layer(self._map.data, grid))
+        self.show("preview", preview_layer(self._mask.placed))
         self.link.attach(grid, [int(k) for k in analysis.slice_ids])
 
     def _on_settings(self) -> None:
@@ -186,15 +197,15 @@ class LayerManager:
 
     def _fit_limits(self, result: Interpretation) -> None:
         """Let the colours span the map, except where the user has set them."""
-        former, top = self._limits, float(result.filtered_map.max())
+        top = float(result.filtered_map.max())
         if top <= 0:
             return
-        self._limits = (0.0, top)
-        for role in ("map", "sam"):
+        roles: tuple[Role, ...] = ("map", "sam")
+        for role in roles:
             layer: Any = self.layer(role)
-            if layer is not None and tuple(layer.contrast_limits) == former:
+            if layer is not None and tuple(layer.contrast_limits) == self._limits.get(role, _UNSET):
                 layer.contrast_limits_range = (0.0, 2 * top)
-                layer.contrast_limits = self._limits
+                layer.contrast_limits = self._limits[role] = (0.0, top)
 
     def _on_inserted(self, event: Any) -> None:
         self._session.adopt(event.value)
@@ -202,3 +213,11 @@ class LayerManager:
     def _on_removed(self, event: Any) -> None:
         gone = event.value
         self._layers = {role: own for role, own in self._layers.items() if own is not gone}
+
+
+def _same_place(one: Layer, other: Layer) -> bool:
+    return (
+        one.data.shape[-3:] == other.data.shape[-3:]
+        and np.array_equal(one.scale, other.scale)
+        and np.array_equal(one.translate, other.translate)
+    )

@@ -38,12 +38,22 @@ class StepLayers:
         session.volume_interpreted.connect(self._on_result)
 
     def show(self, analysis: Analysis, grid: NetworkGrid) -> None:
-        """Add the layer of the sub-anomaly maps, hidden until the step is moved."""
+        """Show the sub-anomaly maps, hidden until the step is moved, and predictions if they were.
+
+        Parameters
+        ----------
+        analysis : Analysis
+        grid : NetworkGrid
+            Where the analysis' slices stand.
+        """
+        former = self._layers.layer("sam")
         self._source = StepSource(self._session)
         self._grid, self._swapped = grid, False
-        self._add("sam", analysis)
+        for kind in _KINDS[::-1]:
+            if kind == "sam" or self._layers.layer(kind) is not None:
+                self._show(kind, analysis)
         layer = self._layers.layer("sam")
-        if layer is not None:
+        if layer is not None and layer is not former:
             layer.visible = False
 
     def show_predictions(self, shown: bool) -> None:
@@ -53,9 +63,9 @@ class StepLayers:
             if not shown:
                 self._layers.remove(kind)
             elif analysis is not None and self._layers.layer(kind) is None:
-                self._add(kind, analysis)
+                self._show(kind, analysis)
 
-    def _add(self, kind: StepKind, analysis: Analysis) -> None:
+    def _show(self, kind: StepKind, analysis: Analysis) -> None:
         from napari_anofpdm.layer_making import steps_layer
 
         if self._grid is None:
@@ -69,7 +79,7 @@ class StepLayers:
             lambda: self._channel(kind),
         )
         layer = steps_layer(array, kind, self._grid)
-        self._layers.add(kind, layer, below=None if kind == "sam" else "sam")
+        self._layers.show(kind, layer, below=None if kind == "sam" else "sam")
 
     def _channel(self, kind: StepKind) -> int | None:
         """Index of the modality to show; predictions of several cannot be averaged."""
@@ -101,8 +111,10 @@ class StepLayers:
     def _on_step(self) -> None:
         """Show the steps in place of the map when the user first walks them."""
         steps, overall = self._layers.layer("sam"), self._layers.layer("map")
-        if self._session.step_chosen and not self._swapped and steps is not None:
-            self._swapped = True
+        if not self._session.step_chosen or self._swapped or steps is None:
+            return
+        self._swapped = True
+        if not steps.visible:
             steps.visible = True
             if overall is not None:
                 overall.visible = False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from anofpdm import Analysis, Volume, interpret
 from anofpdm.errors import SettingsError
+from anofpdm.geometry import SliceGeometry
 from anofpdm.results import to_native
 from anofpdm.step_maps import step_maps
 from napari_anofpdm.layer_volume import layer_data, volume_of
@@ -224,6 +226,43 @@ def test_a_dropped_lesion_leaves_preview_and_commit(session: Session, qtbot: QtB
     assert not layer(session, "preview").data.any()
     session.set_dropped([])
     assert layer(session, "preview").data.any()
+
+
+def test_another_analysis_of_the_scan_keeps_what_the_user_set(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot
+) -> None:
+    manager(session).show_predictions(True)
+    session.set_step(1)
+    shown = {role: layer(session, role) for role in ("map", "sam", "healthy", "preview")}
+    shown["map"].opacity = 0.3
+    session.set_analysis(tiny_analysis, done=[])
+    for role, one in shown.items():
+        assert manager(session).layer(role) is one  # type: ignore[arg-type]
+    assert shown["map"].opacity == 0.3
+    assert not shown["map"].data.any() and not shown["preview"].data.any()
+    assert not shown["sam"].data[1].any(), "no slice is computed yet"
+    session.add_done(range(4))
+    settle(session, qtbot)
+    assert shown["sam"].data[1].any()
+    np.testing.assert_array_equal(shown["preview"].data, as_shown(expected_mask(session), session))
+
+
+def test_an_analysis_on_another_grid_gets_its_own_layers(
+    viewer: Viewer, session: Session, tiny_volume: Volume
+) -> None:
+    manager(session).show_predictions(True)
+    former = layer(session, "map")
+    moved = tiny_volume.affine.copy()
+    moved[:3, 3] += 10
+    assert session.analysis is not None
+    stored = session.analysis.geometry.to_dict() | {"affine": moved.tolist()}
+    geometry = SliceGeometry.from_dict(stored)
+    inputs = replace(session.analysis.inputs, geometry=geometry)
+    session.set_analysis(replace(session.analysis, inputs=inputs))
+    assert former not in viewer.layers
+    assert layer(session, "map") in viewer.layers
+    names = [one.name for one in viewer.layers]
+    assert len(names) == 6, names
 
 
 def test_the_preview_makes_way_for_a_mask_and_comes_back(session: Session, qtbot: QtBot) -> None:
