@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEventLoop, QTimer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -66,10 +66,12 @@ def median(costs: list[Cost]) -> Cost:
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
-    """Let the window work until something is so."""
-    while not reached():
-        QApplication.processEvents()
-        time.sleep(0.001)
+    """Let the window work, as it does under a user, until something is so."""
+    loop, timer = QEventLoop(), QTimer()
+    timer.timeout.connect(lambda: loop.quit() if reached() else None)
+    timer.start(10)
+    loop.exec_()
+    timer.stop()
 
 
 def blob_scan(slices: int) -> Volume:
