@@ -22,14 +22,13 @@ from napari_anofpdm.layer_volume import layer_data
 from napari_anofpdm.run_estimator import estimate_in_words
 from napari_anofpdm.runner import run_of
 from napari_anofpdm.session import session_of
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
     from qtpy.QtWidgets import QPushButton
-
-LONG = 60_000  # milliseconds; a busy machine must not fail a test
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from anofpdm.registry import BUNDLES_VARIABLE, SETTINGS_VARIABLE
 from napari_anofpdm.bundle_chooser import BundleChooser, facts_of, more_on
 from napari_anofpdm.preferences import PLUGIN, run_preferences
 from tests.core.segmentation_cases import bundle
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -65,7 +66,7 @@ def test_registered_models_stand_in_the_list(
     chooser = _chooser(qtbot)
     assert _keys(chooser) == ["flair-synth", "tiny"]
     assert "registered" in chooser.box.itemText(1)
-    with qtbot.waitSignal(chooser.changed):
+    with qtbot.waitSignal(chooser.changed, timeout=LONG):
         chooser.box.setCurrentIndex(1)
     assert chooser.bundle == "tiny"
     assert "Licence: not stated" in chooser.facts.text()

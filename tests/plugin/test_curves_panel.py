@@ -18,6 +18,7 @@ from napari_anofpdm.curve_saving import with_suffix
 from napari_anofpdm.curves_panel import CurvesPanel, columns_for
 from napari_anofpdm.plot_theme import plot_theme
 from napari_anofpdm.session import Session, session_of
+from tests.plugin.patience import LONG
 from tests.plugin.plot_mouse import click, drag
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def panel(viewer: Viewer, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iter
     panel = CurvesPanel(viewer)
     qtbot.addWidget(panel)
     panel.resize(1000, 300)
-    with qtbot.waitExposed(panel):
+    with qtbot.waitExposed(panel, timeout=LONG):
         panel.show()
     yield panel
 
@@ -43,7 +44,7 @@ def opened(
     session = session_of(viewer)
     session.set_analysis(analysis)
     session.set_position(position)
-    qtbot.waitUntil(lambda: session.is_current and session.slice_result is not None)
+    qtbot.waitUntil(lambda: session.is_current and session.slice_result is not None, timeout=LONG)
     return session
 
 
@@ -121,14 +122,14 @@ def test_slices_that_are_not_computed_look_so_and_say_so(
     session = session_of(viewer)
     session.set_analysis(tiny_analysis, done=[0, 1])
     session.set_position(1)
-    qtbot.waitUntil(lambda: session.is_current)
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
     ids = tiny_analysis.slice_ids.tolist()
     assert panel.strip.slices_shown()["missing"] == ids[2:]
     session.set_position(2)
     assert "not computed" in panel.message()
     session.add_done([2, 3])
     assert "cosine" in panel.message()
-    qtbot.waitUntil(lambda: panel.strip.slices_shown()["missing"] == [])
+    qtbot.waitUntil(lambda: panel.strip.slices_shown()["missing"] == [], timeout=LONG)
     session.set_position(-1)
     assert "was not analysed" in panel.message()
 
@@ -172,7 +173,7 @@ def test_a_destroyed_panel_hears_nothing_more(
     viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot
 ) -> None:
     panel = CurvesPanel(viewer)
-    with qtbot.waitSignal(panel.destroyed):
+    with qtbot.waitSignal(panel.destroyed, timeout=LONG):
         panel.deleteLater()
     session_of(viewer).set_analysis(tiny_analysis)
     viewer.theme = "light"

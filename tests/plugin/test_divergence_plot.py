@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_anofpdm.divergence_plot import DivergencePlot
 from napari_anofpdm.plot_theme import ON_LIGHT
+from tests.plugin.patience import LONG
 from tests.plugin.plot_mouse import click, drag
 
 TIMESTEPS = np.array([1, 101, 201, 301, 401])
@@ -28,7 +29,7 @@ def plot(qtbot: QtBot) -> DivergencePlot:
     qtbot.addWidget(plot)
     plot.resize(420, 240)
     plot.set_timesteps(TIMESTEPS)
-    with qtbot.waitExposed(plot):
+    with qtbot.waitExposed(plot, timeout=LONG):
         plot.show()
     return plot
 
@@ -55,7 +56,7 @@ def test_auto_is_offered_only_while_fixed(plot: DivergencePlot, qtbot: QtBot) ->
     assert not plot.auto.isEnabled()
     show(plot, end=301)
     assert plot.auto.isEnabled()
-    with qtbot.waitSignal(plot.auto_requested):
+    with qtbot.waitSignal(plot.auto_requested, timeout=LONG):
         plot.auto.click()
 
 

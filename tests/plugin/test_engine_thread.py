@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from anofpdm.errors import Cancelled
 from napari_anofpdm import engine_thread
+from tests.plugin.patience import LONG
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def test_results_arrive_on_the_gui_thread_in_order(qtbot: QtBot) -> None:
 
     for number in range(5):
         engine_thread.submit(lambda x: 2 * x, number, on_done=done)
-    qtbot.waitUntil(lambda: len(results) == 5)
+    qtbot.waitUntil(lambda: len(results) == 5, timeout=LONG)
     assert results == [0, 2, 4, 6, 8]
     assert set(threads) == {threading.main_thread()}
 
@@ -44,10 +45,10 @@ def test_all_jobs_of_a_lane_share_one_thread_and_the_lanes_differ(qtbot: QtBot) 
     found, note = _collect()
     for _ in range(3):
         engine_thread.submit(threading.get_ident, on_done=note)
-    qtbot.waitUntil(lambda: len(found) == 3)
+    qtbot.waitUntil(lambda: len(found) == 3, timeout=LONG)
     other, note_other = _collect()
     engine_thread.submit(threading.get_ident, on_done=note_other, lane="interpret")
-    qtbot.waitUntil(lambda: len(other) == 1)
+    qtbot.waitUntil(lambda: len(other) == 1, timeout=LONG)
     assert len(set(found)) == 1
     assert not {threading.get_ident(), found[0]} & set(other)
 
@@ -58,10 +59,10 @@ def test_interpretation_does_not_wait_for_a_run(qtbot: QtBot) -> None:
     interpreted: list[Any] = []
     engine_thread.submit(release.wait, 30, on_done=run.append)
     engine_thread.submit(lambda: "map", on_done=interpreted.append, lane="interpret")
-    qtbot.waitUntil(lambda: interpreted == ["map"])
+    qtbot.waitUntil(lambda: interpreted == ["map"], timeout=LONG)
     assert not run
     release.set()
-    qtbot.waitUntil(lambda: run == [True])
+    qtbot.waitUntil(lambda: run == [True], timeout=LONG)
 
 
 def test_an_error_arrives_and_the_thread_lives_on(qtbot: QtBot) -> None:
@@ -69,7 +70,7 @@ def test_an_error_arrives_and_the_thread_lives_on(qtbot: QtBot) -> None:
     results: list[Any] = []
     engine_thread.submit(lambda: 1 / 0, on_done=results.append, on_error=errors.append)
     engine_thread.submit(lambda: 7, on_done=results.append, on_error=errors.append)
-    qtbot.waitUntil(lambda: results == [7])
+    qtbot.waitUntil(lambda: results == [7], timeout=LONG)
     assert [type(error) for error in errors] == [ZeroDivisionError]
 
 
@@ -88,10 +89,10 @@ def test_a_running_job_sees_that_it_is_cancelled(qtbot: QtBot) -> None:
         return "done nevertheless"
 
     job = engine_thread.submit(work, on_done=results.append, on_error=errors.append)
-    qtbot.waitUntil(lambda: posted == ["before"])
+    qtbot.waitUntil(lambda: posted == ["before"], timeout=LONG)
     assert started.is_set()
     job.cancel()
-    qtbot.waitUntil(lambda: len(errors) == 1)
+    qtbot.waitUntil(lambda: len(errors) == 1, timeout=LONG)
     assert isinstance(errors[0], Cancelled)
     assert not results
     assert posted == ["before"]
@@ -106,7 +107,7 @@ def test_a_waiting_job_that_is_cancelled_never_runs(qtbot: QtBot) -> None:
     job = engine_thread.submit(ran.append, 1, on_error=errors.append)
     job.cancel()
     release.set()
-    qtbot.waitUntil(lambda: len(errors) == 1)
+    qtbot.waitUntil(lambda: len(errors) == 1, timeout=LONG)
     assert isinstance(errors[0], Cancelled)
     assert not ran
 
@@ -119,7 +120,7 @@ def test_a_result_on_its_way_is_withheld_after_cancel(qtbot: QtBot) -> None:
     engine_thread.submit(finished.set)
     assert finished.wait(30)
     job.cancel()
-    qtbot.waitUntil(lambda: len(errors) == 1)
+    qtbot.waitUntil(lambda: len(errors) == 1, timeout=LONG)
     assert not results
 
 
@@ -137,7 +138,7 @@ def test_shutdown_cancels_what_runs_and_what_waits(qtbot: QtBot) -> None:
     engine_thread.submit(ran.append, 1, on_error=errors.append)
     assert started.wait(30)
     engine_thread.shutdown()
-    qtbot.waitUntil(lambda: len(errors) == 2)
+    qtbot.waitUntil(lambda: len(errors) == 2, timeout=LONG)
     assert all(isinstance(error, Cancelled) for error in errors)
     assert not ran
 
@@ -151,6 +152,6 @@ def test_an_idle_thread_holds_nothing(qtbot: QtBot) -> None:
     gone = weakref.ref(heavy)
     engine_thread.submit(lambda given: given, heavy, on_done=lambda _: done.append(1))
     del heavy
-    qtbot.waitUntil(lambda: bool(done))
+    qtbot.waitUntil(lambda: bool(done), timeout=LONG)
     gc.collect()
     assert gone() is None

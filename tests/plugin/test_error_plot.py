@@ -6,6 +6,7 @@ import numpy as np
 from pytestqt.qtbot import QtBot
 
 from napari_anofpdm.error_plot import ErrorPlot
+from tests.plugin.patience import LONG
 from tests.plugin.plot_mouse import click
 
 
@@ -14,7 +15,7 @@ def test_it_draws_the_mean_over_modalities_and_moves_the_step(qtbot: QtBot) -> N
     qtbot.addWidget(plot)
     plot.set_timesteps(np.array([1, 101, 201]))
     plot.resize(400, 220)
-    with qtbot.waitExposed(plot):
+    with qtbot.waitExposed(plot, timeout=LONG):
         plot.show()
     healthy = np.array([[0.1, 0.2, 0.3], [0.3, 0.4, 0.5]])
     plot.set_curves(healthy, healthy / 2, "cosine 0.9 > 0.8: healthy")

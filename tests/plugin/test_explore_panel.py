@@ -19,13 +19,12 @@ from napari_anofpdm.layer_volume import layer_data
 from napari_anofpdm.lesion_model import DROP
 from napari_anofpdm.placement import RAS_TO_WORLD, place, place_point
 from napari_anofpdm.session import Session, session_of
+from tests.plugin.patience import LONG
 from tests.plugin.test_setting_words import SEARCHED, with_calibration
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
-
-LONG = 30_000  # ms
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from napari_anofpdm.export_choice import ANALYSIS, EDITED, ITEMS, MAP, MASK, REP
 from napari_anofpdm.export_panel import NOTHING_YET, ExportPanel
 from napari_anofpdm.session import Session, session_of
 from tests.core.segmentation_cases import analysis, scan
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -29,7 +30,6 @@ SETTINGS = Settings(
     median_kernel=1,
     min_component_pixels=0,
 )
-_LONG = 120_000  # ms; a busy machine must not fail the tests
 FILES = ["anomaly_map.nii.gz", "lesions.csv", "mask.nii.gz", "report.json", "report.png"]
 
 
@@ -68,7 +68,7 @@ def ready(
 def take(session: Session, tiny: Analysis, qtbot: QtBot) -> None:
     session.set_analysis(tiny)
     session.set_settings(SETTINGS)
-    qtbot.waitUntil(lambda: session.is_current, timeout=_LONG)
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
 
 
 def choose(panel: ExportPanel, *items: object) -> None:
@@ -78,7 +78,7 @@ def choose(panel: ExportPanel, *items: object) -> None:
 
 def export(panel: ExportPanel, qtbot: QtBot) -> None:
     panel.export.click()
-    qtbot.waitUntil(lambda: panel.bar.isHidden(), timeout=_LONG)
+    qtbot.waitUntil(lambda: panel.bar.isHidden(), timeout=LONG)
 
 
 def names(folder: Path) -> list[str]:
@@ -148,7 +148,7 @@ def test_results_that_lie_there_are_replaced_only_on_request(
     assert (tmp_path / "out" / "mask.nii.gz").read_text() == "old"
     ready.export.click()
     ready.replace.click()
-    qtbot.waitUntil(lambda: ready.written is not None, timeout=_LONG)
+    qtbot.waitUntil(lambda: ready.written is not None, timeout=LONG)
     assert names(tmp_path / "out") == ["anomaly_map.nii.gz", "mask.nii.gz", "notes.txt"]
     assert (tmp_path / "out" / "mask.nii.gz").read_bytes()[:2] == b"\x1f\x8b"
 
@@ -204,7 +204,7 @@ def test_a_growing_analysis_is_exported_as_far_as_it_has_come(
     panel: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path
 ) -> None:
     session.set_analysis(analysis(), done=[0, 1])
-    qtbot.waitUntil(lambda: session.is_current, timeout=_LONG)
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
     assert not panel.choice.boxes[ANALYSIS].isEnabled()
     assert panel.state.text().startswith("2 of ")
     choose(panel, REPORT, ANALYSIS)
@@ -244,7 +244,7 @@ def test_a_panel_that_is_closed_during_an_export_stays_closed(
     panel.export.click()
     panel.close()
     panel.deleteLater()
-    qtbot.waitUntil(lambda: (tmp_path / "out").exists(), timeout=_LONG)
+    qtbot.waitUntil(lambda: (tmp_path / "out").exists(), timeout=LONG)
 
 
 def test_the_folder_is_shown_in_the_file_manager(

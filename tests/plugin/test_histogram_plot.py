@@ -7,6 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_anofpdm.histogram_plot import HistogramPlot
+from tests.plugin.patience import LONG
 from tests.plugin.plot_mouse import drag
 
 VALUES = np.concatenate([np.full(900, 0.01), np.linspace(0, 1, 100)])
@@ -20,7 +21,7 @@ def plot(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> HistogramPlot:
     plot = HistogramPlot()
     qtbot.addWidget(plot)
     plot.resize(420, 240)
-    with qtbot.waitExposed(plot):
+    with qtbot.waitExposed(plot, timeout=LONG):
         plot.show()
     return plot
 
@@ -55,7 +56,7 @@ def test_the_way_back_is_offered_only_from_another_rule(plot: HistogramPlot, qtb
     plot.set_values(VALUES, VALUES, 0.5, manual=False)
     assert not plot.auto.isEnabled()
     plot.set_values(VALUES, VALUES, 0.5, manual=True)
-    with qtbot.waitSignal(plot.rule_requested):
+    with qtbot.waitSignal(plot.rule_requested, timeout=LONG):
         plot.auto.click()
 
 

@@ -19,11 +19,10 @@ from napari_anofpdm import interpreter as interpreter_module
 from napari_anofpdm import session as session_module
 from napari_anofpdm.interpreter import Interpreter
 from napari_anofpdm.session import Session, session_of
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-LONG = 20_000  # ms
 
 
 @pytest.fixture

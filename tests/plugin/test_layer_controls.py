@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from anofpdm import Analysis
 from napari_anofpdm.layer_controls import LayerControls
 from napari_anofpdm.session import session_of
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -22,7 +23,7 @@ def controls(viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis) -> LayerCont
     qtbot.addWidget(made)
     assert not made.edit.isEnabled()
     session.set_analysis(tiny_analysis)
-    qtbot.waitUntil(lambda: session.is_current, timeout=120_000)
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
     return made
 
 

@@ -15,6 +15,7 @@ from anofpdm.results import to_native
 from anofpdm.step_maps import step_maps
 from napari_anofpdm.layer_volume import layer_data, volume_of
 from napari_anofpdm.session import Session, session_of
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -39,7 +40,7 @@ def session(viewer: Viewer, tiny_volume: Volume, tiny_analysis: Analysis, qtbot:
 
 
 def settle(session: Session, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: session.is_current, timeout=20_000)
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
 
 
 def manager(session: Session) -> LayerManager:
@@ -203,7 +204,7 @@ def test_a_second_commit_leaves_the_first_alone(
     before = first.data.copy()
     session.update_settings(threshold={"kind": "absolute", "value": 1.0})
     assert manager(session).commit_mask() is None, "the volume is not interpreted yet"
-    qtbot.waitUntil(lambda: "mask [1]" in viewer.layers, timeout=20_000)
+    qtbot.waitUntil(lambda: "mask [1]" in viewer.layers, timeout=LONG)
     np.testing.assert_array_equal(first.data, before)
     second = viewer.layers["mask [1]"]
     np.testing.assert_array_equal(volume_of(second).data, expected_mask(session))

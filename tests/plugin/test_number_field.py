@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_anofpdm.number_field import NumberField
 from napari_anofpdm.scales import LogScale
+from tests.plugin.patience import LONG
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_the_wheel_scrolls_past_a_field_that_was_not_clicked(
     assert edits == []
     field.activateWindow()
     field.slider.setFocus()
-    qtbot.waitUntil(field.slider.hasFocus)
+    qtbot.waitUntil(field.slider.hasFocus, timeout=LONG)
     wheel(field.slider)
     assert edits
 

@@ -22,6 +22,7 @@ from napari_anofpdm.readers import (
     nifti_layer,
 )
 from napari_anofpdm.session import session_of
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -216,7 +217,7 @@ def test_an_opened_analysis_is_taken_up_by_the_session(
     tiny_analysis.save(path)
     open_paths(viewer, [path])
     session = session_of(viewer)
-    qtbot.waitUntil(lambda: session.analysis is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: session.analysis is not None, timeout=LONG)
     assert session.analysis is not None
     assert session.analysis.path == path
 

@@ -9,6 +9,7 @@ from anofpdm.bundle_metadata import BundleMetadata
 from napari_anofpdm.run_estimator import Devices
 from napari_anofpdm.run_fields import RunFields
 from tests.core.segmentation_cases import CALIBRATION, bundle
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -48,7 +49,7 @@ def test_what_the_user_chose_stays_for_the_same_model_alone(
 
 
 def test_leaving_the_calibration_is_said_but_allowed(fields: RunFields, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(fields.changed):
+    with qtbot.waitSignal(fields.changed, timeout=LONG):
         fields.steps_box.setValue(9)
     assert "Calibrated with DDIM and 4 steps" in fields.steps.note.text()
     assert not fields.steps.is_wrong
@@ -87,7 +88,7 @@ def test_a_device_that_cannot_be_used_is_wrong_until_another_is_chosen(
     fields.set_devices(DEVICES)
     assert fields.device.is_wrong
     assert fields.device.note.text() == NO_CUDA
-    with qtbot.waitSignal(fields.changed):
+    with qtbot.waitSignal(fields.changed, timeout=LONG):
         fields.device_box.setCurrentIndex(fields.device_box.findData("cpu"))
     assert not fields.device.is_wrong
     assert fields.device.note.text() == ""

@@ -19,6 +19,7 @@ from napari_anofpdm.layer_volume import layer_data
 from napari_anofpdm.run_request import RunRequest
 from napari_anofpdm.runner import AnalysisRun, RunProgress, run_of
 from napari_anofpdm.session import session_of
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -89,7 +90,7 @@ def _request(bundle: Path, volume: Volume, **changes: Any) -> RunRequest:
 
 
 def _until_idle(qtbot: QtBot, run: AnalysisRun) -> None:
-    qtbot.waitUntil(lambda: run.state == "idle", timeout=60_000)
+    qtbot.waitUntil(lambda: run.state == "idle", timeout=LONG)
 
 
 def _same(one: Analysis, other: Analysis) -> bool:
@@ -166,7 +167,7 @@ def test_cancel_keeps_what_was_finished_and_a_second_run_completes(
     run, session = run_of(viewer), session_of(viewer)
     gate.at = 10  # two slices of four steps are done, the third is under way
     run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
-    qtbot.waitUntil(lambda: len(session.done) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
     assert gate.reached.wait(60)
     run.cancel()
     assert run.state == "cancelling"
@@ -322,7 +323,7 @@ def test_closing_the_viewer_ends_the_run_in_silence(
     assert gate.reached.wait(60)
     del scan
     viewer.close()
-    qtbot.waitUntil(lambda: session.is_closed)
+    qtbot.waitUntil(lambda: session.is_closed, timeout=LONG)
     gate.release.set()
     _until_idle(qtbot, run)
     assert gate.calls == 6

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_anofpdm.slice_row import SliceRow
 from napari_anofpdm.slice_strip import SliceStrip
+from tests.plugin.patience import LONG
 from tests.plugin.plot_mouse import click
 
 
@@ -27,7 +28,7 @@ def strip(qtbot: QtBot) -> SliceStrip:
     strip = SliceStrip()
     qtbot.addWidget(strip)
     strip.resize(420, 260)
-    with qtbot.waitExposed(strip):
+    with qtbot.waitExposed(strip, timeout=LONG):
         strip.show()
     return strip
 

@@ -7,6 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from anofpdm import Analysis, Interpretation, interpret
 from napari_anofpdm.slice_verdict import SliceVerdict, cosine_pair, gate_words, verdict_words
+from tests.plugin.patience import LONG
 
 
 def result(analysis: Analysis, position: int, **changes: object) -> Interpretation:
@@ -41,7 +42,9 @@ def test_a_healthy_slice_offers_to_be_shown_anyway(tiny_analysis: Analysis, qtbo
     bar.show_result(healthy, shown_anyway=False)
     assert "looks healthy" in bar.words.text()
     assert "mask is left empty" in bar.words.text()
-    with qtbot.waitSignal(bar.show_anyway, check_params_cb=lambda shown: shown is True):
+    with qtbot.waitSignal(
+        bar.show_anyway, check_params_cb=lambda shown: shown is True, timeout=LONG
+    ):
         bar.button.click()
     with qtbot.assertNotEmitted(bar.show_anyway):
         bar.show_result(healthy, shown_anyway=True)
