@@ -70,7 +70,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
     loop, timer = QEventLoop(), QTimer()
     timer.timeout.connect(lambda: loop.quit() if reached() else None)
     timer.start(10)
-    loop.exec_()
+    loop.exec()
     timer.stop()
 
 
