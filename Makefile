@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYSIDE := .venv-pyside
 DEMO_OUT ?= demo-results
 
 # The virtual environment's own module (Debian packs it apart), and what a Qt window without a
@@ -18,15 +19,16 @@ SCREEN := $(if $(DESKTOP),,$(XVFB))
 # Whether a window can be had at all.
 WINDOW := $(BIN)/python -c 'from qtpy.QtWidgets import QApplication; QApplication([])'
 
-.PHONY: help demo test lint pictures flair-synth clean system-libs
+.PHONY: help demo test test-pyside lint pictures flair-synth clean system-libs
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo      segment a synthetic subject, results in $(DEMO_OUT)/, and show it in the viewer"
-	@echo "make test      run the tests"
-	@echo "make lint      ruff and mypy"
-	@echo "make pictures  draw the pictures of the README anew"
-	@echo "make clean     remove results, builds and caches (.venv stays)"
+	@echo "make demo         segment a synthetic subject, results in $(DEMO_OUT)/, and show it in the viewer"
+	@echo "make test         run the tests"
+	@echo "make test-pyside  run the viewer's tests with PySide6 in place of PyQt6, in $(PYSIDE)"
+	@echo "make lint         ruff and mypy"
+	@echo "make pictures     draw the pictures of the README anew"
+	@echo "make clean        remove results, builds and caches (.venv stays)"
 
 # Without a display the viewer's window becomes a picture beside the results; where no X server can
 # be started either, the results alone are worth having.
@@ -48,6 +50,11 @@ pictures: $(VENV)/.installed
 # One thread a worker: more of them only fight for the cores.
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2
+
+# In an environment of its own: with both bindings in one, pytest-qt takes PySide6 unasked.
+test-pyside: $(PYSIDE)/.installed
+	OMP_NUM_THREADS=1 QT_API=pyside6 PYTEST_QT_API=pyside6 $(SCREEN) \
+		$(PYSIDE)/bin/python -m pytest -n 2 tests/plugin
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -86,10 +93,10 @@ system-libs:
 	apt-get update -qq && $$command -qq >/dev/null \
 		|| echo "System packages could not be installed (going on without): $$missing"
 
-$(BIN)/python: | system-libs
+$(BIN)/python $(PYSIDE)/bin/python: %/bin/python: | system-libs
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $*
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
@@ -97,4 +104,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,dev]'
+	@touch $@
+
+$(PYSIDE)/.installed: pyproject.toml constraints.txt | $(PYSIDE)/bin/python
+	$(PYSIDE)/bin/python -m pip install --quiet -c constraints.txt -e '.[test]' 'napari[pyside6]'
+	$(PYSIDE)/bin/python -m pip uninstall --quiet --yes PyQt6 PyQt6-Qt6 PyQt6_sip
 	@touch $@
