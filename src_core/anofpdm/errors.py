@@ -47,5 +47,9 @@ class TrainingError(AnofpdmError):
     """Training cannot start or cannot go on."""
 
 
+class JobError(AnofpdmError):
+    """A job is missing, damaged, or in no state for what is asked of it."""
+
+
 class Cancelled(AnofpdmError):  # noqa: N818 - a request that was honoured, not a fault
     """The work was cancelled on request; nothing was written."""

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from anofpdm.cli import bundle
+from anofpdm.cli import bundle, job
+from anofpdm.cli.as_job import as_job
 from anofpdm.cli.demo import demo
 from anofpdm.cli.exit_codes import CommandLine
 from anofpdm.cli.import_checkpoint import import_checkpoint
@@ -59,7 +60,8 @@ app.command(rich_help_panel=_USE)(demo)
 app.command(rich_help_panel=_USE)(phantom)
 app.add_typer(bundle.app, name="bundle", rich_help_panel=_USE)
 app.command("phantom-dataset", rich_help_panel=_MODELS)(phantom_dataset)
-app.command(rich_help_panel=_MODELS)(prepare)
-app.command(rich_help_panel=_MODELS)(train)
-app.command("select-guidance", rich_help_panel=_MODELS)(select_guidance)
+app.command(rich_help_panel=_MODELS)(as_job(prepare))
+app.command(rich_help_panel=_MODELS)(as_job(train))
+app.command("select-guidance", rich_help_panel=_MODELS)(as_job(select_guidance))
+app.add_typer(job.app, name="job", rich_help_panel=_MODELS)
 app.command("import-checkpoint", rich_help_panel=_MODELS)(import_checkpoint)

@@ -8,13 +8,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
+
+if TYPE_CHECKING:
+    from anofpdm.jobs.notes import JobNotes
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -31,12 +34,15 @@ class Tick:
         Steps done, and in all.
     detail : str
         What else is worth showing, such as the speed.
+    values : mapping of str to float
+        What is measured at this step, for curves.
     """
 
     stage: str
     done: int
     total: int
     detail: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 class Console:
@@ -50,6 +56,8 @@ class Console:
         No progress and no summary.
     debug : bool
         Log records of every level go to stderr.
+    job : str, optional
+        Name or folder of the job that the command is; it gets progress, messages and outcome, too.
 
     Attributes
     ----------
@@ -57,10 +65,11 @@ class Console:
         What the user was warned of so far.
     """
 
-    def __init__(self, *, as_json: bool, quiet: bool, debug: bool) -> None:
+    def __init__(self, *, as_json: bool, quiet: bool, debug: bool, job: str | None = None) -> None:
         self.as_json = as_json
         self.quiet = quiet
         self.warnings: list[str] = []
+        self._notes = _notes_of(job)
         self.out = RichConsole(soft_wrap=True, highlight=False)
         self.err = RichConsole(stderr=True, soft_wrap=True, highlight=False)
         log = logging.getLogger("anofpdm")
@@ -71,14 +80,18 @@ class Console:
         """Print one warning on stderr, and remember it for the report."""
         self.warnings.append(message)
         self.err.print(f"Warning: {message}", style="yellow", markup=False)
+        self._copy(f"Warning: {message}")
 
     def note(self, message: str) -> None:
         """Say on stderr what is about to happen, unless quiet."""
         if not self.quiet:
             self.err.print(message, markup=False)
+        self._copy(message)
 
     def finish(self, payload: Mapping[str, Any], summary: RenderableType) -> None:
         """Print the outcome on stdout, as JSON when asked for."""
+        if self._notes is not None:
+            self._notes.result(payload)
         if self.as_json:
             sys.stdout.write(json.dumps(payload, allow_nan=False) + "\n")
         elif not self.quiet:
@@ -88,12 +101,36 @@ class Console:
     def progress(self) -> Iterator[Callable[[Tick], None]]:
         """Yield what long stages report to: a bar, or a line at times where no terminal is."""
         if self.quiet:
-            yield lambda tick: None
+            yield self._noting(lambda tick: None)
         elif self.err.is_terminal:
             with _bar(self.err) as bar:
-                yield _BarReporter(bar)
+                yield self._noting(_BarReporter(bar))
         else:
-            yield _LineReporter(self.err)
+            yield self._noting(_LineReporter(self.err))
+
+    def _noting(self, show: Callable[[Tick], None]) -> Callable[[Tick], None]:
+        notes = self._notes
+        if notes is None:
+            return show
+
+        def show_and_note(tick: Tick) -> None:
+            show(tick)
+            notes.progress(tick.stage, tick.done, tick.total, tick.detail, tick.values)
+
+        return show_and_note
+
+    def _copy(self, message: str) -> None:
+        if self._notes is not None:
+            self._notes.say(message)
+
+
+def _notes_of(job: str | None) -> JobNotes | None:
+    if job is None:
+        return None
+    from anofpdm.jobs.notes import JobNotes
+    from anofpdm.jobs.places import job_folder
+
+    return JobNotes(job_folder(job))
 
 
 class _Handler(logging.Handler):

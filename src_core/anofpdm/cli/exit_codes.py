@@ -53,6 +53,7 @@ class CommandLine(TyperGroup):
                 complete_var=complete_var,
                 standalone_mode=False,
                 windows_expand_args=windows_expand_args,
+                obj=given,
                 **extra,
             )
             if code == CANCELLED:

@@ -237,3 +237,14 @@ DebugOption = Annotated[
         rich_help_panel=_TALK,
     ),
 ]
+JobOption = Annotated[
+    str | None,
+    typer.Option(
+        "--job",
+        metavar="NAME|FOLDER",
+        help="Be a job: wait for its turn, keep state, progress and result under this name for "
+        "`anofpdm job` and the viewer, and go on from there when it is run again.",
+        show_default="no job",
+        rich_help_panel=_TALK,
+    ),
+]

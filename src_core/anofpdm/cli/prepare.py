@@ -180,6 +180,7 @@ OverwriteOption = Annotated[
 
 
 def prepare(
+    context: typer.Context,
     source: SourceArgument,
     layout: LayoutOption,
     out: DatasetOutOption,
@@ -202,6 +203,7 @@ def prepare(
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
+    job: opt.JobOption = None,
 ) -> None:
     """Make a dataset of labelled slices from your own scans; a stopped run goes on where it was.
 
@@ -212,7 +214,7 @@ def prepare(
     from anofpdm.preprocessing import PreprocessingConfig
     from anofpdm.validation import validated
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=job)
     if field_of_view == "fixed" and extent_mm is None:
         extent_mm = EXTENT_MM
     config = validated(

@@ -87,6 +87,7 @@ QuantileRangeOption = Annotated[
 
 
 def select_guidance(
+    context: typer.Context,
     bundle: BundleOption,
     dataset: DatasetOption,
     out: NewBundleOption,
@@ -106,6 +107,7 @@ def select_guidance(
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
+    job: opt.JobOption = None,
 ) -> None:
     """Find a bundle's guidance and thresholds on labelled slices, and write a calibrated bundle.
 
@@ -118,7 +120,7 @@ def select_guidance(
     from anofpdm.guidance import select_guidance as search
     from anofpdm.guidance_report import guidance_document, write_guidance_report
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=job)
     guidances = parsed_candidates(candidates)
     chosen_region = region or "image"
     ranges = dict(QUANTILE_RANGES)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anofpdm.cli import options as opt
+from anofpdm.cli.as_job import has_begun
 from anofpdm.cli.console import Console, Tick
 from anofpdm.cli.exit_codes import CANCELLED
 from anofpdm.pace import in_words
@@ -85,6 +86,7 @@ MinutesOption = Annotated[
 
 
 def train(
+    context: typer.Context,
     config: ConfigArgument,
     dataset: DatasetOption,
     out: RunOption,
@@ -97,6 +99,7 @@ def train(
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
+    job: opt.JobOption = None,
 ) -> None:
     """Train a model on labelled slices; Ctrl-C saves a checkpoint that --resume goes on from.
 
@@ -108,12 +111,15 @@ def train(
     from anofpdm.bundle import load_bundle
     from anofpdm.datasets.slices import SliceDataset
     from anofpdm.device import resolve_device
+    from anofpdm.training.checkpoints import list_checkpoints
     from anofpdm.training.config import TrainingConfig
     from anofpdm.training.loop import train as train_run
 
     # Of the processes that torchrun starts, one alone talks.
     first = os.environ.get("RANK", "0") == "0"
-    console = Console(as_json=as_json and first, quiet=quiet or not first, debug=debug)
+    console = Console(
+        as_json=as_json and first, quiet=quiet or not first, debug=debug, job=job if first else None
+    )
     run = TrainingConfig.from_toml(config, **({} if steps is None else {"steps": steps}))
     slices = SliceDataset.open(dataset)
     with console.progress() as show:
@@ -121,7 +127,7 @@ def train(
             run,
             slices,
             out,
-            resume=resume,
+            resume=resume or (has_begun(job) and bool(list_checkpoints(out))),
             skip_damaged=skip_damaged,
             start_from=None if start_from is None else load_bundle(start_from),
             device=resolve_device(device),
@@ -146,4 +152,14 @@ def _tick(progress: TrainingProgress) -> Tick:
         progress.steps,
         f"loss {progress.loss:.4f}, {progress.images_per_second:.1f} images/s, "
         f"{in_words(progress.seconds_left)} left",
+        _values(progress),
     )
+
+
+def _values(progress: TrainingProgress) -> dict[str, float]:
+    from anofpdm.training.progress import held_out_mean
+
+    values = {"loss": progress.loss}
+    if progress.validation is not None:
+        values["held_out"] = held_out_mean(progress.validation)
+    return values

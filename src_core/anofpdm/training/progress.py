@@ -1,13 +1,8 @@
-"""How far a training run has come: the record for callbacks, and the event log."""
+"""How far a training run has come."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from anofpdm.errors import OutputError
 
 LOSS_MEMORY = 0.99
 SPEED_MEMORY = 0.9
@@ -41,39 +36,6 @@ class TrainingProgress:
     elapsed_seconds: float
     seconds_left: float
     validation: dict[str, list[float]] | None = None
-
-
-class EventLog:
-    """Appends JSON lines to `events.jsonl`.
-
-    Parameters
-    ----------
-    run : Path
-        The run's folder.
-    """
-
-    def __init__(self, run: Path) -> None:
-        self._path = run / "events.jsonl"
-        # A process killed while it wrote leaves half a line; the next must not be glued to it.
-        self._torn = self._path.exists() and self._path.read_bytes()[-1:] not in (b"", b"\n")
-
-    def write(self, event: str, **values: Any) -> None:
-        """Append one line, whole, so that a reader never meets half of it for long.
-
-        Raises
-        ------
-        OutputError
-            When the disk is full or protected.
-        """
-        line = json.dumps({"event": event, **values})
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write("\n" * self._torn + line + "\n")
-        except OSError as error:
-            raise OutputError(
-                f"{self._path} cannot be written ({error.strerror}); make room and resume the run."
-            ) from error
-        self._torn = False
 
 
 def held_out_mean(validation: dict[str, list[float]]) -> float:

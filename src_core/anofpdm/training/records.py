@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from anofpdm.datasets.slices import SliceDataset
+from anofpdm.event_log import EventLog
 from anofpdm.training.held_out import HeldOutLoss
-from anofpdm.training.progress import EventLog, TrainingProgress
+from anofpdm.training.progress import TrainingProgress
 from anofpdm.training.samples import Samples
 from anofpdm.training.tensorboard import TensorBoardLog
 from anofpdm.training.trainer import Trainer

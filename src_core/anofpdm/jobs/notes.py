@@ -1,0 +1,80 @@
+"""What a command writes into its job's folder while it works."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from anofpdm.atomic import atomic_path
+from anofpdm.event_log import EventLog
+from anofpdm.jobs.log import LOG, is_stderr
+
+RESULT: Final = "result.json"
+_SECONDS_BETWEEN = 1.0
+
+
+class JobNotes:
+    """Progress, messages and the outcome of a job.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's.
+    clock : callable
+        Seconds since 1970.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._folder, self._clock = folder, clock
+        self._events = EventLog(folder)
+        self._last: tuple[str, float] | None = None
+        self._copies = not is_stderr(folder / LOG)
+
+    def progress(
+        self, stage: str, done: int, total: int, detail: str, values: Mapping[str, float]
+    ) -> None:
+        """Note how far a stage has come: its first and last report, and one a second between.
+
+        Reports that measure more than the one before are noted whenever they come.
+
+        Raises
+        ------
+        OutputError
+            When the disk is full or protected.
+        """
+        now = self._clock()
+        rare = len(values) > 1
+        if not rare and done < total and self._last is not None:
+            last_stage, last_time = self._last
+            if stage == last_stage and now - last_time < _SECONDS_BETWEEN:
+                return
+        self._last = stage, now
+        self._events.write(
+            "progress",
+            stage=stage,
+            done=done,
+            total=total,
+            detail=detail,
+            values=dict(values),
+            time=now,
+        )
+
+    def say(self, message: str) -> None:
+        """Copy a message into the log, unless stderr goes there already."""
+        if self._copies:
+            with (self._folder / LOG).open("a", encoding="utf-8") as log:
+                log.write(message + "\n")
+
+    def result(self, payload: Mapping[str, Any]) -> None:
+        """Keep the outcome.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be written.
+        """
+        with atomic_path(self._folder / RESULT, overwrite=True) as pending:
+            pending.write_text(json.dumps(dict(payload), indent=2) + "\n", encoding="utf-8")

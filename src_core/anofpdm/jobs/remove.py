@@ -1,0 +1,32 @@
+"""Delete a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import rmtree
+
+from anofpdm.errors import JobError
+from anofpdm.jobs.places import REQUEST, is_job
+from anofpdm.jobs.state import state_of
+
+
+def remove_job(folder: Path) -> None:
+    """Delete a job's folder, with the results in it.
+
+    Raises
+    ------
+    JobError
+        When a process is at work on it, or it cannot be deleted.
+    """
+    if not is_job(folder):
+        raise JobError(f"{folder} holds no job, so nothing was removed.")
+    if state_of(folder).live:
+        raise JobError(f"The job {folder.name} is at work; stop it before it is removed.")
+    try:
+        # Last, so that what could not be deleted is still a job that can be removed again.
+        for path in [p for p in folder.iterdir() if p.name != REQUEST]:
+            rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        (folder / REQUEST).unlink()
+        folder.rmdir()
+    except OSError as error:
+        raise JobError(f"{folder} cannot be removed ({error.strerror}).") from error

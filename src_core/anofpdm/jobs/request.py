@@ -1,0 +1,128 @@
+"""What a job shall do: the command and the folder it was given in."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from anofpdm.atomic import atomic_path
+from anofpdm.errors import JobError, OutputError
+from anofpdm.jobs.places import REQUEST, note_place
+from anofpdm.validation import validated
+
+COMMANDS: Final = ("prepare", "train", "select-guidance")
+
+Lane = Literal["cpu", "gpu"]
+
+
+class JobRequest(BaseModel):
+    """A command of the command line, as it was given.
+
+    Attributes
+    ----------
+    arguments : tuple of str
+        The command's name and all that follows it, without `--job` and `--resume`.
+    cwd : Path
+        Where it was given: relative paths in it start there.
+    created : str
+        When, in ISO 8601.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    arguments: tuple[str, ...]
+    cwd: Path = Field(default_factory=Path.cwd)
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if not self.arguments or self.arguments[0] not in COMMANDS:
+            raise ValueError(f"a job is one of the commands {', '.join(COMMANDS)}")
+        return self
+
+    @property
+    def command(self) -> str:
+        """Name of the command."""
+        return self.arguments[0]
+
+    @property
+    def lane(self) -> Lane:
+        """Which queue it waits in: scans are prepared while a network has the GPU."""
+        on_cpu = self.command == "prepare" or self.option("--device") == "cpu"
+        return "cpu" if on_cpu else "gpu"
+
+    def option(self, name: str) -> str | None:
+        """Value of an option with a value, as it was given; None where it was not."""
+        for here, following in zip(self.arguments, (*self.arguments[1:], None), strict=True):
+            if here == name:
+                return following
+            if here.startswith(f"{name}="):
+                return here.partition("=")[2]
+        return None
+
+    @classmethod
+    def of(cls, arguments: list[str] | tuple[str, ...]) -> Self:
+        """Make the request of a command line given here and now.
+
+        Raises
+        ------
+        JobError
+            When it is none of the commands that can be jobs.
+        """
+        kept: list[str] = []
+        rest = iter(arguments)
+        for argument in rest:
+            if argument == "--job":
+                next(rest, None)
+            elif argument != "--resume" and not argument.startswith("--job="):
+                kept.append(argument)
+        return validated(cls, raises=JobError, arguments=tuple(kept))
+
+
+def create_job(folder: Path, request: JobRequest) -> None:
+    """Make a job's folder.
+
+    Raises
+    ------
+    JobError
+        When something stands there.
+    OutputError
+        When it cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except FileExistsError as error:
+        raise JobError(f"{folder} exists already; choose another name for the job.") from error
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be made ({error.strerror}); choose another place."
+        ) from error
+    text = json.dumps(request.model_dump(mode="json"), indent=2)
+    with atomic_path(folder / REQUEST) as pending:
+        pending.write_text(text + "\n", encoding="utf-8")
+    note_place(folder)
+
+
+def read_request(folder: Path) -> JobRequest:
+    """Read what a job shall do.
+
+    Raises
+    ------
+    JobError
+        When the folder holds no job, or its record is damaged.
+    """
+    path = folder / REQUEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise JobError(f"{folder} holds no job; make one with anofpdm job start.") from error
+    except (OSError, ValueError) as error:
+        raise JobError(f"{path} cannot be read; remove the job and start it anew.") from error
+    if not isinstance(values, dict):
+        raise JobError(f"{path} is damaged; remove the job and start it anew.")
+    return validated(JobRequest, raises=JobError, where=str(path), **values)

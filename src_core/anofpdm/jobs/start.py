@@ -1,0 +1,126 @@
+"""Start jobs as processes of their own, which outlive whoever started them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from anofpdm.atomic import atomic_path
+from anofpdm.errors import JobError, OutputError
+from anofpdm.folder_lock import alone
+from anofpdm.jobs.log import LOG
+from anofpdm.jobs.places import job_folder, jobs_home
+from anofpdm.jobs.process import PROCESS, ProcessMark, write_mark
+from anofpdm.jobs.request import JobRequest, create_job, read_request
+from anofpdm.jobs.state import JobState, state_of, write_state
+
+_STARTING = "starting.lock"
+# On Windows: detached from the console, in a process group of its own.
+_CREATION_FLAGS = 0x208 if sys.platform == "win32" else 0
+
+# Until they are waited for, ended children stay in the process table.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def start_job(
+    arguments: Sequence[str],
+    name: str | Path | None = None,
+    files: Mapping[str, str] | None = None,
+) -> Path:
+    """Make a job of a command and start it.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What would follow `anofpdm` on the command line, such as "train", "model.toml", ...
+    name : str or Path, optional
+        A name, or the path of a folder to be made; one of command and time by default.
+    files : mapping of str to str, optional
+        Texts that are written into the folder first, by name: configurations that the arguments
+        speak of.
+
+    Returns
+    -------
+    Path
+        The job's folder.
+
+    Raises
+    ------
+    JobError
+        When the command cannot be a job, or the name is taken.
+    OutputError
+        When the folder cannot be written.
+    """
+    request = JobRequest.of(tuple(arguments))
+    folder = job_folder(name or proposed_name(request.command))
+    create_job(folder, request)
+    for file, text in (files or {}).items():
+        with atomic_path(folder / file) as pending:
+            pending.write_text(text, encoding="utf-8")
+    _launch(folder, request, attempts=0)
+    return folder
+
+
+def resume_job(folder: Path) -> None:
+    """Start a job again that failed or was stopped; training goes on from its last checkpoint.
+
+    Raises
+    ------
+    JobError
+        When it is done, or a process is at work on it.
+    """
+    request = read_request(folder)
+    with alone(folder / _STARTING):
+        state = state_of(folder)
+        if state.live:
+            raise JobError(f"The job {folder.name} is {state.status} already.")
+        if state.status == "done":
+            raise JobError(f"The job {folder.name} is done; start another one.")
+        _launch(folder, request, state.attempts)
+
+
+def proposed_name(command: str) -> str:
+    """Return a name that no job has: the command and the time."""
+    stem = f"{command}-{datetime.now():%Y-%m-%d-%H%M}"
+    taken = {path.name for path in jobs_home().glob("*")}
+    counted = (f"{stem}-{count}" for count in range(2, len(taken) + 3))
+    return next(name for name in (stem, *counted) if name not in taken)
+
+
+def reap() -> None:
+    """Take note of jobs that this process started and that have ended."""
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
+    reap()
+    if not request.cwd.is_dir():
+        raise JobError(f"{request.cwd}, where the job {folder.name} was given, is gone.")
+    # The mark of an earlier process would make the new one look dead until it has begun.
+    (folder / PROCESS).unlink(missing_ok=True)
+    write_state(folder, JobState("queued", attempts=attempts))
+    command = [sys.executable, "-m", "anofpdm.cli", "job", "run", str(folder)]
+    try:
+        with (folder / LOG).open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=request.cwd,
+                start_new_session=True,
+                creationflags=_CREATION_FLAGS,
+            )
+    except OSError as error:
+        write_state(folder, JobState("failed", "It could not be started.", attempts=attempts))
+        raise OutputError(f"{folder} cannot be started ({error.strerror}).") from error
+    _children.append(child)
+    # The job notes the same as soon as it can; until then this shows whether it lives.
+    with suppress(psutil.NoSuchProcess):
+        write_mark(folder, ProcessMark.of(child.pid))
