@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from napari_anofpdm.engine_thread import Job, is_cancelled, submit
@@ -61,7 +62,9 @@ class Interpreter:
 
     def stop(self) -> None:
         """Give up what is under way."""
-        self._timer.stop()
+        # At the end of the process Qt's objects may be gone before the viewer is.
+        if isalive(self._timer):
+            self._timer.stop()
         self._parts = {}
         if self._job is not None:
             self._job.cancel()
@@ -110,7 +113,7 @@ class Interpreter:
         analysis, settings, position = session.analysis, session.settings, session.position
         if not self._ready or analysis is None or settings is None or session.is_closed:
             return
-        if position not in session.done:
+        if session.is_announcing or position not in session.done:
             return
         try:
             result = self._part(analysis, settings, position)

@@ -82,6 +82,8 @@ class Session:
         All computed slices, some time after the settings came to rest.
     native_changed : Signal(NativeResult)
         The same on the scan's own voxels, without the dropped lesions.
+    bundle_chosen : Signal(str)
+        A model for the next run, by name or path; any panel may emit it.
     closed : Signal()
         The viewer is gone.
     analysis, settings, calibrated
@@ -107,6 +109,9 @@ class Session:
     dropped : frozenset of int
         Numbers of the lesions that the user took out of the mask; found again under other
         settings they stay out.
+    is_announcing : bool
+        Whether a new analysis is being told; some listeners still show the former one then, so
+        that no slice of the new one must be interpreted yet.
     layers : LayerManager or None
     interpreter : Interpreter or None
         None in a session without a viewer.
@@ -123,12 +128,13 @@ class Session:
     slice_interpreted = Signal(object)
     volume_interpreted = Signal(object)
     native_changed = Signal(object)
+    bundle_chosen = Signal(str)
     closed = Signal()
 
     def __init__(self) -> None:
         self.layers: LayerManager | None = None
         self.interpreter: Interpreter | None = None
-        self.is_closed = False
+        self.is_closed = self.is_announcing = False
         self._former: tuple[str, Settings] | None = None
         self._opening: Path | None = None
         self._clear(None)
@@ -180,7 +186,11 @@ class Session:
             former = self._former[1]
             if former.end_step is None or former.end_step in analysis.timesteps:
                 self.settings = former
-        self.analysis_changed.emit(analysis)
+        self.is_announcing = True
+        try:
+            self.analysis_changed.emit(analysis)
+        finally:
+            self.is_announcing = False
         self.settings_changed.emit(self.settings)
 
     def adopt(self, layer: Layer) -> None:

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from anofpdm import Analysis
+from anofpdm import Analysis, Volume, analyze
 from anofpdm.settings import AbsoluteThreshold
 from napari_anofpdm import curve_saving
 from napari_anofpdm.curve_saving import with_suffix
@@ -148,6 +148,22 @@ def test_a_healthy_slice_is_shown_anyway_on_request(
     session.set_position(1)
     qtbot.mouseClick(panel.verdict.button, Qt.MouseButton.LeftButton)
     assert session.shown_anyway == set()
+
+
+def test_an_analysis_of_fewer_steps_takes_the_place_of_another(
+    qtbot: QtBot,
+    panel: CurvesPanel,
+    viewer: Viewer,
+    tiny_analysis: Analysis,
+    tiny_volume: Volume,
+    tiny_bundle: Path,
+) -> None:
+    session = opened(panel, viewer, tiny_analysis, qtbot, 2)
+    other = analyze({"flair": tiny_volume}, tiny_bundle, steps=2, device="cpu")
+    session.set_analysis(other)
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
+    assert session.position == 2
+    assert set(panel.divergence.end_steps_shown()) <= set(other.timesteps)
 
 
 def test_it_catches_up_when_it_is_shown_again(
