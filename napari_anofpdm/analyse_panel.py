@@ -10,11 +10,12 @@ from napari_anofpdm.bundle_chooser import BundleChooser
 from napari_anofpdm.field import Field, wrapped_label
 from napari_anofpdm.preferences import folder, run_preferences
 from napari_anofpdm.run_bar import RunBar
-from napari_anofpdm.run_estimator import RunEstimator, estimate_in_words
+from napari_anofpdm.run_estimator import Outlook, RunEstimator, estimate_in_words
 from napari_anofpdm.run_fields import RunFields
 from napari_anofpdm.run_request import RunRequest
 from napari_anofpdm.runner import RunProgress, RunState, run_of
 from napari_anofpdm.scan_fields import ScanFields
+from napari_anofpdm.session import session_of
 from napari_anofpdm.slice_in_view import slice_in_view
 from napari_anofpdm.upright_scroll import UprightScroll
 from napari_anofpdm.weak_listener import listen
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-    from anofpdm.estimate import RunEstimate
-
+_AMBER_ON_DARK, _AMBER_ON_LIGHT = "#ffc266", "#7a4a00"
 _NO_SCAN = "Open a scan to begin, or try one from File > Open Sample > AnoFPDM."
 
 
@@ -61,6 +61,9 @@ class AnalysePanel(QWidget):
         self.estimate.setToolTip(
             "Time measured on this machine with a call of the network; memory in MiB or GiB."
         )
+        self.doubts = wrapped_label()
+        self.doubts.setToolTip("What may spoil the result; the run can be started nevertheless.")
+        self.doubts.hide()
         self.run_volume = QPushButton("Run volume")
         self.run_slice = QPushButton("Run this slice")
         self.bar = RunBar()
@@ -80,6 +83,7 @@ class AnalysePanel(QWidget):
         below = QVBoxLayout()
         below.setContentsMargins(9, 0, 9, 6)
         below.addWidget(self.estimate)
+        below.addWidget(self.doubts)
         below.addLayout(buttons)
         below.addWidget(self.bar)
         below.addWidget(self.outcome)
@@ -102,6 +106,7 @@ class AnalysePanel(QWidget):
         listen(
             self,
             [
+                (session_of(self._viewer).bundle_chosen, self.model.choose),
                 (self._run.state_changed, self._on_state),
                 (self._run.progressed, self._on_progress),
                 (self._run.ended, self._on_end),
@@ -163,6 +168,8 @@ class AnalysePanel(QWidget):
             return
         self._asked = asked
         self.estimator.forget()
+        if self._run.state == "idle":  # what is doubted of a run stays in sight while it goes on
+            self._doubt(())
         if request is not None:
             self.estimate.setText("Estimating time and memory…")
             self.estimator.ask(request)
@@ -194,8 +201,13 @@ class AnalysePanel(QWidget):
             self._on_theme()
         self.refresh()
 
-    def _on_estimate(self, estimate: RunEstimate) -> None:
-        self.estimate.setText(estimate_in_words(estimate))
+    def _on_estimate(self, outlook: Outlook) -> None:
+        self.estimate.setText(estimate_in_words(outlook.estimate))
+        self._doubt(outlook.warnings)
+
+    def _doubt(self, warnings: tuple[str, ...]) -> None:
+        self.doubts.setText("\n".join(warnings))
+        self.doubts.setVisible(bool(warnings))
 
     def _on_state(self, state: RunState) -> None:
         self.bar.show_state(state)
@@ -215,6 +227,7 @@ class AnalysePanel(QWidget):
         dark = get_theme(self._viewer.theme).type == "dark"
         for field in (self.model.field, *self.scans.all_fields(), *self.how.all_fields()):
             field.set_dark(dark)
+        self.doubts.setStyleSheet(f"color: {_AMBER_ON_DARK if dark else _AMBER_ON_LIGHT};")
 
     def _open(self) -> None:
         from napari_anofpdm.open_action import open_files

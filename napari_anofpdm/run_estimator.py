@@ -1,4 +1,4 @@
-"""`RunEstimator`: time, memory and devices of a run to come, found out off the GUI thread."""
+"""`RunEstimator`: time, memory, doubts and devices of a run to come, off the GUI thread."""
 
 from __future__ import annotations
 
@@ -37,6 +37,21 @@ class Devices:
     no_cuda: str | None
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What is to be expected of a run.
+
+    Attributes
+    ----------
+    estimate : RunEstimate
+    warnings : tuple of str
+        What may spoil the result, one sentence each, such as a scan with its skull.
+    """
+
+    estimate: RunEstimate
+    warnings: tuple[str, ...] = ()
+
+
 class RunEstimator(QObject):
     """Answers the latest request, a moment after it was made.
 
@@ -45,7 +60,7 @@ class RunEstimator(QObject):
     Attributes
     ----------
     devices_found : Signal(Devices)
-    estimated : Signal(RunEstimate)
+    estimated : Signal(Outlook)
     failed : Signal(str)
         One sentence why there is no estimate.
     """
@@ -84,16 +99,16 @@ class RunEstimator(QObject):
             return
         if self.devices is None:
             self._jobs.append(submit(_look, on_done=self._on_devices, on_error=self._on_error))
-        job = submit(_estimate, request, on_done=self._on_estimate, on_error=self._on_error)
+        job = submit(_estimate, request, on_done=self._on_outlook, on_error=self._on_error)
         self._jobs.append(job)
 
     def _on_devices(self, devices: Devices) -> None:
         self.devices = devices
         self.devices_found.emit(devices)
 
-    def _on_estimate(self, estimate: RunEstimate) -> None:
+    def _on_outlook(self, outlook: Outlook) -> None:
         self._jobs = []
-        self.estimated.emit(estimate)
+        self.estimated.emit(outlook)
 
     def _on_error(self, error: Exception) -> None:
         from anofpdm.errors import Cancelled
@@ -117,20 +132,24 @@ def _look() -> Devices:
     return Devices(device_name(resolve_device("auto")), unusable, why_no_cuda())
 
 
-def _estimate(request: RunRequest) -> RunEstimate:
+def _estimate(request: RunRequest) -> Outlook:
     from anofpdm import load_bundle
-    from anofpdm.estimate import estimate_run, slices_with_brain
+    from anofpdm.estimate import estimate_run
+    from anofpdm.preprocessing import preprocess
 
     model = load_bundle(request.bundle)
-    first = request.volumes[model.metadata.modalities[0]]
-    return estimate_run(
-        max(1, slices_with_brain(first, model.metadata.preprocessing)),
+    known = model.metadata
+    # As the run will do it: what is wrong with a scan is told before its minutes are spent.
+    stack = preprocess(request.volumes, known.modalities, known.preprocessing, request.brain_mask)
+    estimate = estimate_run(
+        len(stack.slice_ids),
         model,
         steps=request.steps,
         device=request.device,
         precision=request.precision,
         batch_size=request.batch_size,
     )
+    return Outlook(estimate, tuple(request.in_short(text) for text in stack.warnings))
 
 
 def estimate_in_words(estimate: RunEstimate) -> str:

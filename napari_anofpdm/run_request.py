@@ -50,6 +50,13 @@ class RunRequest:
     slices: tuple[int, ...] | None = None
     first_slice: int | None = None
 
+    def in_short(self, text: str) -> str:
+        """Name the scans' files in a message without their folders: a panel is narrow."""
+        for volume in self.volumes.values():
+            if volume.path is not None:
+                text = text.replace(str(volume.path), Path(volume.path).name)
+        return text
+
 
 @dataclass(frozen=True)
 class RunListener:

@@ -90,6 +90,7 @@ class AnalysisRun:
         self._viewer = weakref.ref(viewer)
         self._session = session
         self._job: Job | None = None
+        self._request: RunRequest | None = None
         self._growing: Analysis | None = None
         self._pace: Pace | None = None
         self._layers: tuple[Layer, ...] = ()
@@ -119,7 +120,7 @@ class AnalysisRun:
         if self.state != "idle":
             raise RuntimeError("a run is under way")
         self._layers, self._lost, self._growing = tuple(layers), None, None
-        self._pace = Pace()
+        self._pace, self._request = Pace(), request
         self._set_state("running")
         self._on_stage("Waiting for the engine")
         listener = RunListener(
@@ -149,6 +150,8 @@ class AnalysisRun:
     def _on_started(self, analysis: Analysis) -> None:
         self._growing = analysis
         self._on_stage("Starting the network")
+        if analysis.metadata.warnings:
+            show_warning(self._in_short(" ".join(analysis.metadata.warnings)))
 
     def _on_slices(self, positions: list[int]) -> None:
         growing, session = self._growing, self._session
@@ -191,8 +194,6 @@ class AnalysisRun:
             self._session.set_analysis(analysis)
         count = len(analysis)
         self._end(f"Analysed {count} slice{'' if count == 1 else 's'}.")
-        if analysis.metadata.warnings:
-            show_warning(" ".join(analysis.metadata.warnings))
 
     def _failed(self, error: Exception) -> None:
         from anofpdm.errors import Cancelled
@@ -210,7 +211,7 @@ class AnalysisRun:
             self._end(text)
             show_info(text)
         else:
-            text = f"{sentence_of(error, 'the run')}{kept}"
+            text = f"{self._in_short(sentence_of(error, 'the run'))}{kept}"
             self._end(text)
             show_error(text)
 
@@ -228,8 +229,12 @@ class AnalysisRun:
         session.set_analysis(part)
         return f" The {len(part)} slices that were done stay in view."
 
+    def _in_short(self, text: str) -> str:
+        return text if self._request is None else self._request.in_short(text)
+
     def _end(self, text: str) -> None:
         self._job, self._growing, self._pace, self._layers = None, None, None, ()
+        self._request = None
         self.outcome = text
         self.progress = RunProgress("")
         self._set_state("idle")

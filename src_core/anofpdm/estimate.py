@@ -8,17 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from anofpdm.analysis import estimate_nbytes
 from anofpdm.bundle import ModelBundle, Precision, load_bundle
 from anofpdm.bundle_files import weight_shapes
 from anofpdm.calibration import chosen_grid
 from anofpdm.device import default_batch_size, resolve_device, slice_bytes
-from anofpdm.foreground import cleaned, foreground_of
-from anofpdm.orientation import Orientation
-from anofpdm.preprocessing import PreprocessingConfig
-from anofpdm.volume import Volume
 
 # A call of the full batch is timed only where a single slice promises it to be this short.
 _LONGEST_CALL_SECONDS = 1.0
@@ -63,7 +57,7 @@ def estimate_run(
     Parameters
     ----------
     slices : int
-        How many will be analysed; `slices_with_brain` counts them.
+        How many will be analysed; `anofpdm.preprocessing.preprocess` tells.
     bundle, steps, device, precision, batch_size
         As of `anofpdm.analyze`.
 
@@ -93,27 +87,6 @@ def estimate_run(
         analysis_bytes=estimate_nbytes(slices, count, len(model.metadata.scored), side, side),
         network_bytes=_weight_bytes(model) + size * slice_bytes(network, count),
     )
-
-
-def slices_with_brain(volume: Volume, config: PreprocessingConfig) -> int:
-    """Count the axial slices that a model will analyse, to about one.
-
-    Parameters
-    ----------
-    volume : Volume
-        The first of the model's inputs.
-    config : PreprocessingConfig
-        The model's; the field of view is taken to hold the whole brain.
-    """
-    orientation = Orientation.of_affine(volume.affine)
-    brain = foreground_of(cleaned(orientation.to_canonical(volume.data)))
-    counts = np.count_nonzero(brain, axis=(0, 1))
-    field = float(brain.shape[0] * brain.shape[1])
-    if config.extent_mm is not None:
-        spacing = [volume.spacing[axis] for axis in orientation.axes]
-        field = config.extent_mm**2 / (spacing[0] * spacing[1])
-    needed = max(config.min_foreground_fraction * field, 1.0)
-    return int(np.count_nonzero(counts >= needed))
 
 
 def _weight_bytes(model: ModelBundle) -> int:

@@ -14,9 +14,7 @@ from anofpdm import estimate
 from anofpdm.bundle import ModelBundle
 from anofpdm.engine import analyze
 from anofpdm.errors import BundleError, DeviceError
-from anofpdm.estimate import estimate_run, slices_with_brain
-from anofpdm.preprocessing import PreprocessingConfig, preprocess
-from anofpdm.synthetic import make_phantom
+from anofpdm.estimate import estimate_run
 from anofpdm.volume import Volume
 
 
@@ -109,13 +107,3 @@ def test_what_cannot_run_is_said(tiny_bundle: ModelBundle) -> None:
         estimate_run(5, tiny_bundle, device="tpu")
     with pytest.raises(BundleError, match="no bundle"):
         estimate_run(5, "nothing-of-the-kind")
-
-
-@pytest.mark.parametrize("field", ["fixed", "stretch"])
-def test_slices_are_counted_as_they_will_be(field: Any) -> None:
-    flair = make_phantom(700_001).volumes["flair"]
-    extent = 208.0 if field == "fixed" else None
-    config = PreprocessingConfig(size=64, field_of_view=field, extent_mm=extent)
-    analysed = len(preprocess({"flair": flair}, ("flair",), config).slices)
-    assert abs(slices_with_brain(flair, config) - analysed) <= 1
-    assert analysed < flair.shape[2]

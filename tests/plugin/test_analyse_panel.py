@@ -114,6 +114,20 @@ def test_a_scan_is_estimated_before_the_run(qtbot: QtBot, panel: AnalysePanel, s
     assert "MiB to keep" in panel.estimate.text()
 
 
+def test_what_may_spoil_the_result_is_said_before_the_run(
+    qtbot: QtBot, viewer: Viewer, panel: AnalysePanel, tiny_volume: Volume
+) -> None:
+    assert panel.doubts.isHidden()
+    broken = tiny_volume.data.copy()
+    broken[7, 7, 3] = np.nan
+    data, attributes, _ = layer_data(Volume(broken, tiny_volume.affine), "FLAIR", "image")
+    layer = viewer.add_image(data, **attributes)
+    qtbot.waitUntil(lambda: "1 voxels that are NaN" in panel.doubts.text(), timeout=LONG)
+    assert panel.run_volume.isEnabled()
+    viewer.layers.remove(layer)
+    assert panel.doubts.isHidden()
+
+
 def test_run_volume_gives_the_core_s_own_analysis(
     qtbot: QtBot,
     viewer: Viewer,

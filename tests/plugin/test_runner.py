@@ -350,15 +350,22 @@ def test_what_may_spoil_the_result_is_told(
     tiny_bundle: Path,
     tiny_volume: Volume,
     told: list[tuple[str, str]],
+    tmp_path: Path,
 ) -> None:
     broken = tiny_volume.data.copy()
     broken[7, 7, 3] = np.nan
-    run = run_of(viewer)
-    run.start(_request(tiny_bundle, Volume(broken, tiny_volume.affine, "flair")), [scan])
+    run, before = run_of(viewer), list[tuple[str, str]]()
+    session_of(viewer).analysis_changed.connect(lambda _: before.extend(told))
+    path = tmp_path / "scan.nii.gz"
+    path.write_bytes(b"its checksum enters the analysis")
+    named = Volume(broken, tiny_volume.affine, "flair", path)
+    run.start(_request(tiny_bundle, named), [scan])
     _until_idle(qtbot, run)
-    (severity, text) = told[-1]
+    ((severity, text),) = told
+    assert before == told  # in time to stop the run
     assert severity == "warning"
-    assert "1 voxels that are NaN" in text
+    assert "scan.nii.gz has 1 voxels that are NaN" in text
+    assert tmp_path.name not in text
 
 
 def test_the_progress_names_the_time_left(
