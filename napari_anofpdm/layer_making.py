@@ -33,7 +33,7 @@ NAMES: dict[Role, str] = {
 }
 _STEP_AXES = ("step", *WORLD_AXES)
 _STEP_UNITS = ("dimensionless", *WORLD_UNITS)
-_CONTOUR = "#2dd4ff"
+_FOUND, _DRAWN = "#2dd4ff", "#5ee65a"
 _OPAQUE_FROM = 0.25  # of the colour range; below, the map fades out toward zero
 
 
@@ -85,7 +85,7 @@ def preview_layer(placed: PlacedArray) -> Labels:
         translate=placed.translate,
         axis_labels=WORLD_AXES,
         units=WORLD_UNITS,
-        colormap=DirectLabelColormap(color_dict={0: "transparent", 1: _CONTOUR, None: _CONTOUR}),
+        colormap=_one_colour(_FOUND),
         opacity=1.0,
         metadata={ROLE: "preview"},
     )
@@ -98,7 +98,13 @@ def mask_layer(volume: Volume) -> Labels:
     """Make an editable mask from a volume of 0 and 1, of which it takes a copy."""
     data, attributes, _ = layer_data(volume, NAMES["mask"], "labels")
     metadata = {**attributes["metadata"], ROLE: "mask"}
-    return Labels(np.array(data, order="C"), **{**attributes, "metadata": metadata})
+    kept = {**attributes, "metadata": metadata, "colormap": _one_colour(_FOUND)}
+    return Labels(np.array(data, order="C"), **kept)
+
+
+def drawn_mask_colours() -> DirectLabelColormap:
+    """Return the colour of a mask from a file, apart from the map's and the found mask's."""
+    return _one_colour(_DRAWN)
 
 
 def heat() -> Colormap:
@@ -106,4 +112,8 @@ def heat() -> Colormap:
     colors = np.array(ensure_colormap("inferno").colors)
     position = np.linspace(0.0, 1.0, len(colors))
     colors[:, 3] = np.clip(position / _OPAQUE_FROM, 0.0, 1.0)
-    return Colormap(colors, name="inferno, zero transparent")
+    return Colormap(colors, name="heat")
+
+
+def _one_colour(colour: str) -> DirectLabelColormap:
+    return DirectLabelColormap(color_dict={0: "transparent", 1: colour, None: colour})

@@ -53,7 +53,14 @@ def nifti_layer(path: str | Path) -> LayerData:
     volume = read_volume(path)
     name = _stem(path, NIFTI_SUFFIXES)
     if looks_like_mask(volume.data):
-        return layer_data(replace(volume, data=as_labels(volume.data)), name, "labels")
+        data, attributes, kind = layer_data(
+            replace(volume, data=as_labels(volume.data)), name, "labels"
+        )
+        if data.max() == 1:  # several labels keep napari's several colours
+            from napari_anofpdm.layer_making import drawn_mask_colours
+
+            attributes["colormap"] = drawn_mask_colours()
+        return data, attributes, kind
     return layer_data(volume, name, "image")
 
 

@@ -181,6 +181,7 @@ def test_a_committed_mask_can_be_painted_and_undone(viewer: Viewer, session: Ses
     mask = manager(session).commit_mask()
     assert mask is not None
     assert mask.metadata["anofpdm_role"] == "mask"
+    np.testing.assert_array_equal(mask.get_color(1), layer(session, "preview").get_color(1))
     wanted = expected_mask(session)
     np.testing.assert_array_equal(volume_of(mask).data, wanted)
     assert viewer.layers.selection.active == mask

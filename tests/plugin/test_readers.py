@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 from napari.settings import get_settings
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -82,6 +83,17 @@ def test_a_mask_of_whole_floats_is_labels(mask: Path) -> None:
     assert (kind, attributes["name"]) == ("labels", "lesion.v2")
     assert data.dtype == np.uint8
     assert set(np.unique(data)) == {0, 2}
+
+
+def test_a_mask_of_ones_has_one_colour_of_its_own(scan: Path, tmp_path: Path) -> None:
+    data = np.zeros(read_volume(scan).shape, np.uint8)
+    data[2, 2, 1] = 1
+    path = tmp_path / "lesion.nii.gz"
+    write_nifti(path, data, read_volume(scan), np.uint8)
+    voxels, attributes, _ = nifti_layer(path)
+    layer = Labels(voxels, **attributes)
+    assert layer.get_color(1)[1] > max(layer.get_color(1)[0], layer.get_color(1)[2])
+    assert layer.get_color(0) is None or layer.get_color(0)[3] == 0
 
 
 def test_several_files_give_a_layer_each(scan: Path, mask: Path) -> None:
