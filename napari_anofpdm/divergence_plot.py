@@ -61,7 +61,7 @@ class DivergencePlot(PlotFrame):
         self._divergence = np.empty((0, 0))
         self._spot.clear()
         self._legend.setVisible(False)
-        self.auto.setEnabled(False)
+        self.auto.hide()
         self.show_plots(False)
         self.say("")
 
@@ -102,7 +102,7 @@ class DivergencePlot(PlotFrame):
         self._plot.setYRange(0.0, max(float(divergence.max(initial=0.0)), 1e-12) * 1.08, 0)
         self._place_end_lines()
         self._place_spot()
-        self.auto.setEnabled(fixed)
+        self.auto.setVisible(fixed)
         steps = ", ".join(str(t) for t in dict.fromkeys(end_steps.tolist()))
         self.say(f"tₑ = {steps} ({'fixed' if fixed else 'auto'})")
 

@@ -59,7 +59,7 @@ class HistogramPlot(PlotFrame):
     def clear(self) -> None:
         """Show no histogram."""
         self.show_plots(False)
-        self.auto.setEnabled(False)
+        self.auto.hide()
         self.say("")
 
     def set_values(
@@ -90,7 +90,7 @@ class HistogramPlot(PlotFrame):
             curve.setData(edges, np.log10(np.maximum(counts, 0.5)))
             tallest = max(tallest, float(counts.max(initial=1)))
         self._plot.setYRange(_FLOOR, np.log10(max(tallest, 1.0)) * 1.1 + 0.1, 0)
-        self.auto.setEnabled(manual)
+        self.auto.setVisible(manual)
         share = float(np.mean(filtered >= threshold)) if filtered.size and threshold > 0 else 0.0
         self.say(f"Q* = {threshold:.3g}, {share:.1%} above")
         self._place_line()

@@ -40,7 +40,7 @@ COLUMNS = (
     ),
     Column("Drop", "Tick to take the lesion out of the mask.", lambda lesion: ""),
 )
-DROP = len(COLUMNS) - 1
+SLICES, DROP = 3, len(COLUMNS) - 1
 
 
 class LesionModel(QAbstractTableModel):

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
-from napari_anofpdm.lesion_model import DROP, LesionModel
+from napari_anofpdm.lesion_model import DROP, SLICES, LesionModel
 from napari_anofpdm.placement import WORLD_AXES, place_point
 from napari_anofpdm.session import Session
 from napari_anofpdm.weak_listener import listen
@@ -62,6 +62,8 @@ class LesionTable(QWidget):
         rows.hide()
         rows.setDefaultSectionSize(22)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        # Two numbers of three digits are more than an equal share.
+        columns.setSectionResizeMode(SLICES, QHeaderView.ResizeMode.ResizeToContents)
         columns.setMinimumSectionSize(20)
         table.setFixedHeight((_ROWS_IN_VIEW + 1) * 22 + 14)
         layout = QVBoxLayout(self)
@@ -80,7 +82,7 @@ class LesionTable(QWidget):
             return
         table = session.lesions.table
         kept = [lesion for lesion in table if lesion.number not in session.dropped]
-        volume = sum(lesion.volume_ml for lesion in kept)
+        volume = round(sum(lesion.volume_ml for lesion in kept), 6)
         count = f"{len(kept)} lesion{'' if len(kept) == 1 else 's'}, {volume:.2f} ml"
         dropped = f" ({len(table) - len(kept)} dropped)" if len(kept) < len(table) else ""
         waiting = "" if session.is_current else "; updating …"

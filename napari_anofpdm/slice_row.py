@@ -43,7 +43,8 @@ class SliceRow:
     @property
     def volume_ml(self) -> float:
         """Volume marked in all computed slices, millilitres."""
-        return float(self.area_mm2[self.computed].sum()) * self.thickness_mm / 1000.0
+        # Rounded, so that it is written as the sum over the lesions is, whatever float64 loses.
+        return round(float(self.area_mm2[self.computed].sum()) * self.thickness_mm / 1000.0, 6)
 
 
 def slice_row(

@@ -42,6 +42,8 @@ PANELS = (
     Panel("Analyse", "napari_anofpdm.analyse_panel", "AnalysePanel", "right"),
     Panel("Explore", "napari_anofpdm.explore_panel", "ExplorePanel", "right"),
     Panel("Export", "napari_anofpdm.export_panel", "ExportPanel", "right"),
+    Panel("Label", "napari_anofpdm.label_tool", "LabelPanel", "right"),
+    Panel("Jobs", "napari_anofpdm.jobs_panel", "JobsPanel", "right"),
     Panel("Curves", "napari_anofpdm.curves_panel", "CurvesPanel", "bottom"),
 )
 
@@ -56,7 +58,17 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
     set_up_viewer(viewer)
     for panel in PANELS:
         show_panel(viewer, panel)
-    show_panel(viewer, panel_named("Analyse"))
+    _give_layers_the_corner(show_panel(viewer, panel_named("Analyse")))
+
+
+def _give_layers_the_corner(panel: QWidget) -> None:
+    """Let the list of layers reach down beside Curves: in a low window two rows are left of it."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QMainWindow
+
+    window = _dock_of(panel).parentWidget()
+    assert isinstance(window, QMainWindow)
+    window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
 
 def panel_named(name: str) -> Panel:

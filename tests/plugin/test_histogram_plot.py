@@ -54,8 +54,9 @@ def test_the_line_stops_at_zero(plot: HistogramPlot) -> None:
 
 def test_the_way_back_is_offered_only_from_another_rule(plot: HistogramPlot, qtbot: QtBot) -> None:
     plot.set_values(VALUES, VALUES, 0.5, manual=False)
-    assert not plot.auto.isEnabled()
+    assert plot.auto.isHidden()
     plot.set_values(VALUES, VALUES, 0.5, manual=True)
+    assert not plot.auto.isHidden()
     with qtbot.waitSignal(plot.rule_requested, timeout=LONG):
         plot.auto.click()
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from npe2 import PluginManifest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -45,6 +46,8 @@ def test_one_command_opens_all_panels(viewer: Viewer) -> None:
     window = right[0].parentWidget()
     assert isinstance(window, QMainWindow)
     assert set(window.tabifiedDockWidgets(right[0])) == set(right[1:])
+    corner = window.corner(Qt.Corner.BottomLeftCorner)
+    assert corner == Qt.DockWidgetArea.LeftDockWidgetArea
 
 
 def test_opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Viewer) -> None:
