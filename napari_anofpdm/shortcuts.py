@@ -81,6 +81,20 @@ def _move_step(viewer: napari.viewer.Viewer, by: int) -> None:
         session.set_step(min(max(session.step + by, 0), last))
 
 
+def mark_first(viewer: napari.viewer.Viewer) -> None:
+    """Begin an unhealthy range of slices at the one in view, in the panel Label."""
+    from napari_anofpdm.labelling import labelling_of
+
+    labelling_of(viewer).first_asked.emit()
+
+
+def mark_last(viewer: napari.viewer.Viewer) -> None:
+    """End an unhealthy range of slices at the one in view, in the panel Label."""
+    from napari_anofpdm.labelling import labelling_of
+
+    labelling_of(viewer).last_asked.emit()
+
+
 def show_shortcuts(viewer: napari.viewer.Viewer) -> QDialog:
     """Show the table of keys in a small window, which needs no answer."""
     from napari_anofpdm.shortcuts_dialog import ShortcutsDialog
@@ -98,6 +112,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("H", "Hide or show the map, the steps and the preview of the mask", toggle_results),
     Shortcut("J", "Previous step of the forward process", previous_step),
     Shortcut("K", "Next step of the forward process", next_step),
+    Shortcut(",", "First slice of an unhealthy range, in the panel Label", mark_first),
+    Shortcut(".", "Last slice of an unhealthy range, in the panel Label", mark_last),
     Shortcut("F1", "This table", show_shortcuts),
 )
 

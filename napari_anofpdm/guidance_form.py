@@ -1,0 +1,69 @@
+"""`GuidanceForm`: from a trained model to a calibrated one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QLineEdit
+
+from napari_anofpdm.choice_box import ChoiceBox
+from napari_anofpdm.job_form import JobForm, device_box
+from napari_anofpdm.path_field import PathField
+
+_SPLITS = {
+    "val": ("val", "Slices held out for this."),
+    "train": ("train", "Slices that the model has learned from: too good to be true."),
+    "test": ("test", "Slices that shall judge the model; after this they no longer can."),
+}
+CANDIDATES = "0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32"
+
+
+class GuidanceForm(JobForm):
+    """Starts `anofpdm select-guidance`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "select-guidance",
+            "Find the guidance and the thresholds of a trained model on labelled slices. The "
+            "calibrated model is a new one; the old stays as it is.",
+        )
+        self.bundle = PathField("either", "A model: its name, or the path of its bundle.")
+        self.dataset = PathField("folder", "A dataset, NAME.zarr.")
+        self.split = ChoiceBox(_SPLITS)
+        self.candidates = QLineEdit(CANDIDATES)
+        self.device = device_box()
+        self.out = PathField("folder", "A new folder.", optional="in the job's folder")
+        self.add("Model", self.bundle, "The model to calibrate, such as the folder run/bundle.")
+        self.add("Dataset", self.dataset, "With healthy and unhealthy slices.")
+        self.add("Split", self.split, "Which part of the dataset is looked at.")
+        self.add(
+            "Candidates",
+            self.candidates,
+            "Guidance strengths w to try (no unit), with commas between; one pass serves all.",
+        )
+        self.add("Device", self.device, "Where the network runs.")
+        self.add("New model", self.out, "Where the calibrated model goes.")
+        for field in (self.bundle, self.dataset, self.out):
+            field.changed.connect(self.refresh)
+        self.candidates.textChanged.connect(self.refresh)
+        self.refresh()
+
+    def fault(self) -> str:
+        """Tell what is missing."""
+        if not self.bundle.text:
+            return "Choose the model."
+        if self.dataset.path is None or not self.dataset.path.is_dir():
+            return "Choose the dataset."
+        return "" if self.candidates.text().strip() else "Name at least one candidate."
+
+    def arguments(self, folder: Path) -> list[str]:
+        """Return the options of `anofpdm select-guidance`."""
+        out = self.out.path or folder / "bundle"
+        path = self.bundle.path
+        bundle = str(path) if path is not None and path.exists() else self.bundle.text
+        candidates = ",".join(part.strip() for part in self.candidates.text().split(","))
+        return [
+            *("--bundle", bundle, "--dataset", str(self.dataset.path), "--out", str(out)),
+            *("--split", self.split.key, "--candidates", candidates),
+            *("--device", self.device.key),
+        ]

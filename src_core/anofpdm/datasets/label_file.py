@@ -1,0 +1,94 @@
+"""The CSV of slice labels that a person makes, one line a subject; `prepare --labels` reads it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from anofpdm.atomic import atomic_path
+from anofpdm.datasets.annotations import (
+    LABEL_COLUMN,
+    RANGES_COLUMN,
+    annotation_of,
+    read_annotations,
+    written_ranges,
+)
+from anofpdm.datasets.case import Annotation
+from anofpdm.datasets.csv_file import Row, read_csv
+from anofpdm.errors import DatasetError
+
+_SUBJECT = "subject"
+
+
+def labels_in(path: Path) -> dict[str, Annotation]:
+    """Return the annotations in a CSV by subject; none where there is no file yet.
+
+    Raises
+    ------
+    DatasetError
+        When the file cannot be read.
+    """
+    return read_annotations(path) if path.exists() else {}
+
+
+def save_label(path: Path, subject: str, annotation: Annotation) -> None:
+    """Write one subject's labels into a CSV; other subjects and columns stay.
+
+    A file that does not exist is made; a table of scans gets the columns it lacks.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV.
+    subject : str
+    annotation : Annotation
+        Without verdict and ranges, nothing is known of the subject.
+
+    Raises
+    ------
+    DatasetError
+        When the subject has no name, labels contradict each other, or the file is no such CSV.
+    OutputError
+        When it cannot be written.
+    """
+    if not subject.strip():
+        raise DatasetError("Name the subject before its slices are labelled.")
+    cells = {
+        _SUBJECT: subject.strip(),
+        LABEL_COLUMN: annotation.verdict or "",
+        RANGES_COLUMN: written_ranges(annotation.ranges),
+    }
+    annotation_of(Row(str(path), {name: text for name, text in cells.items() if text}))
+    columns, rows = [*cells], []
+    if path.exists():
+        table = read_csv(path, needs=[_SUBJECT])
+        columns = [name for name in table.columns if name]
+        columns += [name for name in cells if name not in columns]
+        rows = [dict(row.values) for row in table.rows]
+    known = next((row for row in rows if row.get(_SUBJECT) == cells[_SUBJECT]), None)
+    if known is None:
+        rows.append(cells)
+    else:
+        known.update(cells)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_path(path, overwrite=True) as pending:
+        pending.write_text(text.getvalue(), encoding="utf-8")
+
+
+def proposed_subject(scan: Path) -> str:
+    """Guess how `prepare` names the subject of a scan.
+
+    Parameters
+    ----------
+    scan : Path
+        A file of BraTS (its folder names it), BIDS (sub- and ses-), or any other (its name).
+    """
+    stem = scan.name.removesuffix(".gz").removesuffix(".nii")
+    if scan.parent.name and stem.startswith(scan.parent.name):
+        return scan.parent.name
+    entities = [part for part in stem.split("_") if part.startswith(("sub-", "ses-"))]
+    return "_".join(entities) or stem

@@ -1,0 +1,181 @@
+"""The Jobs panel, with jobs that are told by their folders, and one that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QMessageBox
+
+from anofpdm.event_log import EventLog
+from anofpdm.jobs.log import LOG
+from anofpdm.jobs.notes import JobNotes
+from anofpdm.jobs.places import JOBS_VARIABLE, job_folder, job_folders
+from anofpdm.jobs.process import own_mark, write_mark
+from anofpdm.jobs.request import JobRequest, create_job
+from anofpdm.jobs.state import JobState, Status, state_of, write_state
+from anofpdm.jobs.stop import Stop
+from napari_anofpdm.analyse_panel import AnalysePanel
+from napari_anofpdm.jobs_panel import JobsPanel
+from napari_anofpdm.workspace import panel_named, show_panel
+from tests.plugin.patience import LONG
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    home = tmp_path / "jobs"
+    monkeypatch.setenv(JOBS_VARIABLE, str(home))
+    yield home
+    for folder in job_folders():
+        if state_of(folder).live:
+            Stop(folder, patience=0).wait()
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, viewer: Viewer) -> JobsPanel:
+    panel = JobsPanel(viewer)
+    qtbot.addWidget(panel)
+    return panel
+
+
+def job(name: str, status: Status, *arguments: str) -> Path:
+    """A job of this process, as its folder tells of it."""
+    folder = job_folder(name)
+    created = f"2026-01-0{1 + len(job_folders())}"
+    create_job(folder, JobRequest(arguments=arguments or ("train", "t.toml"), created=created))
+    write_mark(folder, own_mark())
+    write_state(folder, JobState(status, attempts=1))
+    return folder
+
+
+def test_without_jobs_it_says_how_to_begin(panel: JobsPanel) -> None:
+    assert "No job yet" in panel.empty.text()
+    assert panel.list.isHidden()
+    assert panel.details.isHidden()
+    assert [panel.tabs.tabText(i) for i in range(4)] == ["Jobs", "Dataset", "Training", "Guidance"]
+
+
+def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
+    folder = job("first", "running")
+    notes = JobNotes(folder, clock=iter([10.0, 20.0, 30.0]).__next__)
+    for done in (10, 20):
+        notes.progress("Training", done, 100, "", {"loss": 1 / done, "held_out": 0.5})
+    (folder / LOG).write_text("a line\nthe last line\n")
+    panel.monitor.look()
+    [item] = panel._items()
+    assert [item.text(i) for i in range(4)] == ["first", "running", "20 %", "1 min 20 s"]
+    details = panel.details
+    assert details.title.text() == "first: running"
+    assert "Training: 20 of 100" in details.words.text()
+    assert details.bar.value() == 200
+    assert details.log.toPlainText().endswith("the last line")
+    assert details.curve.words.text() == "loss 0.0500, held out 0.5000"
+    assert _enabled(panel) == {"folder", "stop"}
+    notes.progress("Training", 50, 100, "", {"loss": 0.01})
+    write_state(folder, JobState("stopped", "Stopped; resume it to go on.", attempts=1))
+    EventLog(folder).write("state", status="stopped")
+    panel.monitor.look()
+    assert item.text(1) == "stopped"
+    assert "resume it" in details.words.text()
+    assert _enabled(panel) == {"folder", "resume", "remove"}
+
+
+def test_the_latest_is_first_and_the_choice_stays(panel: JobsPanel) -> None:
+    old = job("old", "done")
+    panel.monitor.look()
+    job("new", "failed")
+    panel.monitor.look()
+    assert [item.text(0) for item in panel._items()] == ["new", "old"]
+    assert panel.chosen is not None
+    assert panel.chosen.folder == old
+
+
+def test_a_finished_selection_shows_accuracy_and_gives_its_model(
+    panel: JobsPanel, viewer: Viewer, tiny_bundle: Path, qtbot: QtBot
+) -> None:
+    folder = job("search", "done", "select-guidance", "--bundle", "x")
+    candidates = [{"guidance": w, "accuracy": a} for w, a in ((1.0, 0.7), (2.0, 0.9))]
+    JobNotes(folder).result({"out": str(tiny_bundle), "calibration": {"candidates": candidates}})
+    panel.monitor.look()
+    assert panel.details.curve.words.text() == "Best accuracy 0.900 at w = 2"
+    qtbot.mouseClick(panel.details.buttons["use"], LEFT)
+    analyse = show_panel(viewer, panel_named("Analyse"))
+    assert isinstance(analyse, AnalysePanel)
+    assert analyse.model.bundle == str(tiny_bundle)
+    analyse.estimator.forget()
+
+
+def test_a_job_is_removed_only_after_a_yes(
+    panel: JobsPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = job("first", "failed")
+    panel.monitor.look()
+    answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
+    qtbot.mouseClick(panel.details.buttons["remove"], LEFT)
+    assert folder.exists()
+    qtbot.mouseClick(panel.details.buttons["remove"], LEFT)
+    assert not folder.exists()
+    assert panel.list.isHidden()
+
+
+def test_the_folder_is_opened(
+    panel: JobsPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = job("first", "failed")
+    panel.monitor.look()
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    qtbot.mouseClick(panel.details.buttons["folder"], LEFT)
+    assert [Path(url.toLocalFile()) for url in opened] == [folder]
+
+
+def test_from_form_to_failure_to_another_try(
+    panel: JobsPanel, qtbot: QtBot, tmp_path: Path
+) -> None:
+    form = panel.dataset
+    assert not form.start.isEnabled()
+    assert "where the scans are" in form.why_not.text()
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    form.source.line.setText(str(scans))
+    form.name.setText("mine")
+    qtbot.mouseClick(form.start, LEFT)
+    folder = job_folder("mine")
+    assert panel.chosen is not None
+    assert panel.chosen.folder == folder
+    assert panel.tabs.currentIndex() == 0
+    assert panel.chosen.request.option("--out") == str(folder / "dataset.zarr")
+    qtbot.waitUntil(lambda: panel.details.title.text() == "mine: failed", timeout=LONG)
+    assert "holds no subject in the layout brats" in panel.details.words.text()
+    qtbot.mouseClick(panel.details.buttons["resume"], LEFT)
+    qtbot.waitUntil(
+        lambda: panel.details.title.text() == "mine: failed" and state_of(folder).attempts == 2,
+        timeout=LONG,
+    )
+
+
+def test_the_guidance_form_gives_its_command(panel: JobsPanel, tmp_path: Path) -> None:
+    form = panel.guidance
+    assert "model" in form.fault()
+    form.bundle.line.setText("flair-synth")
+    assert "dataset" in form.fault()
+    form.dataset.line.setText(str(tmp_path))
+    assert form.fault() == ""
+    given = form.arguments(tmp_path)
+    assert given[:2] == ["--bundle", "flair-synth"]
+    assert given[given.index("--candidates") + 1].startswith("0.5,1,2,")
+
+
+def _enabled(panel: JobsPanel) -> set[str]:
+    return {name for name, button in panel.details.buttons.items() if button.isEnabled()}
