@@ -60,6 +60,9 @@ class JobsPanel(QWidget):
         self.empty = wrapped_label(_NO_JOBS)
         self.details = JobDetails()
         self.tabs = QTabWidget()
+        tab_bar = self.tabs.tabBar()
+        assert tab_bar is not None
+        tab_bar.setToolTip("The jobs that there are, and a form for each kind.")
         self.tabs.addTab(self._jobs_tab(), "Jobs")
         self.dataset, self.training, self.guidance = DatasetForm(), TrainingForm(), GuidanceForm()
         forms: dict[str, JobForm] = {

@@ -278,7 +278,10 @@ def test_names_are_proposed_that_are_free(home: Path) -> None:
 def test_only_long_commands_are_jobs(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="prepare, train, select-guidance"):
         start_job(["segment", "--image", "a.nii"])
-    assert JobRequest.of(["train", "a", "--resume", "--job", "x"]).arguments == ("train", "a")
+    resumed = JobRequest.of(["train", "a", "--resume", "--job", "x"])
+    assert resumed.arguments == ("train", "a", "--resume")
+    assert resumed.is_same_work(JobRequest(arguments=("train", "a")))
+    assert not resumed.is_same_work(JobRequest(arguments=("train", "b")))
     assert JobRequest.of(["train", "--job=x", "a"]).arguments == ("train", "a")
 
 

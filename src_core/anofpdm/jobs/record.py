@@ -60,7 +60,7 @@ def recorded(
     """
     if not is_job(folder):
         create_job(folder, request)
-    elif read_request(folder).arguments != request.arguments:
+    elif not request.is_same_work(read_request(folder)):
         raise JobError(f"{folder} holds another job; choose another name for this one.")
     with folder_lock(folder, f"the job {folder}"):
         number = 1 + _attempts(folder)

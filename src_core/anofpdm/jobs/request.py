@@ -25,7 +25,7 @@ class JobRequest(BaseModel):
     Attributes
     ----------
     arguments : tuple of str
-        The command's name and all that follows it, without `--job` and `--resume`.
+        The command's name and all that follows it, without `--job`.
     cwd : Path
         Where it was given: relative paths in it start there.
     created : str
@@ -64,6 +64,14 @@ class JobRequest(BaseModel):
                 return here.partition("=")[2]
         return None
 
+    def is_same_work(self, other: JobRequest) -> bool:
+        """Whether another command does the same; it may resume what this one began."""
+        mine, others = (
+            [argument for argument in request.arguments if argument != "--resume"]
+            for request in (self, other)
+        )
+        return mine == others
+
     @classmethod
     def of(cls, arguments: list[str] | tuple[str, ...]) -> Self:
         """Make the request of a command line given here and now.
@@ -78,7 +86,7 @@ class JobRequest(BaseModel):
         for argument in rest:
             if argument == "--job":
                 next(rest, None)
-            elif argument != "--resume" and not argument.startswith("--job="):
+            elif not argument.startswith("--job="):
                 kept.append(argument)
         return validated(cls, raises=JobError, arguments=tuple(kept))
 
