@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from anofpdm import Volume
+from napari_anofpdm.layer_volume import LayerData
 from napari_anofpdm.placement import place
-from napari_anofpdm.sample_data import LayerData, phantom_healthy, phantom_patient
+from napari_anofpdm.sample_data import phantom_healthy, phantom_patient
 
 
 @pytest.fixture(scope="module")

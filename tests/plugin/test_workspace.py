@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMainWindow,
     QScrollBar,
+    QTabBar,
     QTableView,
     QWidget,
 )
@@ -72,8 +73,9 @@ def test_every_control_has_a_tooltip(viewer: Viewer, panel: Panel) -> None:
 
 
 def _of_qt_itself(widget: QWidget) -> bool:
-    """Whether it is a scroll bar or the corner of a table."""
-    return isinstance(widget, QScrollBar) or isinstance(widget.parentWidget(), QTableView)
+    """Whether it is a scroll bar, the corner of a table, or an arrow beside tabs."""
+    inside = isinstance(widget.parentWidget(), (QTableView, QTabBar))
+    return isinstance(widget, QScrollBar) or inside
 
 
 def _explained(widget: QWidget, top: QWidget) -> bool:

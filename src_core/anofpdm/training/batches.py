@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -94,7 +94,7 @@ class Batches:
         with torch.cuda.device(self._device):  # a thread's own is the first GPU
             return images.pin_memory(), labels.pin_memory()
 
-    def _images(self, chosen: NDArray[np.intp]) -> Tensor:
+    def _images(self, chosen: NDArray[np.integer[Any]]) -> Tensor:
         if self._scattered is not None:
             return torch.from_numpy(self._scattered.read(self._positions[chosen]))
         assert self._held is not None
