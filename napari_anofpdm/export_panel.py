@@ -246,9 +246,16 @@ class ExportPanel(QWidget):
         return f"{len(session.done)} of {total} slices are analysed; the others count as unmarked."
 
     def _masks(self) -> list[Labels]:
-        from napari_anofpdm.layer_making import ROLE
+        """Masks to paint on that were found in the scans now analysed, in no other patient's."""
+        from napari_anofpdm.layer_making import ROLE, SOURCES
 
-        return [layer for layer in self._viewer.layers if layer.metadata.get(ROLE) == "mask"]
+        analysis = self._session.analysis
+        sources = () if analysis is None else analysis.metadata.sources
+        return [
+            layer
+            for layer in self._viewer.layers
+            if layer.metadata.get(ROLE) == "mask" and layer.metadata.get(SOURCES) == sources
+        ]
 
     def _list_masks(self, names: list[str]) -> None:
         held = [self.edited_mask.itemText(i) for i in range(self.edited_mask.count())]

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Volume
+    from anofpdm.analysis_metadata import SourceFile
     from napari_anofpdm.placement import NetworkGrid, PlacedArray
     from napari_anofpdm.step_arrays import StepArray
 
 Role = Literal["map", "sam", "healthy", "unguided", "preview", "mask"]
 ROLE = "anofpdm_role"
+SOURCES = "anofpdm_sources"
 """Key of a layer's metadata that holds its `Role`."""
 
 NAMES: dict[Role, str] = {
@@ -94,10 +96,13 @@ def preview_layer(placed: PlacedArray) -> Labels:
     return layer
 
 
-def mask_layer(volume: Volume) -> Labels:
-    """Make an editable mask from a volume of 0 and 1, of which it takes a copy."""
+def mask_layer(volume: Volume, sources: tuple[SourceFile, ...] = ()) -> Labels:
+    """Make an editable mask from a volume of 0 and 1, of which it takes a copy.
+
+    The scans that it was found in go with it, so that it is never taken for another patient's.
+    """
     data, attributes, _ = layer_data(volume, NAMES["mask"], "labels")
-    metadata = {**attributes["metadata"], ROLE: "mask"}
+    metadata = {**attributes["metadata"], ROLE: "mask", SOURCES: sources}
     kept = {**attributes, "metadata": metadata, "colormap": _one_colour(_FOUND)}
     return Labels(np.array(data, order="C"), **kept)
 

@@ -134,7 +134,9 @@ class LayerManager:
         viewer, session = self._viewer(), self._session
         if viewer is None or session.analysis is None or session.native is None:
             return None
-        layer = mask_layer(session.analysis.geometry.as_volume(session.native.mask))
+        analysis = session.analysis
+        found = analysis.geometry.as_volume(session.native.mask)
+        layer = mask_layer(found, analysis.metadata.sources)
         viewer.add_layer(layer)
         self._show_preview(False)
         return layer

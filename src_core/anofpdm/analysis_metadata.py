@@ -22,7 +22,8 @@ class SourceFile(BaseModel):
     name : str
         File name without its folder, which may name a patient or a machine.
     sha256 : str
-        Hash of the file as it was read; empty for arrays that came from no file.
+        Hash of the file as it was read; empty for arrays that came from no
+        file, or from one that is gone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

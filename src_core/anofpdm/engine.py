@@ -363,8 +363,12 @@ def _source(volume: Volume) -> SourceFile:
     modality = volume.modality or ""
     if volume.path is None:
         return SourceFile(modality=modality, name="")
-    with volume.path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with volume.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        # The voxels are in memory; a file that went away since leaves its name alone.
+        return SourceFile(modality=modality, name=volume.path.name)
     return SourceFile(modality=modality, name=volume.path.name, sha256=digest)
 
 

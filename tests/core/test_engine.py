@@ -111,6 +111,16 @@ def test_sources_are_recorded_with_their_hash(
     assert len(sources["t1"].sha256) == 64
 
 
+def test_a_file_that_went_away_leaves_its_name(
+    scans: dict[str, Volume], tiny_bundle: ModelBundle, tmp_path: Path
+) -> None:
+    gone = {
+        name: replace(volume, path=tmp_path / f"{name}.nii.gz") for name, volume in scans.items()
+    }
+    sources = analyze(gone, tiny_bundle, steps=2).metadata.sources
+    assert [(s.name, s.sha256) for s in sources] == [("flair.nii.gz", ""), ("t1.nii.gz", "")]
+
+
 def test_a_mask_is_recorded_as_one(scans: dict[str, Volume], tiny_bundle: ModelBundle) -> None:
     brain = replace(scans["flair"], data=scans["flair"].data > 0, modality=None)
     unnamed = {name: replace(volume, modality=None) for name, volume in scans.items()}

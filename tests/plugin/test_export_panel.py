@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 from qtpy.QtGui import QDesktopServices
 
 from anofpdm import Analysis, interpret
+from anofpdm.analysis_metadata import SourceFile
 from anofpdm.results import to_native
 from anofpdm.settings import AbsoluteThreshold, Settings
 from napari_anofpdm.export_choice import ANALYSIS, EDITED, ITEMS, MAP, MASK, REPORT, TABLE
@@ -213,6 +215,19 @@ def test_a_growing_analysis_is_exported_as_far_as_it_has_come(
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert len(report["slices"]) == 2
     assert any(warning.startswith("2 of ") for warning in report["warnings"])
+
+
+def test_a_mask_of_another_scan_is_not_offered(ready: ExportPanel, session: Session) -> None:
+    assert session.layers is not None and session.analysis is not None
+    layer = session.layers.commit_mask()
+    assert layer is not None
+    assert ready.choice.boxes[EDITED].isEnabled()
+    first = session.analysis
+    other = SourceFile(modality="flair", name="other.nii.gz", sha256="0" * 64)
+    metadata = first.metadata.model_copy(update={"sources": (other,)})
+    session.set_analysis(replace(first, metadata=metadata))
+    assert layer in ready._viewer.layers
+    assert not ready._masks()
 
 
 def test_a_painted_mask_is_written_beside_the_result(
