@@ -111,8 +111,8 @@ def test_training_survives_kill_stop_and_resume(tmp_path: Path, home: Path) -> N
     invoke("job", "resume", "t", code=2)
 
     def step() -> int:
-        progress = JobWatch(folder).progress
-        return 0 if progress is None or state_of(folder).attempts < 2 else progress.done
+        watch = JobWatch(folder)
+        return 0 if watch.progress is None or watch.state.attempts < 2 else watch.progress.done
 
     until(lambda: step() > 0, folder)
     began = step()

@@ -49,8 +49,6 @@ class JobWatch:
     Attributes
     ----------
     state : JobState
-    progress : JobProgress or None
-        The last report of the present attempt.
     curves : dict of str to list of (int, float)
         Step and value of what training measures: "loss", "held_out".
 
@@ -64,11 +62,18 @@ class JobWatch:
         self.folder = folder
         self.request: JobRequest = read_request(folder)
         self.state: JobState = state_of(folder)
-        self.progress: JobProgress | None = None
+        self._progress: JobProgress | None = None
+        self._attempt = 0
         self.curves: dict[str, list[tuple[int, float]]] = {}
         self._recent: deque[JobProgress] = deque(maxlen=_PACE_POINTS)
         self._offset = 0
         self.update()
+
+    @property
+    def progress(self) -> JobProgress | None:
+        """The last report of the present attempt; None before its first."""
+        # State and events are two files, and an attempt shows in the one before the other.
+        return self._progress if self._attempt == self.state.attempts else None
 
     @property
     def name(self) -> str:
@@ -132,8 +137,8 @@ class JobWatch:
             if event["event"] == "state":
                 # The next attempt has its own pace.
                 self._recent.clear()
-                if event["status"] == "queued":
-                    self.progress = None
+                if event["attempt"] != self._attempt:
+                    self._attempt, self._progress = event["attempt"], None
             elif event["event"] == "progress":
                 self._advance(event)
         except (ValueError, KeyError, TypeError):
@@ -146,7 +151,7 @@ class JobWatch:
         if self._recent and self._recent[-1].stage != report.stage:
             self._recent.clear()
         self._recent.append(report)
-        self.progress = report
+        self._progress = report
         for name, value in event["values"].items():
             curve = self.curves.setdefault(name, [])
             # After a crash, training goes back to its last checkpoint.
