@@ -136,7 +136,7 @@ def _draw_strip(axes: Axes, result: Interpretation, row: SliceRow) -> None:
                 marker,
                 color=getattr(ON_LIGHT, name),
                 markersize=4,
-                label=name if result.settings.gate else "slice (gate off)",
+                label=name if result.settings.judges else "slice (gate off)",
             )
     if result.settings.gate and result.settings.cosine_threshold is not None:
         axes.axhline(result.settings.cosine_threshold, color="0.3", linestyle="--", label="Cos*")

@@ -270,10 +270,9 @@ class CurvesPanel(QWidget):
             return
         result = session.volume_result
         settings = session.settings if result is None else result.settings
-        gated = settings is not None and settings.gate
         self.strip.set_row(
             slice_row(session.analysis, result, session.native),
-            settings.cosine_threshold if settings is not None and gated else None,
+            settings,
             current=session.is_current,
         )
         self.strip.set_position(session.position)

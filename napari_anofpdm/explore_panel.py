@@ -37,7 +37,7 @@ EMPTY = (
 )
 _INTERVAL_MS = 40
 _MINIMUM_PX = 330
-_FOLLOW_GUIDANCE = ("cosine_threshold", "max_divergence")
+_FOLLOW_GUIDANCE = ("cosine_threshold", "max_divergence", "threshold")
 _RED = {"dark": "#ff8a80", "light": "#b3261e"}
 
 

@@ -221,7 +221,7 @@ def _interpret_volume(
 def _mask_to_show(
     analysis: Analysis, result: Interpretation, position: int, shown_anyway: bool
 ) -> NDArray[np.bool_]:
-    if shown_anyway and result.healthy[0]:
+    if shown_anyway and result.settings.gate and result.healthy[0]:
         from anofpdm import interpret
 
         ungated = result.settings.model_copy(update={"gate": False})

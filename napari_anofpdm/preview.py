@@ -58,7 +58,8 @@ class MaskPreview:
         mask, result, native = session.slice_mask, session.slice_result, session.native
         if mask is None or result is None:
             return None
-        anyway = bool(result.healthy[0]) and session.position in session.shown_anyway
+        gated = result.settings.gate and bool(result.healthy[0])
+        anyway = gated and session.position in session.shown_anyway
         if session.is_current and native is not None and not anyway:
             return np.asarray(self._along_world(native.mask)[slice_id])
         plane = self._geometry.mask_plane(mask, slice_id, self._brain).T

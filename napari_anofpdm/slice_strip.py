@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
@@ -10,6 +12,9 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_anofpdm.plot_frame import PlotFrame
 from napari_anofpdm.slice_row import SliceRow
 from napari_anofpdm.snap_cursor import SnapCursor
+
+if TYPE_CHECKING:
+    from anofpdm.settings import Settings
 
 _TOOLTIP = (
     "Every analysed slice, from the feet up. Above: the cosine of its error curves (no unit);\n"
@@ -42,6 +47,7 @@ class SliceStrip(PlotFrame):
         below.setXLink(above)
         self._row: SliceRow | None = None
         self._gate_threshold: float | None = None
+        self._judged = False
         self._current = True
         self._missing = [pg.BarGraphItem(x=[], height=[], width=1.0) for _ in self.plots]
         for plot, item in zip(self.plots, self._missing, strict=True):
@@ -67,18 +73,21 @@ class SliceStrip(PlotFrame):
         self._cursor.set_values(np.empty(0))
         self._draw()
 
-    def set_row(self, row: SliceRow, gate_threshold: float | None, *, current: bool) -> None:
+    def set_row(self, row: SliceRow, settings: Settings | None, *, current: bool) -> None:
         """Show all slices.
 
         Parameters
         ----------
         row : SliceRow
-        gate_threshold : float or None
-            Cos*; None while the gate is off.
+        settings : Settings or None
+            Those of the row; None before there are any.
         current : bool
             Whether the row follows the current settings; it is said when it does not yet.
         """
-        self._row, self._gate_threshold, self._current = row, gate_threshold, current
+        gated = settings is not None and settings.gate
+        self._gate_threshold = settings.cosine_threshold if settings and gated else None
+        self._judged = settings is not None and settings.judges
+        self._row, self._current = row, current
         self._cursor.set_values(row.slice_ids)
         self._draw()
 
@@ -164,7 +173,7 @@ class SliceStrip(PlotFrame):
     def _summary(self, row: SliceRow) -> str:
         count, total = int(row.computed.sum()), len(row.computed)
         words = [] if count == total else [f"{count} of {total} computed"]
-        if self._gate_threshold is not None and count:
+        if self._judged and count:
             words.append(f"{int((row.computed & ~row.healthy).sum())} unhealthy")
         if count:
             words.append(f"{row.volume_ml:.2f} ml")

@@ -47,11 +47,18 @@ def gate_words(cosine: float, threshold: float | None, *, gate: bool) -> str:
 
 
 def verdict_words(result: Interpretation, *, shown_anyway: bool) -> str:
-    """Say of an interpreted slice, the first of `result`, what the gate makes of it."""
+    """Say of an interpreted slice, the first of `result`, what gate or threshold make of it."""
     name, settings = f"Slice {int(result.slice_ids[0])}", result.settings
     marked = "The threshold marks a lesion." if result.mask[0].any() else "Nothing is marked."
     if not settings.gate or settings.cosine_threshold is None:
-        return f"{name}: the gate is off (cosine {float(result.cosine[0]):.4f}). {marked}"
+        if settings.threshold.kind != "absolute":
+            return f"{name}: the gate is off (cosine {float(result.cosine[0]):.4f}). {marked}"
+        looks = (
+            "healthy: nothing in its map reaches"
+            if result.healthy[0]
+            else ("unhealthy: a spot of its map reaches")
+        )
+        return f"{name} looks {looks} {settings.threshold.value:.4g}."
     here, limit = cosine_pair(float(result.cosine[0]), settings.cosine_threshold)
     if not result.healthy[0]:
         return f"{name} looks unhealthy: its cosine {here} is not above {limit}. {marked}"
@@ -97,4 +104,4 @@ class SliceVerdict(QWidget):
         self.button.blockSignals(True)
         self.button.setChecked(shown_anyway)
         self.button.blockSignals(False)
-        self.button.setVisible(bool(result.healthy[0]))
+        self.button.setVisible(result.settings.gate and bool(result.healthy[0]))

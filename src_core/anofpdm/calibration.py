@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Process = Literal["ddim", "ddpm"]
 Region = Literal["image", "brain"]
+RuleKind = Literal["dynamic", "absolute"]
 Divergence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Guidance = Annotated[float, Field(ge=0, le=1000)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 PAPER_QUANTILE_RANGE = (0.90, 0.98)
-PAPER_MIN_COMPONENT_PIXELS = 40
 """a and b of METHOD 6: the quantile lies in a..b of the whole image."""
+PAPER_MIN_COMPONENT_PIXELS = 40
 
 
 class Candidate(BaseModel):
@@ -33,6 +34,11 @@ class Candidate(BaseModel):
         Acc_w, the share of validation slices classified rightly, 0..1.
     max_divergence : tuple of float
         The largest M_{t_e} over the unhealthy slices at w, per scored modality.
+    map_threshold : float, optional
+        The fixed threshold on the anomaly map with which "a component is marked" tells unhealthy
+        slices best. None where it was not measured.
+    map_accuracy : float, optional
+        The share of validation slices that it classifies rightly, 0..1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +47,8 @@ class Candidate(BaseModel):
     cosine_threshold: Cosine
     accuracy: Fraction
     max_divergence: tuple[Divergence, ...] = Field(min_length=1)
+    map_threshold: Divergence | None = None
+    map_accuracy: Fraction | None = None
 
 
 class Calibration(BaseModel):
@@ -54,6 +62,11 @@ class Calibration(BaseModel):
         Cos_{w*}.
     max_divergence : tuple of float
         M_max per scored modality at w*, all above 0.
+    rule : {"dynamic", "absolute"}
+        How the mask is made unless asked otherwise: by the paper's dynamic quantile behind the
+        cosine's gate, or by `map_threshold` alone: what it marks in a slice makes it unhealthy.
+    map_threshold : float, optional
+        The fixed threshold on the anomaly map at w*; the rule "absolute" needs it.
     process : {"ddim", "ddpm"}
     steps, t_max : int
         The strided grid: `steps` timesteps up to `t_max`.
@@ -80,6 +93,8 @@ class Calibration(BaseModel):
     max_divergence: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
         min_length=1
     )
+    rule: RuleKind = "dynamic"
+    map_threshold: Divergence | None = None
     process: Process
     steps: int = Field(ge=1)
     t_max: int = Field(ge=1)
@@ -100,27 +115,39 @@ class Calibration(BaseModel):
                 raise ValueError(f"quantile_range of {region!r} runs from {low} down to {high}")
         if any(len(c.max_divergence) != len(self.max_divergence) for c in self.candidates):
             raise ValueError("candidates and calibration differ in their number of modalities")
+        if self.rule == "absolute" and None in (
+            self.map_threshold,
+            *(c.map_threshold for c in self.candidates),
+        ):
+            raise ValueError("the rule 'absolute' needs a map_threshold, for every candidate, too")
         return self
 
-    def at(self, guidance: float) -> tuple[float, tuple[float, ...]]:
-        """Cosine threshold and M_max for another guidance.
+    def at(self, guidance: float) -> Measured:
+        """Give what was measured for another guidance.
 
-        Both are measured for each candidate by itself; between two candidates they are
+        Each value is measured for each candidate by itself; between two candidates it is
         interpolated linearly, beyond the outermost ones held.
-
-        Returns
-        -------
-        cosine_threshold : float
-        max_divergence : tuple of float
-            Per scored modality.
         """
         if guidance == self.guidance or not self.candidates:
-            return self.cosine_threshold, self.max_divergence
+            return Measured(self.cosine_threshold, self.max_divergence, self.map_threshold)
         ordered = sorted(self.candidates, key=lambda candidate: candidate.guidance)
         grid = [candidate.guidance for candidate in ordered]
         cosine = float(np.interp(guidance, grid, [c.cosine_threshold for c in ordered]))
         divergences = zip(*(c.max_divergence for c in ordered), strict=True)
-        return cosine, tuple(float(np.interp(guidance, grid, row)) for row in divergences)
+        thresholds = [c.map_threshold for c in ordered if c.map_threshold is not None]
+        return Measured(
+            cosine,
+            tuple(float(np.interp(guidance, grid, row)) for row in divergences),
+            float(np.interp(guidance, grid, thresholds)) if len(thresholds) == len(grid) else None,
+        )
+
+
+class Measured(NamedTuple):
+    """Thresholds that a calibration has for one guidance; see `Candidate` for the values."""
+
+    cosine_threshold: float
+    max_divergence: tuple[float, ...]
+    map_threshold: float | None
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
 
 def _slice_label(index: int, position: int, interpretation: Interpretation) -> str:
     verdict = "healthy" if interpretation.healthy[position] else "unhealthy"
-    return f"slice {index}" + (f", {verdict}" if interpretation.settings.gate else "")
+    return f"slice {index}" + (f", {verdict}" if interpretation.settings.judges else "")
 
 
 def _draw_scan(
@@ -295,7 +295,7 @@ def _draw_divergence(axes: Axes, interpretation: Interpretation) -> None:
     for channel, modality in enumerate(interpretation.modalities):
         line = _LINES[channel % len(_LINES)]
         axes.plot([], [], line, color="0.3", label=modality.upper())
-    if interpretation.settings.gate:
+    if interpretation.settings.judges:
         axes.plot([], [], "s", color=_UNHEALTHY, label="unhealthy slice")
         axes.plot([], [], "s", color=_HEALTHY, label="healthy slice")
     axes.legend(fontsize=10, frameon=False)
@@ -304,7 +304,7 @@ def _draw_divergence(axes: Axes, interpretation: Interpretation) -> None:
 def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
     healthy = np.asarray(interpretation.healthy)
     ids, cosine = np.asarray(interpretation.slice_ids), np.asarray(interpretation.cosine)
-    gated = interpretation.settings.gate
+    settings = interpretation.settings
     axes.plot(ids, cosine, "-", color="0.8", linewidth=1, zorder=1)
     axes.scatter(
         ids[~healthy],
@@ -312,13 +312,14 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
         marker="o",
         s=22,
         color=_UNHEALTHY,
-        label="unhealthy" if gated else "slice (gate off)",
+        label="unhealthy" if settings.judges else "slice (gate off)",
     )
-    if gated:
+    if settings.judges:
         axes.scatter(
             ids[healthy], cosine[healthy], marker="^", s=22, color=_HEALTHY, label="healthy"
         )
-        threshold = interpretation.settings.cosine_threshold
+    if settings.gate:
+        threshold = settings.cosine_threshold
         assert threshold is not None  # Settings holds that the gate has one
         axes.axhline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
     axes.ticklabel_format(axis="y", useOffset=False)

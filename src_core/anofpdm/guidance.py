@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, Process, Region
+from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, Process, Region, RuleKind
 from anofpdm.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.guidance_choice import (
     QUANTILE_RANGES,
     GuidanceReport,
     best_cosine_threshold,
+    best_map_threshold,
     calibrate,
     choose_guidance,
 )
+from anofpdm.map_score import map_score
 from anofpdm.schedule import NoiseSchedule
 from anofpdm.settings import Settings
 from anofpdm.thresholds import error_cosine
@@ -34,11 +37,30 @@ __all__ = [
     "QUANTILE_RANGES",
     "GuidanceReport",
     "best_cosine_threshold",
+    "best_map_threshold",
     "calibrate",
     "choose_guidance",
     "measure",
     "select_guidance",
 ]
+
+
+class Measurements(NamedTuple):
+    """What one pass of the network measures of n candidates and S slices.
+
+    Attributes
+    ----------
+    cosines : array
+        Eq. 18, (n, S).
+    divergence_at_end : array
+        M_{t_e}, (n, S, scored channels).
+    scores : array or None
+        How strongly each map marks its slice, (n, S).
+    """
+
+    cosines: NDArray[np.float64]
+    divergence_at_end: NDArray[np.float64]
+    scores: NDArray[np.float64] | None
 
 
 def measure(
@@ -52,8 +74,9 @@ def measure(
     process: Process,
     clip: bool,
     seed: int,
+    score: Callable[[NDArray[np.floating]], float] | None = None,
     on_step: Callable[[int], None] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> Measurements:
     """Cosines and M_{t_e} of all candidates, from one pass of the network over the slices.
 
     Parameters
@@ -66,15 +89,10 @@ def measure(
         w_1 < ... < w_n.
     channels : sequence of int
         The scored channels.
+    score : callable, optional
+        Takes the aggregated map of a slice, (H, W), and says how strongly it marks the slice.
     on_step : callable, optional
         Called with N after every step of a batch; what it raises ends the search.
-
-    Returns
-    -------
-    cosines : array
-        (n, S).
-    divergence_at_end : array
-        (n, S, scored channels).
     """
     from anofpdm.accumulators import SliceAccumulator
     from anofpdm.forward_process import forward_process
@@ -83,7 +101,12 @@ def measure(
     gathered = []
     for x0, slice_ids in batches:
         accumulator = SliceAccumulator(
-            x0[:, list(channels)], schedule, timesteps, lanes, clip=clip, keep_maps=False
+            x0[:, list(channels)],
+            schedule,
+            timesteps,
+            lanes,
+            clip=clip,
+            keep_maps=score is not None,
         )
         for full in forward_process(
             x0,
@@ -99,10 +122,12 @@ def measure(
             accumulator.update(step.t, step.x0_null, step.eps_gap)
             if on_step is not None:
                 on_step(len(x0))
-        gathered.append([_scores(result) for result in accumulator.result()])
-    cosines = np.concatenate([[score[0] for score in batch] for batch in gathered], axis=1)
-    divergences = np.concatenate([[score[1] for score in batch] for batch in gathered], axis=1)
-    return cosines, divergences
+        gathered.append([_measured(result, score) for result in accumulator.result()])
+    by_candidate = [list(zip(*batches, strict=True)) for batches in zip(*gathered, strict=True)]
+    cosines, divergences, scores = (
+        np.array([np.concatenate(parts[kind]) for parts in by_candidate]) for kind in range(3)
+    )
+    return Measurements(cosines, divergences, None if score is None else scores)
 
 
 def select_guidance(
@@ -123,6 +148,7 @@ def select_guidance(
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
+    rule: RuleKind = "dynamic",
     progress: Callable[[int, int], None] | None = None,
 ) -> GuidanceReport:
     """Search the guidance on a dataset's labelled slices, with one pass for all candidates.
@@ -147,6 +173,9 @@ def select_guidance(
         Slices in one call of the network (which sees twice as many).
     fraction, quantile_range, region, min_component_pixels
         See `calibrate`.
+    rule : {"dynamic", "absolute"}
+        How masks shall be made; see `Calibration`. "absolute" finds, for each candidate, the fixed
+        threshold on the map from the slice labels as well, and compares candidates by it.
     progress : callable, optional
         Called with (slice steps done, slice steps in all); what it raises ends the search.
 
@@ -192,8 +221,10 @@ def select_guidance(
             images = np.ascontiguousarray(chosen.images[rows], dtype=np.float32)
             yield torch.from_numpy(images).to(device), chosen.positions[rows].tolist()
 
+    kernel = validated(Settings).median_kernel
+    score = partial(map_score, median_kernel=kernel, min_component_pixels=min_component_pixels)
     try:
-        cosines, divergences = measure(
+        found = measure(
             batches(),
             bundle.predictor(device, precision),
             bundle.schedule,
@@ -203,6 +234,7 @@ def select_guidance(
             process=process,
             clip=clip,
             seed=seed,
+            score=score if rule == "absolute" else None,
             on_step=on_step,
         )
     except torch.OutOfMemoryError as error:
@@ -212,9 +244,10 @@ def select_guidance(
         ) from error
     return calibrate(
         ordered,
-        cosines,
-        divergences,
+        found.cosines,
+        found.divergence_at_end,
         labels,
+        scores=found.scores,
         process=process,
         steps=steps,
         t_max=t_max,
@@ -256,6 +289,11 @@ def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
             )
 
 
-def _scores(result: Accumulated) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _measured(
+    result: Accumulated, score: Callable[[NDArray[np.floating]], float] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     cosine = error_cosine(result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy())
-    return cosine, result.divergence_at_end.cpu().numpy().astype(np.float64)
+    scores = np.full(len(cosine), np.nan)
+    if score is not None and result.maps is not None:
+        scores = np.array([score(one) for one in result.maps.mean(dim=1).cpu().numpy()])
+    return cosine, result.divergence_at_end.cpu().numpy().astype(np.float64), scores

@@ -41,11 +41,14 @@ class GuidanceReport:
     candidates : array
         w_1 < ... < w_n, (n,).
     accuracies : array
-        Acc_w, (n,), 0..1.
+        Share of slices classified rightly by the calibration's rule, (n,), 0..1: by the cosine
+        (Acc_w), or by whether the fixed threshold marks a component.
     cosines : array
         Eq. 18 for each candidate and slice, (n, S).
     divergence_at_end : array
         M_{t_e}, (n, S, C).
+    scores : array or None
+        `map_score` for each candidate and slice, (n, S), where the rule is "absolute".
     labels : array
         0 healthy, 1 unhealthy, (S,).
     """
@@ -55,6 +58,7 @@ class GuidanceReport:
     accuracies: NDArray[np.float64]
     cosines: NDArray[np.float64]
     divergence_at_end: NDArray[np.float64]
+    scores: NDArray[np.float64] | None
     labels: NDArray[np.int64]
 
 
@@ -83,7 +87,42 @@ def best_cosine_threshold(cosine: ArrayLike, unhealthy: ArrayLike) -> tuple[floa
     DatasetError
         When one of the two classes is missing.
     """
-    values, actual = np.asarray(cosine, dtype=np.float64), np.asarray(unhealthy, dtype=bool)
+    return _best_threshold(cosine, unhealthy, (-1.0, 1.0))
+
+
+def best_map_threshold(scores: ArrayLike, unhealthy: ArrayLike) -> tuple[float, float]:
+    """Find the fixed threshold that classifies best: score >= v means unhealthy.
+
+    Parameters
+    ----------
+    scores : array
+        `map_score` of each slice, (S,), >= 0.
+    unhealthy : array
+        (S,), bool.
+
+    Returns
+    -------
+    threshold : float
+        Midway between two scores, as in `best_cosine_threshold`; just above the highest one where
+        calling every slice healthy is best.
+    accuracy : float
+
+    Raises
+    ------
+    DatasetError
+        When one of the two classes is missing.
+    """
+    values = -np.asarray(scores, dtype=np.float64)
+    nothing = float(np.nextafter(values.min(initial=0.0), -np.inf))
+    threshold, accuracy = _best_threshold(values, unhealthy, (nothing, 0.0))
+    return -threshold, accuracy
+
+
+def _best_threshold(
+    values: ArrayLike, unhealthy: ArrayLike, ends: tuple[float, float]
+) -> tuple[float, float]:
+    """Threshold and accuracy of "value <= threshold means unhealthy"; `ends` calls all alike."""
+    values, actual = np.asarray(values, dtype=np.float64), np.asarray(unhealthy, dtype=bool)
     if actual.all() or not actual.any():
         present = "no slices" if not actual.size else ("unhealthy" if actual[0] else "healthy")
         raise DatasetError(
@@ -91,7 +130,7 @@ def best_cosine_threshold(cosine: ArrayLike, unhealthy: ArrayLike) -> tuple[floa
             f"hold {present}{' ones alone' if actual.size else ''}; add the other kind."
         )
     distinct = np.unique(values)
-    thresholds = np.concatenate([[-1.0], (distinct[:-1] + distinct[1:]) / 2, [1.0]])
+    thresholds = np.concatenate([ends[:1], (distinct[:-1] + distinct[1:]) / 2, ends[1:]])
     gaps = np.concatenate([[0.0], np.diff(distinct), [0.0]])
     sick, well = np.sort(values[actual]), np.sort(values[~actual])
     right = np.searchsorted(sick, thresholds, side="right") + (
@@ -138,6 +177,7 @@ def calibrate(
     steps: int,
     t_max: int,
     clip: bool,
+    scores: NDArray[np.float64] | None = None,
     fraction: float = 0.98,
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
@@ -158,6 +198,9 @@ def calibrate(
         (S,): 0 healthy, 1 unhealthy; slices with another label stay out.
     process, steps, t_max, clip, region, min_component_pixels, source
         Recorded in the calibration.
+    scores : array, optional
+        `map_score` for each candidate and slice, (n, S). Where given, the rule is "absolute": the
+        accuracies are those of the fixed threshold.
     fraction : float
         See `choose_guidance`.
     quantile_range : mapping
@@ -171,20 +214,20 @@ def calibrate(
     known = (labels == 0) | (labels == 1)
     cosines, divergence_at_end = cosines[:, known], divergence_at_end[:, known]
     labels = labels[known]
+    scores = None if scores is None else scores[:, known]
     unhealthy = labels == 1
-    found = []
-    for guidance, row, divergence in zip(candidates, cosines, divergence_at_end, strict=True):
-        threshold, accuracy = best_cosine_threshold(row, unhealthy)
-        found.append(
-            validated(
-                Candidate,
-                guidance=guidance,
-                cosine_threshold=threshold,
-                accuracy=accuracy,
-                max_divergence=tuple(float(m) for m in divergence[unhealthy].max(axis=0)),
-            )
+    found = [
+        _candidate(
+            guidance,
+            cosines[index],
+            divergence_at_end[index],
+            None if scores is None else scores[index],
+            unhealthy,
         )
-    chosen = found[choose_guidance(candidates, [c.accuracy for c in found], fraction)]
+        for index, guidance in enumerate(candidates)
+    ]
+    accuracies = [c.accuracy if c.map_accuracy is None else c.map_accuracy for c in found]
+    chosen = found[choose_guidance(candidates, accuracies, fraction)]
     if min(chosen.max_divergence) <= 0:
         raise DatasetError(
             f"At guidance {chosen.guidance} no unhealthy slice differs between healthy and null "
@@ -195,6 +238,8 @@ def calibrate(
         guidance=chosen.guidance,
         cosine_threshold=chosen.cosine_threshold,
         max_divergence=chosen.max_divergence,
+        rule="dynamic" if scores is None else "absolute",
+        map_threshold=chosen.map_threshold,
         process=process,
         steps=steps,
         t_max=t_max,
@@ -209,8 +254,31 @@ def calibrate(
     return GuidanceReport(
         calibration=calibration,
         candidates=np.array(candidates, dtype=np.float64),
-        accuracies=np.array([c.accuracy for c in found]),
+        accuracies=np.array(accuracies),
         cosines=cosines,
         divergence_at_end=divergence_at_end,
+        scores=scores,
         labels=labels,
+    )
+
+
+def _candidate(
+    guidance: float,
+    cosine: NDArray[np.float64],
+    divergence_at_end: NDArray[np.float64],
+    scores: NDArray[np.float64] | None,
+    unhealthy: NDArray[np.bool_],
+) -> Candidate:
+    threshold, accuracy = best_cosine_threshold(cosine, unhealthy)
+    map_threshold, map_accuracy = None, None
+    if scores is not None:
+        map_threshold, map_accuracy = best_map_threshold(scores, unhealthy)
+    return validated(
+        Candidate,
+        guidance=guidance,
+        cosine_threshold=threshold,
+        accuracy=accuracy,
+        max_divergence=tuple(float(m) for m in divergence_at_end[unhealthy].max(axis=0)),
+        map_threshold=map_threshold,
+        map_accuracy=map_accuracy,
     )

@@ -31,7 +31,7 @@ def save_guidance_figure(path: Path, document: dict[str, Any]) -> None:
     figure.text(
         0.02, 0.985,
         f"Guidance selection for {document['bundle']['name']}: w* = {chosen['guidance']:g}, "
-        f"Cos* = {chosen['cosine_threshold']:.5f}, accuracy {chosen['accuracy']:.3f}",
+        f"{_limit(document)}, accuracy {chosen['accuracy']:.3f}",
         fontsize=14, weight="bold", va="top",
     )  # fmt: skip
     figure.text(0.02, 0.952, _source(document), fontsize=10, va="top", color="0.25")
@@ -44,7 +44,7 @@ def save_guidance_figure(path: Path, document: dict[str, Any]) -> None:
     )  # fmt: skip
     _draw_accuracy(axes[0, 0], document)
     _draw_divergence(axes[0, 1], document)
-    _draw_cosines(axes[1, 0], document)
+    _draw_values(axes[1, 0], document)
     _draw_roc(axes[1, 1], document)
     figure.savefig(path, format="png")
 
@@ -54,13 +54,22 @@ def _source(document: dict[str, Any]) -> str:
     return (
         f"{document['source']}: {slices['healthy']} healthy and {slices['unhealthy']} unhealthy "
         f"slices, {document['process'].upper()}, {document['steps']} steps up to "
-        f"t = {document['t_max']}; measured on the very slices that chose w* and Cos*"
+        f"t = {document['t_max']}; measured on the very slices that chose w* and the threshold"
     )
+
+
+def _limit(document: dict[str, Any]) -> str:
+    """Name the threshold of the rule's verdict, with its value."""
+    chosen = document["chosen"]
+    if document["rule"] == "absolute":
+        return f"threshold on the map {chosen['map_threshold']:.4g}"
+    return f"Cos* = {chosen['cosine_threshold']:.5f}"
 
 
 def _draw_accuracy(axes: Axes, document: dict[str, Any]) -> None:
     candidates, chosen = document["candidates"], document["chosen"]
-    accuracies = [c["accuracy"] for c in candidates]
+    name = "map_accuracy" if document["rule"] == "absolute" else "accuracy"
+    accuracies = [c[name] for c in candidates]
     axes.plot([c["guidance"] for c in candidates], accuracies, "o-", color="0.3")
     axes.plot(
         chosen["guidance"], chosen["accuracy"], "*", color=_UNHEALTHY, markersize=16,
@@ -94,20 +103,24 @@ def _draw_divergence(axes: Axes, document: dict[str, Any]) -> None:
     axes.legend(fontsize=10, frameon=False)
 
 
-def _draw_cosines(axes: Axes, document: dict[str, Any]) -> None:
-    histogram, threshold = document["histogram"], document["chosen"]["cosine_threshold"]
-    edges = histogram["cosine_edges"]
+def _draw_values(axes: Axes, document: dict[str, Any]) -> None:
+    histogram, by_map = document["histogram"], document["rule"] == "absolute"
+    threshold = document["chosen"]["map_threshold" if by_map else "cosine_threshold"]
+    edges = histogram["edges"]
     for name, colour in (("healthy", _HEALTHY), ("unhealthy", _UNHEALTHY)):
         axes.stairs(histogram[name], edges, color=colour, fill=True, alpha=0.45, label=name)
         axes.stairs(histogram[name], edges, color=colour)
     if edges[0] <= threshold <= edges[-1]:
-        axes.axvline(threshold, color="0.2", linestyle="--", linewidth=1, label="Cos*")
+        axes.axvline(threshold, color="0.2", linestyle="--", linewidth=1, label="threshold")
     axes.ticklabel_format(axis="x", useOffset=False)
     axes.tick_params(axis="x", labelsize=9)
-    _label(
-        axes, "Cosine of the error curves at w*", "cosine (unhealthy at or below Cos*)", "slices"
+    title, horizontal = (
+        ("Highest threshold that marks a slice, at w*", "value of the map (unhealthy from")
+        if by_map
+        else ("Cosine of the error curves at w*", "cosine (unhealthy at or below")
     )
-    axes.legend(fontsize=10, frameon=False, loc="upper left")
+    _label(axes, title, f"{horizontal} the threshold{' on' if by_map else ''})", "slices")
+    axes.legend(fontsize=10, frameon=False, loc="upper right" if by_map else "upper left")
 
 
 def _draw_roc(axes: Axes, document: dict[str, Any]) -> None:
@@ -123,7 +136,7 @@ def _draw_roc(axes: Axes, document: dict[str, Any]) -> None:
         "*",
         color=_UNHEALTHY,
         markersize=16,
-        label="at Cos*",
+        label="at the threshold",
     )
     axes.set_aspect("equal")
     _label(axes, "ROC of the slices' verdicts at w*", "healthy slices called unhealthy",

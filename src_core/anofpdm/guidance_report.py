@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +47,18 @@ def guidance_document(
     Returns
     -------
     dict
-        "chosen" (w*, Cos*, M_max, accuracy, AUROC and the counts of right and wrong at Cos*),
-        "candidates", "roc" and "histogram" at w*, and "cosines" of the healthy and unhealthy slices
-        at w*, beside what it was measured with. All of it is measured on the slices that chose.
+        "chosen" (w*, its thresholds, M_max, accuracy, AUROC and the counts of right and wrong),
+        "candidates", "roc" and "histogram" at w*, and "values" of the healthy and unhealthy slices
+        at w*, beside what it was measured with. The values are what the rule's verdict goes by: the
+        cosines (unhealthy at or below Cos*), or the maps' scores (unhealthy at or above the map
+        threshold). All of it is measured on the slices that chose.
     """
     calibration, row = report.calibration, chosen_row(report)
-    cosine, unhealthy = report.cosines[row], report.labels == 1
-    edges, counts = cosine_histogram(cosine, unhealthy)
-    false_positive, true_positive, thresholds = roc(cosine, unhealthy)
-    called = cosine <= calibration.cosine_threshold
+    unhealthy, verdict = report.labels == 1, verdict_of(report)
+    values = verdict.values[row]
+    edges, counts = value_histogram(values, unhealthy)
+    false_positive, true_positive, thresholds = roc(values, unhealthy, verdict.sign)
+    called = verdict.sign * values >= verdict.sign * verdict.threshold
     return {
         "bundle": {"name": before.name, "hash": before.hash},
         "calibrated_bundle": {"name": calibrated.name, "hash": calibrated.hash},
@@ -67,36 +71,68 @@ def guidance_document(
         "seed": seed,
         "fraction": fraction,
         "scored": list(before.metadata.scored),
+        "rule": calibration.rule,
         "chosen": {
             "guidance": calibration.guidance,
             "cosine_threshold": calibration.cosine_threshold,
+            "map_threshold": calibration.map_threshold,
             "max_divergence": list(calibration.max_divergence),
             "accuracy": float(report.accuracies[row]),
-            "auroc": auroc(cosine, unhealthy),
+            "auroc": auroc(values, unhealthy, verdict.sign),
             "unhealthy_called_unhealthy": int((called & unhealthy).sum()),
             "unhealthy_called_healthy": int((~called & unhealthy).sum()),
             "healthy_called_healthy": int((~called & ~unhealthy).sum()),
             "healthy_called_unhealthy": int((called & ~unhealthy).sum()),
         },
         "candidates": [
-            {**candidate.model_dump(mode="json"), "auroc": auroc(values, unhealthy)}
-            for candidate, values in zip(calibration.candidates, report.cosines, strict=True)
+            {
+                **candidate.model_dump(mode="json"),
+                "auroc": auroc(of_candidate, unhealthy, verdict.sign),
+            }
+            for candidate, of_candidate in zip(calibration.candidates, verdict.values, strict=True)
         ],
         "histogram": {
-            "cosine_edges": edges.tolist(),
+            "edges": edges.tolist(),
             "healthy": counts[0].tolist(),
             "unhealthy": counts[1].tolist(),
         },
         "roc": {
             "false_positive_rate": false_positive.tolist(),
             "true_positive_rate": true_positive.tolist(),
-            "cosine_threshold": thresholds.tolist(),
+            "threshold": thresholds.tolist(),
         },
-        "cosines": {
-            "healthy": cosine[~unhealthy].tolist(),
-            "unhealthy": cosine[unhealthy].tolist(),
+        "values": {
+            "healthy": values[~unhealthy].tolist(),
+            "unhealthy": values[unhealthy].tolist(),
         },
     }
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a calibration's verdict on slices goes by.
+
+    Attributes
+    ----------
+    values : ndarray (n, S)
+        Cosines or map scores of each candidate and slice.
+    threshold : float
+        At w*.
+    sign : int
+        1 where unhealthy slices have the larger values, -1 where they have the smaller ones.
+    """
+
+    values: NDArray[np.float64]
+    threshold: float
+    sign: Literal[1, -1]
+
+
+def verdict_of(report: GuidanceReport) -> Verdict:
+    """Give what the rule that was calibrated goes by."""
+    calibration = report.calibration
+    if report.scores is not None and calibration.map_threshold is not None:
+        return Verdict(report.scores, calibration.map_threshold, 1)
+    return Verdict(report.cosines, calibration.cosine_threshold, -1)
 
 
 def write_guidance_report(folder: Path, document: dict[str, Any]) -> None:
@@ -128,10 +164,10 @@ def chosen_row(report: GuidanceReport) -> int:
     return int(np.flatnonzero(report.candidates == report.calibration.guidance)[0])
 
 
-def cosine_histogram(
-    cosine: NDArray[np.float64], unhealthy: NDArray[np.bool_]
+def value_histogram(
+    values: NDArray[np.float64], unhealthy: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Count slices by cosine in bins common to both classes.
+    """Count slices by value in bins common to both classes.
 
     Returns
     -------
@@ -139,34 +175,34 @@ def cosine_histogram(
     counts : ndarray (2, BINS)
         Healthy, unhealthy.
     """
-    low, high = float(cosine.min()), float(cosine.max())
+    low, high = float(values.min()), float(values.max())
     if high - low < 1e-9:
         low, high = low - 5e-10, low + 5e-10
     edges = np.linspace(low, high, BINS + 1)
-    counts = [np.histogram(cosine[kind], edges)[0] for kind in (~unhealthy, unhealthy)]
+    counts = [np.histogram(values[kind], edges)[0] for kind in (~unhealthy, unhealthy)]
     return edges, np.array(counts)
 
 
 def roc(
-    cosine: NDArray[np.float64], unhealthy: NDArray[np.bool_]
+    values: NDArray[np.float64], unhealthy: NDArray[np.bool_], sign: Literal[1, -1]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rates of healthy and unhealthy slices with a cosine at or below each threshold.
+    """Rates of healthy and unhealthy slices that each threshold calls unhealthy.
 
     Returns
     -------
-    false_positive_rate, true_positive_rate, cosine_threshold : ndarray
-        Of equal length, from the threshold that calls nothing unhealthy upward.
+    false_positive_rate, true_positive_rate, threshold : ndarray
+        Of equal length, from the threshold that calls nothing unhealthy on.
     """
     from sklearn.metrics import roc_curve
 
-    false_positive, true_positive, scores = roc_curve(unhealthy, -cosine)
-    # The first threshold is infinite by convention: no cosine lies below -1.
-    thresholds = np.concatenate([[-1.0], -scores[1:]])
-    return false_positive, true_positive, thresholds
+    false_positive, true_positive, thresholds = roc_curve(unhealthy, sign * values)
+    # The first threshold is infinite by convention; any value beyond all slices calls none.
+    thresholds[0] = np.nextafter(thresholds[1], np.inf)
+    return false_positive, true_positive, sign * thresholds
 
 
-def auroc(cosine: NDArray[np.float64], unhealthy: NDArray[np.bool_]) -> float:
-    """Probability that an unhealthy slice has a smaller cosine than a healthy one."""
+def auroc(values: NDArray[np.float64], unhealthy: NDArray[np.bool_], sign: Literal[1, -1]) -> float:
+    """Probability that an unhealthy slice looks less healthy than a healthy one."""
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(unhealthy, -cosine))
+    return float(roc_auc_score(unhealthy, sign * values))

@@ -59,7 +59,8 @@ class Interpretation:
     threshold : array
         The value compared with the map, (S,), float64.
     healthy : array
-        (S,), bool: cosine above its threshold; False everywhere when the gate is off.
+        (S,), bool: cosine above its threshold; with the gate off and a fixed threshold, nothing is
+        marked. False everywhere where nothing judges (`Settings.judges`).
     mask : array
         (S, H, W), bool, after the removal of small in-plane components.
     """
@@ -225,6 +226,10 @@ def _interpret_slice(
     )
 
 
+def _marked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(mask.any(axis=(1, 2)))
+
+
 def _tensor(array: Any) -> Tensor:
     # Torch warns of an array it could not write to; only such a one is copied.
     return torch.from_numpy(np.require(array, requirements="W"))
@@ -251,13 +256,13 @@ def _finish(
         ]
     )
     cosine = error_cosine(mse_healthy, mse_null)
-    healthy = np.zeros(len(cosine), dtype=bool)
+    gated = np.zeros(len(cosine), dtype=bool)
     if settings.gate and settings.cosine_threshold is not None:
-        healthy = cosine > settings.cosine_threshold
+        gated = cosine > settings.cosine_threshold
     anomaly_map = maps.mean(axis=1)
     filtered = np.stack([median_filter(h, settings.median_kernel) for h in anomaly_map])
-    mask = np.zeros(filtered.shape, dtype=bool)
-    for i in np.flatnonzero(~healthy):
+    mask: NDArray[np.bool_] = np.zeros(filtered.shape, dtype=bool)
+    for i in np.flatnonzero(~gated):
         found = thresholded(filtered[i], foreground[i], rule, float(thresholds[i]))
         mask[i] = remove_small_components(found, settings.min_component_pixels)
     return Interpretation(
@@ -276,6 +281,6 @@ def _finish(
         filtered_map=filtered,
         quantile=quantile,
         threshold=thresholds,
-        healthy=healthy,
+        healthy=gated if settings.gate or not settings.judges else ~_marked(mask),
         mask=mask,
     )

@@ -133,6 +133,14 @@ class Settings(BaseModel):
             )
         return self
 
+    @property
+    def judges(self) -> bool:
+        """Whether slices are called healthy or unhealthy: by the gate, or by a fixed threshold.
+
+        A quantile alone marks something in every slice, sick or not.
+        """
+        return self.gate or isinstance(self.threshold, AbsoluteThreshold)
+
     @classmethod
     def from_calibration(cls, calibration: Calibration, **overrides: Any) -> Settings:
         """Take the settings a calibration asks for, with `overrides` on top.
@@ -140,39 +148,40 @@ class Settings(BaseModel):
         Parameters
         ----------
         calibration : Calibration
-            Gives w*, the quantile range of its region, M_max, the gate with Cos_{w*}, and the
-            smallest component. With another `guidance`, the cosine threshold and M_max are those
-            measured for it.
+            Gives w*, M_max, Cos_{w*}, the smallest component, and its rule: the dynamic quantile
+            of its region behind the gate, or its fixed threshold without one. With another
+            `guidance`, the thresholds and M_max are those measured for it.
         **overrides
-            Fields of `Settings`; `region` in addition picks the dynamic threshold's region.
+            Fields of `Settings`; `region` in addition asks for the dynamic quantile of a region.
 
         Raises
         ------
         SettingsError
             When an override is out of its range, or the region has no quantile range.
         """
-        region = overrides.pop("region", calibration.region)
-        if region not in calibration.quantile_range:
-            known = ", ".join(sorted(calibration.quantile_range))
-            raise SettingsError(
-                f"The calibration has no quantile range for region {region!r}; it has {known}."
-            )
-        low, high = calibration.quantile_range[region]
         guidance = overrides.get("guidance", calibration.guidance)
         validated(cls, guidance=guidance)
-        cosine_threshold, max_divergence = calibration.at(guidance)
+        measured = calibration.at(guidance)
         values: dict[str, Any] = {
             "guidance": guidance,
-            "threshold": {"kind": "dynamic", "region": region, "low": low, "high": high},
-            "max_divergence": max_divergence,
+            "max_divergence": measured.max_divergence,
             "min_component_pixels": calibration.min_component_pixels,
-            "gate": True,
-            "cosine_threshold": cosine_threshold,
+            "cosine_threshold": measured.cosine_threshold,
         }
+        if calibration.rule == "absolute" and "region" not in overrides:
+            values["threshold"] = {"kind": "absolute", "value": measured.map_threshold}
+        else:
+            region = overrides.pop("region", calibration.region)
+            values["threshold"] = _dynamic_quantile(calibration, region)
+            values["gate"] = True
+        # A quantile marks something in every slice, so that only the gate can call one healthy.
+        given = overrides.get("threshold")
+        if given is not None and getattr(given, "kind", None) != "absolute":
+            values["gate"] = True
         return validated(cls, **(values | overrides))
 
     def with_guidance(self, guidance: float, calibration: Calibration | None) -> Settings:
-        """Change w; the cosine threshold and M_max follow it as in `from_calibration`.
+        """Change w; the thresholds and M_max follow it as in `from_calibration`.
 
         Each follows only where it is what the calibration measured for the present w: a value
         chosen by hand stays.
@@ -186,13 +195,16 @@ class Settings(BaseModel):
         changed = validated(type(self), **(values | {"guidance": guidance}))
         if calibration is None:
             return changed
-        names = ("cosine_threshold", "max_divergence")
         here, there = calibration.at(self.guidance), calibration.at(guidance)
-        follow = {
-            name: new
-            for name, old, new in zip(names, here, there, strict=True)
-            if values[name] == old
+        follow: dict[str, Any] = {
+            name: getattr(there, name)
+            for name in ("cosine_threshold", "max_divergence")
+            if values[name] == getattr(here, name)
         }
+        if here.map_threshold is not None and self.threshold == AbsoluteThreshold(
+            value=here.map_threshold
+        ):
+            follow["threshold"] = {"kind": "absolute", "value": there.map_threshold}
         return validated(type(self), **(values | {"guidance": guidance} | follow))
 
     def differences(self, other: Settings) -> dict[str, tuple[Any, Any]]:
@@ -202,3 +214,13 @@ class Settings(BaseModel):
             for name in type(self).model_fields
             if (mine := getattr(self, name)) != (theirs := getattr(other, name))
         }
+
+
+def _dynamic_quantile(calibration: Calibration, region: Region) -> dict[str, Any]:
+    if region not in calibration.quantile_range:
+        known = ", ".join(sorted(calibration.quantile_range))
+        raise SettingsError(
+            f"The calibration has no quantile range for region {region!r}; it has {known}."
+        )
+    low, high = calibration.quantile_range[region]
+    return {"kind": "dynamic", "region": region, "low": low, "high": high}

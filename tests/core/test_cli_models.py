@@ -20,6 +20,7 @@ from anofpdm.cli.pace import SlicePace
 from anofpdm.datasets import SliceDataset
 from anofpdm.engine import Progress
 from anofpdm.pace import in_words
+from anofpdm.settings import AbsoluteThreshold, Settings
 from anofpdm.synthetic import Phantom
 from anofpdm.unet import UNet
 from anofpdm.unet_config import UNetConfig
@@ -129,6 +130,22 @@ def test_select_guidance_writes_a_new_calibrated_bundle(dataset: Path, tmp_path:
     assert report["calibrated_bundle"]["hash"] == payload["hash"]
     assert report["chosen"]["guidance"] == calibration.guidance
     assert (tmp_path / "new-report" / "guidance.png").stat().st_size > 10_000
+
+
+def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_path: Path) -> None:
+    bundle(calibration=None).save(tmp_path / "plain")
+    result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
+                 tmp_path / "new", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
+                 "--rule", "absolute")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "map threshold" in result.stdout
+    calibration = load_bundle(tmp_path / "new").metadata.calibration
+    assert calibration is not None
+    assert calibration.rule == "absolute" and calibration.map_threshold is not None
+    settings = Settings.from_calibration(calibration)
+    assert settings.threshold == AbsoluteThreshold(value=calibration.map_threshold)
+    shown = run("bundle", "show", tmp_path / "new")
+    assert "nothing in the map reaches" in " ".join(shown.stdout.split())
 
 
 @pytest.mark.parametrize("candidates", ["", "1,,2", "1,two", "-1", "1,1001", "nan"])

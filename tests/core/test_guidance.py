@@ -136,7 +136,7 @@ def test_calibration_from_numbers_keeps_every_candidate() -> None:
     assert calibration.candidates[0].max_divergence == (2, 2)
     assert report.cosines.shape == (2, 4) and report.divergence_at_end.shape == (2, 4, 2)
     assert report.accuracies.tolist() == [0.75, 1.0] and report.labels.tolist() == [0, 0, 1, 1]
-    assert calibration.at(1.0) == (calibration.candidates[0].cosine_threshold, (2, 2))
+    assert calibration.at(1.0) == (calibration.candidates[0].cosine_threshold, (2, 2), None)
 
 
 def test_a_model_blind_to_labels_is_refused() -> None:
@@ -166,7 +166,7 @@ def test_one_pass_gives_what_separate_runs_give() -> None:
 
     def run(guidances: Sequence[float], size: int = 3) -> tuple[Any, Any, int]:
         predictor = Recorded(oracle)
-        cosines, divergences = measure(
+        cosines, divergences, _ = measure(
             batches(x0, size), predictor, SCHEDULE, steps, guidances,
             channels=[1], process="ddim", clip=True, seed=0,
         )  # fmt: skip

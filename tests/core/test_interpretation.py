@@ -270,6 +270,17 @@ def test_gate_off_calls_nothing_healthy() -> None:
     assert results[0].mask.any() and not results[1].mask.any()
 
 
+def test_a_fixed_threshold_calls_healthy_what_it_leaves_empty() -> None:
+    peaks = np.sort(stream(walk(), [Settings(min_component_pixels=0)])[0].filtered_map.max((1, 2)))
+    fixed = AbsoluteThreshold(value=float(peaks[0] + peaks[1]) / 2)
+    settings = Settings(threshold=fixed, min_component_pixels=0)
+    gated = settings.model_copy(update={"gate": True, "cosine_threshold": 0.0})
+    result, by_cosine = stream(walk(), [settings, gated])
+    assert result.healthy.sum() == 1
+    np.testing.assert_array_equal(result.healthy, ~result.mask.any(axis=(1, 2)))
+    assert by_cosine.healthy.all()
+
+
 def test_guidance_on_the_shelf_equals_guidance_alone() -> None:
     """The trajectory does not depend on w: many w from one pass are what each gives by itself."""
     many = [Settings(guidance=w) for w in (0, 1, 2, 5, 30)]

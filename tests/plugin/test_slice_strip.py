@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from anofpdm.settings import AbsoluteThreshold, Settings
 from napari_anofpdm.slice_row import SliceRow
 from napari_anofpdm.slice_strip import SliceStrip
 from tests.plugin.patience import LONG
 from tests.plugin.plot_mouse import click
+
+GATED = Settings(gate=True, cosine_threshold=0.95)
 
 
 def row(computed: list[bool]) -> SliceRow:
@@ -35,7 +38,7 @@ def strip(qtbot: QtBot) -> SliceStrip:
 
 @pytest.mark.parametrize("plot_row", [0, 1])
 def test_a_click_in_either_row_goes_to_the_nearest_slice(strip: SliceStrip, plot_row: int) -> None:
-    strip.set_row(row([True] * 4), 0.95, current=True)
+    strip.set_row(row([True] * 4), GATED, current=True)
     chosen: list[int] = []
     strip.slice_chosen.connect(chosen.append)
     strip.set_position(0)
@@ -44,19 +47,22 @@ def test_a_click_in_either_row_goes_to_the_nearest_slice(strip: SliceStrip, plot
 
 
 def test_the_summary_counts_computed_slices_only(strip: SliceStrip) -> None:
-    strip.set_row(row([True, True, True, False]), 0.95, current=False)
+    strip.set_row(row([True, True, True, False]), GATED, current=False)
     assert strip.words.text() == "3 of 4 computed, 2 unhealthy, 1.50 ml (updating)"
-    strip.set_row(row([True] * 4), None, current=True)
+    strip.set_row(row([True] * 4), Settings(), current=True)
     assert strip.words.text() == "1.75 ml"
+    fixed = Settings(threshold=AbsoluteThreshold(value=0.1))
+    strip.set_row(row([True] * 4), fixed, current=True)
+    assert strip.words.text() == "3 unhealthy, 1.75 ml"
 
 
 def test_colours_and_shapes_follow_the_gate(strip: SliceStrip) -> None:
-    strip.set_row(row([True, True, True, False]), 0.95, current=True)
+    strip.set_row(row([True, True, True, False]), GATED, current=True)
     assert strip.slices_shown() == {"healthy": [10], "unhealthy": [11, 12], "missing": [13]}
 
 
 def test_the_columns_change_from_area_to_volume(strip: SliceStrip) -> None:
-    strip.set_row(row([True] * 4), 0.95, current=True)
+    strip.set_row(row([True] * 4), GATED, current=True)
     assert strip.sizes_shown() == pytest.approx([0, 100, 200, 50])
     strip.unit.setCurrentIndex(1)
     assert strip.sizes_shown() == pytest.approx([0, 0.5, 1.0, 0.25])
@@ -66,7 +72,7 @@ def test_one_slice_or_none_is_drawn(strip: SliceStrip) -> None:
     lone = SliceRow(
         np.array([7]), np.array([False]), np.zeros(1), np.zeros(1, bool), np.zeros(1), 1.0
     )
-    strip.set_row(lone, 0.95, current=False)
+    strip.set_row(lone, GATED, current=False)
     assert strip.slices_shown()["missing"] == [7]
     strip.clear()
     assert strip.words.text() == ""

@@ -6,6 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from anofpdm import Analysis, Interpretation, interpret
+from anofpdm.settings import AbsoluteThreshold
 from napari_anofpdm.slice_verdict import SliceVerdict, cosine_pair, gate_words, verdict_words
 from tests.plugin.patience import LONG
 
@@ -63,3 +64,18 @@ def test_an_unhealthy_slice_offers_nothing(tiny_analysis: Analysis, qtbot: QtBot
 def test_without_the_gate_the_cosine_decides_nothing(tiny_analysis: Analysis) -> None:
     words = verdict_words(result(tiny_analysis, 0, gate=False), shown_anyway=False)
     assert "the gate is off" in words
+
+
+def test_a_fixed_threshold_decides_by_itself(tiny_analysis: Analysis, qtbot: QtBot) -> None:
+    bar = SliceVerdict()
+    qtbot.addWidget(bar)
+    bar.show()
+    for value, words in ((1e9, "healthy: nothing in its map reaches 1e+09"),
+                         (0.0, "unhealthy: a spot of its map reaches 0")):  # fmt: skip
+        fixed = result(
+            tiny_analysis, 0, gate=False, min_component_pixels=0,
+            threshold=AbsoluteThreshold(value=value),
+        )  # fmt: skip
+        bar.show_result(fixed, shown_anyway=False)
+        assert words in bar.words.text()
+        assert not bar.button.isVisible()

@@ -12,6 +12,7 @@ from anofpdm.cli.console import Console
 
 if TYPE_CHECKING:
     from anofpdm.bundle_metadata import BundleMetadata
+    from anofpdm.calibration import Calibration
 
 app = typer.Typer(help="List, show and verify the models (bundles).")
 
@@ -127,9 +128,8 @@ def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
         "Brain extracted": "yes" if preprocessing.brain_extracted else "no",
         "Calibration": "none: a manual quantile or threshold, no gate"
         if calibration is None
-        else f"w = {calibration.guidance:g}, healthy above cosine "
-        f"{calibration.cosine_threshold:.4f}, {calibration.process}, {calibration.steps} steps up "
-        f"to t = {calibration.t_max}",
+        else f"w = {calibration.guidance:g}, {_rule_words(calibration)}, {calibration.process}, "
+        f"{calibration.steps} steps up to t = {calibration.t_max}",
         "Licence": metadata.licence,
         "Hash": digest,
         "Path": path,
@@ -138,3 +138,9 @@ def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
         if value:
             table.add_row(name, value)
     return table
+
+
+def _rule_words(calibration: Calibration) -> str:
+    if calibration.rule == "absolute":
+        return f"healthy where nothing in the map reaches {calibration.map_threshold:.4g}"
+    return f"healthy above cosine {calibration.cosine_threshold:.4f}"

@@ -112,7 +112,7 @@ def _scores(
     if truth[brain].any():
         scores["auprc_brain"] = auprc(native.anomaly_map[brain], truth[brain])
         scores["auprc_brain_intensity_alone"] = auprc(np.asarray(scan)[brain], truth[brain])
-    if interpretation.settings.gate:
+    if interpretation.settings.judges:
         scores["image_accuracy"] = image_accuracy(~interpretation.healthy, has_lesion)
     return scores
 

@@ -89,7 +89,8 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("Lesion volume", f"{lesions['volume_ml']:.2f} ml")
     table.add_row("Connected lesions", str(len(lesions["components"])))
-    if report["settings"]["gate"]:
+    settings = report["settings"]
+    if settings["gate"] or settings["threshold"]["kind"] == "absolute":
         unhealthy = sum(not entry["healthy"] for entry in slices)
         table.add_row("Slices called unhealthy", f"{unhealthy} of {len(slices)}")
     else:

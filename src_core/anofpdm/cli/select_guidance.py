@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, chosen_grid
 from anofpdm.cli import options as opt
 from anofpdm.cli.console import Console
+from anofpdm.cli.cost import finish_dry_run
 from anofpdm.cli.inputs import check_new_path
 from anofpdm.cli.pace import SlicePace
 from anofpdm.errors import SettingsError
@@ -74,6 +76,15 @@ ReportOption = Annotated[
         show_default="beside the new bundle: its name with -report",
     ),
 ]
+RuleOption = Annotated[
+    Literal["dynamic", "absolute"],
+    typer.Option(
+        "--rule",
+        help="How masks shall be made: by the paper's dynamic quantile behind the cosine's gate; "
+        "or by a fixed threshold on the map, found from the slice labels as well: a slice in "
+        "which it marks something is unhealthy.",
+    ),
+]
 QuantileRangeOption = Annotated[
     str | None,
     typer.Option(
@@ -95,6 +106,7 @@ def select_guidance(
     candidates: CandidatesOption = "0.5,1,2,3,4,6,8,12,16,24,32",
     split: SplitOption = "val",
     fraction: FractionOption = 0.98,
+    rule: RuleOption = "dynamic",
     region: opt.RegionOption = None,
     quantile_range: QuantileRangeOption = None,
     min_component_pixels: opt.MinComponentPixelsOption = None,
@@ -104,6 +116,7 @@ def select_guidance(
     device: opt.DeviceOption = "auto",
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
+    dry_run: opt.DryRunOption = False,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
@@ -117,10 +130,11 @@ def select_guidance(
     from anofpdm.datasets.slices import SliceDataset
     from anofpdm.device import default_batch_size, resolve_device
     from anofpdm.guidance import QUANTILE_RANGES
-    from anofpdm.guidance import select_guidance as search
+    from anofpdm.guidance import select_guidance as select
+    from anofpdm.guidance_cost import guidance_cost
     from anofpdm.guidance_report import guidance_document, write_guidance_report
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=job)
+    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=None if dry_run else job)
     guidances = parsed_candidates(candidates)
     chosen_region = region or "image"
     ranges = dict(QUANTILE_RANGES)
@@ -137,24 +151,30 @@ def select_guidance(
     where = resolve_device(device)
     # Nothing of a step is kept, so its memory is that of one.
     batch = batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
+    search = partial(
+        select,
+        model,
+        slices,
+        candidates=guidances,
+        split=split,
+        process=grid.process,
+        steps=grid.steps,
+        t_max=grid.t_max,
+        seed=seed,
+        device=where,
+        batch_size=batch,
+        fraction=fraction,
+        region=chosen_region,
+        quantile_range=ranges,
+        min_component_pixels=smallest,
+        rule=rule,
+    )
+    if dry_run:
+        return finish_dry_run(console, guidance_cost(search, model, out, guidances, device=where))
     with console.progress() as show:
         pace = SlicePace(show)
         found = search(
-            model,
-            slices,
-            candidates=guidances,
-            split=split,
-            process=grid.process,
-            steps=grid.steps,
-            t_max=grid.t_max,
-            seed=seed,
-            device=where,
-            batch_size=batch,
-            fraction=fraction,
-            region=chosen_region,
-            quantile_range=ranges,
-            min_component_pixels=smallest,
-            progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)),
+            progress=lambda done, total: pace(_SliceSteps(done, total, total // levels))
         )
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
@@ -223,11 +243,17 @@ class _SliceSteps:
 
 
 def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
-    table = Table("w", "accuracy", "cosine threshold", "M_max", box=None, pad_edge=False)
+    by_map = calibration.rule == "absolute"
+    columns = ("map threshold", "accuracy by map") if by_map else ()
+    table = Table(
+        "w", *columns, "accuracy by cosine", "cosine threshold", "M_max", box=None, pad_edge=False
+    )
     for candidate in calibration.candidates:
         mark = " *" if candidate.guidance == calibration.guidance else ""
+        found = (candidate.map_threshold, candidate.map_accuracy) if by_map else ()
         table.add_row(
             f"{candidate.guidance:g}{mark}",
+            *(f"{value:.4g}" for value in found),
             f"{candidate.accuracy:.4f}",
             f"{candidate.cosine_threshold:.5f}",
             ", ".join(f"{m:.4g}" for m in candidate.max_divergence),
