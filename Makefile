@@ -64,13 +64,13 @@ lint: $(VENV)/.installed-dev
 # The bundled model again, from nothing: some hours on two cores (docs/models/flair-synth.md).
 MODEL_OUT ?= model-results
 flair-synth: $(VENV)/.installed
-	$(BIN)/anofpdm phantom-dataset --seeds 0:440 --out $(MODEL_OUT)/slices.zarr
+	$(BIN)/anofpdm phantom-dataset --seeds 2000:2900 --size 64 --lesion-mm2 100 --twins \
+		--out $(MODEL_OUT)/slices.zarr
 	$(BIN)/anofpdm train docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
 		--out $(MODEL_OUT)/run
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
-		--candidates 1,2,4,8,16,32,64 --steps 20 --t-max 400 --region brain \
-		--quantile-range 0.90,0.985 --min-component-pixels 10
+		--rule absolute --candidates 1,2,4,8,16,32,64 --steps 20 --t-max 300 --median 5
 
 clean:
 	rm -rf $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/evaluate_bundle.py [--bundle flair-synth] [--seeds 500000:500020]
 [--real FLAIR.nii.gz LESION.nii.gz]...``. Prints one JSON object. A slice counts as unhealthy by
-the rule its training labels were made with; slices with less lesion than that, or with none that
-fills half a pixel, are left out of the slice scores and counted.
+the rule its training labels were made with (the bundle says from which lesion area on); slices with
+less lesion than that are left out of the slice scores and counted.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from anofpdm.analysis import Analysis
 from anofpdm.bundle import ModelBundle, load_bundle
-from anofpdm.datasets.labels import LESION_MM2
+from anofpdm.datasets.labels import LESION_MM2, UNKNOWN
 from anofpdm.engine import analyze
 from anofpdm.interpretation import Interpretation, interpret
 from anofpdm.metrics import auprc, dice, evaluate_masks
 from anofpdm.results import to_native
 from anofpdm.synthetic import make_phantom
+from anofpdm.synthetic.dataset import slice_labels
 from anofpdm.volume import Volume, check_same_grid, read_volume
 
 Slices = dict[str, NDArray[Any]]
@@ -47,9 +48,15 @@ def run(model: ModelBundle, scan: Volume, lesion: Volume) -> tuple[Slices, dict[
         "unhealthy": ~result.healthy,
         "cosine": result.cosine,
         "intensity": analysis.x0[:, 0],
-        "area": share.sum(axis=(1, 2)) * np.prod(analysis.geometry.pixel_mm),
+        "label": slice_labels(share, analysis.geometry.pixel_mm, lesion_mm2(model)),
     }
     return slices, volume_scores(analysis, result, truth)
+
+
+def lesion_mm2(model: ModelBundle) -> float:
+    """Lesion area from which the model's training slices were unhealthy."""
+    source = model.metadata.training.get("dataset", {}).get("provenance", {})
+    return float(source.get("lesion_mm2", LESION_MM2))
 
 
 def volume_scores(
@@ -71,9 +78,7 @@ def volume_scores(
 def slice_scores(parts: list[Slices]) -> dict[str, Any]:
     """Scores of all slices of all scans together."""
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # A lesion may be spread so thin that no pixel is half of it: no truth to score against.
-    drawn = (joined["share"] >= 0.5).any(axis=(1, 2))
-    labelled = (joined["area"] == 0) | ((joined["area"] >= LESION_MM2) & drawn)
+    labelled = joined["label"] != UNKNOWN
     kept = {name: values[labelled] for name, values in joined.items()}
     truth = kept["share"] >= 0.5
     scores = evaluate_masks(

@@ -41,6 +41,14 @@ ExtentOption = Annotated[
     float,
     typer.Option("--extent-mm", min=50, max=500, help="Side of the square field of view, in mm."),
 ]
+LesionOption = Annotated[
+    float,
+    typer.Option(
+        "--lesion-mm2",
+        min=0,
+        help="Lesion area from which a slice is unhealthy; one with less, but some, is unknown.",
+    ),
+]
 TwinsOption = Annotated[
     bool,
     typer.Option(
@@ -61,6 +69,7 @@ def phantom_dataset(
     modality: ModalityOption = None,
     size: SizeOption = 128,
     extent_mm: ExtentOption = 208.0,
+    lesion_mm2: LesionOption = 30.0,
     twins: TwinsOption = False,
     workers: WorkersOption = None,
     overwrite: opt.OverwriteOption = False,
@@ -94,6 +103,7 @@ def phantom_dataset(
             chosen,
             config,
             list(dict.fromkeys(modality or ["flair"])),
+            lesion_mm2=lesion_mm2,
             twins=twins,
             workers=workers,
             overwrite=overwrite,

@@ -73,7 +73,7 @@ def paint(
 def _tissue_levels(rng: np.random.Generator, modality: str) -> tuple[float, float, float]:
     grey = rng.uniform(0.68, 0.82)
     if modality == "flair":
-        return grey, grey * rng.uniform(0.68, 0.97), grey * rng.uniform(0.04, 0.35)
+        return grey, grey * rng.uniform(0.6, 0.97), grey * rng.uniform(0.04, 0.35)
     if modality == "t1":
         return grey, grey * rng.uniform(1.15, 1.45), grey * rng.uniform(0.15, 0.45)
     return grey, grey * rng.uniform(0.6, 0.9), grey * rng.uniform(1.6, 2.4)
@@ -110,11 +110,11 @@ def _paint_lesions(
     shape, spacing = anatomy.shape, anatomy.spacing
     reference = max(grey, white)
     contrast = {
-        "flair": 1.18 + 0.7 * rng.beta(1.1, 1.6),
+        "flair": 1.15 + 0.95 * rng.beta(2.0, 1.6),
         "t1": rng.uniform(0.45, 0.85),
         "t2": rng.uniform(1.3, 2.2),
     }[modality]
-    weaker = rng.uniform(0.5, 1.0)
+    weaker = rng.uniform(0.6, 1.0)
     core_level = {
         "flair": rng.choice([rng.uniform(0.15, 0.6), rng.uniform(0.8, 1.1), rng.uniform(1.4, 2.0)]),
         "t1": rng.uniform(0.25, 0.6),

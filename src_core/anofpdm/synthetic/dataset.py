@@ -13,13 +13,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.datasets.labels import LESION_MM2, labels_from_area
+from anofpdm.datasets.labels import LESION_MM2, Labels, labels_from_area
 from anofpdm.datasets.slices import SliceDataset, SliceDatasetWriter
 from anofpdm.errors import SettingsError
 from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess, twin_slices
 from anofpdm.synthetic.phantom import Phantom, make_phantom
 
 _VALIDATION_SHARE = 0.06
+_TRACE_MM2 = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class _Job:
     modalities: tuple[str, ...]
     config: PreprocessingConfig
     split: Literal["train", "val"]
+    lesion_mm2: float
     twins: bool
 
 
@@ -42,7 +44,7 @@ class LabelledSlices:
     truth : ndarray of bool, shape (S, size, size)
         Lesion on the network's grid.
     labels : ndarray of int8, shape (S,)
-        0 healthy, 1 unhealthy (`LESION_MM2` or more), -1 unknown.
+        0 healthy, 1 unhealthy, -1 unknown; see `slice_labels`.
     twins : ndarray, shape (U, C, size, size), float32, or None
         The U unhealthy slices without their lesions, where the phantom has such twins.
     """
@@ -53,16 +55,39 @@ class LabelledSlices:
     twins: NDArray[np.float32] | None = None
 
 
+def slice_labels(
+    share: NDArray[np.floating], pixel_mm: tuple[float, float], lesion_mm2: float
+) -> Labels:
+    """Label slices of known truth by the area of the pixels that are at least half lesion.
+
+    A lesion that fills no pixel by half makes its slice unknown, never healthy.
+
+    Parameters
+    ----------
+    share : ndarray (S, rows, columns)
+        Lesion's share of each pixel, 0..1.
+    pixel_mm : tuple of float
+        Height and width of a pixel.
+    lesion_mm2 : float
+        As for `labels_from_area`.
+    """
+    area = (share >= 0.5).sum(axis=(1, 2)) * float(np.prod(pixel_mm))
+    touched = share.any(axis=(1, 2))
+    return labels_from_area(np.where(touched & (area == 0), _TRACE_MM2, area), lesion_mm2)
+
+
 def labelled_slices(
-    phantom: Phantom, modalities: Sequence[str], config: PreprocessingConfig
+    phantom: Phantom,
+    modalities: Sequence[str],
+    config: PreprocessingConfig,
+    lesion_mm2: float = LESION_MM2,
 ) -> LabelledSlices:
     """Preprocess a phantom as a real scan would be, and label its slices."""
     stack = preprocess(phantom.volumes, modalities, config)
     canonical = stack.geometry.orientation.to_canonical(phantom.lesion.data)
     share = stack.geometry.to_network(canonical.astype(np.float32))[stack.slice_ids]
     truth = share >= 0.5
-    area = share.sum(axis=(1, 2)) * float(np.prod(stack.geometry.pixel_mm))
-    labels = labels_from_area(area)
+    labels = slice_labels(share, stack.geometry.pixel_mm, lesion_mm2)
     twins = None
     if phantom.twins:
         channels = [
@@ -78,6 +103,7 @@ def build_phantom_dataset(
     config: PreprocessingConfig,
     modalities: Sequence[str] = ("flair",),
     *,
+    lesion_mm2: float = LESION_MM2,
     twins: bool = False,
     workers: int | None = None,
     overwrite: bool = False,
@@ -99,6 +125,8 @@ def build_phantom_dataset(
         Grid, field of view and scaling.
     modalities : sequence of str
         Channels in order.
+    lesion_mm2 : float
+        Lesion area from which a slice is unhealthy; see `slice_labels`.
     twins : bool
         Store beside each unhealthy slice of the train split the same slice without its lesion, as
         a healthy one of a further subject; see `TrainingConfig.twins`.
@@ -117,14 +145,14 @@ def build_phantom_dataset(
     if not seeds:
         raise SettingsError("A phantom dataset needs at least one seed.")
     jobs = [
-        _Job(seed, tuple(modalities), config, split, twins and split == "train")
+        _Job(seed, tuple(modalities), config, split, lesion_mm2, twins and split == "train")
         for seed, split in zip(seeds, _splits(len(seeds)), strict=True)
     ]
     writer = SliceDataset.create(
         path,
         modalities=modalities,
         preprocessing=config.model_dump(mode="json"),
-        provenance={"phantom_seeds": [min(seeds), max(seeds)], "lesion_mm2": LESION_MM2},
+        provenance={"phantom_seeds": [min(seeds), max(seeds)], "lesion_mm2": lesion_mm2},
         overwrite=overwrite,
     )
     context = multiprocessing.get_context("spawn")
@@ -178,4 +206,4 @@ def _draw(job: _Job) -> LabelledSlices:
     phantom = make_phantom(
         job.seed, job.modalities, spacing=(plane, plane, distance), twins=job.twins
     )
-    return labelled_slices(phantom, job.modalities, job.config)
+    return labelled_slices(phantom, job.modalities, job.config, job.lesion_mm2)

@@ -60,13 +60,12 @@ class Plan:
 def draw_plan(rng: np.random.Generator) -> Plan:
     """Draw kinds, volume (1 to 100 ml), place and mass effect of one subject's lesions."""
     kind = str(
-        rng.choice(["tumour", "infarct", "periventricular", "scattered"], p=[0.4, 0.25, 0.2, 0.15])
+        rng.choice(["tumour", "infarct", "periventricular", "scattered"], p=[0.45, 0.25, 0.2, 0.1])
     )
     kinds: tuple[str, ...] = (kind,)
     if kind == "periventricular" or (kind != "scattered" and rng.random() < 0.15):
         kinds += ("scattered",)
-    low, high = {"tumour": (4.0, 100.0), "infarct": (1.5, 80.0)}.get(kind, (1.0, 60.0))
-    volume = log_uniform(rng, low, high)
+    volume = _draw_volume(rng, kind)
     side = rng.choice([-1.0, 1.0])
     centre = np.array([side * rng.uniform(8, 58), rng.uniform(-68, 62), rng.uniform(-38, 58)])
     # A point outside an ellipsoid somewhat smaller than the brain is drawn back into it.
@@ -77,6 +76,18 @@ def draw_plan(rng: np.random.Generator) -> Plan:
         radius = (volume * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
         push = (centre, 1.6 * radius, rng.uniform(0.05, 0.3) * radius)
     return Plan(kinds, volume, centre, push)
+
+
+def _draw_volume(rng: np.random.Generator, kind: str) -> float:
+    """Volume (ml) aimed at: a mass's radius is uniform, other kinds' volume is in its logarithm."""
+    if kind in _MASSES_ML:
+        low, high = (_radius_mm(volume) for volume in _MASSES_ML[kind])
+        return float(4.0 / 3.0 * np.pi * rng.uniform(low, high) ** 3 / 1000.0)
+    return log_uniform(rng, *_OTHERS_ML[kind])
+
+
+_MASSES_ML = {"tumour": (4.0, 100.0), "infarct": (2.0, 90.0)}
+_OTHERS_ML = {"periventricular": (4.0, 60.0), "scattered": (1.0, 60.0)}
 
 
 def draw_lesions(rng: np.random.Generator, anatomy: Anatomy, plan: Plan) -> LesionMaps:
@@ -173,7 +184,7 @@ def _periventricular(rng: np.random.Generator, anatomy: Anatomy, plan: Plan) -> 
 
 
 def _scattered(rng: np.random.Generator, anatomy: Anatomy, plan: Plan) -> _Maps:
-    """Small blobs in white matter, a few to some dozens, of 1.5 to 8 mm radius."""
+    """Small blobs in white matter, a few to some dozens, of 2.5 to 10 mm radius."""
     extent = np.zeros(anatomy.shape, dtype=np.float32)
     left = plan.volume_ml if len(plan.kinds) == 1 else min(0.3 * plan.volume_ml, 5.0)
     candidates = np.argwhere((anatomy.white > 0.6) & (anatomy.depth > 4.0))
@@ -183,7 +194,7 @@ def _scattered(rng: np.random.Generator, anatomy: Anatomy, plan: Plan) -> _Maps:
     for _ in range(60):
         if left <= 0:
             break
-        radius = min(log_uniform(rng, 1.8, 8.0), _radius_mm(left) + 1.0)
+        radius = min(log_uniform(rng, 2.5, 10.0), _radius_mm(left) + 1.0)
         left -= 4.0 / 3.0 * np.pi * radius**3 / 1000.0
         centre = origin + np.array(anatomy.spacing) * candidates[rng.integers(len(candidates))]
         window = _window(anatomy, centre, 2.2 * radius + 2.0)
