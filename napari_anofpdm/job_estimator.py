@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, QProcess, QTemporaryDir, Signal
 
+COMMAND_LINE = (sys.executable, "-m", "anofpdm.cli")
 _KILL_MS = 3000
 _PLACE = "the job's folder"
 
@@ -75,7 +76,8 @@ class JobEstimator(QObject):
         process = self._process = QProcess(self)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
-        process.start(sys.executable, ["-m", "anofpdm.cli", *arguments, "--dry-run", "--json"])
+        program, *first = COMMAND_LINE
+        process.start(program, [*first, *arguments, "--dry-run", "--json"])
 
     def cancel(self) -> None:
         """End the dry run, if one goes on."""

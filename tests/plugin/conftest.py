@@ -68,6 +68,14 @@ def viewer(make_napari_viewer_proxy: Callable[[], Viewer]) -> Viewer:
 
 
 @pytest.fixture(autouse=True)
+def own_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the panel Jobs away from the user's: a folder of jobs that is not made yet."""
+    home = tmp_path / "jobs"
+    monkeypatch.setenv("ANOFPDM_JOBS", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
 def nothing_leaks(qapp: QApplication, qtbot: QtBot) -> Iterator[None]:
     """Fail a test that leaves a window or a thread behind."""
     threads, windows = set(threading.enumerate()), set(qapp.topLevelWidgets())
