@@ -17,8 +17,8 @@ from anofpdm.datasets.parts import PartStore, part_key
 from anofpdm.datasets.prepare_config import PrepareConfig
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.datasets.subject import Recipe, subject_slices
-from anofpdm.datasets.workers import usable_cpus
 from anofpdm.errors import AnofpdmError
+from anofpdm.worker_processes import usable_cpus
 
 _SAMPLE = 3
 _ENOUGH_SECONDS = 20.0
