@@ -57,7 +57,9 @@ class DatasetForm(JobForm):
         for field in (self.source, self.labels, self.out):
             field.changed.connect(self.refresh)
         self.modalities.textChanged.connect(self.refresh)
-        self.layout_box.chosen.connect(self.refresh)
+        for box in (self.layout_box, self.pixels):
+            box.chosen.connect(self.refresh)
+        self.skull.toggled.connect(self.refresh)
         self.refresh()
 
     def fault(self) -> str:

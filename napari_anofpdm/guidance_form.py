@@ -46,6 +46,8 @@ class GuidanceForm(JobForm):
         for field in (self.bundle, self.dataset, self.out):
             field.changed.connect(self.refresh)
         self.candidates.textChanged.connect(self.refresh)
+        for box in (self.split, self.device):
+            box.chosen.connect(self.refresh)
         self.refresh()
 
     def fault(self) -> str:

@@ -9,7 +9,10 @@ from qtpy.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.choice_box import ChoiceBox
 from napari_anofpdm.field import Field, wrapped_label
-from napari_anofpdm.notify import show_failure
+from napari_anofpdm.job_estimator import JobEstimator
+from napari_anofpdm.notify import sentence_of, show_failure
+
+_ESTIMATE = "Estimate time and memory"
 
 DEVICES = {
     "auto": ("automatic", "The GPU when there is a usable one, else the CPU."),
@@ -45,6 +48,13 @@ class JobForm(QWidget):
         self.name.textChanged.connect(self.refresh)
         self.start = QPushButton("Start")
         self.start.clicked.connect(lambda: self.submit())
+        self.estimator = JobEstimator(self)
+        self.estimator.estimated.connect(self._on_estimate)
+        self.estimator.failed.connect(self._show_cost)
+        self.estimate = QPushButton(_ESTIMATE)
+        self.estimate.clicked.connect(lambda: self._estimate_or_cancel())
+        self.cost = wrapped_label()
+        self._estimated: tuple[object, ...] = ()
         self.why_not = wrapped_label()
         self.rows = QVBoxLayout()
         column = QVBoxLayout(self)
@@ -53,6 +63,8 @@ class JobForm(QWidget):
         column.addWidget(
             Field("Job's name", self.name, "Names the job, and its folder in the jobs folder.")
         )
+        column.addWidget(self.estimate)
+        column.addWidget(self.cost)
         column.addWidget(self.start)
         column.addWidget(self.why_not)
         column.addStretch(1)
@@ -71,6 +83,13 @@ class JobForm(QWidget):
             fault or "Start it in the background; it goes on when the viewer is closed."
         )
         self.why_not.setText(fault)
+        self.estimate.setEnabled(not fault)
+        self.estimate.setToolTip(
+            fault or "Try a little of the work, in a process of its own; it takes up to a minute."
+        )
+        if self._estimated and (fault or self._estimated != self._given()):
+            # It was of other values.
+            self._show_cost("")
 
     def submit(self) -> None:
         """Start the job; what is wrong is told in one sentence."""
@@ -79,6 +98,7 @@ class JobForm(QWidget):
 
         if self.fault():
             return
+        self._show_cost("")
         try:
             name = self.name.text().strip() or proposed_name(self._command)
             folder = job_folder(name)
@@ -89,6 +109,37 @@ class JobForm(QWidget):
             return
         self.name.clear()
         self.started.emit(started)
+
+    def _estimate_or_cancel(self) -> None:
+        if self.estimator.running:
+            self._show_cost("")
+            return
+        try:
+            folder = self.estimator.place()
+            self.estimator.ask([self._command, *self.arguments(folder)], self.files(folder))
+        except Exception as error:
+            self._show_cost(sentence_of(error, "the estimate"))
+            return
+        self._estimated = self._given()
+        self.estimate.setText("Cancel the estimate")
+        self.cost.setText("Trying a little of the work…")
+
+    def _on_estimate(self, words: str, problems: list[str]) -> None:
+        self._show_cost("\n".join([*problems, words]))
+
+    def _show_cost(self, text: str) -> None:
+        """Show an estimate, or why there is none; one that is being made is ended."""
+        self.estimator.cancel()
+        self._estimated = self._given() if text else ()
+        self.estimate.setText(_ESTIMATE)
+        self.cost.setText(text)
+
+    def _given(self) -> tuple[object, ...]:
+        return (*self.arguments(Path()), *self.choices())
+
+    def choices(self) -> tuple[object, ...]:
+        """Return what else than the arguments decides the job."""
+        return ()
 
     def fault(self) -> str:
         """Tell what keeps the job from being started, in one sentence; "" for nothing."""

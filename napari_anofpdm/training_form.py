@@ -62,6 +62,10 @@ class TrainingForm(JobForm):
         for field in (self.dataset, self.config, self.out):
             field.changed.connect(self.refresh)
         self.bundle.textChanged.connect(self.refresh)
+        for box in (self.network, self.device):
+            box.chosen.connect(self.refresh)
+        for spin in (self.steps, self.batch):
+            spin.valueChanged.connect(self.refresh)
         self.refresh()
 
     def refresh(self, _: object = None) -> None:
@@ -84,6 +88,10 @@ class TrainingForm(JobForm):
         out = self.out.path or folder / "run"
         given = [str(config), "--dataset", str(self.dataset.path), "--out", str(out)]
         return [*given, "--device", self.device.key]
+
+    def choices(self) -> tuple[object, ...]:
+        """Return what the configuration's time and memory depend on."""
+        return self.network.key, self.steps.value(), self.batch.value()
 
     def files(self, folder: Path) -> dict[str, str]:
         """Return the configuration, unless the user has one."""

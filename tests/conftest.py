@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -19,6 +21,25 @@ TEST_DATA_VARIABLE = "ANOFPDM_TEST_DATA"
 def _real_scans_folder() -> Path:
     named = os.environ.get(TEST_DATA_VARIABLE)
     return Path(named) if named else ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is imported: each viewer asks it to look at everything."""
+    _freeze()
+
+
+_tests_done = itertools.count(1)
+
+
+def pytest_runtest_logfinish() -> None:
+    """Do so again from time to time, for what the tests themselves import and keep."""
+    if next(_tests_done) % 8 == 0:
+        _freeze()
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

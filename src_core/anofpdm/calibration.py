@@ -19,6 +19,7 @@ Cosine = Annotated[float, Field(ge=-1, le=1)]
 PAPER_QUANTILE_RANGE = (0.90, 0.98)
 """a and b of METHOD 6: the quantile lies in a..b of the whole image."""
 PAPER_MIN_COMPONENT_PIXELS = 40
+PAPER_MEDIAN_KERNEL = 5
 
 
 class Candidate(BaseModel):
@@ -76,6 +77,8 @@ class Calibration(BaseModel):
         a and b of METHOD 6 for each region the dynamic threshold may use.
     region : {"image", "brain"}
         The region used unless asked otherwise; a key of `quantile_range`.
+    median_kernel : int
+        Side of the median filter on the map, odd, in pixels of the network's grid (METHOD 8).
     min_component_pixels : int
         Masks lose the components of this filled area or less, in pixels at 128x128 (METHOD 8).
     candidates : tuple of Candidate
@@ -101,6 +104,7 @@ class Calibration(BaseModel):
     clip: bool = True
     quantile_range: dict[Region, tuple[Fraction, Fraction]] = Field(min_length=1)
     region: Region = "image"
+    median_kernel: int = Field(default=PAPER_MEDIAN_KERNEL, ge=1, le=31)
     min_component_pixels: int = Field(default=PAPER_MIN_COMPONENT_PIXELS, ge=0)
     candidates: tuple[Candidate, ...] = ()
     slices: dict[str, int] = Field(default_factory=dict)
@@ -115,6 +119,8 @@ class Calibration(BaseModel):
                 raise ValueError(f"quantile_range of {region!r} runs from {low} down to {high}")
         if any(len(c.max_divergence) != len(self.max_divergence) for c in self.candidates):
             raise ValueError("candidates and calibration differ in their number of modalities")
+        if self.median_kernel % 2 == 0:
+            raise ValueError(f"median_kernel must be odd; got {self.median_kernel}")
         if self.rule == "absolute" and None in (
             self.map_threshold,
             *(c.map_threshold for c in self.candidates),

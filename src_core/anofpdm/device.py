@@ -81,6 +81,16 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def synchronize(device: str) -> None:
+    """Let a GPU finish what it was given; a CPU has finished."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
 def slice_bytes(network: UNetConfig, steps: int) -> int:
     """Estimate of the working memory that one slice takes while its steps are computed.
 

@@ -12,7 +12,7 @@ from anofpdm.analysis import estimate_nbytes
 from anofpdm.bundle import ModelBundle, Precision, load_bundle
 from anofpdm.bundle_files import weight_shapes
 from anofpdm.calibration import chosen_grid
-from anofpdm.device import default_batch_size, resolve_device, slice_bytes
+from anofpdm.device import default_batch_size, resolve_device, slice_bytes, synchronize
 
 # A call of the full batch is timed only where a single slice promises it to be this short.
 _LONGEST_CALL_SECONDS = 1.0
@@ -122,21 +122,11 @@ def _network_call(model: ModelBundle, device: str, precision: Precision) -> Call
         # The healthy and the null prediction of a step are one call.
         x = torch.zeros((2 * slices, channels, side, side), device=device)
         index = torch.zeros(2 * slices, dtype=torch.int64, device=device)
-        _wait_for(device)
+        synchronize(device)
         started = time.perf_counter()
         with torch.inference_mode():
             predictor(x, index, torch.zeros_like(index))
-        _wait_for(device)
+        synchronize(device)
         return time.perf_counter() - started
 
     return call
-
-
-def _wait_for(device: str) -> None:
-    """Let a GPU finish what it was given; a CPU has finished."""
-    import torch
-
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
-    elif device == "mps":
-        torch.mps.synchronize()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, Process, Region, RuleKind
+from anofpdm.calibration import (
+    PAPER_MEDIAN_KERNEL,
+    PAPER_MIN_COMPONENT_PIXELS,
+    Process,
+    Region,
+    RuleKind,
+)
 from anofpdm.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.guidance_choice import (
     QUANTILE_RANGES,
@@ -147,6 +153,7 @@ def select_guidance(
     fraction: float = 0.98,
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
+    median_kernel: int = PAPER_MEDIAN_KERNEL,
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     rule: RuleKind = "dynamic",
     progress: Callable[[int, int], None] | None = None,
@@ -171,7 +178,7 @@ def select_guidance(
         Of the network.
     batch_size : int
         Slices in one call of the network (which sees twice as many).
-    fraction, quantile_range, region, min_component_pixels
+    fraction, quantile_range, region, median_kernel, min_component_pixels
         See `calibrate`.
     rule : {"dynamic", "absolute"}
         How masks shall be made; see `Calibration`. "absolute" finds, for each candidate, the fixed
@@ -221,8 +228,11 @@ def select_guidance(
             images = np.ascontiguousarray(chosen.images[rows], dtype=np.float32)
             yield torch.from_numpy(images).to(device), chosen.positions[rows].tolist()
 
-    kernel = validated(Settings).median_kernel
-    score = partial(map_score, median_kernel=kernel, min_component_pixels=min_component_pixels)
+    filters: dict[str, Any] = {
+        "median_kernel": median_kernel,
+        "min_component_pixels": min_component_pixels,
+    }
+    validated(Settings, **filters)
     try:
         found = measure(
             batches(),
@@ -234,7 +244,7 @@ def select_guidance(
             process=process,
             clip=clip,
             seed=seed,
-            score=score if rule == "absolute" else None,
+            score=partial(map_score, **filters) if rule == "absolute" else None,
             on_step=on_step,
         )
     except torch.OutOfMemoryError as error:
@@ -255,7 +265,7 @@ def select_guidance(
         fraction=fraction,
         quantile_range=quantile_range,
         region=region,
-        min_component_pixels=min_component_pixels,
+        **filters,
         source=f"{dataset.path.name}, split {split}",
     )
 

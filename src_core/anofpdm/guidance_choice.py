@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anofpdm.calibration import (
+    PAPER_MEDIAN_KERNEL,
     PAPER_MIN_COMPONENT_PIXELS,
     PAPER_QUANTILE_RANGE,
     Calibration,
@@ -181,6 +182,7 @@ def calibrate(
     fraction: float = 0.98,
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
+    median_kernel: int = PAPER_MEDIAN_KERNEL,
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     source: str = "",
 ) -> GuidanceReport:
@@ -196,7 +198,7 @@ def calibrate(
         M_{t_e}, (n, S, C).
     labels : array
         (S,): 0 healthy, 1 unhealthy; slices with another label stay out.
-    process, steps, t_max, clip, region, min_component_pixels, source
+    process, steps, t_max, clip, region, median_kernel, min_component_pixels, source
         Recorded in the calibration.
     scores : array, optional
         `map_score` for each candidate and slice, (n, S). Where given, the rule is "absolute": the
@@ -246,6 +248,7 @@ def calibrate(
         clip=clip,
         quantile_range=dict(quantile_range),
         region=region,
+        median_kernel=median_kernel,
         min_component_pixels=min_component_pixels,
         candidates=tuple(found),
         slices={"healthy": int((~unhealthy).sum()), "unhealthy": int(unhealthy.sum())},

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anofpdm.calibration import (
+    PAPER_MEDIAN_KERNEL,
     PAPER_MIN_COMPONENT_PIXELS,
     PAPER_QUANTILE_RANGE,
     Calibration,
@@ -113,7 +114,7 @@ class Settings(BaseModel):
     max_divergence: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] | None = None
     gate: bool = False
     cosine_threshold: Cosine | None = None
-    median_kernel: int = Field(default=5, ge=1, le=31)
+    median_kernel: int = Field(default=PAPER_MEDIAN_KERNEL, ge=1, le=31)
     min_component_pixels: int = Field(default=PAPER_MIN_COMPONENT_PIXELS, ge=0)
     min_component_ml: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
@@ -148,8 +149,8 @@ class Settings(BaseModel):
         Parameters
         ----------
         calibration : Calibration
-            Gives w*, M_max, Cos_{w*}, the smallest component, and its rule: the dynamic quantile
-            of its region behind the gate, or its fixed threshold without one. With another
+            Gives w*, M_max, Cos_{w*}, median, smallest component, and its rule: the dynamic
+            quantile of its region behind the gate, or its fixed threshold without one. With another
             `guidance`, the thresholds and M_max are those measured for it.
         **overrides
             Fields of `Settings`; `region` in addition asks for the dynamic quantile of a region.
@@ -165,6 +166,7 @@ class Settings(BaseModel):
         values: dict[str, Any] = {
             "guidance": guidance,
             "max_divergence": measured.max_divergence,
+            "median_kernel": calibration.median_kernel,
             "min_component_pixels": calibration.min_component_pixels,
             "cosine_threshold": measured.cosine_threshold,
         }

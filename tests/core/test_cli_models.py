@@ -136,13 +136,14 @@ def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_
     bundle(calibration=None).save(tmp_path / "plain")
     result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
                  tmp_path / "new", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
-                 "--rule", "absolute")  # fmt: skip
+                 "--rule", "absolute", "--median", 3)  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert "map threshold" in result.stdout
     calibration = load_bundle(tmp_path / "new").metadata.calibration
     assert calibration is not None
     assert calibration.rule == "absolute" and calibration.map_threshold is not None
     settings = Settings.from_calibration(calibration)
+    assert settings.median_kernel == 3
     assert settings.threshold == AbsoluteThreshold(value=calibration.map_threshold)
     shown = run("bundle", "show", tmp_path / "new")
     assert "nothing in the map reaches" in " ".join(shown.stdout.split())
@@ -216,13 +217,15 @@ def test_train_talks_in_the_first_process_alone(
 def test_phantom_dataset_writes_slices_and_warns_of_seeds_kept_for_tests(tmp_path: Path) -> None:
     small = ["--size", 16, "--workers", 1, "--json"]
     result = run(
-        "phantom-dataset", "--seeds", "500001:500002", "--out", tmp_path / "d.zarr", *small
+        "phantom-dataset", "--seeds", "500001:500003", "--out", tmp_path / "d.zarr", *small
     )
     assert result.exit_code == 0, result.stderr
     assert "kept for tests" in result.stderr
     payload = json.loads(result.stdout)
     data = SliceDataset.open(tmp_path / "d.zarr")
     assert payload["slices"] == len(data) > 0
+    assert (data.select("train").labels == 1).any()
+    assert data.subjects == ("phantom-500001", "phantom-500002")  # no twins unasked
     assert sum(payload[name] for name in ("healthy", "unhealthy", "unknown")) == len(data)
     result = run("phantom-dataset", "--seeds", "0:1", "--out", tmp_path / "d.zarr", *small)
     assert (result.exit_code, "exists already" in result.stderr) == (2, True)

@@ -22,6 +22,7 @@ from anofpdm.jobs.log import LOG
 from anofpdm.jobs.notes import JobNotes
 from anofpdm.jobs.places import JOBS_VARIABLE, find_job, job_folder, job_folders
 from anofpdm.jobs.process import ProcessMark, own_mark, read_mark, write_mark
+from anofpdm.jobs.queue import turn
 from anofpdm.jobs.record import recorded
 from anofpdm.jobs.remove import remove_job
 from anofpdm.jobs.request import JobRequest, create_job
@@ -291,6 +292,22 @@ def test_a_command_that_cannot_begin_is_a_failed_job(tmp_path: Path) -> None:
     state = state_of(folder)
     assert state.status == "failed"
     assert "cuneiform" in state.message
+
+
+STARTER = """
+from anofpdm.jobs.start import start_job
+print(start_job(["prepare", "scans", "--layout", "brats", "--out", "d"], "a"))
+"""
+
+
+def test_who_starts_a_job_ends_in_silence_before_it(home: Path) -> None:
+    with turn("cpu"):
+        strict = [sys.executable, "-W", "error", "-X", "dev", "-c", STARTER]
+        done = subprocess.run(strict, capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr) == (f"{home / 'a'}\n", "")
+        assert state_of(home / "a").status == "queued"
+        Stop(home / "a", patience=0).wait()
+    assert state_of(home / "a").status == "stopped"
 
 
 def test_a_watch_follows_a_growing_job(home: Path) -> None:

@@ -63,6 +63,8 @@ def calibration(**changes: object) -> Calibration:
 
 
 def test_settings_of_a_fixed_threshold_follow_the_guidance() -> None:
+    own = Settings.from_calibration(calibration(median_kernel=3))
+    assert own.median_kernel == 3
     own = Settings.from_calibration(calibration())
     assert own.threshold == AbsoluteThreshold(value=0.3)
     assert own.judges and not own.gate
@@ -87,5 +89,7 @@ def test_a_fixed_rule_without_its_thresholds_is_refused() -> None:
     with pytest.raises(SettingsError, match="map_threshold"):
         calibration(map_threshold=None)
     bare = Candidate(guidance=1, cosine_threshold=0.9, accuracy=0.8, max_divergence=(1.0,))
+    with pytest.raises(SettingsError, match="odd"):
+        calibration(median_kernel=4)
     with pytest.raises(SettingsError, match="every candidate"):
         calibration(candidates=(bare,))

@@ -23,6 +23,7 @@ from anofpdm.datasets import SliceDataset
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.parts import PartStore
 from anofpdm.datasets.prepare import prepare
+from anofpdm.datasets.prepare_config import PrepareConfig
 from anofpdm.datasets.subject import Recipe, SubjectSlices, subject_slices
 from anofpdm.errors import DatasetError, OutputError
 from anofpdm.folder_lock import folder_lock
@@ -328,6 +329,24 @@ def test_a_table_labels_by_ranges_and_by_one_word_a_volume(tmp_path: Path) -> No
     assert train.truth is None
 
 
+def test_lacking_masks_matter_only_where_there_are_some(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for number in (1, 2):
+        save(folder / f"p{number}.nii.gz", phantom(number).volumes["flair"])
+    save(folder / "p1-mask.nii.gz", phantom(1).lesion)
+    header = "subject,flair,label,unhealthy_slices,split,mask\n"
+    bare = "a,p1.nii.gz,,4-6,train,{}\nb,p1.nii.gz,,4-6,val,\nc,p2.nii.gz,healthy,,val,\n"
+    said = []
+    for mask in ("", "p1-mask.nii.gz"):
+        table = folder / "subjects.csv"
+        table.write_text(header + bare.format(mask))
+        config = PrepareConfig(source=table, layout="table", preprocessing=GRID)
+        prepared = prepare(config, tmp_path / "d.zarr", workers=1, overwrite=True)
+        said.append([warning for warning in prepared.warnings if "no mask" in warning])
+    assert said[0] == []
+    assert "1 of the 2 subjects of the split val have no mask" in said[1][0]
+
+
 def test_splits_from_a_csv(cohort: Path, tmp_path: Path) -> None:
     splits = tmp_path / "splits.csv"
     splits.write_text(
@@ -337,6 +356,13 @@ def test_splits_from_a_csv(cohort: Path, tmp_path: Path) -> None:
     dataset = SliceDataset.open(tmp_path / "d.zarr")
     assert set(dataset.select("train").subjects) == {"BraTS-GLI-00000-000", "BraTS-GLI-00000-001"}
     assert set(dataset.select("test").subjects) == {"BraTS-GLI-00001-000", "BraTS-GLI-00003-000"}
+    report = json.loads((tmp_path / "d.zarr" / "prepared.json").read_text())
+    assert report["split_of"] == {
+        "BraTS-GLI-00000-000": "train",
+        "BraTS-GLI-00000-001": "train",
+        "BraTS-GLI-00001-000": "test",
+        "BraTS-GLI-00003-000": "test",
+    }
     assert [s.subject for s in prepared.skipped] == ["BraTS-GLI-00002-000"]
     assert "names no split" in prepared.skipped[0].reason
 

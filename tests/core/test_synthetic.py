@@ -21,6 +21,7 @@ from anofpdm.synthetic.lesions import Plan, draw_lesions, draw_plan
 from anofpdm.volume import read_volume
 
 COARSE = (3.0, 3.0, 4.0)
+DATASET_GRID = PreprocessingConfig(size=32, extent_mm=208.0)
 
 
 def test_a_seed_gives_the_same_subject_twice() -> None:
@@ -159,22 +160,28 @@ def test_slice_labels_follow_the_lesion_area() -> None:
     assert (part.labels == 0).any()
 
 
-def test_a_dataset_keeps_subjects_apart(tmp_path: Path) -> None:
-    config = PreprocessingConfig(size=32, extent_mm=208.0)
+@pytest.fixture(scope="module")
+def twin_dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
+    """Three seeds with twins; its drawing, in a process of its own, takes the tests longest."""
+    path = tmp_path_factory.mktemp("twins") / "d.zarr"
     seen: list[tuple[int, int]] = []
     build_phantom_dataset(
-        tmp_path / "d.zarr",
+        path,
         range(3),
-        config,
+        DATASET_GRID,
+        twins=True,
         workers=1,
         on_progress=lambda done, total: seen.append((done, total)),
     )
-    dataset = SliceDataset.open(tmp_path / "d.zarr")
     assert seen == [(1, 3), (2, 3), (3, 3)]
-    train, val = dataset.select("train"), dataset.select("val")
+    return SliceDataset.open(path)
+
+
+def test_a_dataset_keeps_subjects_apart(twin_dataset: SliceDataset) -> None:
+    train, val = twin_dataset.select("train"), twin_dataset.select("val")
     assert set(val.subjects) == {"phantom-0"}
-    assert set(train.subjects) == {"phantom-1", "phantom-2"}
-    assert PreprocessingConfig.model_validate(dataset.preprocessing) == config
+    assert {name.removesuffix("-twin") for name in train.subjects} == {"phantom-1", "phantom-2"}
+    assert PreprocessingConfig.model_validate(twin_dataset.preprocessing) == DATASET_GRID
 
 
 def test_an_empty_range_of_seeds_is_refused(tmp_path: Path) -> None:
@@ -200,12 +207,11 @@ def test_a_twin_differs_from_its_scan_in_the_lesion_alone() -> None:
     assert not make_phantom(1, healthy=True, spacing=COARSE, twins=True).twins
 
 
-def test_a_dataset_pairs_unhealthy_training_slices_with_their_twins(tmp_path: Path) -> None:
-    config = PreprocessingConfig(size=32, extent_mm=208.0)
-    build_phantom_dataset(tmp_path / "d.zarr", range(3), config, twins=True, workers=1)
-    dataset = SliceDataset.open(tmp_path / "d.zarr")
-    assert not (dataset.select("val").twins >= 0).any()
-    train = dataset.select("train")
+def test_a_dataset_pairs_unhealthy_training_slices_with_their_twins(
+    twin_dataset: SliceDataset,
+) -> None:
+    assert not (twin_dataset.select("val").twins >= 0).any()
+    train = twin_dataset.select("train")
     sick = np.flatnonzero(train.labels == 1)
     assert sick.size
     assert (train.twins[sick] >= 0).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from npe2 import PluginManifest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -49,10 +51,28 @@ def tiny_analysis() -> Analysis:
     return analysis()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def manifests_parsed_once() -> Iterator[None]:
+    """Every viewer looks for plugins anew; parsing their files takes a third of its making."""
+    parsed = functools.cache(PluginManifest.from_file)
+    with pytest.MonkeyPatch.context() as patch:
+        copy = staticmethod(lambda path: parsed(path).model_copy(deep=True))
+        patch.setattr(PluginManifest, "from_file", copy)
+        yield
+
+
 @pytest.fixture
 def viewer(make_napari_viewer_proxy: Callable[[], Viewer]) -> Viewer:
     """A napari viewer, not shown, as plugins get it: private access warns, and warnings fail."""
     return make_napari_viewer_proxy()
+
+
+@pytest.fixture(autouse=True)
+def own_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the panel Jobs away from the user's: a folder of jobs that is not made yet."""
+    home = tmp_path / "jobs"
+    monkeypatch.setenv("ANOFPDM_JOBS", str(home))
+    return home
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from qtpy.QtCore import Qt
 
-from anofpdm.jobs.places import JOBS_VARIABLE, job_folder, job_folders
+from anofpdm.jobs.places import job_folder, job_folders
 from anofpdm.jobs.state import state_of
 from anofpdm.jobs.stop import Stop
 from napari_anofpdm.analyse_panel import AnalysePanel
@@ -28,8 +28,7 @@ _PATIENCE_MS = 300_000
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv(JOBS_VARIABLE, str(tmp_path / "jobs"))
+def home(own_jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield
     for folder in job_folders():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
@@ -14,11 +17,12 @@ from qtpy.QtWidgets import QMessageBox
 from anofpdm.event_log import EventLog
 from anofpdm.jobs.log import LOG
 from anofpdm.jobs.notes import JobNotes
-from anofpdm.jobs.places import JOBS_VARIABLE, job_folder, job_folders
-from anofpdm.jobs.process import own_mark, write_mark
+from anofpdm.jobs.places import job_folder, job_folders
+from anofpdm.jobs.process import own_mark, read_mark, write_mark
 from anofpdm.jobs.request import JobRequest, create_job
 from anofpdm.jobs.state import JobState, Status, state_of, write_state
 from anofpdm.jobs.stop import Stop
+from napari_anofpdm import job_estimator
 from napari_anofpdm.analyse_panel import AnalysePanel
 from napari_anofpdm.jobs_panel import JobsPanel
 from napari_anofpdm.workspace import panel_named, show_panel
@@ -32,12 +36,10 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    home = tmp_path / "jobs"
-    monkeypatch.setenv(JOBS_VARIABLE, str(home))
-    yield home
+def no_job_goes_on(own_jobs: Path) -> Iterator[None]:
+    yield
     for folder in job_folders():
-        if state_of(folder).live:
+        if state_of(folder).live and read_mark(folder) != own_mark():
             Stop(folder, patience=0).wait()
 
 
@@ -67,6 +69,7 @@ def test_without_jobs_it_says_how_to_begin(panel: JobsPanel) -> None:
 
 def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     folder = job("first", "running")
+    EventLog(folder).write("state", status="running", attempt=1)
     notes = JobNotes(folder, clock=iter([10.0, 20.0, 30.0]).__next__)
     for done in (10, 20):
         notes.progress("Training", done, 100, "", {"loss": 1 / done, "held_out": 0.5})
@@ -83,7 +86,7 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     assert _enabled(panel) == {"folder", "stop"}
     notes.progress("Training", 50, 100, "", {"loss": 0.01})
     write_state(folder, JobState("stopped", "Stopped; resume it to go on.", attempts=1))
-    EventLog(folder).write("state", status="stopped")
+    EventLog(folder).write("state", status="stopped", attempt=1)
     panel.monitor.look()
     assert item.text(1) == "stopped"
     assert "resume it" in details.words.text()
@@ -175,6 +178,70 @@ def test_the_guidance_form_gives_its_command(panel: JobsPanel, tmp_path: Path) -
     given = form.arguments(tmp_path)
     assert given[:2] == ["--bundle", "flair-synth"]
     assert given[given.index("--candidates") + 1].startswith("0.5,1,2,")
+
+
+COST = {
+    "words": "Time: about 5 min 00 s",
+    "problems": ["PLACE/dataset.zarr will take about 2.0 GiB, but its disk has only 1 MiB free."],
+}
+# Stands for the command line: tells of the folder that the results would go to.
+DRY_RUN = f"""
+import sys
+assert sys.argv[-2:] == ["--dry-run", "--json"], sys.argv
+place = sys.argv[sys.argv.index("--out") + 1].removesuffix("/dataset.zarr")
+print({json.dumps(json.dumps(COST))}.replace("PLACE", place))
+"""
+
+
+def test_time_and_what_is_wrong_are_told_before_the_start(
+    panel: JobsPanel, qtbot: QtBot, tmp_path: Path, own_jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_estimator, "COMMAND_LINE", (sys.executable, "-c", DRY_RUN))
+    form = panel.dataset
+    assert not form.estimate.isEnabled()
+    form.source.line.setText(str(tmp_path))
+    with qtbot.waitSignal(form.estimator.estimated, timeout=LONG):
+        qtbot.mouseClick(form.estimate, LEFT)
+        assert form.estimate.text() == "Cancel the estimate"
+    assert form.cost.text().splitlines() == [
+        "the job's folder/dataset.zarr will take about 2.0 GiB, but its disk has only 1 MiB free.",
+        "Time: about 5 min 00 s",
+    ]
+    assert list(own_jobs.iterdir()) == []
+    form.name.setText("another name changes nothing")
+    assert form.cost.text()
+    form.pixels.setCurrentIndex(0)
+    assert not form.cost.text()
+
+
+def test_an_estimate_is_refused_or_cancelled(
+    panel: JobsPanel, qtbot: QtBot, tmp_path: Path, own_jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = panel.dataset
+    form.source.line.setText(str(tmp_path))
+    with qtbot.waitSignal(form.estimator.failed, timeout=LONG):
+        qtbot.mouseClick(form.estimate, LEFT)
+    assert "holds no subject in the layout brats" in form.cost.text()
+    for_ever = (sys.executable, "-c", "import time; time.sleep(1000)")
+    monkeypatch.setattr(job_estimator, "COMMAND_LINE", for_ever)
+    qtbot.mouseClick(form.estimate, LEFT)
+    process = form.estimator._process
+    assert process is not None
+    assert process.waitForStarted()
+    child = psutil.Process(process.processId())
+    qtbot.mouseClick(form.estimate, LEFT)
+    assert not form.estimator.running
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert not form.cost.text()
+    assert list(own_jobs.iterdir()) == []
+
+
+def test_the_estimate_of_a_training_follows_its_fields(panel: JobsPanel, tmp_path: Path) -> None:
+    form = panel.training
+    form.dataset.line.setText(str(tmp_path))
+    before = form._given()
+    form.steps.setValue(7)
+    assert form._given() != before
 
 
 def _enabled(panel: JobsPanel) -> set[str]:

@@ -27,14 +27,14 @@ _ENDS: dict[int, tuple[Status, str]] = {
 def as_job(command: Callable[Given, None]) -> Callable[Given, None]:
     """Let a command with the parameters `context` and `job` be a job.
 
-    Without `--job` it runs as it is. Of the processes that torchrun starts, the first alone is the
-    job.
+    Without `--job`, and with `--dry-run`, it runs as it is. Of the processes that torchrun starts,
+    the first alone is the job.
     """
 
     @functools.wraps(command)
     def run(*args: Given.args, **options: Given.kwargs) -> None:
         name = cast("str | None", options.get("job"))
-        if name is None or os.environ.get("RANK", "0") != "0":
+        if name is None or options.get("dry_run") or os.environ.get("RANK", "0") != "0":
             return command(*args, **options)
         from anofpdm.jobs.places import job_folder
         from anofpdm.jobs.record import recorded

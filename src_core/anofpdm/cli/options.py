@@ -186,7 +186,7 @@ MedianOption = Annotated[
         min=1,
         metavar="PIXELS",
         help="Width of the median filter on the anomaly map: an odd number, 1 for none.",
-        show_default="5",
+        show_default="as calibrated, else 5",
         rich_help_panel=READING,
     ),
 ]
@@ -213,6 +213,15 @@ MinComponentMlOption = Annotated[
     ),
 ]
 
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Tell time, memory and disk, measured on a little of the work, and what stands "
+        "against the start; then end without doing it.",
+        rich_help_panel=_TALK,
+    ),
+]
 JsonOption = Annotated[
     bool,
     typer.Option(

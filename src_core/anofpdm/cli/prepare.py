@@ -12,6 +12,7 @@ from rich.table import Table
 
 from anofpdm.cli import options as opt
 from anofpdm.cli.console import Console, Tick
+from anofpdm.cli.cost import finish_dry_run
 from anofpdm.cli.exit_codes import IN_PART
 from anofpdm.errors import SettingsError
 
@@ -200,6 +201,7 @@ def prepare(
     splits: SplitsOption = None,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
+    dry_run: opt.DryRunOption = False,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
@@ -214,7 +216,7 @@ def prepare(
     from anofpdm.preprocessing import PreprocessingConfig
     from anofpdm.validation import validated
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=job)
+    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=None if dry_run else job)
     if field_of_view == "fixed" and extent_mm is None:
         extent_mm = EXTENT_MM
     config = validated(
@@ -239,6 +241,10 @@ def prepare(
         splits=splits,
         match=parsed_entities(match or ()),
     )
+    if dry_run:
+        from anofpdm.datasets.cost import prepare_cost
+
+        return finish_dry_run(console, prepare_cost(config, out, workers=workers))
     try:
         with console.progress() as show:
             prepared = prepare_dataset(

@@ -11,7 +11,7 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from anofpdm.calibration import PAPER_MIN_COMPONENT_PIXELS, chosen_grid
+from anofpdm.calibration import PAPER_MEDIAN_KERNEL, PAPER_MIN_COMPONENT_PIXELS, chosen_grid
 from anofpdm.cli import options as opt
 from anofpdm.cli.console import Console
 from anofpdm.cli.cost import finish_dry_run
@@ -109,6 +109,7 @@ def select_guidance(
     rule: RuleOption = "dynamic",
     region: opt.RegionOption = None,
     quantile_range: QuantileRangeOption = None,
+    median: opt.MedianOption = None,
     min_component_pixels: opt.MinComponentPixelsOption = None,
     process: opt.ProcessOption = None,
     steps: opt.StepsOption = None,
@@ -166,6 +167,7 @@ def select_guidance(
         fraction=fraction,
         region=chosen_region,
         quantile_range=ranges,
+        median_kernel=PAPER_MEDIAN_KERNEL if median is None else median,
         min_component_pixels=smallest,
         rule=rule,
     )
@@ -173,9 +175,7 @@ def select_guidance(
         return finish_dry_run(console, guidance_cost(search, model, out, guidances, device=where))
     with console.progress() as show:
         pace = SlicePace(show)
-        found = search(
-            progress=lambda done, total: pace(_SliceSteps(done, total, total // levels))
-        )
+        found = search(progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)))
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
     document = guidance_document(found, model, calibrated, slices, fraction=fraction, seed=seed)

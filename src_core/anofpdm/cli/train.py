@@ -12,6 +12,7 @@ import typer
 from anofpdm.cli import options as opt
 from anofpdm.cli.as_job import has_begun
 from anofpdm.cli.console import Console, Tick
+from anofpdm.cli.cost import finish_dry_run
 from anofpdm.cli.exit_codes import CANCELLED
 from anofpdm.pace import in_words
 
@@ -96,6 +97,7 @@ def train(
     steps: StepsOption = None,
     max_minutes: MinutesOption = None,
     device: opt.DeviceOption = "auto",
+    dry_run: opt.DryRunOption = False,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
@@ -113,24 +115,43 @@ def train(
     from anofpdm.device import resolve_device
     from anofpdm.training.checkpoints import list_checkpoints
     from anofpdm.training.config import TrainingConfig
+    from anofpdm.training.cost import disk_shortage, training_cost
     from anofpdm.training.loop import train as train_run
 
     # Of the processes that torchrun starts, one alone talks.
     first = os.environ.get("RANK", "0") == "0"
     console = Console(
-        as_json=as_json and first, quiet=quiet or not first, debug=debug, job=job if first else None
+        as_json=as_json and first,
+        quiet=quiet or not first,
+        debug=debug,
+        job=None if dry_run or not first else job,
     )
     run = TrainingConfig.from_toml(config, **({} if steps is None else {"steps": steps}))
     slices = SliceDataset.open(dataset)
+    resumed = resume or (has_begun(job) and bool(list_checkpoints(out)))
+    where = resolve_device(device)
+    if dry_run:
+        cost = training_cost(
+            run,
+            slices,
+            out,
+            resume=resumed,
+            device=where,
+            max_minutes=max_minutes,
+        )
+        return finish_dry_run(console, cost)
+    if first:
+        for problem in disk_shortage(run, out):
+            console.warn(problem)
     with console.progress() as show:
         result = train_run(
             run,
             slices,
             out,
-            resume=resume or (has_begun(job) and bool(list_checkpoints(out))),
+            resume=resumed,
             skip_damaged=skip_damaged,
             start_from=None if start_from is None else load_bundle(start_from),
-            device=resolve_device(device),
+            device=where,
             max_minutes=max_minutes,
             progress=lambda progress: show(_tick(progress)),
         )

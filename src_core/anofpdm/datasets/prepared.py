@@ -45,6 +45,8 @@ class Prepared:
         Number of healthy, unhealthy and unknown slices in each split.
     subjects, patients : dict of str to int
         Their numbers in each split.
+    split_of : dict of str to str
+        The split of each subject.
     skipped : tuple of Skipped
         Subjects that are not in it, and why.
     warnings : tuple of str
@@ -57,6 +59,7 @@ class Prepared:
     slices: dict[str, dict[str, int]]
     subjects: dict[str, int]
     patients: dict[str, int]
+    split_of: dict[str, str]
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
     parts: Path | None
@@ -68,6 +71,7 @@ class Prepared:
             "slices": self.slices,
             "subjects": self.subjects,
             "patients": self.patients,
+            "split_of": self.split_of,
             "skipped": [{"subject": s.subject, "reason": s.reason} for s in self.skipped],
             "warnings": list(self.warnings),
         }
@@ -103,6 +107,7 @@ def described(
     """
     patient_of = {case.subject: case.patient for case in cases}
     slices, subjects, patients = {}, {}, {}
+    split_of: dict[str, str] = {}
     for split in _SPLITS:
         if split not in dataset.splits:
             continue
@@ -111,17 +116,19 @@ def described(
         members = set(selection.subjects)
         slices[split] = {"healthy": labels[0], "unhealthy": labels[1], "unknown": labels[-1]}
         subjects[split] = len(members)
+        split_of |= dict.fromkeys(sorted(members), split)
         patients[split] = len({patient_of[subject] for subject in members})
     return Prepared(
         path=out,
         slices={str(split): counts for split, counts in slices.items()},
         subjects={str(split): count for split, count in subjects.items()},
         patients={str(split): count for split, count in patients.items()},
+        split_of=split_of,
         skipped=tuple(skipped),
         warnings=(
             *_unlabelled(cases, summaries),
             *_lacking(slices, wanted),
-            *_masks_in_part(dataset),
+            *(_masks_in_part(dataset) if any(case.mask for case in cases) else ()),
             *(sentence for summary in summaries.values() for sentence in summary.warnings),
         ),
         parts=parts if skipped else None,

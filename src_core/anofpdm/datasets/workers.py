@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.parts import PartStore
 from anofpdm.datasets.subject import Recipe, subject_slices
-from anofpdm.errors import AnofpdmError, DatasetError
+from anofpdm.errors import AnofpdmError
+from anofpdm.worker_processes import asked_to_stop, usable_cpus, worker_processes
 
 _LOG = logging.getLogger(__name__)
 
@@ -80,51 +75,15 @@ def make_parts(
     return reasons
 
 
-def usable_cpus() -> int:
-    """Count the CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _in_processes(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str | None]]:
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(stop,))
-    try:
+    with worker_processes(count) as executor:
         pending = {executor.submit(_make, job): job for job in jobs}
         for future in as_completed(pending):
             yield pending[future], future.result()
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            "A worker process was ended from outside, perhaps for lack of memory; run the same "
-            "command again, with fewer --workers: what is done is kept."
-        ) from error
-    finally:
-        stop.set()
-        executor.shutdown(cancel_futures=True)
-
-
-_stop: Event | None = None
-
-
-def _begin(stop: Event) -> None:
-    """Leave Ctrl-C to the parent process, and end when it has ended, however it did."""
-    global _stop
-    _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _make(job: Job) -> str | None:
-    if _stop is not None and _stop.is_set():
+    if asked_to_stop():
         return None
     try:
         slices = subject_slices(job.case, job.recipe)

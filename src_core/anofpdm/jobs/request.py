@@ -42,6 +42,8 @@ class JobRequest(BaseModel):
     def _known(self) -> Self:
         if not self.arguments or self.arguments[0] not in COMMANDS:
             raise ValueError(f"a job is one of the commands {', '.join(COMMANDS)}")
+        if "--dry-run" in self.arguments:
+            raise ValueError("a dry run is no job; give the command by itself")
         return self
 
     @property

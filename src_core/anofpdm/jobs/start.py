@@ -24,8 +24,16 @@ _STARTING = "starting.lock"
 # On Windows: detached from the console, in a process group of its own.
 _CREATION_FLAGS = 0x208 if sys.platform == "win32" else 0
 
+
+class _Detached(subprocess.Popen[bytes]):
+    """A process that may outlive this one: nobody has to wait for it."""
+
+    def __del__(self) -> None:
+        """Keep silent, where `Popen` warns of a process that still runs."""
+
+
 # Until they are waited for, ended children stay in the process table.
-_children: list[subprocess.Popen[bytes]] = []
+_children: list[_Detached] = []
 
 
 def start_job(
@@ -108,7 +116,7 @@ def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
     command = [sys.executable, "-m", "anofpdm.cli", "job", "run", str(folder)]
     try:
         with (folder / LOG).open("ab") as log:
-            child = subprocess.Popen(
+            child = _Detached(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +15,7 @@ from anofpdm.datasets.slices import SliceDataset, SliceDatasetWriter
 from anofpdm.errors import SettingsError
 from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess, twin_slices
 from anofpdm.synthetic.phantom import Phantom, make_phantom
+from anofpdm.worker_processes import usable_cpus, worker_processes
 
 _VALIDATION_SHARE = 0.06
 _TRACE_MM2 = 1e-6
@@ -131,7 +129,7 @@ def build_phantom_dataset(
         Store beside each unhealthy slice of the train split the same slice without its lesion, as
         a healthy one of a further subject; see `TrainingConfig.twins`.
     workers : int, optional
-        Processes; as many as there are CPUs by default.
+        Processes; one a CPU that this process may use by default. 1 works in this process.
     overwrite : bool
         Replace a dataset that stands at `path`.
     on_progress : callable, optional
@@ -155,19 +153,21 @@ def build_phantom_dataset(
         provenance={"phantom_seeds": [min(seeds), max(seeds)], "lesion_mm2": lesion_mm2},
         overwrite=overwrite,
     )
-    context = multiprocessing.get_context("spawn")
-    # Ctrl-C reaches every process of the terminal; ending the workers is the parent's to do.
-    deaf = (signal.SIGINT, signal.SIG_IGN)
-    with (
-        writer,
-        context.Pool(workers or os.cpu_count() or 1, signal.signal, deaf) as pool,
-    ):
-        for done, (job, part) in enumerate(
-            zip(jobs, pool.imap(_draw, jobs, chunksize=2), strict=True), start=1
-        ):
+    with writer:
+        for done, (job, part) in enumerate(_drawn(jobs, workers), start=1):
             _append(writer, job, part)
             if on_progress is not None:
                 on_progress(done, len(jobs))
+
+
+def _drawn(jobs: Sequence[_Job], workers: int | None) -> Iterator[tuple[_Job, LabelledSlices]]:
+    """Draw the phantoms in their order, in this process or in several."""
+    count = min(workers or usable_cpus(), len(jobs))
+    if count <= 1:
+        yield from ((job, _draw(job)) for job in jobs)
+        return
+    with worker_processes(count) as executor:
+        yield from zip(jobs, executor.map(_draw, jobs), strict=True)
 
 
 def _splits(count: int) -> list[Literal["train", "val"]]:

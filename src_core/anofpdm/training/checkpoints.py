@@ -128,6 +128,11 @@ def list_checkpoints(run: Path) -> list[Path]:
     return sorted((run / FOLDER).glob("step-*.pt"))
 
 
+def step_of(checkpoint: Path) -> int:
+    """Return the step after which a checkpoint was written, as its name tells."""
+    return int(checkpoint.stem.removeprefix("step-"))
+
+
 def latest_checkpoint(run: Path) -> Path:
     """Return the run's latest checkpoint.
 

@@ -93,6 +93,20 @@ def flip_axis(dataset: SliceDataset) -> int:
     return -2 if dataset.preprocessing.get("rows") in ("L", "R") else -1
 
 
+def check_place(run: Path, *, resume: bool) -> None:
+    """Check that a folder holds a run exactly where one is to be resumed.
+
+    Raises
+    ------
+    CheckpointError
+        When it is otherwise.
+    """
+    if resume and not list_checkpoints(run):
+        raise CheckpointError(f"{run} holds no checkpoint; start the run without resuming.")
+    if not resume and list_checkpoints(run):
+        raise CheckpointError(f"{run} holds a run already; resume it or choose another folder.")
+
+
 @contextmanager
 def held(run: Path, *, resume: bool) -> Iterator[None]:
     """Hold a run's folder against other processes, and clear what a killed one left half-written.
@@ -104,10 +118,7 @@ def held(run: Path, *, resume: bool) -> Iterator[None]:
     OutputError
         When the folder cannot be written, or another process trains in it.
     """
-    if resume and not list_checkpoints(run):
-        raise CheckpointError(f"{run} holds no checkpoint; start the run without resuming.")
-    if not resume and list_checkpoints(run):
-        raise CheckpointError(f"{run} holds a run already; resume it or choose another folder.")
+    check_place(run, resume=resume)
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
