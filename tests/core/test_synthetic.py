@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from anofpdm.datasets.labels import LESION_MM2
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.errors import SettingsError
 from anofpdm.preprocessing import PreprocessingConfig
 from anofpdm.synthetic import make_phantom, write_phantom
 from anofpdm.synthetic.anatomy import draw_anatomy, load_template
-from anofpdm.synthetic.dataset import build_phantom_dataset, labelled_slices
+from anofpdm.synthetic.dataset import build_phantom_dataset, labelled_slices, slice_labels
 from anofpdm.synthetic.fields import smooth_noise
 from anofpdm.synthetic.lesions import Plan, draw_lesions, draw_plan
 from anofpdm.volume import read_volume
@@ -147,17 +146,25 @@ def test_wrong_requests_are_refused(seed: int, modalities: list[str], word: str)
         make_phantom(seed, modalities)
 
 
-def test_slice_labels_follow_the_lesion_area() -> None:
+@pytest.mark.parametrize("lesion_mm2", [0.0, 100.0])
+def test_slice_labels_follow_the_area_that_pixels_show(lesion_mm2: float) -> None:
+    share = np.zeros((4, 8, 8))
+    share[1, 0, 0] = 0.4
+    share[2, :3, :3] = 0.6
+    share[3, :5, :5] = 0.5
+    # Nine pixels of 10 mm2 are too few; a lesion that fills none by half is still one.
+    few = 1 if lesion_mm2 == 0 else -1
+    assert slice_labels(share, (2.0, 5.0), lesion_mm2).tolist() == [0, few, few, 1]
+
+
+def test_phantoms_slices_are_labelled_from_their_truth() -> None:
     config = PreprocessingConfig(size=64, extent_mm=208.0)
-    part = labelled_slices(make_phantom(1, healthy=False, spacing=COARSE), ["flair"], config)
-    assert set(np.unique(part.labels)) <= {-1, 0, 1}
-    pixel = float(np.prod(part.stack.geometry.pixel_mm))
-    area = part.truth.sum(axis=(1, 2)) * pixel
-    assert (area[part.labels == 0] == 0).all()
-    # Truth is cut at half a pixel, the label is not: allow for that between the two.
-    assert (area[part.labels == 1] > 0.3 * LESION_MM2).all()
-    assert (part.labels == 1).any()
-    assert (part.labels == 0).any()
+    phantom = make_phantom(1, healthy=False, spacing=COARSE)
+    part = labelled_slices(phantom, ["flair"], config, 100.0)
+    area = part.truth.sum(axis=(1, 2)) * float(np.prod(part.stack.geometry.pixel_mm))
+    np.testing.assert_array_equal(part.labels == 1, area >= 100.0)
+    assert not area[part.labels == 0].any()
+    assert {0, 1} <= set(part.labels.tolist())
 
 
 @pytest.fixture(scope="module")
