@@ -244,7 +244,8 @@ class CurvesPanel(QWidget):
         )
         cosine = float(result.cosine[0])
         words = gate_words(cosine, settings.cosine_threshold, gate=settings.gate)
-        self.errors.set_curves(result.mse_healthy[0], result.mse_null[0], words)
+        wordings = (words, words.partition(":")[0], f"cosine {cosine:.3f}")
+        self.errors.set_curves(result.mse_healthy[0], result.mse_null[0], *wordings)
         brain = np.asarray(analysis.foreground[session.position])
         rule = None if session.calibrated is None else session.calibrated.threshold
         self.histogram.set_values(
