@@ -244,5 +244,20 @@ def test_the_estimate_of_a_training_follows_its_fields(panel: JobsPanel, tmp_pat
     assert form._given() != before
 
 
+def test_several_processes_are_offered_where_there_are_several_gpus(
+    panel: JobsPanel, tmp_path: Path
+) -> None:
+    form = panel.training
+    form.dataset.line.setText(str(tmp_path))
+    form.device.set_key("auto")
+    for gpus, offered in ((0, False), (1, False), (4, True)):
+        form.offer_processes(gpus)
+        assert form._processes_row.isHidden() is not offered
+        assert ("--processes" in form.arguments(tmp_path)) is offered
+    assert form.arguments(tmp_path)[-2:] == ["--processes", "4"]
+    form.device.set_key("cpu")
+    assert "--processes" not in form.arguments(tmp_path)
+
+
 def _enabled(panel: JobsPanel) -> set[str]:
     return {name for name, button in panel.details.buttons.items() if button.isEnabled()}
