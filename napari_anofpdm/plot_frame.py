@@ -16,6 +16,7 @@ _LEFT_AXIS_PX = 48
 _HEADING_PX = 26
 _HEADROOM = 1.08
 _LEGEND_ALPHA = 200  # of 255
+_LEGEND_GAP_PX = 6  # its place below the top, and the width of a curve
 _LEGEND_SHARE = 0.6  # of the plot's height; more would squeeze the curves
 
 
@@ -136,7 +137,7 @@ class PlotFrame(QWidget):
             return
         top, legend = self._fitted
         box = self.plots[0].vb
-        taken = legend.boundingRect().height() if legend.isVisible() else 0.0
+        taken = legend.boundingRect().height() + _LEGEND_GAP_PX if legend.isVisible() else 0.0
         share = min(taken / max(box.height(), 1.0), _LEGEND_SHARE)
         self.plots[0].setYRange(0.0, top * max(1 / (1 - share), _HEADROOM), 0)
 
