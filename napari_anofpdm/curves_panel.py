@@ -285,7 +285,11 @@ class CurvesPanel(QWidget):
     def _set_threshold(self, value: float) -> None:
         from anofpdm.settings import AbsoluteThreshold
 
-        self._change(threshold=AbsoluteThreshold(value=value))
+        settings = self._session.settings
+        extent = 1.0
+        if settings is not None and isinstance(settings.threshold, AbsoluteThreshold):
+            extent = settings.threshold.extent
+        self._change(threshold=AbsoluteThreshold(value=value, extent=extent))
 
     def _restore_rule(self) -> None:
         rule, settings = self._session.calibrated, self._session.settings
