@@ -47,14 +47,15 @@ demo: $(VENV)/.installed
 pictures: $(VENV)/.installed
 	$(SCREEN) $(BIN)/python docs/make_pictures.py
 
-# One thread a worker: more of them only fight for the cores.
+# One thread a worker: more of them only fight for the cores. Whoever is done takes over what is
+# left to the other.
 test: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # In an environment of its own: with both bindings in one, pytest-qt takes PySide6 unasked.
 test-pyside: $(PYSIDE)/.installed
 	OMP_NUM_THREADS=1 QT_API=pyside6 PYTEST_QT_API=pyside6 $(SCREEN) \
-		$(PYSIDE)/bin/python -m pytest -n 2 tests/plugin
+		$(PYSIDE)/bin/python -m pytest -n 2 --dist worksteal tests/plugin
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 _AMBER_ON_DARK, _AMBER_ON_LIGHT = "#ffc266", "#7a4a00"
+_ESTIMATING = "Estimating time and memory…"
 _NO_SCAN = "Open a scan to begin, or try one from File > Open Sample > AnoFPDM."
 
 
@@ -170,8 +171,10 @@ class AnalysePanel(QWidget):
         self.estimator.forget()
         if self._run.state == "idle":  # what is doubted of a run stays in sight while it goes on
             self._doubt(())
+        if self.estimate.text() == _ESTIMATING:  # no answer will come; the bar tells the time left
+            self.estimate.setText("")
         if request is not None:
-            self.estimate.setText("Estimating time and memory…")
+            self.estimate.setText(_ESTIMATING)
             self.estimator.ask(request)
 
     def _layers(self) -> tuple[Layer, ...]:

@@ -67,6 +67,6 @@ def badge_words(analysis: Analysis, settings: Settings, own: Settings) -> str:
             "the thresholds may not fit."
         )
     if not differences:
-        own_words = f"As calibrated for {bundle.name} {bundle.version} (w = {settings.guidance:g})."
-        return own_words + doubt
+        guidance = f"w\u00a0=\u00a0{settings.guidance:g}"
+        return f"As calibrated for {bundle.name} {bundle.version} ({guidance}).{doubt}"
     return f"Not as calibrated. {changed}{doubt}"

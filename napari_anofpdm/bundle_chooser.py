@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anofpdm.bundle_metadata import BundleMetadata
     from anofpdm.registry import BundleEntry
 
+_NOTICE = "Research use only"
 _LONGEST = 240
 _HASH_DIGITS = 12
 
@@ -47,7 +48,7 @@ class BundleChooser(QWidget):
         self.browse.setMenu(menu)
         self.field = Field("Model", self.box, "The trained model that is run.")
         self.field.name.hide()  # the group's title says it
-        self.warning = wrapped_label("Research use only")
+        self.warning = wrapped_label(_NOTICE)
         self.warning.setStyleSheet("font-weight: bold;")
         self.facts = wrapped_label()
         self.remember = QPushButton("Make default")
@@ -166,7 +167,7 @@ def facts_of(metadata: BundleMetadata) -> str:
     if metadata.scored != metadata.modalities:
         reads += f" (maps from {', '.join(metadata.scored)})"
     lines = [
-        _short(metadata.intended_use or metadata.description),
+        _short(_beyond_notice(metadata.intended_use) or metadata.description),
         f"Reads: {reads}",
         f"Licence: {metadata.licence or 'not stated'}",
         f"Version: {metadata.version}",
@@ -189,6 +190,14 @@ def more_on(metadata: BundleMetadata) -> str:
         "sha256": metadata.fingerprint,
     }
     return "\n\n".join(f"{name}: {text}" if name else text for name, text in parts.items() if text)
+
+
+def _beyond_notice(text: str) -> str:
+    """Leave out what stands above in bold."""
+    if not text.startswith(_NOTICE):
+        return text
+    rest = text.removeprefix(_NOTICE).lstrip(" ,;:.")
+    return rest[:1].upper() + rest[1:]
 
 
 def _short(text: str) -> str:

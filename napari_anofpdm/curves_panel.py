@@ -244,7 +244,8 @@ class CurvesPanel(QWidget):
         )
         cosine = float(result.cosine[0])
         words = gate_words(cosine, settings.cosine_threshold, gate=settings.gate)
-        self.errors.set_curves(result.mse_healthy[0], result.mse_null[0], words)
+        wordings = (words, words.partition(":")[0], f"cosine {cosine:.3f}")
+        self.errors.set_curves(result.mse_healthy[0], result.mse_null[0], *wordings)
         brain = np.asarray(analysis.foreground[session.position])
         rule = None if session.calibrated is None else session.calibrated.threshold
         self.histogram.set_values(
@@ -284,7 +285,11 @@ class CurvesPanel(QWidget):
     def _set_threshold(self, value: float) -> None:
         from anofpdm.settings import AbsoluteThreshold
 
-        self._change(threshold=AbsoluteThreshold(value=value))
+        settings = self._session.settings
+        extent = 1.0
+        if settings is not None and isinstance(settings.threshold, AbsoluteThreshold):
+            extent = settings.threshold.extent
+        self._change(threshold=AbsoluteThreshold(value=value, extent=extent))
 
     def _restore_rule(self) -> None:
         rule, settings = self._session.calibrated, self._session.settings

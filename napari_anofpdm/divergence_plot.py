@@ -99,12 +99,12 @@ class DivergencePlot(PlotFrame):
         self.show_plots(True)
         for curve, values in zip(self._curves, divergence, strict=True):
             curve.setData(self._timesteps, values)
-        self._plot.setYRange(0.0, max(float(divergence.max(initial=0.0)), 1e-12) * 1.08, 0)
+        self.fit_height(max(float(divergence.max(initial=0.0)), 1e-12), self._legend)
         self._place_end_lines()
         self._place_spot()
         self.auto.setVisible(fixed)
         steps = ", ".join(str(t) for t in dict.fromkeys(end_steps.tolist()))
-        self.say(f"tₑ = {steps} ({'fixed' if fixed else 'auto'})")
+        self.say(f"tₑ = {steps} ({'fixed' if fixed else 'auto'})", f"tₑ = {steps}")
 
     def set_step(self, index: int) -> None:
         """Mark the step in view; no signal follows."""

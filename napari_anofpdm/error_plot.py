@@ -54,23 +54,23 @@ class ErrorPlot(PlotFrame):
         if len(self._timesteps):
             self._plot.setXRange(float(self._timesteps[0]), float(self._timesteps[-1]), 0.03)
 
-    def set_curves(self, healthy: NDArray[Any], null: NDArray[Any], words: str) -> None:
+    def set_curves(self, healthy: NDArray[Any], null: NDArray[Any], *words: str) -> None:
         """Show one slice; `set_timesteps` comes first.
 
         Parameters
         ----------
         healthy, null : ndarray, shape (C, K)
             MSE_h and MSE_null of each modality, >= 0; drawn is their mean, as the cosine takes it.
-        words : str
-            What the gate makes of them.
+        *words : str
+            What the gate makes of them, the fullest wording first.
         """
         self.show_plots(True)
         curves = healthy.mean(axis=0), null.mean(axis=0)
         self._healthy.setData(self._timesteps, curves[0])
         self._null.setData(self._timesteps, curves[1])
         top = max(float(curve.max(initial=0.0)) for curve in curves)
-        self._plot.setYRange(0.0, max(top, 1e-12) * 1.08, 0)
-        self.say(words)
+        self.fit_height(max(top, 1e-12), self._legend)
+        self.say(*words)
 
     def set_step(self, index: int) -> None:
         """Mark the step in view; no signal follows."""

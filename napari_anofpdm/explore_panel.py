@@ -171,6 +171,7 @@ class ExplorePanel(QWidget):
         red = _RED["dark" if get_theme(self._viewer.theme).type == "dark" else "light"]
         self.form.set_fault_colour(red)
         self.reference.set_fault_colour(red)
+        self.lesions.set_theme(self._viewer.theme)
 
 
 def _line() -> QFrame:

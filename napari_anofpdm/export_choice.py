@@ -78,6 +78,7 @@ class ExportChoice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.boxes: dict[Item, QCheckBox] = {}
+        self._files: dict[Item, QLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
@@ -88,15 +89,15 @@ class ExportChoice(QWidget):
             box.toggled.connect(self.changed)
             files = QLabel(", ".join(item.names))
             files.setToolTip(item.tooltip)
-            files.setEnabled(False)  # the theme's dim colour: it only informs
             grid.addWidget(box, row, 0)
             grid.addWidget(files, row, 1)
-            self.boxes[item] = box
+            self.boxes[item], self._files[item] = box, files
 
     def set_available(self, item: Item, available: bool, why_not: str) -> None:
         """Offer an item, or grey it and say why in its tooltip."""
         box = self.boxes[item]
-        box.setEnabled(available)
+        for widget in (box, self._files[item]):
+            widget.setEnabled(available)
         box.setToolTip(item.tooltip if available else why_not)
 
     def is_chosen(self, item: Item) -> bool:

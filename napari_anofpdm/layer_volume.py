@@ -131,6 +131,30 @@ def volume_of_data(
     return volume
 
 
+def lend_geometry(layer: Layer, volume: Volume) -> bool:
+    """Give a layer without an affine that of a volume, if it stands exactly on its voxels.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        For instance labels that napari's own button has just made.
+    volume : Volume
+
+    Returns
+    -------
+    bool
+        Whether it was lent.
+    """
+    if layer.metadata.get("affine") is not None:
+        return False
+    if getattr(layer.data, "shape", None) != place(volume).data.shape:
+        return False
+    if not _stands_where_placed(volume, layer.as_layer_data_tuple()[1]):
+        return False
+    layer.metadata = layer.metadata | {"affine": volume.affine, "volume": volume}
+    return True
+
+
 def _stands_where_placed(volume: Volume, attributes: Mapping[str, Any]) -> bool:
     placed = place(volume)
     still: dict[str, Any] = {"rotate": np.eye(3), "shear": 0.0, "affine": np.eye(4)}

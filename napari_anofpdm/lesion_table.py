@@ -50,6 +50,21 @@ class LesionTable(QWidget):
         )
         self._show_lesions()
 
+    def set_theme(self, name: str) -> None:
+        """Draw the boxes to tick as napari's own; `name` is a theme of napari."""
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(name)
+        frame, ground, ticked = (
+            colour.as_hex(format="long") for colour in (theme.text, theme.primary, theme.current)
+        )
+        self.table.setStyleSheet(
+            f"QTableView::indicator {{ width: 12px; height: 12px; border: 1px solid {frame};"
+            f" background-color: {ground}; }}"
+            f'QTableView::indicator:checked {{ image: url("theme_{theme.id}:/check.svg");'
+            f" background-color: {ticked}; }}"
+        )
+
     def _build(self) -> None:
         table = self.table
         table.setModel(self.model)

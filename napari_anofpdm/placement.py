@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Volume
-    from anofpdm.geometry import SliceGeometry
+    from anofpdm.geometry import ImageAxis, SliceGeometry
 
+_ROUNDING = 1e-6  # pixels
 WORLD_AXES = ("S", "P", "L")
 WORLD_UNITS = ("mm", "mm", "mm")
 RAS_TO_WORLD = np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -73,16 +75,20 @@ class NetworkGrid:
         As in `PlacedArray`, in mm.
     swapped : bool
         Whether rows and columns of the network's images change places.
+    part : tuple of two slices
+        Pixels, toward P and L, that lie on the scan. The network's margin around it stays away:
+        napari would count it among the coronal and sagittal planes.
     """
 
     shape: tuple[int, int, int]
     scale: tuple[float, ...]
     translate: tuple[float, ...]
     swapped: bool
+    part: tuple[slice, slice]
 
     def along_world(self, images: NDArray[Any]) -> NDArray[Any]:
         """View images (..., row, column) along the layer's axes (..., P, L)."""
-        return images.swapaxes(-2, -1) if self.swapped else images
+        return (images.swapaxes(-2, -1) if self.swapped else images)[(..., *self.part)]
 
 
 def place_network(geometry: SliceGeometry) -> NetworkGrid:
@@ -98,12 +104,29 @@ def place_network(geometry: SliceGeometry) -> NetworkGrid:
         geometry.canonical_affine, tuple(reversed(geometry.canonical_shape))
     )
     scale, translate = list(scan_scale), list(scan_translate)
+    shape, part = [slices, 0, 0], [slice(None)] * 3
     for line in (geometry.rows, geometry.columns):
         world = 2 - line.axis
+        first, last = _pixels_within(line, geometry.canonical_shape[line.axis], geometry.size)
+        shape[world], part[world] = last + 1 - first, slice(first, last + 1)
         scale[world] = scan_scale[world] * line.step
-        translate[world] = scan_scale[world] * line.start + scan_translate[world]
-    shape = (slices, geometry.size, geometry.size)
-    return NetworkGrid(shape, tuple(scale), tuple(translate), geometry.rows.axis == 0)
+        start = line.start + line.step * first
+        translate[world] = scan_scale[world] * start + scan_translate[world]
+    return NetworkGrid(
+        (shape[0], shape[1], shape[2]),
+        tuple(scale),
+        tuple(translate),
+        geometry.rows.axis == 0,
+        (part[1], part[2]),
+    )
+
+
+def _pixels_within(line: ImageAxis, length: int, size: int) -> tuple[int, int]:
+    """First and last pixel between the middles of the scan's outermost voxels; at least one."""
+    ends = sorted((-line.start / line.step, (length - 1 - line.start) / line.step))
+    first = max(math.ceil(ends[0] - _ROUNDING), 0)
+    last = min(math.floor(ends[1] + _ROUNDING), size - 1)
+    return min(first, size - 1), max(last, min(first, size - 1))
 
 
 def place_point(geometry: SliceGeometry, point: NDArray[np.float64]) -> NDArray[np.float64]:

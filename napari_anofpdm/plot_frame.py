@@ -8,12 +8,16 @@ from typing import Any
 import pyqtgraph as pg
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
+from napari_anofpdm.fitting_label import FittingLabel
 from napari_anofpdm.plot_theme import ON_DARK, PlotTheme
 
 _LEFT_AXIS_PX = 48
 _HEADING_PX = 26
+_HEADROOM = 1.08
+_LEGEND_ALPHA = 200  # of 255
+_LEGEND_GAP_PX = 6  # its place below the top, and the width of a curve
+_LEGEND_SHARE = 0.6  # of the plot's height; more would squeeze the curves
 
 
 class PlotFrame(QWidget):
@@ -35,7 +39,7 @@ class PlotFrame(QWidget):
         From top to bottom.
     heading : QHBoxLayout
         Controls are added at its end.
-    words : QElidingLabel
+    words : FittingLabel
         What the plot says, in one line.
     theme : PlotTheme
         The colours in use.
@@ -51,11 +55,12 @@ class PlotFrame(QWidget):
         self.canvas.ci.layout.setContentsMargins(0, 8, 8, 0)
         self.canvas.ci.layout.setVerticalSpacing(6)
         self.canvas.setMinimumSize(200, 96 if rows == 1 else 116)
+        self._fitted: tuple[float, Any] | None = None
         self.plots = [self._plain_plot(row) for row in range(rows)]
+        self.plots[0].vb.sigResized.connect(lambda _: self._renew_height())
         name = QLabel(f"<b>{title}</b>")
         name.setToolTip(tooltip)
-        self.words = QElidingLabel()
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.words = FittingLabel()
         self.heading = QHBoxLayout()
         self.heading.setContentsMargins(4, 0, 4, 0)
         self.heading.addStrut(_HEADING_PX)
@@ -68,10 +73,22 @@ class PlotFrame(QWidget):
         layout.addWidget(self.canvas, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def say(self, text: str) -> None:
-        """Put one line beside the title; the whole of it is its tooltip, too."""
-        self.words.setText(text)
-        self.words.setToolTip(text)
+    def say(self, *wordings: str) -> None:
+        """Put one line beside the title: the first wording that fits, the fullest first."""
+        self.words.say(*wordings)
+
+    def fit_height(self, top: float, legend: Any) -> None:
+        """Let the first plot reach from 0 to a value, whose curves stay below the legend.
+
+        Parameters
+        ----------
+        top : float
+            Largest value drawn, > 0.
+        legend : pyqtgraph.LegendItem
+            Stands at the top of the plot.
+        """
+        self._fitted = (top, legend)
+        self._renew_height()
 
     def show_plots(self, shown: bool) -> None:
         """Show the plots, or an empty place of the same size."""
@@ -115,6 +132,15 @@ class PlotFrame(QWidget):
 
         self.canvas.scene().sigMouseClicked.connect(at)
 
+    def _renew_height(self) -> None:
+        if self._fitted is None:
+            return
+        top, legend = self._fitted
+        box = self.plots[0].vb
+        taken = legend.boundingRect().height() + _LEGEND_GAP_PX if legend.isVisible() else 0.0
+        share = min(taken / max(box.height(), 1.0), _LEGEND_SHARE)
+        self.plots[0].setYRange(0.0, top * max(1 / (1 - share), _HEADROOM), 0)
+
     def _plain_plot(self, row: int) -> Any:
         plot = self.canvas.addPlot(row=row, col=0)
         plot.setMouseEnabled(x=False, y=False)
@@ -128,7 +154,10 @@ class PlotFrame(QWidget):
 
 
 def paint_legend(legend: Any, theme: PlotTheme) -> None:
-    """Write a plot's legend in the colour of the theme's text."""
+    """Write a plot's legend in the colour of the theme's text, above the lines that cross it."""
+    ground = pg.mkColor(theme.background)
+    ground.setAlpha(_LEGEND_ALPHA)
+    legend.setBrush(ground)
     legend.setLabelTextColor(theme.text)
     for _, label in legend.items:
         label.setText(label.text, color=theme.text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_anofpdm.layer_volume import volume_of, volume_of_data
+from napari_anofpdm.layer_volume import lend_geometry, volume_of
 from napari_anofpdm.mask_guess import looks_like_mask
 
 if TYPE_CHECKING:
@@ -71,17 +71,12 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
     from anofpdm.errors import GeometryError, VolumeError
     from anofpdm.volume import check_same_grid
 
-    geometry = analysis.geometry
+    scan = analysis.geometry.as_volume(analysis.foreground_native, "analysed")
     refused = f"Layer '{layer.name}' cannot be the reference:"
     try:
-        if layer.metadata.get("affine") is None:
-            data, attributes, _ = layer.as_layer_data_tuple()
-            lent = {"metadata": {"affine": np.array(geometry.affine)}}
-            volume = volume_of_data(data, attributes | lent)
-        else:
-            volume = volume_of(layer)
-        given = Volume(volume.data, volume.affine, "reference")
-        check_same_grid(given, geometry.as_volume(analysis.foreground_native, "analysed"))
+        lend_geometry(layer, scan)
+        volume = volume_of(layer)
+        check_same_grid(Volume(volume.data, volume.affine, "reference"), scan)
     except (GeometryError, VolumeError) as error:
         raise GeometryError(f"{refused} {error}") from error
     if not isinstance(layer, Labels) and not looks_like_mask(volume.data):

@@ -39,10 +39,13 @@ SAM_WORDS: dict[Sam, tuple[str, str]] = {
 RULE_WORDS: dict[str, tuple[str, str]] = {
     "dynamic": (
         "Dynamic quantile",
-        "The calibrated rule: the stronger a slice differs from healthy, the more of it is marked.",
+        "The paper's rule: the stronger a slice differs from healthy, the more of it is marked.",
     ),
     "quantile": ("Fixed quantile", "Mark the same share of every slice."),
-    "absolute": ("Fixed value", "Mark every pixel whose anomaly map reaches one value."),
+    "absolute": (
+        "Fixed value",
+        "Mark what reaches one value of the anomaly map, the same in all slices.",
+    ),
 }
 """For each kind of threshold a name and an explanation."""
 
@@ -56,7 +59,8 @@ REGION_WORDS = {
 def rule_words(rule: ThresholdRule) -> str:
     """Say where a threshold comes from."""
     if rule.kind == "absolute":
-        return f"fixed value {rule.value:.4g}"
+        reach = "" if rule.extent == 1 else f", spots down to {rule.extent:.3g} of it"
+        return f"fixed value {rule.value:.4g}{reach}"
     region = REGION_WORDS[rule.region][0]
     if rule.kind == "quantile":
         return f"fixed quantile {rule.quantile:.4g}, {region}"

@@ -22,6 +22,8 @@ _TOOLTIP = (
     "Grey: not computed yet. Click a slice to go there."
 )
 
+_LEFT_AXIS_PX = 60  # cosines differ in their third digit, and have a name beside them
+
 
 class SliceStrip(PlotFrame):
     """Two rows over the slices: the cosine with Cos*, and the lesion's area or volume."""
@@ -41,6 +43,8 @@ class SliceStrip(PlotFrame):
         self.heading.addWidget(self.unit)
         above, below = self.plots
         above.getAxis("left").setTickDensity(0.35)
+        for plot in self.plots:
+            plot.getAxis("left").setWidth(_LEFT_AXIS_PX)
         above.getAxis("bottom").setStyle(showValues=False)
         above.setLabel("left", "cosine")
         below.setLabel("bottom", "slice")
@@ -129,7 +133,7 @@ class SliceStrip(PlotFrame):
         self._draw_size(row)
         self.plots[0].setXRange(row.slice_ids[0] - 0.7, row.slice_ids[-1] + 0.7, 0)
         self._draw_missing(row)
-        self.say(self._summary(row))
+        self.say(*self._summary(row))
 
     def _draw_cosine(self, row: SliceRow) -> None:
         known = row.cosine[row.computed]
@@ -170,11 +174,14 @@ class SliceStrip(PlotFrame):
             item.setOpts(x=absent, y0=np.full(len(absent), low), height=high - low, width=1.0)
             item.setVisible(len(absent) > 0)
 
-    def _summary(self, row: SliceRow) -> str:
+    def _summary(self, row: SliceRow) -> list[str]:
+        """Say how many and how much; what comes first is left out first."""
         count, total = int(row.computed.sum()), len(row.computed)
         words = [] if count == total else [f"{count} of {total} computed"]
         if self._judged and count:
             words.append(f"{int((row.computed & ~row.healthy).sum())} unhealthy")
         if count:
             words.append(f"{row.volume_ml:.2f} ml")
-        return ", ".join(words) + ("" if self._current else " (updating)")
+        pending = "" if self._current else " (updating)"
+        shorter = [", ".join(words[n:]) for n in range(max(len(words), 1))]
+        return [shorter[0] + pending, *shorter]

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.choice_box import ChoiceBox
 from napari_anofpdm.number_field import NumberField
-from napari_anofpdm.scales import LogScale, NearOneScale
+from napari_anofpdm.scales import LinearScale, LogScale, NearOneScale
 from napari_anofpdm.setting_words import REGION_WORDS, RULE_WORDS
 
 if TYPE_CHECKING:
@@ -45,23 +45,23 @@ class ThresholdField(QWidget):
             "Pixels whose anomaly map reaches this are marked (squared intensity, the brain's "
             "darkest to brightest being 2)."
         )
+        self.extent = NumberField(LinearScale(0.05, 1.0, 0.05), 0.01, 1.0, decimals=2, step=0.05)
+        self.extent.setToolTip(
+            "The share of the value down to which a marked spot extends: 1 marks the pixels at the "
+            "value alone, 0.5 all that hang together with them at half of it."
+        )
         self._build()
         self.kind.chosen.connect(self._kind_chosen)
         self.region.chosen.connect(self._region_chosen)
         self.low.edited.connect(self._push_high)
         self.high.edited.connect(self._push_low)
-        for field in (self.quantile, self.value):
+        for field in (self.quantile, self.value, self.extent):
             field.edited.connect(lambda _: self._emit())
 
     def _build(self) -> None:
-        dynamic = QWidget()
-        grid = QGridLayout(dynamic)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(3)
-        for row, (title, field) in enumerate((("from", self.low), ("to", self.high))):
-            grid.addWidget(QLabel(title), row, 0)
-            grid.addWidget(field, row, 1)
-        self._numbers = dict(zip(RULE_WORDS, (dynamic, self.quantile, self.value), strict=True))
+        dynamic = _rows(("from", self.low), ("to", self.high))
+        absolute = _rows(("reach", self.value), ("extent", self.extent))
+        self._numbers = dict(zip(RULE_WORDS, (dynamic, self.quantile, absolute), strict=True))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
@@ -86,6 +86,7 @@ class ThresholdField(QWidget):
         self._show_page(rule.kind)
         if rule.kind == "absolute":
             self.value.set_value(rule.value)
+            self.extent.set_value(rule.extent)
             return
         self.region.set_key(rule.region)
         if rule.kind == "quantile":
@@ -134,10 +135,21 @@ class ThresholdField(QWidget):
         numbers: dict[str, dict[str, object]] = {
             "dynamic": {"low": self.low.value, "high": self.high.value},
             "quantile": {"quantile": self.quantile.value},
-            "absolute": {"value": self.value.value},
+            "absolute": {"value": self.value.value, "extent": self.extent.value},
         }
         region = {} if kind == "absolute" else {"region": self.region.key}
         self.edited.emit({"kind": kind} | region | numbers[kind])
+
+
+def _rows(*rows: tuple[str, NumberField]) -> QWidget:
+    widget = QWidget()
+    grid = QGridLayout(widget)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setVerticalSpacing(3)
+    for row, (title, field) in enumerate(rows):
+        grid.addWidget(QLabel(title), row, 0)
+        grid.addWidget(field, row, 1)
+    return widget
 
 
 def _quantile_field(explanation: str) -> NumberField:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QLocale
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QSpinBox
 
 from napari_anofpdm.choice_box import ChoiceBox
+from napari_anofpdm.engine_thread import submit
 from napari_anofpdm.job_form import JobForm, device_box
 from napari_anofpdm.path_field import PathField
 from napari_anofpdm.wheel_guard import WheelGuard
@@ -43,6 +45,7 @@ class TrainingForm(JobForm):
         self.rate.installEventFilter(WheelGuard(self.rate))
         self.bundle = QLineEdit("my-model")
         self.device = device_box()
+        self.processes = _spin(1, 1, 1)
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Dataset", self.dataset, "What `anofpdm prepare`, or the tab Dataset, made.")
         self.add(
@@ -58,15 +61,34 @@ class TrainingForm(JobForm):
             self.add("Model", self.bundle, "What the model says of itself."),
         ]
         self.add("Device", self.device, "Where it is trained.")
+        self._processes_row = self.add(
+            "Processes", self.processes, "GPUs that share each batch, a process on each."
+        )
+        # Offered when more than one GPU is found, which is looked for when the form is shown.
+        self._processes_row.hide()
+        self._looked = False
         self.add("Run", self.out, "Folder of checkpoints, pictures and the model.")
         for field in (self.dataset, self.config, self.out):
             field.changed.connect(self.refresh)
         self.bundle.textChanged.connect(self.refresh)
         for box in (self.network, self.device):
             box.chosen.connect(self.refresh)
-        for spin in (self.steps, self.batch):
+        for spin in (self.steps, self.batch, self.processes):
             spin.valueChanged.connect(self.refresh)
         self.refresh()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Look for GPUs, once."""
+        super().showEvent(event)
+        if not self._looked:
+            self._looked = True
+            submit(_gpu_count, on_done=self.offer_processes, lane="interpret")
+
+    def offer_processes(self, gpus: int) -> None:
+        """Offer a process for each of several GPUs."""
+        self.processes.setMaximum(max(gpus, 1))
+        self.processes.setValue(max(gpus, 1))
+        self._processes_row.setVisible(gpus > 1)
 
     def refresh(self, _: object = None) -> None:
         """Follow the fields."""
@@ -87,7 +109,9 @@ class TrainingForm(JobForm):
         config = self.config.path or folder / CONFIG
         out = self.out.path or folder / "run"
         given = [str(config), "--dataset", str(self.dataset.path), "--out", str(out)]
-        return [*given, "--device", self.device.key]
+        given += ["--device", self.device.key]
+        several = self.processes.value() > 1 and self.device.key in ("auto", "cuda")
+        return [*given, "--processes", str(self.processes.value())] if several else given
 
     def choices(self) -> tuple[object, ...]:
         """Return what the configuration's time and memory depend on."""
@@ -109,6 +133,12 @@ class TrainingForm(JobForm):
             lr=self.rate.value(),
         )
         return {CONFIG: text}
+
+
+def _gpu_count() -> int:
+    from anofpdm.device import gpu_count
+
+    return gpu_count()
 
 
 def _spin(low: int, high: int, value: int) -> QSpinBox:

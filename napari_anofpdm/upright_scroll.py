@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QScrollArea, QWidget
 
 _LEAST_WIDTH_PX, _LEAST_HEIGHT_PX = 270, 120
@@ -32,8 +33,22 @@ class UprightScroll(QScrollArea):
         width = max(content.minimumSizeHint().width(), _LEAST_WIDTH_PX)
         return QSize(width + bar.sizeHint().width(), _LEAST_HEIGHT_PX)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Give words that wrap the height they take at this width."""
+        super().resizeEvent(event)
+        self._fit_height()
+
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Ask for another width when the content changes."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
+            self._fit_height()
         return super().eventFilter(watched, event)
+
+    def _fit_height(self) -> None:
+        content, room = self.widget(), self.viewport()
+        layout = None if content is None else content.layout()
+        if content is None or room is None or layout is None:
+            return
+        if layout.hasHeightForWidth():
+            content.setMinimumHeight(layout.minimumHeightForWidth(room.width()))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-import numpy as np
-
+from napari_anofpdm.layer_volume import lend_geometry
 from napari_anofpdm.shortcuts import bind_shortcuts
 from napari_anofpdm.sides import mark_sides
 from napari_anofpdm.windows import apply_window, is_scan
@@ -29,6 +28,8 @@ def set_up_viewer(viewer: Viewer) -> None:
     ----------
     viewer : napari.viewer.Viewer
     """
+    from napari.layers import Labels
+
     real = getattr(viewer, "__wrapped__", viewer)
     if real in _set_up:
         return
@@ -36,11 +37,15 @@ def set_up_viewer(viewer: Viewer) -> None:
     mark_sides(viewer)
     bind_shortcuts(viewer)
     viewer.canvas.overlays.scale_bar.visible = True
+    # napari's messages come up on the right.
+    viewer.canvas.overlays.scale_bar.position = "bottom_left"
 
     def take_in(layer: Layer) -> None:
         if is_scan(layer) and "anofpdm_window" not in layer.metadata:
             apply_window(layer, "brain")
-        lend_geometry(layer, list(viewer.layers))
+        if isinstance(layer, Labels):
+            scans = (scan.metadata["volume"] for scan in viewer.layers if is_scan(scan))
+            any(lend_geometry(layer, volume) for volume in scans)
 
     for layer in viewer.layers:
         take_in(layer)
@@ -65,32 +70,3 @@ def set_up_current_viewer(*, with_session: bool = False) -> None:
         from napari_anofpdm.session import session_of
 
         session_of(viewer)
-
-
-def lend_geometry(layer: Layer, others: list[Layer]) -> None:
-    """Give a labels layer without an affine that of the scan on whose voxels it stands.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-        For instance one that napari's own button has just made.
-    others : list of napari.layers.Layer
-        Where the scan is looked for.
-    """
-    from napari.layers import Labels
-
-    if not isinstance(layer, Labels) or "affine" in layer.metadata:
-        return
-    for scan in others:
-        if is_scan(scan) and _same_voxels(layer, scan):
-            lent = {key: scan.metadata[key] for key in ("affine", "volume")}
-            layer.metadata = layer.metadata | lent
-            return
-
-
-def _same_voxels(first: Layer, second: Layer) -> bool:
-    return (
-        first.data.shape == second.data.shape
-        and np.allclose(first.scale, second.scale)
-        and np.allclose(first.translate, second.translate)
-    )

@@ -68,6 +68,8 @@ class Calibration(BaseModel):
         cosine's gate, or by `map_threshold` alone: what it marks in a slice makes it unhealthy.
     map_threshold : float, optional
         The fixed threshold on the anomaly map at w*; the rule "absolute" needs it.
+    map_extent : float
+        Share of the fixed threshold down to which a marked spot extends; see `AbsoluteThreshold`.
     process : {"ddim", "ddpm"}
     steps, t_max : int
         The strided grid: `steps` timesteps up to `t_max`.
@@ -98,6 +100,7 @@ class Calibration(BaseModel):
     )
     rule: RuleKind = "dynamic"
     map_threshold: Divergence | None = None
+    map_extent: float = Field(default=1.0, gt=0, le=1)
     process: Process
     steps: int = Field(ge=1)
     t_max: int = Field(ge=1)

@@ -55,9 +55,10 @@ class Cost:
     def words(self) -> str:
         """Three lines for people; `problems` are told apart."""
         time = "unknown" if self.seconds is None else range_in_words(*self.seconds)
+        whose = "" if self.device == "cpu" else f" of {self.device}"
         return (
             f"Time: {time} for {self.work} ({self.basis})\n"
-            f"Memory: about {size_in_words(self.memory_bytes)} of {self.device}\n"
+            f"Memory: about {size_in_words(self.memory_bytes)}{whose}\n"
             f"Disk: about {size_in_words(self.disk_bytes)}"
         )
 

@@ -63,6 +63,13 @@ def why_no_cuda() -> str | None:
     return "PyTorch finds no NVIDIA GPU with a working driver"
 
 
+def gpu_count() -> int:
+    """Count the NVIDIA GPUs that can be used."""
+    import torch
+
+    return torch.cuda.device_count() if why_no_cuda() is None else 0
+
+
 def free_bytes(device: str) -> int:
     """Memory that is free on a device: its own on a GPU, the machine's elsewhere."""
     import psutil

@@ -27,7 +27,7 @@ from anofpdm.guidance_choice import (
 )
 from anofpdm.map_score import map_score
 from anofpdm.schedule import NoiseSchedule
-from anofpdm.settings import Settings
+from anofpdm.settings import AbsoluteThreshold, Settings
 from anofpdm.thresholds import error_cosine
 from anofpdm.validation import validated
 
@@ -156,6 +156,7 @@ def select_guidance(
     median_kernel: int = PAPER_MEDIAN_KERNEL,
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     rule: RuleKind = "dynamic",
+    map_extent: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> GuidanceReport:
     """Search the guidance on a dataset's labelled slices, with one pass for all candidates.
@@ -183,6 +184,8 @@ def select_guidance(
     rule : {"dynamic", "absolute"}
         How masks shall be made; see `Calibration`. "absolute" finds, for each candidate, the fixed
         threshold on the map from the slice labels as well, and compares candidates by it.
+    map_extent : float
+        With "absolute", how far marked spots extend; see `AbsoluteThreshold`.
     progress : callable, optional
         Called with (slice steps done, slice steps in all); what it raises ends the search.
 
@@ -233,6 +236,7 @@ def select_guidance(
         "min_component_pixels": min_component_pixels,
     }
     validated(Settings, **filters)
+    validated(AbsoluteThreshold, value=0, extent=map_extent)
     try:
         found = measure(
             batches(),
@@ -244,7 +248,7 @@ def select_guidance(
             process=process,
             clip=clip,
             seed=seed,
-            score=partial(map_score, **filters) if rule == "absolute" else None,
+            score=partial(map_score, extent=map_extent, **filters) if rule == "absolute" else None,
             on_step=on_step,
         )
     except torch.OutOfMemoryError as error:
@@ -265,6 +269,7 @@ def select_guidance(
         fraction=fraction,
         quantile_range=quantile_range,
         region=region,
+        map_extent=map_extent,
         **filters,
         source=f"{dataset.path.name}, split {split}",
     )

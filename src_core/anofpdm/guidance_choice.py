@@ -182,6 +182,7 @@ def calibrate(
     fraction: float = 0.98,
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
+    map_extent: float = 1.0,
     median_kernel: int = PAPER_MEDIAN_KERNEL,
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     source: str = "",
@@ -198,8 +199,8 @@ def calibrate(
         M_{t_e}, (n, S, C).
     labels : array
         (S,): 0 healthy, 1 unhealthy; slices with another label stay out.
-    process, steps, t_max, clip, region, median_kernel, min_component_pixels, source
-        Recorded in the calibration.
+    process, steps, t_max, clip, region, map_extent, median_kernel, min_component_pixels
+        Recorded in the calibration, as is `source`.
     scores : array, optional
         `map_score` for each candidate and slice, (n, S). Where given, the rule is "absolute": the
         accuracies are those of the fixed threshold.
@@ -248,6 +249,7 @@ def calibrate(
         clip=clip,
         quantile_range=dict(quantile_range),
         region=region,
+        map_extent=map_extent,
         median_kernel=median_kernel,
         min_component_pixels=min_component_pixels,
         candidates=tuple(found),

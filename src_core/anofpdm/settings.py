@@ -60,12 +60,23 @@ class ManualQuantile(BaseModel):
 
 
 class AbsoluteThreshold(BaseModel):
-    """A fixed value of the anomaly map (squared intensity, network scale)."""
+    """A fixed value of the anomaly map (squared intensity, network scale).
+
+    Attributes
+    ----------
+    value : float
+        A spot is marked where the map reaches this.
+    extent : float
+        Share of the value down to which a marked spot extends, above 0 to 1: its connected pixels
+        at `extent` times the value or more (hysteresis). 1 marks the pixels at the value alone,
+        0.5 is the half maximum.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["absolute"] = "absolute"
     value: float = Field(ge=0, allow_inf_nan=False)
+    extent: float = Field(default=1.0, gt=0, le=1)
 
 
 ThresholdRule = DynamicQuantile | ManualQuantile | AbsoluteThreshold
@@ -171,7 +182,11 @@ class Settings(BaseModel):
             "cosine_threshold": measured.cosine_threshold,
         }
         if calibration.rule == "absolute" and "region" not in overrides:
-            values["threshold"] = {"kind": "absolute", "value": measured.map_threshold}
+            values["threshold"] = {
+                "kind": "absolute",
+                "value": measured.map_threshold,
+                "extent": calibration.map_extent,
+            }
         else:
             region = overrides.pop("region", calibration.region)
             values["threshold"] = _dynamic_quantile(calibration, region)
@@ -203,10 +218,9 @@ class Settings(BaseModel):
             for name in ("cosine_threshold", "max_divergence")
             if values[name] == getattr(here, name)
         }
-        if here.map_threshold is not None and self.threshold == AbsoluteThreshold(
-            value=here.map_threshold
-        ):
-            follow["threshold"] = {"kind": "absolute", "value": there.map_threshold}
+        rule = self.threshold
+        if isinstance(rule, AbsoluteThreshold) and rule.value == here.map_threshold:
+            follow["threshold"] = rule.model_dump() | {"value": there.map_threshold}
         return validated(type(self), **(values | {"guidance": guidance} | follow))
 
     def differences(self, other: Settings) -> dict[str, tuple[Any, Any]]:

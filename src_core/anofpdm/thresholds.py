@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from anofpdm.errors import SettingsError
 from anofpdm.settings import AbsoluteThreshold, DynamicQuantile, ThresholdRule
@@ -121,6 +122,9 @@ def thresholded(
 ) -> Mask:
     """Mask of one slice: the median-filtered map at or above the threshold.
 
+    With an absolute rule of an extent below 1, the 8-connected components of the map at or above
+    that share of the threshold in which a pixel reaches the threshold itself.
+
     A quantile of 0 comes of an empty map and gives an empty mask, not a full one; pixels at
     exactly 0 are never part of a mask. With the region "brain" the mask stays in the foreground.
 
@@ -132,8 +136,19 @@ def thresholded(
         (H, W), bool.
     """
     if isinstance(rule, AbsoluteThreshold):
-        return np.asarray((filtered_map >= threshold) & (filtered_map > 0))
+        return _hysteresis(filtered_map, rule.extent * threshold, threshold)
     if threshold <= 0:
         return np.zeros(filtered_map.shape, dtype=bool)
     mask = np.asarray(filtered_map >= threshold)
     return mask & foreground if rule.region == "brain" else mask
+
+
+def _hysteresis(filtered_map: Floats, low: float, high: float) -> Mask:
+    strong = np.asarray((filtered_map >= high) & (filtered_map > 0))
+    if low == high or not strong.any():
+        return strong
+    weak = (filtered_map >= low) & (filtered_map > 0)
+    labels, count = ndimage.label(weak, structure=np.ones((3, 3), dtype=bool))
+    keep = np.zeros(count + 1, dtype=bool)
+    keep[labels[strong]] = True
+    return np.asarray(keep[labels])

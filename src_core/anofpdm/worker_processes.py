@@ -6,13 +6,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 
+import psutil
+
 from anofpdm.errors import DatasetError
+
+LEADER = "ANOFPDM_LEADER"
+"""Environment variable: the number of the process that this one is one of several of."""
 
 _stop: Event | None = None
 
@@ -55,16 +60,27 @@ def asked_to_stop() -> bool:
     return _stop is not None and _stop.is_set()
 
 
+def end_with(pid: int) -> None:
+    """Let this process end when another one has ended, however it did."""
+    try:
+        _end_after(psutil.Process(pid).wait)
+    except psutil.NoSuchProcess:
+        os._exit(1)
+
+
 def _begin(stop: Event) -> None:
     """Leave Ctrl-C to the parent process, and end when it has ended."""
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
-    os._exit(1)
+    _end_after(parent.join)
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    def end() -> None:
+        wait()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()

@@ -136,7 +136,7 @@ def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_
     bundle(calibration=None).save(tmp_path / "plain")
     result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
                  tmp_path / "new", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
-                 "--rule", "absolute", "--median", 3)  # fmt: skip
+                 "--rule", "absolute", "--extent", 0.5, "--median", 3)  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert "map threshold" in result.stdout
     calibration = load_bundle(tmp_path / "new").metadata.calibration
@@ -144,7 +144,7 @@ def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_
     assert calibration.rule == "absolute" and calibration.map_threshold is not None
     settings = Settings.from_calibration(calibration)
     assert settings.median_kernel == 3
-    assert settings.threshold == AbsoluteThreshold(value=calibration.map_threshold)
+    assert settings.threshold == AbsoluteThreshold(value=calibration.map_threshold, extent=0.5)
     shown = run("bundle", "show", tmp_path / "new")
     assert "nothing in the map reaches" in " ".join(shown.stdout.split())
 

@@ -28,7 +28,7 @@ from anofpdm.training import train
 from anofpdm.training.cost import training_cost
 from anofpdm.training.needs import run_bytes, step_bytes
 from anofpdm.volume import Volume, write_nifti
-from tests.core.training_cases import make_config, make_dataset, stop_after
+from tests.core.training_cases import make_config, make_dataset, stop_after, write_toml
 
 
 class Usage(NamedTuple):
@@ -204,13 +204,7 @@ def test_a_dry_run_on_the_command_line(
 ) -> None:
     monkeypatch.setenv("ANOFPDM_JOBS", str(tmp_path / "jobs"))
     monkeypatch.setattr(cost_module, "peak_bytes", lambda: 0)
-    config = tmp_path / "run.toml"
-    text = make_config().model_dump_json(exclude={"network", "augmentation", "bundle", "schedule"})
-    values = {key: value for key, value in json.loads(text).items() if value is not None}
-    network = make_config().network.model_dump(mode="json")
-    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    lines += ["[network]", *(f"{key} = {json.dumps(value)}" for key, value in network.items())]
-    config.write_text("\n".join(lines))
+    config = write_toml(tmp_path / "run.toml", make_config())
     given = ["train", str(config), "--dataset", str(dataset.path), "--out", str(tmp_path / "run")]
     done = CliRunner().invoke(
         app, [*given, "--device", "cpu", "--job", "first", "--dry-run", "--json"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from anofpdm.calibration import Calibration, Candidate
 from anofpdm.errors import DatasetError, SettingsError
@@ -13,18 +14,42 @@ from anofpdm.guidance import best_map_threshold
 from anofpdm.map_score import map_score
 from anofpdm.postprocessing import median_filter, remove_small_components
 from anofpdm.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
+from anofpdm.thresholds import thresholded
 from anofpdm.validation import validated
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3]), st.sampled_from([0, 200, 2000]))
-def test_a_threshold_marks_something_up_to_the_score(seed: int, median: int, pixels: int) -> None:
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 3]),
+    st.sampled_from([0, 200, 2000]),
+    st.sampled_from([1.0, 0.5]),
+)
+def test_a_threshold_marks_something_up_to_the_score(
+    seed: int, median: int, pixels: int, extent: float
+) -> None:
     # 2000 pixels at 128x128 are 17.6 of these 12 x 12.
     anomaly_map = np.random.default_rng(seed).random((12, 12)) ** 3
-    score = map_score(anomaly_map, median_kernel=median, min_component_pixels=pixels)
+    score = map_score(anomaly_map, extent=extent, median_kernel=median, min_component_pixels=pixels)
     filtered = median_filter(anomaly_map, median)
+    brain = np.ones_like(filtered, dtype=bool)
     for value in (*np.linspace(0.01, 1, 12), score, np.nextafter(score, 2)):
-        marked = remove_small_components(filtered >= value, pixels).any()
-        assert marked == (value <= score)
+        rule = AbsoluteThreshold(value=value, extent=extent)
+        found = thresholded(filtered, brain, rule, float(value))
+        assert remove_small_components(found, pixels).any() == (value <= score)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9), st.floats(0.2, 1))
+def test_a_spot_extends_to_its_share_of_the_threshold(
+    seed: int, value: float, extent: float
+) -> None:
+    anomaly_map = np.random.default_rng(seed).random((12, 12)) ** 3
+    brain = np.ones_like(anomaly_map, dtype=bool)
+    found = thresholded(anomaly_map, brain, AbsoluteThreshold(value=value, extent=extent), value)
+    # What hangs together with a pixel at the threshold, found by growing from it.
+    grown, weak = anomaly_map >= value, anomaly_map >= extent * value
+    for _ in range(anomaly_map.size):
+        grown = ndimage.binary_dilation(grown, np.ones((3, 3), dtype=bool)) & weak
+    np.testing.assert_array_equal(found, grown)
 
 
 def test_an_empty_map_and_a_too_small_spot_score_nothing() -> None:
@@ -65,6 +90,10 @@ def calibration(**changes: object) -> Calibration:
 def test_settings_of_a_fixed_threshold_follow_the_guidance() -> None:
     own = Settings.from_calibration(calibration(median_kernel=3))
     assert own.median_kernel == 3
+    half = Settings.from_calibration(calibration(map_extent=0.5))
+    assert half.threshold == AbsoluteThreshold(value=0.3, extent=0.5)
+    moved = half.with_guidance(1.0, calibration(map_extent=0.5))
+    assert moved.threshold == AbsoluteThreshold(value=0.1, extent=0.5)
     own = Settings.from_calibration(calibration())
     assert own.threshold == AbsoluteThreshold(value=0.3)
     assert own.judges and not own.gate

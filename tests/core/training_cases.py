@@ -63,6 +63,18 @@ def make_config(**changes: Any) -> TrainingConfig:
     return TrainingConfig.model_validate({**values, **changes})
 
 
+def write_toml(path: Path, config: TrainingConfig) -> Path:
+    values = config.model_dump(mode="json", exclude={"schedule"})
+    tables = {name: values.pop(name) for name in ("network", "augmentation", "bundle")}
+
+    def lines(table: dict[str, Any]) -> list[str]:
+        return [f"{k} = {json.dumps(v)}" for k, v in table.items() if v is not None]
+
+    parts = [line for name, table in tables.items() for line in (f"[{name}]", *lines(table))]
+    path.write_text("\n".join([*lines(values), *parts]) + "\n")
+    return path
+
+
 def events(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
 

@@ -128,6 +128,16 @@ def test_what_may_spoil_the_result_is_said_before_the_run(
     assert panel.doubts.isHidden()
 
 
+def test_an_estimate_that_is_not_waited_for_is_not_promised(
+    qtbot: QtBot, viewer: Viewer, panel: AnalysePanel, scan: Layer, no_estimate: None
+) -> None:
+    assert panel.estimate.text().startswith("Estimating")
+    _click(qtbot, panel.run_volume)
+    assert panel.estimate.text() == ""
+    _until_idle(qtbot, viewer)
+    assert "Analysed" in panel.outcome.text()
+
+
 def test_run_volume_gives_the_core_s_own_analysis(
     qtbot: QtBot,
     viewer: Viewer,

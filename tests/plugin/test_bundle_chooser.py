@@ -49,7 +49,9 @@ def test_the_bundled_model_is_chosen_and_described(qtbot: QtBot) -> None:
     model = load_bundle("flair-synth")
     assert chooser.metadata == model.metadata
     text = chooser.facts.text()
-    assert model.metadata.intended_use in text
+    # "Research use only" stands above it, once.
+    use = model.metadata.intended_use.removeprefix("Research use only, ")
+    assert text.startswith(use[:1].upper() + use[1:])
     assert "Reads: flair" in text
     assert "BSD-3-Clause" in text
     assert model.hash[:12] in text

@@ -189,8 +189,11 @@ def test_a_destroyed_panel_hears_nothing_more(
     viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot
 ) -> None:
     panel = CurvesPanel(viewer)
-    with qtbot.waitSignal(panel.destroyed, timeout=LONG):
-        panel.deleteLater()
+    # Not waitSignal: it disconnects what PySide6 has disconnected with the panel.
+    gone: list[bool] = []
+    panel.destroyed.connect(lambda: gone.append(True))
+    panel.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone), timeout=LONG)
     session_of(viewer).set_analysis(tiny_analysis)
     viewer.theme = "light"
 

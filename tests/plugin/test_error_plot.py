@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPointF
 
 from napari_anofpdm.error_plot import ErrorPlot
 from tests.plugin.patience import LONG
@@ -29,3 +31,23 @@ def test_it_draws_the_mean_over_modalities_and_moves_the_step(qtbot: QtBot) -> N
     assert moved == [1]
     plot.clear()
     assert plot.words.text() == ""
+
+
+@pytest.mark.parametrize("size", [(230, 190), (700, 400)])
+def test_the_legend_stands_above_the_curves(qtbot: QtBot, size: tuple[int, int]) -> None:
+    plot = ErrorPlot()
+    qtbot.addWidget(plot)
+    plot.set_timesteps(np.array([1, 101, 201]))
+    with qtbot.waitExposed(plot, timeout=LONG):
+        plot.show()
+    plot.set_curves(np.array([[0.5, 0.5, 0.1]]), np.array([[0.1, 0.1, 0.1]]), "unhealthy")
+    plot.resize(*size)
+    (item,) = plot.plots
+
+    def highest_curve() -> float:
+        return float(item.vb.mapViewToScene(QPointF(1.0, 0.5)).y())
+
+    def lowest_of_legend() -> float:
+        return max(float(words.sceneBoundingRect().bottom()) for _, words in item.legend.items)
+
+    qtbot.waitUntil(lambda: lowest_of_legend() < highest_curve(), timeout=LONG)

@@ -14,6 +14,7 @@ from anofpdm.geometry import SliceGeometry
 from anofpdm.results import to_native
 from anofpdm.step_maps import step_maps
 from napari_anofpdm.layer_volume import layer_data, volume_of
+from napari_anofpdm.placement import place_network
 from napari_anofpdm.session import Session, session_of
 from tests.plugin.patience import LONG
 
@@ -107,8 +108,9 @@ def test_the_map_is_the_cores_map(session: Session) -> None:
     assert session.analysis is not None and session.settings is not None
     shown = layer(session, "map").data
     result = interpret(session.analysis, session.settings)
+    grid = place_network(session.analysis.geometry)
     for image, k in zip(result.anomaly_map, result.slice_ids, strict=True):
-        np.testing.assert_array_equal(shown[k], image)
+        np.testing.assert_array_equal(shown[k], grid.along_world(image))
     assert layer(session, "map").contrast_limits[1] == pytest.approx(result.filtered_map.max())
 
 
@@ -123,13 +125,15 @@ def test_contrast_that_the_user_set_stays(session: Session, qtbot: QtBot) -> Non
 def test_the_steps_are_the_cores_maps(session: Session) -> None:
     analysis, settings = session.analysis, session.settings
     assert analysis is not None and settings is not None
+    grid = place_network(analysis.geometry)
     manager(session).show_predictions(True)
     for role, name in (("sam", "sam"), ("healthy", "healthy"), ("unguided", "unguided")):
         array = layer(session, role).data  # type: ignore[arg-type]
-        assert array.shape == (4, 6, 16, 16)
+        assert array.shape == (4, *grid.shape)
         for step in range(4):
             expected = getattr(step_maps(analysis, settings, 1, step), name)[0]
-            np.testing.assert_array_equal(array[step, int(analysis.slice_ids[1])], expected)
+            shown = array[step, int(analysis.slice_ids[1])]
+            np.testing.assert_array_equal(shown, grid.along_world(expected))
         assert not array[:, 0].any(), "a slice that was not analysed is zero"
     manager(session).show_predictions(False)
     assert manager(session).layer("healthy") is None

@@ -85,12 +85,28 @@ def test_a_pixel_of_the_network_stands_at_its_world_position(
 ) -> None:
     geometry = _geometry(_axis_aligned(order, (-1, 1, 1)), rows, columns, view)
     grid = place_network(geometry)
-    image = np.zeros(grid.shape, dtype=bool)
-    image[2, 3, 11] = True
+    image = np.zeros((geometry.canonical_shape[2], 16, 16), dtype=bool)
+    image[2, 8, 7] = True
     (index,) = np.argwhere(grid.along_world(image))
-    expected = RAS_TO_WORLD @ (geometry.network_affine @ [2.0, 3.0, 11.0, 1.0])[:3]
+    expected = RAS_TO_WORLD @ (geometry.network_affine @ [2.0, 8.0, 7.0, 1.0])[:3]
     np.testing.assert_allclose(np.multiply(grid.scale, index) + grid.translate, expected)
-    assert grid.shape == (geometry.canonical_shape[2], 16, 16)
+    assert grid.along_world(image).shape == grid.shape
+
+
+@pytest.mark.parametrize("view", ["fixed", "stretch"])
+@pytest.mark.parametrize(("rows", "columns"), [("P", "L"), ("R", "A")])
+def test_the_networks_margin_stays_away(rows: str, columns: str, view: str) -> None:
+    affine = _axis_aligned((0, 1, 2), (-1, 1, 1))
+    geometry = _geometry(affine, rows, columns, view)
+    grid, placed = place_network(geometry), place(_marked(affine))
+    sizes, steps = np.array(grid.shape), np.array(grid.scale)
+    shown = np.sort([grid.translate, grid.translate + steps * (sizes - 1)], axis=0)
+    far = np.array(placed.data.shape) - 1
+    scan = np.sort([placed.translate, placed.translate + np.array(placed.scale) * far], axis=0)
+    assert (shown[0] >= scan[0] - 1e-9).all() and (shown[1] <= scan[1] + 1e-9).all()
+    # No pixel more would fit in.
+    assert (shown[0] - np.abs(steps) < scan[0]).all()
+    assert (shown[1] + np.abs(steps) > scan[1]).all()
 
 
 def test_the_network_lies_on_an_oblique_scan_as_it_is_drawn() -> None:
@@ -102,11 +118,11 @@ def test_the_network_lies_on_an_oblique_scan_as_it_is_drawn() -> None:
     grid = place_network(geometry)
     placed = place(_marked(affine))
     # The canonical voxel that the pixel lies on is drawn where the scan's voxel is drawn.
-    pixel = np.array([2.0, 3.0, 11.0])
     voxel = [
         2.0,
-        geometry.rows.start + 3 * geometry.rows.step,
-        geometry.columns.start + 11 * geometry.columns.step,
+        geometry.rows.start + 8 * geometry.rows.step,
+        geometry.columns.start + 7 * geometry.columns.step,
     ]
-    drawn = np.multiply(grid.scale, pixel) + grid.translate
+    shown = np.array([2.0, 8.0 - grid.part[0].start, 7.0 - grid.part[1].start])
+    drawn = np.multiply(grid.scale, shown) + grid.translate
     np.testing.assert_allclose(drawn, _world(placed, np.array(voxel)))

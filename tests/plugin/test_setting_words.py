@@ -76,7 +76,7 @@ def test_candidates_tell_what_they_achieved() -> None:
 
 def test_the_badge_names_model_and_changes(tiny_analysis: Analysis) -> None:
     own = tiny_analysis.default_settings()
-    assert badge_words(tiny_analysis, own, own) == "As calibrated for tiny 0.1 (w = 2)."
+    assert badge_words(tiny_analysis, own, own) == "As calibrated for tiny 0.1 (w\u00a0=\u00a02)."
     changed = own.model_copy(update={"gate": False, "median_kernel": 1})
     assert badge_words(tiny_analysis, changed, own) == (
         "Not as calibrated. Changed: gate off; median 1 px instead of 5 px."

@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
 from anofpdm import Volume
-from napari_anofpdm.layer_volume import layer_data, volume_of
+from napari_anofpdm.layer_volume import layer_data, lend_geometry, volume_of
 from napari_anofpdm.viewer_setup import set_up_viewer
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ def test_labels_elsewhere_get_none(model: ViewerModel) -> None:
     for layer in labels:
         model.add_layer(layer)
         assert "affine" not in layer.metadata
+
+
+def test_a_layer_that_knows_where_it_lies_keeps_that() -> None:
+    volume = Volume(np.zeros((5, 6, 7), dtype=np.uint8), AFFINE)
+    data, attributes, _ = layer_data(volume, "own", "labels")
+    layer = Labels(np.array(data), **attributes)
+    assert not lend_geometry(layer, Volume(volume.data, AFFINE.copy()))
+    assert layer.metadata["volume"] is volume
 
 
 def test_setting_up_twice_is_once(viewer: Viewer) -> None:

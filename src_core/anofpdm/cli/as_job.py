@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, ParamSpec, cast
 
 import typer
 
-from anofpdm.cli.exit_codes import CANCELLED, IN_PART, OK
+from anofpdm.cli.exit_codes import CANCELLED, IN_PART, OK, USER_ERROR
+from anofpdm.errors import AnofpdmError
+from anofpdm.worker_processes import LEADER
 
 if TYPE_CHECKING:
     from anofpdm.jobs.state import Status
@@ -33,6 +35,8 @@ def as_job(command: Callable[Given, None]) -> Callable[Given, None]:
 
     @functools.wraps(command)
     def run(*args: Given.args, **options: Given.kwargs) -> None:
+        if LEADER in os.environ:
+            return _as_one_of_several(lambda: command(*args, **options))
         name = cast("str | None", options.get("job"))
         if name is None or options.get("dry_run") or os.environ.get("RANK", "0") != "0":
             return command(*args, **options)
@@ -50,6 +54,23 @@ def as_job(command: Callable[Given, None]) -> Callable[Given, None]:
         return None
 
     return run
+
+
+def _as_one_of_several(command: Callable[[], None]) -> None:
+    """Run a command whose job, if it is one, is the process that started this one."""
+    from anofpdm.training.several import follow, tell_outcome
+
+    follow()
+    try:
+        command()
+    except typer.Exit as end:
+        tell_outcome(end.exit_code)
+        # All of them end like this, which is no failure for torchrun to report.
+        raise typer.Exit(OK) from end
+    except AnofpdmError as error:
+        tell_outcome(USER_ERROR, str(error))
+        raise typer.Exit(USER_ERROR) from error
+    tell_outcome(OK)
 
 
 def has_begun(job: str | None) -> bool:

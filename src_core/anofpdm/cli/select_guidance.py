@@ -85,6 +85,16 @@ RuleOption = Annotated[
         "which it marks something is unhealthy.",
     ),
 ]
+ExtentOption = Annotated[
+    float,
+    typer.Option(
+        "--extent",
+        min=0.01,
+        max=1,
+        help="With --rule absolute: the share of the threshold down to which a marked spot extends "
+        "(1: the threshold alone; 0.5: half maximum).",
+    ),
+]
 QuantileRangeOption = Annotated[
     str | None,
     typer.Option(
@@ -107,6 +117,7 @@ def select_guidance(
     split: SplitOption = "val",
     fraction: FractionOption = 0.98,
     rule: RuleOption = "dynamic",
+    extent: ExtentOption = 1.0,
     region: opt.RegionOption = None,
     quantile_range: QuantileRangeOption = None,
     median: opt.MedianOption = None,
@@ -170,6 +181,7 @@ def select_guidance(
         median_kernel=PAPER_MEDIAN_KERNEL if median is None else median,
         min_component_pixels=smallest,
         rule=rule,
+        map_extent=extent,
     )
     if dry_run:
         return finish_dry_run(console, guidance_cost(search, model, out, guidances, device=where))

@@ -85,6 +85,16 @@ MinutesOption = Annotated[
     ),
 ]
 
+ProcessesOption = Annotated[
+    int,
+    typer.Option(
+        "--processes",
+        min=1,
+        metavar="N",
+        help="Processes of this machine that share each batch, one GPU each.",
+    ),
+]
+
 
 def train(
     context: typer.Context,
@@ -96,6 +106,7 @@ def train(
     start_from: StartFromOption = None,
     steps: StepsOption = None,
     max_minutes: MinutesOption = None,
+    processes: ProcessesOption = 1,
     device: opt.DeviceOption = "auto",
     dry_run: opt.DryRunOption = False,
     as_json: opt.JsonOption = False,
@@ -107,8 +118,8 @@ def train(
 
     Example: anofpdm train model.toml --dataset slices.zarr --out run
 
-    On 8 GPUs: torchrun --nproc-per-node 8 -m anofpdm.cli train model.toml ...; batch_size stays the
-    slices of a step in all.
+    On 8 GPUs: --processes 8; batch_size stays the slices of a step in all. Over several machines
+    torchrun starts them: torchrun ... -m anofpdm.cli train model.toml ...
     """
     from anofpdm.bundle import load_bundle
     from anofpdm.datasets.slices import SliceDataset
@@ -117,6 +128,8 @@ def train(
     from anofpdm.training.config import TrainingConfig
     from anofpdm.training.cost import disk_shortage, training_cost
     from anofpdm.training.loop import train as train_run
+    from anofpdm.training.processes import check_processes
+    from anofpdm.training.several import run_in_processes
 
     # Of the processes that torchrun starts, one alone talks.
     first = os.environ.get("RANK", "0") == "0"
@@ -130,6 +143,7 @@ def train(
     slices = SliceDataset.open(dataset)
     resumed = resume or (has_begun(job) and bool(list_checkpoints(out)))
     where = resolve_device(device)
+    check_processes(processes, where)
     if dry_run:
         cost = training_cost(
             run,
@@ -138,8 +152,11 @@ def train(
             resume=resumed,
             device=where,
             max_minutes=max_minutes,
+            processes=processes,
         )
         return finish_dry_run(console, cost)
+    if processes > 1 and "RANK" not in os.environ:
+        return run_in_processes(context.obj, processes)
     if first:
         for problem in disk_shortage(run, out):
             console.warn(problem)

@@ -70,9 +70,7 @@ def recorded(
 
         def enter(status: Status, message: str = "") -> None:
             state = write_state(folder, JobState(status, message, attempts=number))
-            events.write(
-                "state", status=status, message=message, attempt=number, time=state.since
-            )
+            events.write("state", status=status, message=message, attempt=number, time=state.since)
 
         def waiting(ahead: int) -> None:
             jobs = "one job" if ahead == 1 else f"{ahead} jobs"

@@ -140,12 +140,35 @@ def joined(device: torch.device) -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
-def _own_device(device: torch.device, local_rank: int) -> torch.device:
+def check_processes(count: int, device: str) -> None:
+    """Check that several processes can share a run on this machine.
+
+    Raises
+    ------
+    DeviceError
+        When the device cannot be shared, or there are too few GPUs.
+    """
+    if count == 1 or device == "cpu":
+        return
+    _check_shareable(torch.device(device))
+    found = torch.cuda.device_count()
+    if count > found:
+        raise DeviceError(
+            f"{count} processes need as many GPUs, and this machine has {found}; give "
+            f"--processes {max(found, 1)}."
+        )
+
+
+def _check_shareable(device: torch.device) -> None:
     if device.type not in ("cpu", "cuda"):
         raise DeviceError(
             f"Several processes cannot share a run on {device.type}; choose cpu or cuda, or start "
-            "it without torchrun."
+            "it as one process."
         )
+
+
+def _own_device(device: torch.device, local_rank: int) -> torch.device:
+    _check_shareable(device)
     if device.type == "cpu":
         return device
     found = torch.cuda.device_count()
