@@ -71,7 +71,8 @@ flair-synth: $(VENV)/.installed
 		--out $(MODEL_OUT)/run
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
-		--rule absolute --candidates 1,2,4,8,16,32,64 --steps 20 --t-max 300 --median 5
+		--rule absolute --candidates 1,2,4,8,16,32,64 --steps 20 --t-max 400 \
+		--extent 0.5 --median 3 --min-component-pixels 20
 
 clean:
 	rm -rf $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
