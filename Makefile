@@ -71,7 +71,7 @@ flair-synth: $(VENV)/.installed
 		--out $(MODEL_OUT)/run
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
-		--rule absolute --candidates 1,2,4,8,16,32,64 --steps 20 --t-max 400 \
+		--rule absolute --candidates 1,2,4,8,16,32,64 --fraction 1 --steps 20 --t-max 400 \
 		--extent 0.5 --median 3 --min-component-pixels 20
 
 clean:

@@ -58,7 +58,7 @@ class Plan:
 
 
 def draw_plan(rng: np.random.Generator) -> Plan:
-    """Draw kinds, volume (1 to 100 ml), place and mass effect of one subject's lesions."""
+    """Draw kinds, volume (1 to 100 ml aimed at), place and mass effect of a subject's lesions."""
     kind = str(
         rng.choice(["tumour", "infarct", "periventricular", "scattered"], p=[0.45, 0.25, 0.2, 0.1])
     )
