@@ -72,4 +72,9 @@ def _accuracy(result: dict[str, Any]) -> list[tuple[float, float]]:
     """Guidance and accuracy of each candidate, in the result of a guidance selection."""
     calibration = result.get("calibration")
     candidates = calibration.get("candidates", []) if isinstance(calibration, dict) else []
-    return [(float(each["guidance"]), float(each["accuracy"])) for each in candidates]
+    # By the map where the rule goes by it, as `Candidate.rule_accuracy` has it.
+    return [
+        (float(each["guidance"]), float(each[name]))
+        for each in candidates
+        for name in ["accuracy" if each.get("map_accuracy") is None else "map_accuracy"]
+    ]

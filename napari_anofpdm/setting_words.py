@@ -70,9 +70,7 @@ def rule_words(rule: ThresholdRule) -> str:
 def candidate_words(candidate: Candidate, calibration: Calibration) -> str:
     """Say what a candidate of the guidance search achieved."""
     chosen = ", calibrated" if candidate.guidance == calibration.guidance else ""
-    by_map = calibration.rule == "absolute" and candidate.map_accuracy is not None
-    accuracy = candidate.map_accuracy if by_map else candidate.accuracy
-    return f"w = {candidate.guidance:g}: {accuracy:.1%} of slices right{chosen}"
+    return f"w = {candidate.guidance:g}: {candidate.rule_accuracy:.1%} of slices right{chosen}"
 
 
 def differences_in_words(

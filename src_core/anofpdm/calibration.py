@@ -51,6 +51,11 @@ class Candidate(BaseModel):
     map_threshold: Divergence | None = None
     map_accuracy: Fraction | None = None
 
+    @property
+    def rule_accuracy(self) -> float:
+        """Accuracy of the calibration's rule: by the map where that was measured, 0..1."""
+        return self.accuracy if self.map_accuracy is None else self.map_accuracy
+
 
 class Calibration(BaseModel):
     """The calibration of a bundle, valid for the process, grid and clipping it was measured with.

@@ -229,7 +229,7 @@ def calibrate(
         )
         for index, guidance in enumerate(candidates)
     ]
-    accuracies = [c.accuracy if c.map_accuracy is None else c.map_accuracy for c in found]
+    accuracies = [c.rule_accuracy for c in found]
     chosen = found[choose_guidance(candidates, accuracies, fraction)]
     if min(chosen.max_divergence) <= 0:
         raise DatasetError(

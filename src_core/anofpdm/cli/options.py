@@ -137,7 +137,7 @@ ThresholdOption = Annotated[
         min=0,
         metavar="V",
         help="Mark pixels whose anomaly map reaches V; not together with --quantile or --region.",
-        show_default="the calibrated dynamic quantile",
+        show_default="the model's calibrated rule",
         rich_help_panel=READING,
     ),
 ]
@@ -148,7 +148,7 @@ QuantileOption = Annotated[
         metavar="Q",
         help="Mark pixels above this quantile of a slice's anomaly map, between 0 and 1 "
         "(0.95 marks 5 %); not together with --threshold.",
-        show_default="the calibrated dynamic quantile",
+        show_default="the model's calibrated rule",
         rich_help_panel=READING,
     ),
 ]
