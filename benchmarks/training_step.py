@@ -31,13 +31,24 @@ from anofpdm.unet import UNet
 
 
 def random_slices(folder: Path, config: TrainingConfig) -> SliceDataset:
-    """Return a dataset of two batches of random slices."""
+    """Return a dataset of two batches of random slices, with twins where they are trained on."""
     shape = (config.network.in_channels, config.network.image_size, config.network.image_size)
     count = max(16, 2 * config.batch_size)
     images = np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype(np.float32)
     names = [f"m{channel}" for channel in range(shape[0])]
     with SliceDataset.create(folder / "slices.zarr", modalities=names) as writer:
-        writer.append(images, np.arange(count) % 2, subject="a", split="train")
+        labels, ids = np.arange(count) % 2, np.arange(count)
+        writer.append(images, labels, subject="a", split="train", slice_ids=ids)
+        if config.twins:
+            sick = labels == 1
+            writer.append(
+                -images[sick],
+                np.zeros(sick.sum()),
+                subject="a-twin",
+                twin_of="a",
+                split="train",
+                slice_ids=ids[sick],
+            )
     return SliceDataset.open(folder / "slices.zarr")
 
 

@@ -9,11 +9,24 @@ from qtpy.QtWidgets import QLineEdit
 from napari_anofpdm.choice_box import ChoiceBox
 from napari_anofpdm.job_form import JobForm, device_box
 from napari_anofpdm.path_field import PathField
+from napari_anofpdm.setting_words import POLARITY_WORDS
 
 _SPLITS = {
     "val": ("val", "Slices held out for this."),
     "train": ("train", "Slices that the model has learned from: too good to be true."),
     "test": ("test", "Slices that shall judge the model; after this they no longer can."),
+}
+_RULES = {
+    "dynamic": (
+        "Dynamic quantile (the paper's)",
+        "The cosine of the error curves calls a slice healthy or not; the stronger a slice differs "
+        "from healthy, the more of it is marked.",
+    ),
+    "absolute": (
+        "Fixed value",
+        "One value of the map, found from the slice labels, marks pixels; a slice in which it "
+        "marks something is unhealthy.",
+    ),
 }
 CANDIDATES = "0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32"
 
@@ -31,6 +44,8 @@ class GuidanceForm(JobForm):
         self.dataset = PathField("folder", "A dataset, NAME.zarr.")
         self.split = ChoiceBox(_SPLITS)
         self.candidates = QLineEdit(CANDIDATES)
+        self.rule = ChoiceBox(_RULES)
+        self.polarity = ChoiceBox(POLARITY_WORDS)
         self.device = device_box()
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Model", self.bundle, "The model to calibrate, such as the folder run/bundle.")
@@ -41,12 +56,18 @@ class GuidanceForm(JobForm):
             self.candidates,
             "Guidance strengths w to try (no unit), with commas between; one pass serves all.",
         )
+        self.add("Masks by", self.rule, "How the calibrated model shall make its masks.")
+        self.add(
+            "Polarity",
+            self.polarity,
+            "Which departures from the healthy picture count: brighter ones, darker ones, or both.",
+        )
         self.add("Device", self.device, "Where the network runs.")
         self.add("New model", self.out, "Where the calibrated model goes.")
         for field in (self.bundle, self.dataset, self.out):
             field.changed.connect(self.refresh)
         self.candidates.textChanged.connect(self.refresh)
-        for box in (self.split, self.device):
+        for box in (self.split, self.rule, self.polarity, self.device):
             box.chosen.connect(self.refresh)
         self.refresh()
 
@@ -67,5 +88,6 @@ class GuidanceForm(JobForm):
         return [
             *("--bundle", bundle, "--dataset", str(self.dataset.path), "--out", str(out)),
             *("--split", self.split.key, "--candidates", candidates),
+            *("--rule", self.rule.key, "--polarity", self.polarity.key),
             *("--device", self.device.key),
         ]

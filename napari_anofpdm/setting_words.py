@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anofpdm import Settings
-    from anofpdm.calibration import Calibration, Candidate
+    from anofpdm.calibration import Calibration, Candidate, Polarity
     from anofpdm.settings import Sam, ThresholdRule
 
 SAM_WORDS: dict[Sam, tuple[str, str]] = {
@@ -35,6 +35,24 @@ SAM_WORDS: dict[Sam, tuple[str, str]] = {
     ),
 }
 """For each map a name and an explanation."""
+
+POLARITY_WORDS: dict[Polarity, tuple[str, str]] = {
+    "both": (
+        "Brighter and darker",
+        "Count every departure from the healthy picture (the paper's map).",
+    ),
+    "hyperintense": (
+        "Brighter only",
+        "Count only where the scan is brighter than the healthy picture (hyperintense), such as "
+        "most lesions on FLAIR.",
+    ),
+    "hypointense": (
+        "Darker only",
+        "Count only where the scan is darker than the healthy picture (hypointense), such as "
+        "most lesions on T1.",
+    ),
+}
+"""For each polarity a name and an explanation."""
 
 RULE_WORDS: dict[str, tuple[str, str]] = {
     "dynamic": (
@@ -109,6 +127,7 @@ _FIELDS: dict[str, tuple[str, Any]] = {
     "guidance": ("guidance", _number),
     "end_step": ("end step", lambda t: "automatic" if t is None else f"t = {t}"),
     "sam": ("map", lambda sam: SAM_WORDS[sam][0].lower()),
+    "polarity": ("polarity", lambda polarity: POLARITY_WORDS[polarity][0].lower()),
     "threshold": ("threshold", rule_words),
     "max_divergence": ("M_max", _numbers),
     "cosine_threshold": ("cosine threshold", _number),

@@ -13,7 +13,7 @@ from napari_anofpdm.choice_box import ChoiceBox
 from napari_anofpdm.end_step_field import EndStepField
 from napari_anofpdm.number_field import NumberField
 from napari_anofpdm.scales import LinearScale, LogScale, NearOneScale
-from napari_anofpdm.setting_words import SAM_WORDS
+from napari_anofpdm.setting_words import POLARITY_WORDS, SAM_WORDS
 from napari_anofpdm.threshold_field import ThresholdField
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _TIPS = {
     "end_step": "The last noise level that enters the anomaly map (a timestep, no unit). "
     "Automatic: in each slice where the divergence M_t peaks.",
     "sam": "What is measured at each pixel and averaged into the anomaly map.",
+    "polarity": "Which departures from the healthy picture count: brighter ones, darker ones, or "
+    "both. The curves stay as they are.",
     "gate": "Leave the mask empty on slices that the gate calls healthy.",
     "cosine": "A slice is healthy where the cosine of its two error curves is above this "
     "(-1 to 1, no unit).",
@@ -72,6 +74,7 @@ class SettingsForm(QWidget):
         self.candidates = CandidatesMenu()
         self.end_step = EndStepField()
         self.sam = ChoiceBox(SAM_WORDS)
+        self.polarity = ChoiceBox(POLARITY_WORDS)
         self.threshold = ThresholdField()
         self.gate = QCheckBox()
         self.cosine = NumberField(
@@ -87,6 +90,7 @@ class SettingsForm(QWidget):
         self._add_row("Guidance w", _side_by_side(self.guidance, self.candidates), "guidance")
         self._add_row("End step", self.end_step, "end_step")
         self._add_row("Map", self.sam, "sam")
+        self._add_row("Polarity", self.polarity, "polarity")
         self._add_row("Threshold", self.threshold, "threshold", "max_divergence")
         gate = _side_by_side(self.cosine, self.gate, widget_first=False)
         self._add_row("Cosine gate", gate, "gate", "cosine_threshold")
@@ -117,6 +121,7 @@ class SettingsForm(QWidget):
         self.candidates.chosen.connect(tell("guidance"))
         self.end_step.chosen.connect(lambda t: self.edited.emit({"end_step": t}))
         self.sam.chosen.connect(tell("sam", str))
+        self.polarity.chosen.connect(tell("polarity", str))
         self.threshold.edited.connect(lambda rule: self.edited.emit({"threshold": rule}))
         self.gate.toggled.connect(self._gate_toggled)
         self.cosine.edited.connect(self._cosine_edited)
@@ -147,6 +152,7 @@ class SettingsForm(QWidget):
         self.guidance.set_value(settings.guidance)
         self.end_step.set_value(settings.end_step)
         self.sam.set_key(settings.sam)
+        self.polarity.set_key(settings.polarity)
         self.threshold.set_rule(settings.threshold)
         with QSignalBlocker(self.gate):
             self.gate.setChecked(settings.gate)

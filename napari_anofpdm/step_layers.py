@@ -92,7 +92,7 @@ class StepLayers:
         self._layers.refresh(*_KINDS)
 
     def _on_settings(self, settings: Settings) -> None:
-        now = (settings.guidance, settings.sam)
+        now = (settings.guidance, settings.sam, settings.polarity)
         if now != self._seen:
             self._seen = now
             self._source.clear()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from anofpdm.calibration import Polarity
 from anofpdm.errors import SettingsError
 from anofpdm.schedule import NoiseSchedule
 from anofpdm.settings import Sam, Settings
@@ -41,7 +42,7 @@ class Accumulated:
 class SliceAccumulator:
     """Feeds on steps, live or stored, for several settings at once.
 
-    Of the settings, `guidance`, `sam` and `end_step` matter here. Per setting a running sum of
+    Of the settings, `guidance`, `sam`, `polarity` and `end_step` matter here. Per setting a running sum of
     the sub-anomaly maps is kept, and copied whenever M_t reaches a new maximum: at the end the
     copy is the sum up to t_e. Only scalars per step (M_t and the errors) grow with the steps.
 
@@ -114,9 +115,9 @@ class SliceAccumulator:
         self._fed += 1
         for lane in self._lanes:
             healthy = healthy_prediction(null, gap, lane.guidance, clip=self._clip)
-            square = healthy.sub(x0).square_()
+            error = healthy.sub(x0)
             divergence = mean_square(healthy.sub_(shown))
-            lane.update(position, divergence, square, gap, self._schedule.b(t))
+            lane.update(position, divergence, error, gap, self._schedule.b(t))
 
     def result(self) -> list[Accumulated]:
         """Return one `Accumulated` per setting, in their order.
@@ -147,6 +148,7 @@ class _Lane:
     ) -> None:
         self.guidance = settings.guidance
         self._sam: Sam = settings.sam
+        self._polarity: Polarity = settings.polarity
         self._given = end_index
         self._divergence = _curve(x0, num_steps)
         self._mse_healthy = _curve(x0, num_steps)
@@ -165,9 +167,10 @@ class _Lane:
         return self._sam.endswith("_at_end")
 
     def update(
-        self, position: int, divergence: Tensor, square: Tensor, gap: Tensor, b: float
+        self, position: int, divergence: Tensor, error: Tensor, gap: Tensor, b: float
     ) -> None:
-        """Take in M_t (N, C), e_h^2 and the unclipped g_t (N, C, H, W), and B_t."""
+        """Take in M_t (N, C), e_h and the unclipped g_t (N, C, H, W), and B_t."""
+        square = error.square()
         self._divergence[..., position] = divergence
         self._mse_healthy[..., position] = _spatial_mean(square)
         if self._given is not None and position > self._given:
@@ -180,18 +183,27 @@ class _Lane:
         self._best_index.masked_fill_(reached, position)
         if self._kept is None:
             return
-        latest = self._sub_anomaly_map(square, gap, b)
+        latest = self._sub_anomaly_map(error, square, gap, b)
         if self._sum is not None:
             latest = self._sum.add_(latest)
         torch.where(reached[..., None, None], latest, self._kept, out=self._kept)
 
-    def _sub_anomaly_map(self, square: Tensor, gap: Tensor, b: float) -> Tensor:
-        """S_t of Eq. 19, or a variant of appendix D (Table 2)."""
+    def _sub_anomaly_map(self, error: Tensor, square: Tensor, gap: Tensor, b: float) -> Tensor:
+        """S_t of Eq. 19, or a variant of appendix D (Table 2), of the polarity alone."""
         if self._sam in ("sam", "sam_at_end"):
-            return square
-        if self._sam == "weighted_gradient":
-            return (gap * (1.0 + self.guidance)).square_()
-        return (gap / b).square_()
+            if self._polarity == "both":
+                return square
+            departure = error
+        elif self._sam == "weighted_gradient":
+            departure = gap * -(1.0 + self.guidance)
+        else:
+            departure = gap / -b
+        # Below 0 the healthy prediction is the darker one: the scan is hyperintense.
+        if self._polarity == "hyperintense":
+            departure = departure.clamp(max=0.0)
+        elif self._polarity == "hypointense":
+            departure = departure.clamp(min=0.0)
+        return departure.square()
 
     def result(self, mse_null: Tensor) -> Accumulated:
         if not bool(torch.isfinite(self._divergence).all()):

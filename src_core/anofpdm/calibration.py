@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Process = Literal["ddim", "ddpm"]
 Region = Literal["image", "brain"]
 RuleKind = Literal["dynamic", "absolute"]
+Polarity = Literal["both", "hyperintense", "hypointense"]
 Divergence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Guidance = Annotated[float, Field(ge=0, le=1000)]
@@ -75,6 +76,8 @@ class Calibration(BaseModel):
         The fixed threshold on the anomaly map at w*; the rule "absolute" needs it.
     map_extent : float
         Share of the fixed threshold down to which a marked spot extends; see `AbsoluteThreshold`.
+    polarity : {"both", "hyperintense", "hypointense"}
+        Which departures from health the map counts; see `Settings`.
     process : {"ddim", "ddpm"}
     steps, t_max : int
         The strided grid: `steps` timesteps up to `t_max`.
@@ -106,6 +109,7 @@ class Calibration(BaseModel):
     rule: RuleKind = "dynamic"
     map_threshold: Divergence | None = None
     map_extent: float = Field(default=1.0, gt=0, le=1)
+    polarity: Polarity = "both"
     process: Process
     steps: int = Field(ge=1)
     t_max: int = Field(ge=1)

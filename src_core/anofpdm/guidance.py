@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from anofpdm.calibration import (
     PAPER_MEDIAN_KERNEL,
     PAPER_MIN_COMPONENT_PIXELS,
+    Polarity,
     Process,
     Region,
     RuleKind,
@@ -80,6 +81,7 @@ def measure(
     process: Process,
     clip: bool,
     seed: int,
+    polarity: Polarity = "both",
     score: Callable[[NDArray[np.floating]], float] | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> Measurements:
@@ -95,6 +97,8 @@ def measure(
         w_1 < ... < w_n.
     channels : sequence of int
         The scored channels.
+    polarity : {"both", "hyperintense", "hypointense"}
+        Of the maps that are scored; see `Settings`.
     score : callable, optional
         Takes the aggregated map of a slice, (H, W), and says how strongly it marks the slice.
     on_step : callable, optional
@@ -103,7 +107,7 @@ def measure(
     from anofpdm.accumulators import SliceAccumulator
     from anofpdm.forward_process import forward_process
 
-    lanes = [validated(Settings, guidance=w) for w in candidates]
+    lanes = [validated(Settings, guidance=w, polarity=polarity) for w in candidates]
     gathered = []
     for x0, slice_ids in batches:
         accumulator = SliceAccumulator(
@@ -157,6 +161,7 @@ def select_guidance(
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     rule: RuleKind = "dynamic",
     map_extent: float = 1.0,
+    polarity: Polarity = "both",
     progress: Callable[[int, int], None] | None = None,
 ) -> GuidanceReport:
     """Search the guidance on a dataset's labelled slices, with one pass for all candidates.
@@ -186,6 +191,8 @@ def select_guidance(
         threshold on the map from the slice labels as well, and compares candidates by it.
     map_extent : float
         With "absolute", how far marked spots extend; see `AbsoluteThreshold`.
+    polarity : {"both", "hyperintense", "hypointense"}
+        Which departures from health the maps count; see `Settings`.
     progress : callable, optional
         Called with (slice steps done, slice steps in all); what it raises ends the search.
 
@@ -248,6 +255,7 @@ def select_guidance(
             process=process,
             clip=clip,
             seed=seed,
+            polarity=polarity,
             score=partial(map_score, extent=map_extent, **filters) if rule == "absolute" else None,
             on_step=on_step,
         )
@@ -270,6 +278,7 @@ def select_guidance(
         quantile_range=quantile_range,
         region=region,
         map_extent=map_extent,
+        polarity=polarity,
         **filters,
         source=f"{dataset.path.name}, split {split}",
     )

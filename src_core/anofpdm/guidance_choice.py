@@ -14,6 +14,7 @@ from anofpdm.calibration import (
     PAPER_QUANTILE_RANGE,
     Calibration,
     Candidate,
+    Polarity,
     Process,
     Region,
 )
@@ -183,6 +184,7 @@ def calibrate(
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
     map_extent: float = 1.0,
+    polarity: Polarity = "both",
     median_kernel: int = PAPER_MEDIAN_KERNEL,
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     source: str = "",
@@ -199,7 +201,7 @@ def calibrate(
         M_{t_e}, (n, S, C).
     labels : array
         (S,): 0 healthy, 1 unhealthy; slices with another label stay out.
-    process, steps, t_max, clip, region, map_extent, median_kernel, min_component_pixels
+    process, steps, t_max, clip, region, map_extent, polarity, median_kernel, min_component_pixels
         Recorded in the calibration, as is `source`.
     scores : array, optional
         `map_score` for each candidate and slice, (n, S). Where given, the rule is "absolute": the
@@ -250,6 +252,7 @@ def calibrate(
         quantile_range=dict(quantile_range),
         region=region,
         map_extent=map_extent,
+        polarity=polarity,
         median_kernel=median_kernel,
         min_component_pixels=min_component_pixels,
         candidates=tuple(found),

@@ -72,6 +72,7 @@ def guidance_document(
         "fraction": fraction,
         "scored": list(before.metadata.scored),
         "rule": calibration.rule,
+        "polarity": calibration.polarity,
         "chosen": {
             "guidance": calibration.guidance,
             "cosine_threshold": calibration.cosine_threshold,

@@ -13,6 +13,7 @@ from anofpdm.calibration import (
     Calibration,
     Cosine,
     Guidance,
+    Polarity,
     Region,
 )
 from anofpdm.errors import SettingsError
@@ -96,6 +97,10 @@ class Settings(BaseModel):
         t_e; None takes argmax M_t per slice and modality (Eq. 21). A given t must be on the grid.
     sam : str
         The sub-anomaly map that is aggregated; "sam" is Eq. 19.
+    polarity : {"both", "hyperintense", "hypointense"}
+        Which departures from health the map counts: all (the paper), or those alone where the
+        scan is brighter, or darker, than the healthy-guided prediction; the others count 0. It
+        changes maps and masks, no curve, and so neither t_e nor the gate.
     threshold : DynamicQuantile, ManualQuantile or AbsoluteThreshold
         How the threshold on the anomaly map is chosen.
     max_divergence : tuple of float or None
@@ -119,6 +124,7 @@ class Settings(BaseModel):
     guidance: Guidance = 1.0
     end_step: Annotated[int, Field(ge=1)] | None = None
     sam: Sam = "sam"
+    polarity: Polarity = "both"
     threshold: Annotated[ThresholdRule, Field(discriminator="kind")] = ManualQuantile(
         region="brain"
     )
@@ -160,7 +166,7 @@ class Settings(BaseModel):
         Parameters
         ----------
         calibration : Calibration
-            Gives w*, M_max, Cos_{w*}, median, smallest component, and its rule: the dynamic
+            Gives w*, M_max, Cos_{w*}, polarity, median, smallest component, and its rule: the dynamic
             quantile of its region behind the gate, or its fixed threshold without one. With another
             `guidance`, the thresholds and M_max are those measured for it.
         **overrides
@@ -177,6 +183,7 @@ class Settings(BaseModel):
         values: dict[str, Any] = {
             "guidance": guidance,
             "max_divergence": measured.max_divergence,
+            "polarity": calibration.polarity,
             "median_kernel": calibration.median_kernel,
             "min_component_pixels": calibration.min_component_pixels,
             "cosine_threshold": measured.cosine_threshold,

@@ -43,7 +43,7 @@ def step_maps(analysis: Analysis, settings: Settings, position: int, step: int) 
     ----------
     analysis : Analysis
     settings : Settings
-        `guidance` and `sam` matter here.
+        `guidance`, `sam` and `polarity` matter here.
     position : int
         Position of the slice, 0..S-1.
     step : int

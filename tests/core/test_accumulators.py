@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from anofpdm.accumulators import Accumulated, SliceAccumulator
-from anofpdm.calibration import Process
+from anofpdm.calibration import Polarity, Process
 from anofpdm.errors import SettingsError
 from anofpdm.forward_process import HEALTHY, NULL, UNHEALTHY, Step, forward_process
 from anofpdm.schedule import NoiseSchedule, strided_timesteps
@@ -150,6 +150,46 @@ def test_gradient_variants_use_the_gap_that_is_not_clipped(clip: bool) -> None:
             for step in steps[:5]
         ]
         close(results[3].maps, torch.stack(second).mean(dim=0), rtol=1e-8)
+
+
+@pytest.mark.parametrize("clip", [False, True])
+@pytest.mark.parametrize("sam", VARIANTS)
+def test_the_two_polarities_share_the_map_between_them(sam: Sam, clip: bool) -> None:
+    """Every departure is either brighter or darker: the halves add up to the paper's map."""
+    x0 = images()
+    steps = walk(x0, mixture(), STRIDED, clip=clip)
+    polarities: list[Polarity] = ["both", "hyperintense", "hypointense"]
+    every, brighter, darker = accumulate(
+        steps, x0, [Settings(guidance=2.0, sam=sam, polarity=p) for p in polarities], clip
+    )
+    assert every.maps is not None and brighter.maps is not None and darker.maps is not None
+    close(brighter.maps + darker.maps, every.maps)
+    assert (brighter.maps > 0).any() and (darker.maps > 0).any()
+    for half in (brighter, darker):
+        assert torch.equal(half.divergence, every.divergence)
+        assert torch.equal(half.mse_healthy, every.mse_healthy)
+        assert torch.equal(half.end_index, every.end_index)
+
+
+@pytest.mark.parametrize("sam", VARIANTS)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_hyperintense_is_where_the_healthy_prediction_is_the_darker_one(
+    sam: Sam, sign: float
+) -> None:
+    x0 = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    gap = torch.zeros_like(x0)
+    gap[..., 1, 2] = sign
+    # More noise found under "healthy" leaves a smaller x0_h: for sign 1 the scan is brighter there.
+    steps = walk(x0, scripted(SCHEDULE, x0, lambda _: 0.1 * gap), STRIDED)
+    polarities: list[Polarity] = ["hyperintense", "hypointense"]
+    brighter, darker = accumulate(
+        steps, x0, [Settings(guidance=1.0, sam=sam, polarity=p) for p in polarities]
+    )
+    lit, dark = (brighter, darker) if sign > 0 else (darker, brighter)
+    assert lit.maps is not None and dark.maps is not None
+    # The true noise gives x_0 back but for rounding.
+    assert (lit.maps > 1e-20).nonzero().tolist() == [[0, 0, 1, 2]]
+    assert not (dark.maps > 1e-20).any()
 
 
 @pytest.mark.parametrize("peak", [0, 1, 6, len(STRIDED) - 1])

@@ -138,7 +138,11 @@ def test_other_steps_than_calibrated_are_warned_of(case: Path, tmp_path: Path) -
     again = run("interpret", tmp_path / "c" / "analysis.anofpdm.zarr", "--out", tmp_path / "d")
     assert "calibrated with ddim, 4 steps" in again.stderr
     usual = run("interpret", case / "kept" / "analysis.anofpdm.zarr", "--out", tmp_path / "e")
-    assert (usual.exit_code, "calibrated with" in usual.stderr) == (0, False)
+    assert (usual.exit_code, "calibrated" in usual.stderr) == (0, False)
+    darker = run("interpret", case / "kept" / "analysis.anofpdm.zarr", "--out", tmp_path / "f",
+                 "--polarity", "hypointense")  # fmt: skip
+    assert darker.exit_code == 0
+    assert "was calibrated for the polarity both" in " ".join(darker.stderr.split())
 
 
 def test_overwrite_replaces_results(case: Path, tmp_path: Path) -> None:
@@ -165,6 +169,7 @@ def test_overwrite_replaces_results(case: Path, tmp_path: Path) -> None:
             "1",
         ],
         ["--no-gate", "--threshold", "0.002", "--end-step", "400", "--min-component-ml", "0.5"],
+        ["--no-gate", "--polarity", "hyperintense", "--quantile", "0.8"],
     ],
 )
 def test_interpret_gives_the_mask_of_segment(

@@ -136,17 +136,19 @@ def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_
     bundle(calibration=None).save(tmp_path / "plain")
     result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
                  tmp_path / "new", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
-                 "--rule", "absolute", "--extent", 0.5, "--median", 3)  # fmt: skip
+                 "--rule", "absolute", "--extent", 0.5, "--median", 3,
+                 "--polarity", "hyperintense")  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert "map threshold" in result.stdout
     calibration = load_bundle(tmp_path / "new").metadata.calibration
     assert calibration is not None
     assert calibration.rule == "absolute" and calibration.map_threshold is not None
     settings = Settings.from_calibration(calibration)
-    assert settings.median_kernel == 3
+    assert settings.median_kernel == 3 and settings.polarity == "hyperintense"
     assert settings.threshold == AbsoluteThreshold(value=calibration.map_threshold, extent=0.5)
     shown = run("bundle", "show", tmp_path / "new")
-    assert "nothing in the map reaches" in " ".join(shown.stdout.split())
+    words = " ".join(shown.stdout.split())
+    assert "nothing in the map reaches" in words and "hyperintense alone" in words
 
 
 @pytest.mark.parametrize("candidates", ["", "1,,2", "1,two", "-1", "1,1001", "nan"])

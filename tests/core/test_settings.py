@@ -81,6 +81,15 @@ def test_calibration_gives_the_papers_settings() -> None:
     assert brain.median_kernel == 1
     default = Settings.from_calibration(calibration(region="brain"))
     assert default.threshold == brain.threshold
+    assert settings.polarity == "both"
+
+
+def test_calibration_brings_its_polarity() -> None:
+    brighter = calibration(polarity="hyperintense")
+    assert Settings.from_calibration(brighter).polarity == "hyperintense"
+    assert Settings.from_calibration(brighter, polarity="both").polarity == "both"
+    with pytest.raises(SettingsError, match="polarity"):
+        calibration(polarity="bright")
 
 
 @pytest.mark.parametrize(

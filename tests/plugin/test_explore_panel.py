@@ -142,6 +142,7 @@ def test_each_field_changes_its_setting(
         (lambda: form.end_step.list.setCurrentIndex(0), "end_step", None),
         (lambda: form.end_step.list.setCurrentIndex(2), "end_step", 201),
         (lambda: form.sam.setCurrentIndex(1), "sam", "sam_at_end"),
+        (lambda: form.polarity.setCurrentIndex(1), "polarity", "hyperintense"),
         (lambda: type_into(qtbot, form.cosine.spin, "0.75"), "cosine_threshold", 0.75),
         (lambda: form.gate.click(), "gate", False),
         (lambda: type_into(qtbot, form.median.spin, "3"), "median_kernel", 3),

@@ -181,6 +181,12 @@ def test_the_guidance_form_gives_its_command(panel: JobsPanel, tmp_path: Path) -
     given = form.arguments(tmp_path)
     assert given[:2] == ["--bundle", "flair-synth"]
     assert given[given.index("--candidates") + 1].startswith("0.5,1,2,")
+    assert given[given.index("--rule") + 1] == "dynamic"
+    form.rule.setCurrentIndex(1)
+    form.polarity.setCurrentIndex(1)
+    given = form.arguments(tmp_path)
+    assert given[given.index("--rule") + 1] == "absolute"
+    assert given[given.index("--polarity") + 1] == "hyperintense"
 
 
 COST = {

@@ -6,10 +6,11 @@ from typing import Any, get_args
 import pytest
 
 from anofpdm import Analysis, Settings
-from anofpdm.calibration import Calibration, Candidate, Region
+from anofpdm.calibration import Calibration, Candidate, Polarity, Region
 from anofpdm.settings import AbsoluteThreshold, ManualQuantile, Sam
 from napari_anofpdm.badge import badge_words
 from napari_anofpdm.setting_words import (
+    POLARITY_WORDS,
     REGION_WORDS,
     SAM_WORDS,
     candidate_words,
@@ -32,6 +33,7 @@ def with_calibration(analysis: Analysis, calibration: Calibration | None) -> Ana
 
 def test_every_choice_has_words() -> None:
     assert set(SAM_WORDS) == set(get_args(Sam))
+    assert set(POLARITY_WORDS) == set(get_args(Polarity))
     assert set(REGION_WORDS) == set(get_args(Region))
 
 
@@ -50,6 +52,8 @@ def test_every_choice_has_words() -> None:
          ["median 1 px instead of 5 px", "smallest lesion 0.5 ml instead of 0 ml"]),
         ({"sam": "gradient"}, ["map gradient squared, all steps instead of squared error, "
                                "all steps"]),
+        ({"polarity": "hyperintense"},
+         ["polarity brighter only instead of brighter and darker"]),
         ({"max_divergence": (0.2,)}, ["M_max 0.2 instead of 0.1"]),
         ({"min_component_pixels": 7}, ["smallest spot 7 px instead of 40 px"]),
         ({}, []),

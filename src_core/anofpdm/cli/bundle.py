@@ -141,6 +141,7 @@ def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
 
 
 def _rule_words(calibration: Calibration) -> str:
+    sides = "" if calibration.polarity == "both" else f", {calibration.polarity} alone"
     if calibration.rule == "absolute":
-        return f"healthy where nothing in the map reaches {calibration.map_threshold:.4g}"
-    return f"healthy above cosine {calibration.cosine_threshold:.4f}"
+        return f"healthy where nothing in the map reaches {calibration.map_threshold:.4g}{sides}"
+    return f"healthy above cosine {calibration.cosine_threshold:.4f}{sides}"

@@ -20,6 +20,7 @@ def chosen_settings(
     quantile: float | None = None,
     region: str | None = None,
     sam: str = "sam",
+    polarity: str | None = None,
     gate: bool | None = None,
     median: int | None = None,
     min_component_pixels: int | None = None,
@@ -31,8 +32,8 @@ def chosen_settings(
     ----------
     calibration : Calibration or None
         The bundle's; without one, a manual quantile of the brain and no gate.
-    guidance, end_step, threshold, quantile, region, sam, gate, median, min_component_pixels,
-    min_component_ml
+    guidance, end_step, threshold, quantile, region, sam, polarity, gate, median,
+    min_component_pixels, min_component_ml
         As the options of the same names; None means not given.
 
     Raises
@@ -44,6 +45,7 @@ def chosen_settings(
         "guidance": guidance,
         "end_step": end_step,
         "sam": sam,
+        "polarity": polarity,
         "gate": gate,
         "median_kernel": median,
         "min_component_pixels": min_component_pixels,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from anofpdm.calibration import Process, Region
+from anofpdm.calibration import Polarity, Process, Region
 from anofpdm.settings import Sam
 
 _FILES = "Input and output"
@@ -168,6 +168,16 @@ SamOption = Annotated[
         metavar="VARIANT",
         help="The quantity averaged into the anomaly map: sam (the paper's), sam_at_end, gradient, "
         "gradient_at_end or weighted_gradient.",
+        rich_help_panel=READING,
+    ),
+]
+PolarityOption = Annotated[
+    Polarity | None,
+    typer.Option(
+        "--polarity",
+        help="Mark every departure from healthy, or only what is brighter (hyperintense) or darker "
+        "(hypointense) than the healthy picture.",
+        show_default="as the bundle was calibrated, else both",
         rich_help_panel=READING,
     ),
 ]

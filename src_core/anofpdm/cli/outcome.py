@@ -43,6 +43,11 @@ def warn_of_calibration(
             f"The bundle {name} was calibrated with {calibrated}, and this run uses "
             f"{grid}: its thresholds may not fit."
         )
+    if settings.polarity != calibration.polarity:
+        console.warn(
+            f"The bundle {name} was calibrated for the polarity {calibration.polarity}, and this "
+            f"is {settings.polarity}: its thresholds on the map may not fit."
+        )
 
 
 def finish_results(

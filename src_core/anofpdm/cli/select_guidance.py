@@ -118,6 +118,7 @@ def select_guidance(
     fraction: FractionOption = 0.98,
     rule: RuleOption = "dynamic",
     extent: ExtentOption = 1.0,
+    polarity: opt.PolarityOption = None,
     region: opt.RegionOption = None,
     quantile_range: QuantileRangeOption = None,
     median: opt.MedianOption = None,
@@ -182,6 +183,7 @@ def select_guidance(
         min_component_pixels=smallest,
         rule=rule,
         map_extent=extent,
+        polarity=polarity or "both",
     )
     if dry_run:
         return finish_dry_run(console, guidance_cost(search, model, out, guidances, device=where))
