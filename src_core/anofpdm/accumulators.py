@@ -42,9 +42,9 @@ class Accumulated:
 class SliceAccumulator:
     """Feeds on steps, live or stored, for several settings at once.
 
-    Of the settings, `guidance`, `sam`, `polarity` and `end_step` matter here. Per setting a running sum of
-    the sub-anomaly maps is kept, and copied whenever M_t reaches a new maximum: at the end the
-    copy is the sum up to t_e. Only scalars per step (M_t and the errors) grow with the steps.
+    Of the settings, `guidance`, `sam`, `polarity` and `end_step` matter here. Per setting a running
+    sum of the sub-anomaly maps is kept, and copied whenever M_t reaches a new maximum: at the end
+    the copy is the sum up to t_e. Only scalars per step (M_t and the errors) grow with the steps.
 
     Parameters
     ----------

@@ -166,9 +166,9 @@ class Settings(BaseModel):
         Parameters
         ----------
         calibration : Calibration
-            Gives w*, M_max, Cos_{w*}, polarity, median, smallest component, and its rule: the dynamic
-            quantile of its region behind the gate, or its fixed threshold without one. With another
-            `guidance`, the thresholds and M_max are those measured for it.
+            Gives w*, M_max, Cos_{w*}, polarity, median, smallest component, and its rule: the
+            dynamic quantile of its region behind the gate, or its fixed threshold without one. With
+            another `guidance`, the thresholds and M_max are those measured for it.
         **overrides
             Fields of `Settings`; `region` in addition asks for the dynamic quantile of a region.
 
