@@ -6,8 +6,6 @@ python -m napari_anofpdm.demo RESULTS [--picture window.png]
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,8 +107,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
-    # All is saved and closed. Left to itself the process now and then aborts on its way out, in a
-    # native thread that outlives what it stands on.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)

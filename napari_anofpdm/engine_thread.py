@@ -7,6 +7,7 @@ own. Results, progress and errors come back to the GUI thread, in order.
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -183,6 +184,9 @@ def _deliverer() -> _Deliverer:
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(shutdown)
+        # An application that never ran does not quit, and a daemon thread that Python ends within
+        # native code takes the whole process down: "terminate called without an active exception".
+        atexit.register(shutdown)
         _delivery.append(_Deliverer())
     return _delivery[0]
 

@@ -198,8 +198,11 @@ class LayerManager:
             self._commit()
 
     def _fit_limits(self, result: Interpretation) -> None:
-        """Let the colours span the map, except where the user has set them."""
-        top = float(result.filtered_map.max())
+        """Let the colours span the map, except where the user has set them.
+
+        They reach the threshold at least: what lies far below it on a healthy scan stays dim.
+        """
+        top = float(max(result.filtered_map.max(), result.threshold.max()))
         if top <= 0:
             return
         roles: tuple[Role, ...] = ("map", "sam")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -155,3 +157,29 @@ def test_an_idle_thread_holds_nothing(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: bool(done), timeout=LONG)
     gc.collect()
     assert gone() is None
+
+
+_LEAVES_WORK_BEHIND = """
+from qtpy.QtWidgets import QApplication
+application = QApplication([])
+import threading
+import torch
+from napari_anofpdm.engine_thread import is_cancelled, submit
+begun = threading.Event()
+def work():
+    torch.set_num_threads(1)
+    image, kernel = torch.ones(1, 1, 64, 64), torch.ones(1, 1, 3, 3) / 9
+    while not is_cancelled():
+        image = torch.nn.functional.conv2d(image, kernel, padding=1)
+        begun.set()
+submit(work)
+assert begun.wait(60)
+"""
+
+
+def test_a_process_that_ends_amid_work_ends_cleanly() -> None:
+    """Python ends a daemon thread wherever it is, which native code answers with an abort."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _LEAVES_WORK_BEHIND], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -114,6 +114,14 @@ def test_the_map_is_the_cores_map(session: Session) -> None:
     assert layer(session, "map").contrast_limits[1] == pytest.approx(result.filtered_map.max())
 
 
+def test_what_lies_far_below_the_threshold_stays_dim(session: Session, qtbot: QtBot) -> None:
+    assert session.volume_result is not None
+    high = 10.0 * float(session.volume_result.filtered_map.max())
+    session.update_settings(threshold={"kind": "absolute", "value": high}, gate=False)
+    settle(session, qtbot)
+    assert layer(session, "map").contrast_limits[1] == pytest.approx(high)
+
+
 def test_contrast_that_the_user_set_stays(session: Session, qtbot: QtBot) -> None:
     image = layer(session, "map")
     image.contrast_limits = (0.1, 0.2)
