@@ -19,6 +19,7 @@ from anofpdm.cli.console import Tick
 from anofpdm.cli.pace import SlicePace
 from anofpdm.datasets import SliceDataset
 from anofpdm.engine import Progress
+from anofpdm.jobs.watch import JobWatch
 from anofpdm.pace import in_words
 from anofpdm.settings import AbsoluteThreshold, Settings
 from anofpdm.synthetic import Phantom
@@ -116,7 +117,7 @@ def test_select_guidance_writes_a_new_calibrated_bundle(dataset: Path, tmp_path:
     before = bundle(calibration=None).save(tmp_path / "plain")
     result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
                  tmp_path / "new.zip", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
-                 "--json")  # fmt: skip
+                 "--job", tmp_path / "job", "--json")  # fmt: skip
     assert result.exit_code == 0, result.stderr
     calibration = load_bundle(tmp_path / "new.zip").metadata.calibration
     assert calibration is not None
@@ -124,6 +125,8 @@ def test_select_guidance_writes_a_new_calibrated_bundle(dataset: Path, tmp_path:
     payload = json.loads(result.stdout)
     assert payload["calibration"]["steps"] == 3
     assert load_bundle(tmp_path / "plain").hash == before.hash
+    told = [(each.guidance, each.accuracy) for each in calibration.candidates]
+    assert JobWatch(tmp_path / "job").by_guidance == told
     assert payload["report"] == str(tmp_path / "new-report")
     report = json.loads((tmp_path / "new-report" / "guidance.json").read_text())
     assert report["bundle"]["hash"] == before.hash
