@@ -34,6 +34,7 @@ batch_size = 4
 checkpoint_every = 2
 validate_every = 2
 validation_slices = 4
+accuracy_slices = 4
 samples = 0
 [network]
 image_size = {SIZE}
@@ -86,13 +87,16 @@ def test_train_makes_an_uncalibrated_bundle(dataset: Path, tmp_path: Path) -> No
     assert result.exit_code == 0, result.stderr
     payload = json.loads(result.stdout)
     assert (payload["step"], payload["finished"]) == (3, True)
+    assert payload["accuracy"]["slices"] == 4
     model = load_bundle(payload["bundle"])
     assert (model.name, model.metadata.calibration) == ("own", None)
 
 
 def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     common = [config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run", "--device", "cpu"]
-    assert run("train", *common).exit_code == 0
+    first = run("train", *common)
+    assert first.exit_code == 0
+    assert "on held-out slices (calling all alike: 0.50)" in first.stdout
     again = run("train", *common)
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
     result = run("train", *common, "--resume", "--steps", 5, "--json")
