@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
     def run(candidates: Sequence[float]) -> tuple[np.ndarray, float, int]:
         nonlocal evaluations
         evaluations, start = 0, time.perf_counter()
-        cosines, _ = measure(
+        cosines = measure(
             [(x0, range(len(x0)))],
             predictor,
             schedule,
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> None:
             process="ddim",
             clip=True,
             seed=0,
-        )
+        ).cosines
         return cosines, time.perf_counter() - start, evaluations
 
     candidates = np.linspace(0.5, 30, options.candidates).tolist()

@@ -1,4 +1,4 @@
-"""`JobDetails`: the chosen job: how far it is, its curve, its log, and what can be done to it."""
+"""`JobDetails`: the chosen job: how far it is, its curves, its log, and what can be done to it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from qtpy.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_anofpdm.field import wrapped_label
-from napari_anofpdm.job_curve import JobCurve
+from napari_anofpdm.job_accuracy import JobAccuracy
+from napari_anofpdm.job_loss import JobLoss
+from napari_anofpdm.plot_theme import PlotTheme
 
 if TYPE_CHECKING:
     from anofpdm.jobs.watch import JobWatch
 
 _PER_MILLE = 1000
+_CURVE_PX = 150  # lower, its words would cover the curve
+_MARGINS_PX = (0, 8, 8, 3)  # the last: an axis' name hangs out of it, and its p and g were cut
 _ACTIONS = {
     "folder": ("Open folder", "Show the job's folder in the file manager."),
     "stop": ("Stop", "End it and all its processes; training saves a checkpoint first."),
@@ -50,26 +55,32 @@ class JobDetails(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, _PER_MILLE)
         self.bar.setToolTip("Share of the present stage that is done.")
-        self.curve = JobCurve()
+        self.loss, self.accuracy = JobLoss(), JobAccuracy()
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.log.setToolTip("The last lines that the job's process said.")
         self.log.setMinimumHeight(72)
+        # A text field would rather be high, and the panel would scroll where all has room.
+        self.log.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.buttons: dict[str, QPushButton] = {}
         grid = QGridLayout()
         for index, (action, (text, tooltip)) in enumerate(_ACTIONS.items()):
             button = self.buttons[action] = QPushButton(text)
             button.setToolTip(tooltip)
             button.clicked.connect(lambda _=False, action=action: self.asked.emit(action))
-            row, column = divmod(index, 2)
-            grid.addWidget(button, row, column, 1, 2 if action == "use" else 1)
+            # Three above two: low, so that the curves have room.
+            row, column = divmod(index, 3)
+            grid.addWidget(button, row, 2 * column if row == 0 else 3 * column, 1, 2 + row)
         column_box = QVBoxLayout(self)
         column_box.setContentsMargins(0, 0, 0, 0)
         for widget in (self.title, self.words, self.bar):
             column_box.addWidget(widget)
         column_box.addLayout(grid)
-        column_box.addWidget(self.curve, 1)
+        for curve in (self.loss, self.accuracy):
+            curve.setMinimumHeight(_CURVE_PX)
+            curve.canvas.ci.layout.setContentsMargins(*_MARGINS_PX)
+            column_box.addWidget(curve, 2)
         column_box.addWidget(self.log, 1)
         self.show_job(None)
 
@@ -84,8 +95,9 @@ class JobDetails(QWidget):
         self.bar.setValue(round(_PER_MILLE * (job.fraction or 0.0)))
         self.bar.setFormat(f"{100 * (job.fraction or 0.0):.0f} %")
         self.bar.setVisible(job.fraction is not None)
-        self.curve.show_job(job)
-        self.curve.setVisible(job.request.command != "prepare")
+        self.loss.show_job(job)
+        self.loss.setVisible(job.request.command == "train")
+        self.accuracy.setVisible(self.accuracy.show_job(job))
         self._show_log(job)
         enabled = {
             "folder": True,
@@ -96,6 +108,11 @@ class JobDetails(QWidget):
         }
         for action, possible in enabled.items():
             self.buttons[action].setEnabled(possible)
+
+    def set_theme(self, theme: PlotTheme) -> None:
+        """Draw the curves in other colours."""
+        self.loss.set_theme(theme)
+        self.accuracy.set_theme(theme)
 
     def _show_log(self, job: JobWatch) -> None:
         from anofpdm.jobs.log import log_tail
@@ -115,7 +132,6 @@ def in_words(job: JobWatch) -> str:
     parts = [job.state.message] if job.state.message else []
     progress, left = job.progress, job.seconds_left
     if progress is not None and job.state.status != "done":
-        parts.append(f"{progress.stage}: {progress.done} of {progress.total}")
-    if left is not None:
-        parts.append(f"{time_in_words(left)} left")
+        steps = f"{progress.stage}: {progress.done} of {progress.total}"
+        parts.append(steps if left is None else f"{steps}, {time_in_words(left)} left")
     return "\n".join(parts)

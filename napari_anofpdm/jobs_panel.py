@@ -175,7 +175,7 @@ class JobsPanel(QWidget):
         self._session.bundle_chosen.emit(str(bundle))
 
     def _on_theme(self, _: object = None) -> None:
-        self.details.curve.set_theme(plot_theme(self._viewer.theme))
+        self.details.set_theme(plot_theme(self._viewer.theme))
 
 
 def _job_list() -> QTreeWidget:

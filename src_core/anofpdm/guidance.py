@@ -18,6 +18,7 @@ from anofpdm.calibration import (
     RuleKind,
 )
 from anofpdm.errors import DatasetError, DeviceError, SettingsError
+from anofpdm.guidance_accuracy import GuidanceAccuracy, guidance_accuracy
 from anofpdm.guidance_choice import (
     QUANTILE_RANGES,
     GuidanceReport,
@@ -84,6 +85,7 @@ def measure(
     polarity: Polarity = "both",
     score: Callable[[NDArray[np.floating]], float] | None = None,
     on_step: Callable[[int], None] | None = None,
+    on_batch: Callable[[Measurements], None] | None = None,
 ) -> Measurements:
     """Cosines and M_{t_e} of all candidates, from one pass of the network over the slices.
 
@@ -103,6 +105,8 @@ def measure(
         Takes the aggregated map of a slice, (H, W), and says how strongly it marks the slice.
     on_step : callable, optional
         Called with N after every step of a batch; what it raises ends the search.
+    on_batch : callable, optional
+        Called after every batch with what has been measured of the slices so far.
     """
     from anofpdm.accumulators import SliceAccumulator
     from anofpdm.forward_process import forward_process
@@ -133,11 +137,9 @@ def measure(
             if on_step is not None:
                 on_step(len(x0))
         gathered.append([_measured(result, score) for result in accumulator.result()])
-    by_candidate = [list(zip(*batches, strict=True)) for batches in zip(*gathered, strict=True)]
-    cosines, divergences, scores = (
-        np.array([np.concatenate(parts[kind]) for parts in by_candidate]) for kind in range(3)
-    )
-    return Measurements(cosines, divergences, None if score is None else scores)
+        if on_batch is not None:
+            on_batch(_joined(gathered, scored=score is not None))
+    return _joined(gathered, scored=score is not None)
 
 
 def select_guidance(
@@ -163,6 +165,7 @@ def select_guidance(
     map_extent: float = 1.0,
     polarity: Polarity = "both",
     progress: Callable[[int, int], None] | None = None,
+    on_accuracy: Callable[[GuidanceAccuracy], None] | None = None,
 ) -> GuidanceReport:
     """Search the guidance on a dataset's labelled slices, with one pass for all candidates.
 
@@ -195,6 +198,9 @@ def select_guidance(
         Which departures from health the maps count; see `Settings`.
     progress : callable, optional
         Called with (slice steps done, slice steps in all); what it raises ends the search.
+    on_accuracy : callable, optional
+        Called after every batch with the accuracy of each candidate on the slices measured so far,
+        as soon as both classes are among them; it has no part in the outcome.
 
     Raises
     ------
@@ -232,6 +238,12 @@ def select_guidance(
         if progress is not None:
             progress(done, total)
 
+    def on_batch(so_far: Measurements) -> None:
+        seen = labels[: so_far.cosines.shape[1]]
+        accuracy = guidance_accuracy(ordered, so_far.cosines, seen, so_far.scores)
+        if on_accuracy is not None and accuracy is not None:
+            on_accuracy(accuracy)
+
     def batches() -> Iterable[tuple[torch.Tensor, Sequence[int]]]:
         for start in range(0, len(known), batch_size):
             rows = known[start : start + batch_size]
@@ -258,6 +270,7 @@ def select_guidance(
             polarity=polarity,
             score=partial(map_score, extent=map_extent, **filters) if rule == "absolute" else None,
             on_step=on_step,
+            on_batch=None if on_accuracy is None else on_batch,
         )
     except torch.OutOfMemoryError as error:
         raise DeviceError(
@@ -313,9 +326,21 @@ def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
             )
 
 
+_Measured = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _joined(gathered: Sequence[Sequence[_Measured]], *, scored: bool) -> Measurements:
+    """Put the batches, each with its candidates, behind one another."""
+    by_candidate = [list(zip(*batches, strict=True)) for batches in zip(*gathered, strict=True)]
+    cosines, divergences, scores = (
+        np.array([np.concatenate(parts[kind]) for parts in by_candidate]) for kind in range(3)
+    )
+    return Measurements(cosines, divergences, scores if scored else None)
+
+
 def _measured(
     result: Accumulated, score: Callable[[NDArray[np.floating]], float] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> _Measured:
     cosine = error_cosine(result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy())
     scores = np.full(len(cosine), np.nan)
     if score is not None and result.maps is not None:

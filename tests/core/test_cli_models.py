@@ -19,6 +19,7 @@ from anofpdm.cli.console import Tick
 from anofpdm.cli.pace import SlicePace
 from anofpdm.datasets import SliceDataset
 from anofpdm.engine import Progress
+from anofpdm.jobs.watch import JobWatch
 from anofpdm.pace import in_words
 from anofpdm.settings import AbsoluteThreshold, Settings
 from anofpdm.synthetic import Phantom
@@ -33,6 +34,7 @@ batch_size = 4
 checkpoint_every = 2
 validate_every = 2
 validation_slices = 4
+accuracy_slices = 4
 samples = 0
 [network]
 image_size = {SIZE}
@@ -85,13 +87,16 @@ def test_train_makes_an_uncalibrated_bundle(dataset: Path, tmp_path: Path) -> No
     assert result.exit_code == 0, result.stderr
     payload = json.loads(result.stdout)
     assert (payload["step"], payload["finished"]) == (3, True)
+    assert payload["accuracy"]["slices"] == 4
     model = load_bundle(payload["bundle"])
     assert (model.name, model.metadata.calibration) == ("own", None)
 
 
 def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     common = [config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run", "--device", "cpu"]
-    assert run("train", *common).exit_code == 0
+    first = run("train", *common)
+    assert first.exit_code == 0
+    assert "on held-out slices (calling all alike: 0.50)" in first.stdout
     again = run("train", *common)
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
     result = run("train", *common, "--resume", "--steps", 5, "--json")
@@ -116,7 +121,7 @@ def test_select_guidance_writes_a_new_calibrated_bundle(dataset: Path, tmp_path:
     before = bundle(calibration=None).save(tmp_path / "plain")
     result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
                  tmp_path / "new.zip", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
-                 "--json")  # fmt: skip
+                 "--job", tmp_path / "job", "--json")  # fmt: skip
     assert result.exit_code == 0, result.stderr
     calibration = load_bundle(tmp_path / "new.zip").metadata.calibration
     assert calibration is not None
@@ -124,6 +129,8 @@ def test_select_guidance_writes_a_new_calibrated_bundle(dataset: Path, tmp_path:
     payload = json.loads(result.stdout)
     assert payload["calibration"]["steps"] == 3
     assert load_bundle(tmp_path / "plain").hash == before.hash
+    told = [(each.guidance, each.accuracy) for each in calibration.candidates]
+    assert JobWatch(tmp_path / "job").by_guidance == told
     assert payload["report"] == str(tmp_path / "new-report")
     report = json.loads((tmp_path / "new-report" / "guidance.json").read_text())
     assert report["bundle"]["hash"] == before.hash

@@ -70,6 +70,10 @@ def test_steps_tell_the_time_of_all(tmp_path: Path, dataset: SliceDataset) -> No
     found = training_cost(config, dataset, tmp_path / "run", clock=ticking(2.0))
     # Of the held-out losses it is known that they take no longer than so many training slices.
     assert found.seconds == (2000, 2000 + (2 * 8) * 2 / 4)
+    judging = config.model_copy(update={"accuracy_slices": 4})
+    most = training_cost(judging, dataset, tmp_path / "run", clock=ticking(2.0)).seconds
+    # 10 steps of 4 slices with two passes each, which lack the way back.
+    assert most == (2000, 2000 + (2 * 8 + 10 * 4) * 2 / 4)
     assert found.basis == "measured on 2 steps"
     assert found.problems == ()
     assert not (tmp_path / "run").exists()

@@ -24,6 +24,7 @@ from anofpdm.guidance import (
     measure,
     select_guidance,
 )
+from anofpdm.guidance_accuracy import GuidanceAccuracy, guidance_accuracy
 from anofpdm.schedule import NoiseSchedule
 from tests.core.oracles import GaussianOracle, MixtureOracle, Recorded
 
@@ -271,3 +272,33 @@ def test_unfit_selections_are_refused(tmp_path: Path, tiny_bundle: ModelBundle) 
     for unfit in ({"batch_size": 0}, {"steps": 0}, {"t_max": 2000}):
         with pytest.raises(SettingsError):
             select_guidance(tiny_bundle, fine, candidates=[1], progress=never, **unfit)  # type: ignore[arg-type]
+
+
+def test_the_accuracy_grows_with_the_slices_and_changes_nothing(
+    tmp_path: Path, tiny_bundle: ModelBundle
+) -> None:
+    data = dataset(tmp_path / "d.zarr", [0, 0, -1, 0, 1, 1, 1], ["flair", "t1"])
+    told: list[GuidanceAccuracy] = []
+    given: dict[str, Any] = {"candidates": [1, 2], "steps": 3, "batch_size": 2, "rule": "absolute"}
+    report = select_guidance(tiny_bundle, data, **given, on_accuracy=told.append)
+    # The first two are both healthy: there is nothing to tell apart.
+    assert [one.slices for one in told] == [4, 6]
+    assert [one.baseline for one in told] == [0.75, 0.5]
+    assert told[-1].points == tuple(zip((1.0, 2.0), report.accuracies, strict=True))
+    quiet = select_guidance(tiny_bundle, data, **given)
+    np.testing.assert_array_equal(quiet.cosines, report.cosines)
+    assert quiet.calibration == report.calibration
+
+
+def test_accuracy_of_slices_that_part_is_one_and_never_below_the_larger_class() -> None:
+    labels = np.array([0, 0, 0, 1])
+    cosines = np.array([[0.9, 0.8, 0.7, 0.1], [0.1, 0.2, 0.9, 0.5], [0.3, 0.3, 0.3, 0.3]])
+    found = guidance_accuracy([1, 2, 4], cosines, labels)
+    assert found is not None
+    assert found.accuracies == (1.0, 0.75, 0.75)
+    assert (found.best, found.baseline, found.slices) == (1.0, 0.75, 4)
+    by_map = guidance_accuracy([1, 2, 4], cosines, labels, scores=cosines)
+    assert by_map is not None
+    # The unhealthy slice has the least of all scores in the first row.
+    assert by_map.accuracies == (0.75, 0.75, 0.75)
+    assert guidance_accuracy([1, 2, 4], cosines[:, :3], labels[:3]) is None

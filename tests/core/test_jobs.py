@@ -310,6 +310,24 @@ def test_who_starts_a_job_ends_in_silence_before_it(home: Path) -> None:
     assert state_of(home / "a").status == "stopped"
 
 
+def test_a_watch_sees_the_accuracy_of_the_present_attempt(home: Path) -> None:
+    folder = home / "a"
+    for _ in range(2):
+        with recorded(folder, PREPARE) as attempt:
+            attempt.status = "stopped"
+            watch = JobWatch(folder)
+            assert watch.by_guidance == []
+            notes = JobNotes(folder, clock=lambda: 1.0)
+            notes.progress("Guidance selection", 3, 9, "", {})
+            # However soon it comes after another report.
+            for points in ([(1.0, 0.5), (2.0, 0.5)], [(1.0, 0.7), (2.0, 0.9)]):
+                notes.progress("Guidance selection", 3, 9, "", {"baseline": 0.5}, points)
+            notes.progress("Guidance selection", 9, 9, "", {})
+            watch.update()
+            assert watch.by_guidance == [(1.0, 0.7), (2.0, 0.9)]
+            assert watch.curves == {"baseline": [(3, 0.5)]}
+
+
 def test_a_watch_follows_a_growing_job(home: Path) -> None:
     now = 0.0
     folder = home / "a"

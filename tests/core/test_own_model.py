@@ -20,6 +20,7 @@ CONFIG = """
 steps = 2
 batch_size = 4
 validation_slices = 4
+accuracy_slices = 4
 [network]
 image_size = 32
 in_channels = 2

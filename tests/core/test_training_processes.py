@@ -75,6 +75,7 @@ def test_the_first_process_alone_writes(folder: Path) -> None:
     lines = events(run)
     assert [e["event"] for e in lines] == ["start", *["progress"] * 8, "finished"]
     assert (lines[0]["processes"], lines[0]["device"]) == (2, "cpu")
+    assert [e["step"] for e in lines[1:-1] if e["accuracy"]] == [4, 8]
     assert sorted(p.name for p in run.iterdir()) == [
         "bundle", "checkpoints", "config.json", "events.jsonl", "lock", "samples",
     ]  # fmt: skip

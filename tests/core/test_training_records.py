@@ -118,9 +118,11 @@ def test_tensorboard_is_written_or_said_to_be_missing(
     monkeypatch.setitem(
         sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer)
     )
-    train(make_config(tensorboard=True, samples=1, steps=4), dataset, tmp_path / "run")
+    config = make_config(tensorboard=True, samples=1, steps=4, accuracy_slices=2)
+    train(config, dataset, tmp_path / "run")
     assert written[0] == ("open", 0) and written[-1] == ("close", 0)
     assert {("train/loss", 2), ("held_out_label/noise_quartile_4", 4), ("samples", 4)} <= {*written}
+    assert {("held_out_accuracy/guidance_16", 4), ("held_out_accuracy/all_alike", 4)} <= {*written}
     train(make_config(tensorboard=True), dataset, tmp_path / "run", resume=True)
     assert ("open", 5) in written
 

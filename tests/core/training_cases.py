@@ -58,6 +58,7 @@ def make_config(**changes: Any) -> TrainingConfig:
         "validate_every": 4,
         "log_every": 2,
         "validation_slices": 8,
+        "accuracy_slices": 0,
         "samples": 0,
     }
     return TrainingConfig.model_validate({**values, **changes})

@@ -17,7 +17,7 @@ from anofpdm.errors import CheckpointError
 from anofpdm.training import TrainingProgress, train
 from tests.core.training_cases import make_config
 
-PLAIN: dict[str, Any] = {"batch_size": 5, "log_every": 1, "samples": 1}
+PLAIN: dict[str, Any] = {"batch_size": 5, "log_every": 1, "samples": 1, "accuracy_slices": 2}
 
 
 def without_dropout(**changes: Any) -> Any:

@@ -75,7 +75,7 @@ def test_from_scans_to_a_model_in_the_analyse_panel(
     panel.guidance.candidates.setText("1, 2")
     panel.guidance.device.set_key("cpu")
     own = done(panel.guidance, "guidance") / "bundle"
-    assert "Best accuracy" in panel.details.curve.words.text()
+    assert panel.details.accuracy.words.text().startswith("best ")
 
     qtbot.mouseClick(panel.details.buttons["use"], LEFT)
     analyse = show_panel(viewer, panel_named("Analyse"))

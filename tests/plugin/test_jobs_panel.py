@@ -26,6 +26,7 @@ from anofpdm.jobs.stop import Stop
 from napari_anofpdm import job_estimator
 from napari_anofpdm.analyse_panel import AnalysePanel
 from napari_anofpdm.jobs_panel import JobsPanel
+from napari_anofpdm.plot_theme import plot_theme
 from napari_anofpdm.workspace import panel_named, show_panel
 from tests.plugin.patience import LONG
 
@@ -85,7 +86,8 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     assert "Training: 20 of 100" in details.words.text()
     assert details.bar.value() == 200
     assert details.log.toPlainText().endswith("the last line")
-    assert details.curve.words.text() == "loss 0.0500, held out 0.5000"
+    assert details.loss.words.text() == "0.0500, held out 0.5000"
+    assert details.accuracy.isHidden()
     assert _enabled(panel) == {"folder", "stop"}
     notes.progress("Training", 50, 100, "", {"loss": 0.01})
     write_state(folder, JobState("stopped", "Stopped; resume it to go on.", attempts=1))
@@ -113,12 +115,63 @@ def test_a_finished_selection_shows_accuracy_and_gives_its_model(
     candidates = [{"guidance": w, "accuracy": a} for w, a in ((1.0, 0.7), (2.0, 0.9))]
     JobNotes(folder).result({"out": str(tiny_bundle), "calibration": {"candidates": candidates}})
     panel.monitor.look()
-    assert panel.details.curve.words.text() == "Best accuracy 0.900 at w = 2"
+    assert panel.details.loss.isHidden()
+    assert panel.details.accuracy.words.text() == "best 0.900 at w = 2"
     qtbot.mouseClick(panel.details.buttons["use"], LEFT)
     analyse = show_panel(viewer, panel_named("Analyse"))
     assert isinstance(analyse, AnalysePanel)
     assert analyse.model.bundle == str(tiny_bundle)
     analyse.estimator.forget()
+
+
+def test_the_accuracy_of_a_training_grows_beside_what_calling_all_alike_scores(
+    viewer: Viewer, qtbot: QtBot
+) -> None:
+    folder = job("first", "running")
+    notes = JobNotes(folder)
+    panel = JobsPanel(viewer)
+    qtbot.addWidget(panel)
+    shown = panel.details.accuracy
+    notes.progress("Training", 900, 5000, "", {"loss": 0.1})
+    panel.monitor.look()
+    assert shown.isHidden()
+    for step, accuracy in ((1000, 0.5), (2000, 0.75)):
+        values = {"loss": 0.1, "held_out": 0.2, "accuracy": accuracy, "baseline": 0.5}
+        notes.progress("Training", step, 5000, "", values)
+        panel.monitor.look()
+    assert not shown.isHidden()
+    assert shown.points_shown() == [(1000, 0.5), (2000, 0.75)]
+    assert shown.baseline_shown() == 0.5
+    assert shown.words.text() == "0.750 at step 2,000"
+    (plot,) = shown.plots
+    assert plot.getAxis("bottom").labelText == "step"
+    low, high = plot.vb.viewRange()[1]
+    assert low < 0.5
+    assert high > 0.75
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        assert shown.theme == panel.details.loss.theme == plot_theme(theme)
+
+
+def test_a_selection_shows_the_accuracy_of_the_slices_seen_so_far(panel: JobsPanel) -> None:
+    folder = job("search", "running", "select-guidance", "--bundle", "x")
+    notes = JobNotes(folder)
+    notes.progress("Guidance selection", 3, 9, "", {})
+    panel.monitor.look()
+    shown = panel.details.accuracy
+    assert shown.isHidden() and panel.details.loss.isHidden()
+    for points in ([(1.0, 0.6), (2.0, 0.8)], [(1.0, 0.9), (2.0, 0.7)]):
+        notes.progress("Guidance selection", 3, 9, "", {"baseline": 0.6}, points)
+        panel.monitor.look()
+        assert shown.points_shown() == points
+    assert not shown.isHidden()
+    assert shown.baseline_shown() == 0.6
+    assert shown.words.text() == "best 0.900 at w = 1"
+    # The next job has none.
+    job("dataset", "running", "prepare", "scans")
+    panel.monitor.look()
+    panel.choose(job_folder("dataset"))
+    assert shown.isHidden()
 
 
 def test_a_job_is_removed_only_after_a_yes(

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ class Tick:
         What else is worth showing, such as the speed.
     values : mapping of str to float
         What is measured at this step, for curves.
+    by_guidance : sequence of (float, float)
+        Guidance and accuracy of each candidate as far as it is measured; a whole curve.
     """
 
     stage: str
@@ -43,6 +45,7 @@ class Tick:
     total: int
     detail: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+    by_guidance: Sequence[tuple[float, float]] = ()
 
 
 class Console:
@@ -115,7 +118,9 @@ class Console:
 
         def show_and_note(tick: Tick) -> None:
             show(tick)
-            notes.progress(tick.stage, tick.done, tick.total, tick.detail, tick.values)
+            notes.progress(
+                tick.stage, tick.done, tick.total, tick.detail, tick.values, tick.by_guidance
+            )
 
         return show_and_note
 

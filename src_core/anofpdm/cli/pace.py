@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from anofpdm.cli.console import Tick
 from anofpdm.pace import Pace, in_words
+
+if TYPE_CHECKING:
+    from anofpdm.guidance_accuracy import GuidanceAccuracy
 
 
 class SliceProgress(Protocol):
@@ -45,6 +49,7 @@ class SlicePace:
         self, show: Callable[[Tick], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._show, self._pace = show, Pace(clock)
+        self._last: Tick | None = None
 
     def __call__(self, progress: SliceProgress) -> None:
         """Show one report."""
@@ -54,4 +59,11 @@ class SlicePace:
             rate = progress.slices_total / progress.total / seconds
             left = seconds * (progress.total - progress.done)
             words = f"{rate:.2g} slices/s, {in_words(left)} left"
-        self._show(Tick(progress.stage, progress.done, progress.total, words))
+        self._last = Tick(progress.stage, progress.done, progress.total, words)
+        self._show(self._last)
+
+    def add(self, accuracy: GuidanceAccuracy) -> None:
+        """Show the last report again, with what was measured at its end."""
+        if self._last is not None:
+            values = {"baseline": accuracy.baseline}
+            self._show(replace(self._last, values=values, by_guidance=accuracy.points))

@@ -189,7 +189,10 @@ def select_guidance(
         return finish_dry_run(console, guidance_cost(search, model, out, guidances, device=where))
     with console.progress() as show:
         pace = SlicePace(show)
-        found = search(progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)))
+        found = search(
+            progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)),
+            on_accuracy=pace.add,
+        )
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
     document = guidance_document(found, model, calibrated, slices, fraction=fraction, seed=seed)

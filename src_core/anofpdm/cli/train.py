@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,9 @@ from anofpdm.cli.exit_codes import CANCELLED
 from anofpdm.pace import in_words
 
 if TYPE_CHECKING:
+    from anofpdm.guidance_accuracy import GuidanceAccuracy
     from anofpdm.training.progress import TrainingProgress
+    from anofpdm.training.session import TrainingResult
 
 ConfigArgument = Annotated[
     Path,
@@ -170,7 +173,7 @@ def train(
             start_from=None if start_from is None else load_bundle(start_from),
             device=where,
             max_minutes=max_minutes,
-            progress=lambda progress: show(_tick(progress)),
+            progress=_shown(show),
         )
     if not result.finished:
         console.note(f"Stopped at step {result.step} of {run.steps}; go on with --resume.")
@@ -178,20 +181,26 @@ def train(
     payload = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()}
     console.finish(
         {"out": str(out), **payload},
-        f"Trained {result.step} steps, loss {result.loss:.4f}. The bundle {result.bundle} is not "
-        "calibrated yet: anofpdm select-guidance does it.",
+        f"Trained {result.step} steps, loss {result.loss:.4f}{_accuracy_words(result)}. The bundle "
+        f"{result.bundle} is not calibrated yet: anofpdm select-guidance does it.",
     )
 
 
-def _tick(progress: TrainingProgress) -> Tick:
-    return Tick(
-        "Training",
-        progress.step,
-        progress.steps,
-        f"loss {progress.loss:.4f}, {progress.images_per_second:.1f} images/s, "
-        f"{in_words(progress.seconds_left)} left",
-        _values(progress),
-    )
+def _shown(show: Callable[[Tick], None]) -> Callable[[TrainingProgress], None]:
+    """Show each report, and in its words the accuracy that was measured last."""
+    last: GuidanceAccuracy | None = None
+
+    def report(progress: TrainingProgress) -> None:
+        nonlocal last
+        last = progress.accuracy or last
+        accuracy = "" if last is None else f"accuracy {last.best:.2f}, "
+        words = (
+            f"loss {progress.loss:.4f}, {accuracy}{progress.images_per_second:.1f} images/s, "
+            f"{in_words(progress.seconds_left)} left"
+        )
+        show(Tick("Training", progress.step, progress.steps, words, _values(progress)))
+
+    return report
 
 
 def _values(progress: TrainingProgress) -> dict[str, float]:
@@ -200,4 +209,16 @@ def _values(progress: TrainingProgress) -> dict[str, float]:
     values = {"loss": progress.loss}
     if progress.validation is not None:
         values["held_out"] = held_out_mean(progress.validation)
+    if progress.accuracy is not None:
+        values["accuracy"] = progress.accuracy.best
+        values["baseline"] = progress.accuracy.baseline
     return values
+
+
+def _accuracy_words(result: TrainingResult) -> str:
+    if result.accuracy is None:
+        return ""
+    return (
+        f", accuracy {result.accuracy.best:.2f} on held-out slices (calling all alike: "
+        f"{result.accuracy.baseline:.2f})"
+    )

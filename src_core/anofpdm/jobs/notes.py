@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +34,13 @@ class JobNotes:
         self._copies = not is_stderr(folder / LOG)
 
     def progress(
-        self, stage: str, done: int, total: int, detail: str, values: Mapping[str, float]
+        self,
+        stage: str,
+        done: int,
+        total: int,
+        detail: str,
+        values: Mapping[str, float],
+        by_guidance: Sequence[tuple[float, float]] = (),
     ) -> None:
         """Note how far a stage has come: its first and last report, and one a second between.
 
@@ -46,7 +52,7 @@ class JobNotes:
             When the disk is full or protected.
         """
         now = self._clock()
-        rare = len(values) > 1
+        rare = len(values) > 1 or len(by_guidance) > 0
         if not rare and done < total and self._last is not None:
             last_stage, last_time = self._last
             if stage == last_stage and now - last_time < _SECONDS_BETWEEN:
@@ -59,6 +65,7 @@ class JobNotes:
             total=total,
             detail=detail,
             values=dict(values),
+            by_guidance=list(by_guidance),
             time=now,
         )
 

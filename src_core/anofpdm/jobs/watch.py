@@ -50,7 +50,11 @@ class JobWatch:
     ----------
     state : JobState
     curves : dict of str to list of (int, float)
-        Step and value of what training measures: "loss", "held_out".
+        Step and value of what is measured on the way: "loss" and "held_out" of a training, its
+        best "accuracy" on held-out slices; "baseline", what calling those slices all alike scores.
+    by_guidance : list of (float, float)
+        Guidance and accuracy of each candidate of a guidance selection, on the slices that the
+        present attempt has measured so far.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class JobWatch:
         self._progress: JobProgress | None = None
         self._attempt = 0
         self.curves: dict[str, list[tuple[int, float]]] = {}
+        self.by_guidance: list[tuple[float, float]] = []
         self._recent: deque[JobProgress] = deque(maxlen=_PACE_POINTS)
         self._offset = 0
         self.update()
@@ -139,6 +144,7 @@ class JobWatch:
                 self._recent.clear()
                 if event["attempt"] != self._attempt:
                     self._attempt, self._progress = event["attempt"], None
+                    self.by_guidance = []
             elif event["event"] == "progress":
                 self._advance(event)
         except (ValueError, KeyError, TypeError):
@@ -152,6 +158,9 @@ class JobWatch:
             self._recent.clear()
         self._recent.append(report)
         self._progress = report
+        # Jobs of an earlier version told none.
+        points = [(float(w), float(accuracy)) for w, accuracy in event.get("by_guidance", ())]
+        self.by_guidance = points or self.by_guidance
         for name, value in event["values"].items():
             curve = self.curves.setdefault(name, [])
             # After a crash, training goes back to its last checkpoint.

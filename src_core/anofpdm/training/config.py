@@ -92,6 +92,10 @@ class TrainingConfig(BaseModel):
         Steps between lines of events.jsonl, held-out losses and checkpoints.
     validation_slices : int
         Held-out slices in that loss.
+    accuracy_slices : int
+        Labelled held-out slices that are judged healthy or not with each held-out loss, half of
+        them unhealthy where there are enough; 0 judges none. Each takes some 20 evaluations of the
+        network.
     samples : int
         Held-out slices in the picture of predictions that is drawn with each held-out loss; 0 draws
         none.
@@ -136,6 +140,7 @@ class TrainingConfig(BaseModel):
     validate_every: Count = 1000
     checkpoint_every: Count = 1000
     validation_slices: Count = 64
+    accuracy_slices: Annotated[int, Field(ge=0)] = 64
     samples: Annotated[int, Field(ge=0, le=16)] = 4
     tensorboard: bool = False
     keep_checkpoints: Count = 2

@@ -13,6 +13,7 @@ import torch
 from anofpdm.cost import Cost, disk_problems, held_bytes, memory_problems, peak_bytes
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.device import synchronize
+from anofpdm.training.accuracy import STEPS, balanced_slices
 from anofpdm.training.checkpoints import latest_checkpoint, list_checkpoints, step_of
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.export import bundle_metadata
@@ -198,16 +199,20 @@ def _seconds(
     steps: int,
     max_minutes: float | None,
 ) -> tuple[float, float]:
-    """Seconds of so many steps, at least and at most, with the held-out losses between them."""
+    """Seconds of so many steps, at least and at most, with what is measured between them."""
     warm_up = max(pace.first - pace.fastest, 0)
     least = warm_up + steps * pace.fastest
     most = warm_up + steps * pace.slowest
     if "val" in dataset.splits:
         # A pass without its way back takes less than a step's.
-        held_out = min(config.validation_slices, len(dataset.select("val")))
+        selection = dataset.select("val")
+        held_out = min(config.validation_slices, len(selection))
+        # Two passes a step, but without the way back, which takes at least as long as the other.
+        judged = STEPS * len(balanced_slices(selection.labels, config.accuracy_slices))
         times = math.ceil(steps / config.validate_every)
         a_slice = pace.slowest / config.batch_size
-        most += times * (_HELD_OUT_PASSES * held_out + 2 * config.samples) * a_slice
+        slices = _HELD_OUT_PASSES * held_out + judged + 2 * config.samples
+        most += times * slices * a_slice
     if max_minutes is not None:
         least, most = min(least, 60 * max_minutes), min(most, 60 * max_minutes)
     return least, most

@@ -17,7 +17,7 @@ from anofpdm.errors import AnofpdmError, DeviceError
 
 T = TypeVar("T")
 
-# The others wait while the first process measures the held-out loss and writes a checkpoint.
+# The others wait while the first process measures held-out slices and writes a checkpoint.
 PATIENCE = timedelta(hours=1)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anofpdm.guidance_accuracy import GuidanceAccuracy
+
 LOSS_MEMORY = 0.99
 SPEED_MEMORY = 0.9
 
@@ -26,6 +28,9 @@ class TrainingProgress:
         Training time of all sessions together, and the estimate of what remains.
     validation : dict, optional
         Held-out losses, in the steps that measured them (see `HeldOutLoss`).
+    accuracy : GuidanceAccuracy, optional
+        How well held-out slices were told apart (see `HeldOutAccuracy`), in the same steps; None
+        where the split lacks a class.
     """
 
     step: int
@@ -36,6 +41,7 @@ class TrainingProgress:
     elapsed_seconds: float
     seconds_left: float
     validation: dict[str, list[float]] | None = None
+    accuracy: GuidanceAccuracy | None = None
 
 
 def held_out_mean(validation: dict[str, list[float]]) -> float:

@@ -1,4 +1,4 @@
-"""What a run writes beside its checkpoints: events, held-out losses, pictures, TensorBoard."""
+"""What a run writes beside its checkpoints: events, held-out measures, pictures, TensorBoard."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.event_log import EventLog
+from anofpdm.guidance_accuracy import GuidanceAccuracy
+from anofpdm.training.accuracy import HeldOutAccuracy, balanced_slices
 from anofpdm.training.held_out import HeldOutLoss
 from anofpdm.training.progress import TrainingProgress
 from anofpdm.training.samples import Samples
@@ -32,16 +34,25 @@ class Records:
 
     def __init__(self, run: Path, trainer: Trainer, dataset: SliceDataset, step: int) -> None:
         config = trainer.config
-        self._run, self._trainer, self._config = run, trainer, config
+        self._run = run
+        self._network = trainer.ema.module
+        self._size = max(1, config.batch_size // config.accumulation)
+        self._bfloat16 = config.precision == "bfloat16"
         self._board = TensorBoardLog(run, step) if config.tensorboard else None
         self._held_out: HeldOutLoss | None = None
+        self._accuracy: HeldOutAccuracy | None = None
         self._samples: Samples | None = None
         if "val" in dataset.splits:
             held_out = dataset.select("val")
-            noising, device = trainer.noising, trainer.device
+            noising, schedule, device = trainer.noising, config.schedule, trainer.device
             self._held_out = HeldOutLoss(held_out, config.validation_slices, noising, device)
+            judged = balanced_slices(held_out.labels, config.accuracy_slices)
+            if judged.size:
+                self._accuracy = HeldOutAccuracy(
+                    held_out, judged, schedule, noising.num_steps, device
+                )
             if config.samples:
-                self._samples = Samples(held_out, config.samples, noising, config.schedule, device)
+                self._samples = Samples(held_out, config.samples, noising, schedule, device)
         self._events = EventLog(run)
 
     def event(self, name: str, **values: Any) -> None:
@@ -56,16 +67,19 @@ class Records:
 
     def measure(self, step: int) -> dict[str, list[float]] | None:
         """Return the held-out losses (see `HeldOutLoss`), and draw the sample predictions."""
-        network = self._trainer.ema.module
-        bfloat16 = self._config.precision == "bfloat16"
         if self._samples is not None:
-            picture = self._samples.draw(network, self._run, step, bfloat16=bfloat16)
+            picture = self._samples.draw(self._network, self._run, step, bfloat16=self._bfloat16)
             if self._board is not None:
                 self._board.picture(picture, step)
         if self._held_out is None:
             return None
-        size = max(1, self._config.batch_size // self._config.accumulation)
-        return self._held_out.evaluate(network, size, bfloat16=bfloat16)
+        return self._held_out.evaluate(self._network, self._size, bfloat16=self._bfloat16)
+
+    def accuracy(self) -> GuidanceAccuracy | None:
+        """Return how well held-out slices are told apart; None where that is not measured."""
+        if self._accuracy is None:
+            return None
+        return self._accuracy.evaluate(self._network, self._size, bfloat16=self._bfloat16)
 
     def close(self) -> None:
         """End what writes in the background."""

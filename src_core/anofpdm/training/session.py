@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.errors import AnofpdmError, OutputError
+from anofpdm.guidance_accuracy import GuidanceAccuracy
 from anofpdm.training.checkpoints import (
     Checkpoint,
     best_checkpoint,
@@ -48,6 +49,8 @@ class TrainingResult:
         The last checkpoint.
     bundle : Path or None
         The uncalibrated bundle, when finished.
+    accuracy : GuidanceAccuracy or None
+        The last one that this session measured, of held-out slices.
     """
 
     step: int
@@ -55,6 +58,7 @@ class TrainingResult:
     finished: bool
     checkpoint: Path
     bundle: Path | None
+    accuracy: GuidanceAccuracy | None = None
 
 
 class Session:
@@ -100,6 +104,7 @@ class Session:
         self._loss: float | None = None
         self._seconds: float | None = None
         self._best: float | None = None
+        self._accuracy: GuidanceAccuracy | None = None
         if checkpoint is not None:
             self._step, self._elapsed = checkpoint.step, checkpoint.elapsed_seconds
             self._loss, self._best = checkpoint.loss, checkpoint.best_loss
@@ -169,7 +174,8 @@ class Session:
         improved = False
         if self._due(config.validate_every):
             validation = records.measure(self._step)
-            report = replace(report, validation=validation)
+            self._accuracy = records.accuracy()
+            report = replace(report, validation=validation, accuracy=self._accuracy)
             improved = validation is not None and self._is_best(held_out_mean(validation))
         if self._due(config.log_every) or report.validation is not None:
             records.progress(report)
@@ -195,7 +201,7 @@ class Session:
             export_bundle(self._run, bundle, checkpoint=best or path, overwrite=True)
         records.event("finished" if finished else "stopped", step=self._step)
         records.close()
-        return TrainingResult(self._step, self._loss or 0.0, finished, path, bundle)
+        return TrainingResult(self._step, self._loss or 0.0, finished, path, bundle, self._accuracy)
 
     def _fraction(self) -> float:
         by_steps = self._step / self._config.steps

@@ -32,6 +32,7 @@ RESUMABLE = frozenset(
         "steps",
         "log_every",
         "validate_every",
+        "accuracy_slices",
         "checkpoint_every",
         "keep_checkpoints",
         "samples",

@@ -1,4 +1,4 @@
-"""Losses and pictures of a run for TensorBoard."""
+"""Losses, accuracy and pictures of a run for TensorBoard."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TensorBoardLog:
         self._writer = writer(log_dir=str(run / FOLDER), purge_step=step + 1 if step else None)
 
     def progress(self, report: TrainingProgress) -> None:
-        """Write the losses and the speed after a step."""
+        """Write losses, accuracy and speed after a step."""
         values = {
             "train/loss": report.loss,
             "train/lr": report.lr,
@@ -59,6 +59,10 @@ class TensorBoardLog:
         for name, losses in (report.validation or {}).items():
             for quartile, loss in enumerate(losses, start=1):
                 values[f"held_out_{name}/noise_quartile_{quartile}"] = loss
+        if report.accuracy is not None:
+            values["held_out_accuracy/all_alike"] = report.accuracy.baseline
+            for guidance, accuracy in report.accuracy.points:
+                values[f"held_out_accuracy/guidance_{guidance:g}"] = accuracy
         for name, value in values.items():
             self._writer.add_scalar(name, value, report.step)
 
