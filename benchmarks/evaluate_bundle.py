@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from anofpdm.analysis import Analysis
 from anofpdm.bundle import ModelBundle, load_bundle
-from anofpdm.datasets.labels import LESION_MM2, UNKNOWN
+from anofpdm.class_labels import UNKNOWN
+from anofpdm.datasets.labels import LESION_MM2
 from anofpdm.engine import analyze
 from anofpdm.interpretation import Interpretation, interpret
 from anofpdm.metrics import auprc, dice, evaluate_masks

@@ -11,11 +11,9 @@ import torch
 from torch import Tensor
 
 from anofpdm.calibration import Process
+from anofpdm.class_labels import HEALTHY, NULL
 from anofpdm.errors import SettingsError
 from anofpdm.schedule import NoiseSchedule
-
-HEALTHY, UNHEALTHY, NULL = 0, 1, 2
-"""Labels as the network is given them."""
 
 NoisePredictor = Callable[[Tensor, Tensor, Tensor], Tensor]
 """eps(x (B, C, H, W), index (B,) int64 = t - 1, label (B,) int64) -> noise (B, C, H, W)."""

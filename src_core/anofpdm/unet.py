@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anofpdm.class_labels import HEALTHY, NULL
 from anofpdm.unet_blocks import (
     Downsample,
     LabelAttention,
@@ -21,8 +22,6 @@ from anofpdm.unet_blocks import (
     zeroed,
 )
 from anofpdm.unet_config import UNetConfig
-
-HEALTHY, UNHEALTHY, NULL = 0, 1, 2
 
 
 class Stage(nn.ModuleList):

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from anofpdm.forward_process import HEALTHY, NULL, UNHEALTHY, Step
+from anofpdm.class_labels import HEALTHY, NULL, UNHEALTHY
+from anofpdm.forward_process import Step
 from anofpdm.schedule import NoiseSchedule
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from anofpdm.accumulators import Accumulated, SliceAccumulator
 from anofpdm.calibration import Polarity, Process
+from anofpdm.class_labels import HEALTHY, NULL, UNHEALTHY
 from anofpdm.errors import SettingsError
-from anofpdm.forward_process import HEALTHY, NULL, UNHEALTHY, Step, forward_process
+from anofpdm.forward_process import Step, forward_process
 from anofpdm.schedule import NoiseSchedule, strided_timesteps
 from anofpdm.settings import Sam, Settings
 from tests.core.oracles import GaussianOracle, MixtureOracle, naive, scripted

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from anofpdm.calibration import Process
+from anofpdm.class_labels import HEALTHY, NULL, UNHEALTHY
 from anofpdm.errors import SettingsError
-from anofpdm.forward_process import HEALTHY, NULL, UNHEALTHY, Step, forward_process, slice_noise
+from anofpdm.forward_process import Step, forward_process, slice_noise
 from anofpdm.schedule import NoiseSchedule, strided_timesteps
 from tests.core.oracles import GaussianOracle, MixtureOracle, Recorded, true_noise
 

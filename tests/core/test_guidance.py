@@ -14,9 +14,9 @@ from torch import Tensor
 
 from anofpdm.bundle import ModelBundle
 from anofpdm.bundle_metadata import BundleMetadata
+from anofpdm.class_labels import HEALTHY, UNHEALTHY
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.errors import DatasetError, DeviceError, SettingsError
-from anofpdm.forward_process import HEALTHY, UNHEALTHY
 from anofpdm.guidance import (
     best_cosine_threshold,
     calibrate,

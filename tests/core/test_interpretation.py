@@ -15,8 +15,9 @@ from anofpdm.analysis_metadata import AnalysisMetadata, StepDtype
 from anofpdm.analysis_writer import AnalysisWriter
 from anofpdm.bundle_metadata import BundleMetadata
 from anofpdm.calibration import Process
+from anofpdm.class_labels import HEALTHY, UNHEALTHY
 from anofpdm.errors import SettingsError
-from anofpdm.forward_process import HEALTHY, UNHEALTHY, Step, forward_process
+from anofpdm.forward_process import Step, forward_process
 from anofpdm.geometry import ImageAxis, SliceGeometry
 from anofpdm.interpretation import (
     Interpretation,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from anofpdm.class_labels import NULL
 from anofpdm.datasets import SliceDataset
 from anofpdm.errors import (
     DeviceError,
@@ -18,7 +19,7 @@ from anofpdm.training.augmentation_config import Augmentation
 from anofpdm.training.checkpoints import load_checkpoint
 from anofpdm.training.config import lr_factor
 from anofpdm.training.draws import SharedDraws
-from anofpdm.training.objective import NULL_LABEL, Noising, slice_losses
+from anofpdm.training.objective import Noising, slice_losses
 from anofpdm.training.trainer import Trainer, step_seed
 from anofpdm.unet import UNet
 from anofpdm.unet_config import UNetConfig
@@ -186,11 +187,11 @@ def test_draw_is_uniform_in_t_and_drops_labels() -> None:
     assert batch.index.min() == 0 and batch.index.max() == 999
     counts = torch.bincount(batch.index // 100, minlength=10)
     assert counts.min() > 1050 and counts.max() < 1350
-    assert (batch.label[labels == -1] == NULL_LABEL).all()
+    assert (batch.label[labels == -1] == NULL).all()
     for known in (0, 1):
         given = batch.label[labels == known]
-        assert set(given.tolist()) == {known, NULL_LABEL}
-        assert 0.08 < float((given == NULL_LABEL).float().mean()) < 0.12
+        assert set(given.tolist()) == {known, NULL}
+        assert 0.08 < float((given == NULL).float().mean()) < 0.12
 
 
 def test_loss_is_the_mean_squared_error_to_the_noise() -> None:
@@ -231,7 +232,7 @@ def test_twins_get_the_same_draws_and_others_their_own() -> None:
     changed = augment(images, settings, draws, -1)
     labels = torch.tensor([1, 1, 0, 0, 0])
     batch = Noising(NoiseSchedule(), CPU).draw(changed, labels, 0.5, draws)
-    for values in (changed, batch.noise, batch.index, batch.x_t, batch.label == NULL_LABEL):
+    for values in (changed, batch.noise, batch.index, batch.x_t, batch.label == NULL):
         assert torch.equal(values[:2], values[3:])
         assert not torch.equal(values[0], values[2]) or values.dtype == torch.bool
     assert not torch.equal(batch.noise[0], batch.noise[1])

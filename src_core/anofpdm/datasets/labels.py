@@ -7,13 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.class_labels import HEALTHY, UNHEALTHY, UNKNOWN
 from anofpdm.datasets.annotations import written_ranges
 from anofpdm.datasets.case import Annotation
 from anofpdm.errors import DatasetError
-
-UNKNOWN: Final = -1
-HEALTHY: Final = 0
-UNHEALTHY: Final = 1
 
 LESION_MM2: Final = 30.0
 """Lesion area from which a slice counts as unhealthy; less than that, but some, is unknown."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.class_labels import UNKNOWN
 from anofpdm.datasets.case import Case
-from anofpdm.datasets.labels import UNKNOWN, Labels, labels_from_annotation, labels_from_area
+from anofpdm.datasets.labels import Labels, labels_from_annotation, labels_from_area
 from anofpdm.errors import DatasetError
 from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess
 from anofpdm.volume import Volume, check_same_grid, read_volume

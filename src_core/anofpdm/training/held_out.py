@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from anofpdm.class_labels import NULL
 from anofpdm.datasets.slices import SliceSelection
-from anofpdm.training.objective import NULL_LABEL, Noising, slice_losses
+from anofpdm.training.objective import Noising, slice_losses
 
 SEED = 90210
 
@@ -44,7 +45,7 @@ class HeldOutLoss:
         self._noise = torch.randn(images.shape, generator=generator)
         self._index = (order * noising.num_steps + noising.num_steps // 2) // count
         labels = torch.from_numpy(selection.labels[chosen]).long()
-        self._labels = labels.masked_fill(labels < 0, NULL_LABEL)
+        self._labels = labels.masked_fill(labels < 0, NULL)
         self._noising = noising
         self._device = device
 
@@ -69,7 +70,7 @@ class HeldOutLoss:
         result = {}
         for name, labels in {
             "label": self._labels,
-            "null": torch.full_like(self._labels, NULL_LABEL),
+            "null": torch.full_like(self._labels, NULL),
         }.items():
             losses = torch.cat(
                 [

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anofpdm.class_labels import NULL
 from anofpdm.schedule import NoiseSchedule
 from anofpdm.training.draws import SharedDraws
-
-NULL_LABEL = 2
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Noising:
         noise = draws.normal(images.shape[1:])
         index = draws.integers(self.num_steps)
         dropped = draws.uniform(1)[:, 0] < null_probability
-        return self.at(images, noise, index, labels.masked_fill(dropped | (labels < 0), NULL_LABEL))
+        return self.at(images, noise, index, labels.masked_fill(dropped | (labels < 0), NULL))
 
 
 def slice_losses(network: nn.Module, batch: NoisedBatch, *, bfloat16: bool) -> Tensor:

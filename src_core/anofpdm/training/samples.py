@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anofpdm.atomic import atomic_path
+from anofpdm.class_labels import NULL
 from anofpdm.datasets.slices import SliceSelection
 from anofpdm.schedule import NoiseSchedule
-from anofpdm.training.objective import NULL_LABEL, Noising
+from anofpdm.training.objective import Noising
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,7 +112,7 @@ class Samples:
         x_t = self._noising.at(images, noise, index, healthy).x_t
         with torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16):
             eps_healthy = network(x_t, index, healthy).float()
-            eps_null = network(x_t, index, torch.full_like(index, NULL_LABEL)).float()
+            eps_null = network(x_t, index, torch.full_like(index, NULL)).float()
         unguided = schedule.predict_x0(x_t, eps_null, t)
         guided = unguided - schedule.a(t) * (1 + GUIDANCE) * (eps_healthy - eps_null)
         unguided, guided = unguided.clamp(-1, 1), guided.clamp(-1, 1)
