@@ -65,14 +65,14 @@ lint: $(VENV)/.installed-dev
 # The bundled model again, from nothing: some hours on two cores (docs/models/flair-synth.md).
 MODEL_OUT ?= model-results
 flair-synth: $(VENV)/.installed
-	$(BIN)/anofpdm phantom-dataset --seeds 2000:2900 --size 64 --lesion-mm2 100 --twins \
+	$(BIN)/anofpdm phantom-dataset --seeds 2900:4500 --size 64 --lesion-mm2 100 --twins \
 		--out $(MODEL_OUT)/slices.zarr
 	$(BIN)/anofpdm train docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
-		--out $(MODEL_OUT)/run
+		--out $(MODEL_OUT)/run --processes 2
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
-		--rule absolute --candidates 1,2,4,8,16,32,64 --fraction 1 --steps 20 --t-max 400 \
-		--extent 0.5 --median 3 --min-component-pixels 20
+		--rule absolute --polarity hyperintense --candidates 2,4,8,12,16 --fraction 1 \
+		--steps 12 --t-max 400 --extent 0.5 --median 1 --min-component-pixels 20
 
 clean:
 	rm -rf $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
