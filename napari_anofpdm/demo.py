@@ -75,7 +75,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
 
 
 def save_window(viewer: napari.viewer.Viewer, path: Path) -> None:
-    """Save a picture of the whole window, in 256 colours, which suffice and keep it small."""
+    """Save a picture of the whole window."""
     from PIL import Image
     from qtpy.QtWidgets import QApplication
 
@@ -83,8 +83,7 @@ def save_window(viewer: napari.viewer.Viewer, path: Path) -> None:
         QApplication.processEvents()
         time.sleep(0.05)  # what is drawn late: docks that settle, throttled plots
     pixels = viewer.screenshot(canvas_only=False, flash=False)
-    picture = Image.fromarray(pixels).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.fromarray(pixels).convert("RGB").save(path, optimize=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -95,6 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("results", type=Path, help="the folder that anofpdm demo wrote")
     parser.add_argument("--picture", type=Path, help="save a picture of the window and end")
     chosen = parser.parse_args(arguments)
+    if not (chosen.results / ANALYSIS_FOLDER).is_dir():
+        parser.error(
+            f"{chosen.results} holds no {ANALYSIS_FOLDER}; name the folder that "
+            "anofpdm demo --keep-analysis wrote."
+        )
     viewer = napari.Viewer()
     viewer.window.resize(*_WINDOW)
     show_results(viewer, chosen.results)

@@ -92,7 +92,8 @@ class HistogramPlot(PlotFrame):
         self._plot.setYRange(_FLOOR, np.log10(max(tallest, 1.0)) * 1.1 + 0.1, 0)
         self.auto.setVisible(manual)
         share = float(np.mean(filtered >= threshold)) if filtered.size and threshold > 0 else 0.0
-        self.say(f"Q* = {threshold:.3g}, {share:.1%} above", f"Q* = {threshold:.3g}")
+        beyond = ", off the axis" if threshold > self._top else ""
+        self.say(f"Q* = {threshold:.3g}{beyond}, {share:.1%} above", f"Q* = {threshold:.3g}")
         self._place_line()
 
     def threshold_shown(self) -> float:

@@ -168,7 +168,8 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
     slice_ids = np.asarray(interpretation.slice_ids)
     positions = chosen_slices(lesion[slice_ids], 2 * COLUMNS)
     window = _window(picture.scan)
-    top = _map_top(picture.anomaly_map)
+    # Up to the threshold at least: what lies far below it must not look like a lesion.
+    top = max(_map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))
     crop = _crop(picture)
     axes = area.subplots(
         4,
@@ -195,9 +196,11 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         if picture.truth is not None:
             _draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
     if image is not None:
-        bar = area.colorbar(image, cax=area.add_axes((0.918, 0.25, 0.012, 0.45)))
+        bar = area.colorbar(image, extend="max", cax=area.add_axes((0.918, 0.25, 0.012, 0.45)))
         known = "" if picture.truth is None else "; yellow line: truth"
-        bar.set_label(f"anomaly map H (cyan line: mask{known})", fontsize=11)
+        polarity = interpretation.settings.polarity
+        alone = "" if polarity == "both" else f", {polarity} alone"
+        bar.set_label(f"anomaly map H{alone} (cyan line: mask{known})", fontsize=11)
 
 
 def _slice_label(index: int, position: int, interpretation: Interpretation) -> str:

@@ -306,7 +306,8 @@ WRONG: dict[str, tuple[Callable[[Path], list[object]], str]] = {
     "both rules": (options("--threshold", "0.1", "--quantile", "0.9"), "--quantile"),
     "region of a threshold": (options("--threshold", "0.1", "--region", "brain"), "--region"),
     "even median": (options("--median", "4"), "median"),
-    "sam": (options("--sam", "best"), "--sam"),
+    "sam": (options("--sam", "best"), "'--sam': 'best' is not one of"),
+    "polarity": (options("--polarity", "dark"), "'--polarity': 'dark' is not one of"),
     "process": (options("--process", "ddib"), "--process"),
     "device": (options("--device", "tpu"), "tpu"),
     "batch size": (options("--batch-size", "0"), "--batch-size"),
@@ -487,8 +488,18 @@ def test_no_command_shows_the_help() -> None:
 
 def process(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "anofpdm.cli", *map(str, arguments)]
+
+    def hear_sigint() -> None:
+        # A shell that starts the tests in its background lets all its children ignore it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ.copy(),
+        preexec_fn=hear_sigint if os.name == "posix" else None,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.image import imread
 
 from anofpdm import Volume, write_nifti
+from napari_anofpdm.demo import main
 from tests.core.segmentation_cases import analysis, scan
 
 
@@ -43,3 +44,11 @@ def test_the_pictures_of_the_readme_are_there_and_small(repo_root: Path) -> None
     assert shown
     for name in shown:
         assert 10_000 < (repo_root / name).stat().st_size < 300_000
+
+
+def test_a_folder_without_an_analysis_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path / "nothing")])
+    assert "holds no analysis.anofpdm.zarr" in " ".join(capsys.readouterr().err.split())

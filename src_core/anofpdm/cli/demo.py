@@ -89,7 +89,8 @@ def demo(
         scores = _scores(analysis, interpretation, native, subject.lesion)
         (staging / SCORES_FILE).write_text(json.dumps(scores, indent=2) + "\n")
     payload = {"out": str(out), "seed": seed, "scores": scores, **report}
-    console.finish(payload, _summary(out, seed, scores, report))
+    files = names if keep_analysis else _NAMES
+    console.finish(payload, _summary(out, seed, scores, report, files))
 
 
 def _scores(
@@ -117,7 +118,9 @@ def _scores(
     return scores
 
 
-def _summary(out: Path, seed: int, scores: dict[str, Any], report: dict[str, Any]) -> Group:
+def _summary(
+    out: Path, seed: int, scores: dict[str, Any], report: dict[str, Any], files: tuple[str, ...]
+) -> Group:
     table = Table("score", "value", title=f"Synthetic subject {seed}", title_justify="left")
     rows = {
         "DICE (whole volume)": f"{scores['dice']:.3f}",
@@ -136,6 +139,6 @@ def _summary(out: Path, seed: int, scores: dict[str, Any], report: dict[str, Any
     return Group(
         table,
         f"Picture: {out / 'report.png'} (yellow line: the truth)",
-        f"Files:   {', '.join(_NAMES)} in {out}",
+        f"Files:   {', '.join(files)} in {out}",
         report["intended_use"],
     )

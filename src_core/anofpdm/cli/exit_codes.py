@@ -73,7 +73,9 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
         _say(_CANCELLED)
         return CANCELLED
     if isinstance(error, typer.TyperException):
-        _say(f"Error: {_one_line(error.format_message()).rstrip('.?')}{_help_hint(error)}.")
+        # How pydantic introduces what a choice is not; typer passes it on.
+        said = _one_line(error.format_message()).replace("Value error, ", "").rstrip(".?")
+        _say(f"Error: {said}{_help_hint(error)}.")
         return USER_ERROR
     if isinstance(error, AnofpdmError):
         _say(f"Error: {_one_line(str(error))}")

@@ -77,7 +77,7 @@ def interpret(
 ) -> None:
     """Read a stored analysis with other settings, in seconds and without the network.
 
-    Example: anofpdm interpret results/analysis.anofpdm.zarr --guidance 4 --out stronger
+    Example: anofpdm interpret results/analysis.anofpdm.zarr --threshold 0.8 --out wider
     """
     from anofpdm.analysis import Analysis
     from anofpdm.interpretation import interpret as interpret_analysis
