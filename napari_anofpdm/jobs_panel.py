@@ -59,6 +59,7 @@ class JobsPanel(QWidget):
         self.list = _job_list()
         self.empty = wrapped_label(_NO_JOBS)
         self.details = JobDetails()
+        self.room = UprightScroll(self.details)
         self.tabs = QTabWidget()
         tab_bar = self.tabs.tabBar()
         assert tab_bar is not None
@@ -114,7 +115,7 @@ class JobsPanel(QWidget):
         column.addWidget(self.empty)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.list)
-        splitter.addWidget(UprightScroll(self.details))
+        splitter.addWidget(self.room)
         splitter.setStretchFactor(1, 3)
         splitter.setChildrenCollapsible(False)
         splitter.setSizes(_LIST_AND_DETAILS_PX)
@@ -141,6 +142,8 @@ class JobsPanel(QWidget):
         job = self.chosen
         stopping = job is not None and self.monitor.is_stopping(job.folder)
         self.details.show_job(job, stopping=stopping)
+        # Without a job there would be nothing in it to scroll but a bar.
+        self.room.setVisible(job is not None)
 
     def _on_start(self, folder: Path) -> None:
         self.monitor.look()

@@ -98,6 +98,14 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     assert _enabled(panel) == {"folder", "resume", "remove"}
 
 
+def test_without_a_job_there_is_nothing_to_scroll(panel: JobsPanel) -> None:
+    panel.monitor.look()
+    assert panel.room.isHidden() and not panel.empty.isHidden()
+    job("first", "done")
+    panel.monitor.look()
+    assert panel.empty.isHidden() and not panel.room.isHidden()
+
+
 def test_the_latest_is_first_and_the_choice_stays(panel: JobsPanel) -> None:
     old = job("old", "done")
     panel.monitor.look()
