@@ -68,7 +68,7 @@ flair-synth: $(VENV)/.installed
 	$(BIN)/anofpdm phantom-dataset --seeds 2900:4500 --size 64 --lesion-mm2 100 --twins \
 		--out $(MODEL_OUT)/slices.zarr
 	$(BIN)/anofpdm train docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
-		--out $(MODEL_OUT)/run --processes 2
+		--out $(MODEL_OUT)/run --processes 2 --device cpu
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
 		--rule absolute --polarity hyperintense --candidates 2,4,8,12,16 --fraction 1 \
