@@ -488,19 +488,18 @@ def test_no_command_shows_the_help() -> None:
 
 def process(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "anofpdm.cli", *map(str, arguments)]
-
-    def hear_sigint() -> None:
-        # A shell that starts the tests in its background lets all its children ignore it.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ.copy(),
-        preexec_fn=hear_sigint if os.name == "posix" else None,
-    )
+    # A shell that starts the tests in its background has them ignore SIGINT, and so their children.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ.copy(),
+        )
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def test_real_process_reports_a_mistake(case: Path, tmp_path: Path) -> None:
