@@ -18,6 +18,18 @@ _LAYOUTS = {
     "table": ("Table", "A CSV with the columns subject and one for each modality."),
 }
 _SIZES = {str(n): (f"{n} pixels", f"{n} rows and columns.") for n in (64, 128, 256)}
+_INTENSITIES = {
+    "volume_p99": (
+        "99th percentile (the paper's)",
+        "White is the brightest hundredth of the brain; a large bright lesion moves it.",
+    ),
+    "volume_median": (
+        "Median of the brain",
+        "White is a fixed multiple of the brain's median, which lesions hardly move: small bright "
+        "lesions stay brighter than tissue.",
+    ),
+    "slice_minmax": ("Slice by slice", "Each slice from black to white, as the public code does."),
+}
 
 
 class DatasetForm(JobForm):
@@ -36,6 +48,7 @@ class DatasetForm(JobForm):
         self.modalities.setPlaceholderText("as the layout has them")
         self.pixels = ChoiceBox(_SIZES)
         self.pixels.set_key("128")
+        self.intensity = ChoiceBox(_INTENSITIES)
         self.skull = QCheckBox("Scans with skull")
         self.skull.setToolTip("The scans are not brain-extracted, and the model is for such scans.")
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
@@ -52,12 +65,13 @@ class DatasetForm(JobForm):
             "What the model reads, in order, with commas between, such as flair, t1.",
         )
         self.add("Slices", self.pixels, "Rows and columns of the slices, in pixels.")
+        self.add("Scaled by", self.intensity, "What a scan's intensities are measured by.")
         self.rows.addWidget(self.skull)
         self.add("Dataset", self.out, "The folder of the dataset, customarily NAME.zarr.")
         for field in (self.source, self.labels, self.out):
             field.changed.connect(self.refresh)
         self.modalities.textChanged.connect(self.refresh)
-        for box in (self.layout_box, self.pixels):
+        for box in (self.layout_box, self.pixels, self.intensity):
             box.chosen.connect(self.refresh)
         self.skull.toggled.connect(self.refresh)
         self.refresh()
@@ -74,7 +88,7 @@ class DatasetForm(JobForm):
         """Return the options of `anofpdm prepare`."""
         out = self.out.path or folder / "dataset.zarr"
         given = [str(self.source.path), "--layout", self.layout_box.key, "--out", str(out)]
-        given += ["--size", self.pixels.key]
+        given += ["--size", self.pixels.key, "--intensity", self.intensity.key]
         for modality in self._modalities():
             given += ["--modality", modality]
         if self.labels.path is not None:

@@ -28,6 +28,17 @@ _RULES = {
         "marks something is unhealthy.",
     ),
 }
+_CRITERIA = {
+    "accuracy": (
+        "Slices told rightly (the paper's)",
+        "Most slices right in all: cautious where healthy slices are many.",
+    ),
+    "balanced": (
+        "Both classes alike",
+        "The mean of the shares of healthy and of unhealthy slices told rightly: finds more where "
+        "healthy slices are many, with more false marks.",
+    ),
+}
 CANDIDATES = "0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32"
 
 
@@ -45,6 +56,7 @@ class GuidanceForm(JobForm):
         self.split = ChoiceBox(_SPLITS)
         self.candidates = QLineEdit(CANDIDATES)
         self.rule = ChoiceBox(_RULES)
+        self.criterion = ChoiceBox(_CRITERIA)
         self.polarity = ChoiceBox(POLARITY_WORDS)
         self.device = device_box()
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
@@ -57,6 +69,7 @@ class GuidanceForm(JobForm):
             "Guidance strengths w to try (no unit), with commas between; one pass serves all.",
         )
         self.add("Masks by", self.rule, "How the calibrated model shall make its masks.")
+        self.add("Chosen by", self.criterion, "What guidance and thresholds are chosen by.")
         self.add(
             "Polarity",
             self.polarity,
@@ -67,7 +80,7 @@ class GuidanceForm(JobForm):
         for field in (self.bundle, self.dataset, self.out):
             field.changed.connect(self.refresh)
         self.candidates.textChanged.connect(self.refresh)
-        for box in (self.split, self.rule, self.polarity, self.device):
+        for box in (self.split, self.rule, self.criterion, self.polarity, self.device):
             box.chosen.connect(self.refresh)
         self.refresh()
 
@@ -88,6 +101,6 @@ class GuidanceForm(JobForm):
         return [
             *("--bundle", bundle, "--dataset", str(self.dataset.path), "--out", str(out)),
             *("--split", self.split.key, "--candidates", candidates),
-            *("--rule", self.rule.key, "--polarity", self.polarity.key),
-            *("--device", self.device.key),
+            *("--rule", self.rule.key, "--criterion", self.criterion.key),
+            *("--polarity", self.polarity.key, "--device", self.device.key),
         ]

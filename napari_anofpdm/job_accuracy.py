@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _TOOLTIP = (
     "Share of slices rightly told healthy or unhealthy, 0 to 1, with the threshold that fits them\n"
     "best. Training: some held-out slices, at the best of a few guidances, over steps.\n"
-    "Guidance selection: the slices seen so far, over the guidance w (no unit).\n"
+    "Guidance selection: the slices seen so far, over the guidance w (no unit); where thresholds\n"
+    "are chosen by balanced accuracy, the mean of the shares of healthy and of unhealthy slices.\n"
     "Dashed: what calling all slices alike would score. A model that is no better has not learned\n"
     "the difference yet."
 )

@@ -88,7 +88,8 @@ def rule_words(rule: ThresholdRule) -> str:
 def candidate_words(candidate: Candidate, calibration: Calibration) -> str:
     """Say what a candidate of the guidance search achieved."""
     chosen = ", calibrated" if candidate.guidance == calibration.guidance else ""
-    return f"w = {candidate.guidance:g}: {candidate.rule_accuracy:.1%} of slices right{chosen}"
+    right = "balanced accuracy" if calibration.criterion == "balanced" else "of slices right"
+    return f"w = {candidate.guidance:g}: {candidate.rule_accuracy:.1%} {right}{chosen}"
 
 
 def differences_in_words(

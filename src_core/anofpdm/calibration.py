@@ -12,6 +12,7 @@ Process = Literal["ddim", "ddpm"]
 Region = Literal["image", "brain"]
 RuleKind = Literal["dynamic", "absolute"]
 Polarity = Literal["both", "hyperintense", "hypointense"]
+Criterion = Literal["accuracy", "balanced"]
 Divergence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Guidance = Annotated[float, Field(ge=0, le=1000)]
@@ -33,14 +34,14 @@ class Candidate(BaseModel):
     cosine_threshold : float
         Cos_w: a slice with a cosine at or below it counts as unhealthy.
     accuracy : float
-        Acc_w, the share of validation slices classified rightly, 0..1.
+        Acc_w, how well validation slices are classified, 0..1, by the calibration's criterion.
     max_divergence : tuple of float
         The largest M_{t_e} over the unhealthy slices at w, per scored modality.
     map_threshold : float, optional
         The fixed threshold on the anomaly map with which "a component is marked" tells unhealthy
         slices best. None where it was not measured.
     map_accuracy : float, optional
-        The share of validation slices that it classifies rightly, 0..1.
+        How well it classifies validation slices, 0..1, by the calibration's criterion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +79,9 @@ class Calibration(BaseModel):
         Share of the fixed threshold down to which a marked spot extends; see `AbsoluteThreshold`.
     polarity : {"both", "hyperintense", "hypointense"}
         Which departures from health the map counts; see `Settings`.
+    criterion : {"accuracy", "balanced"}
+        What the thresholds and the guidance were chosen by: the share of slices classified rightly
+        (METHOD 7), or the mean of that share among healthy and among unhealthy slices.
     process : {"ddim", "ddpm"}
     steps, t_max : int
         The strided grid: `steps` timesteps up to `t_max`.
@@ -110,6 +114,7 @@ class Calibration(BaseModel):
     map_threshold: Divergence | None = None
     map_extent: float = Field(default=1.0, gt=0, le=1)
     polarity: Polarity = "both"
+    criterion: Criterion = "accuracy"
     process: Process
     steps: int = Field(ge=1)
     t_max: int = Field(ge=1)

@@ -1,4 +1,4 @@
-"""Which voxels are brain, and how bright it is: the foreground rule and its 99th percentile."""
+"""Which voxels are brain, and how bright it is: the foreground rule and its percentiles."""
 
 from __future__ import annotations
 
@@ -52,10 +52,12 @@ def foreground_of(values: Canonical) -> NDArray[np.bool_]:
     return np.asarray(values > floor)
 
 
-def percentile_99(values: Canonical, foreground: NDArray[np.bool_]) -> float:
-    """99th percentile of the foreground voxels, or 0 where there are none."""
+def foreground_percentile(
+    values: Canonical, foreground: NDArray[np.bool_], percent: float
+) -> float:
+    """Percentile, 0..100, of the foreground voxels, or 0 where there are none."""
     inside = values[foreground]
-    return float(np.percentile(inside, 99)) if inside.size else 0.0
+    return float(np.percentile(inside, percent)) if inside.size else 0.0
 
 
 def robust_centre(foreground: NDArray[np.bool_], axis: int) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from anofpdm.calibration import (
     PAPER_MEDIAN_KERNEL,
     PAPER_MIN_COMPONENT_PIXELS,
+    Criterion,
     Polarity,
     Process,
     Region,
@@ -157,6 +158,7 @@ def select_guidance(
     precision: Precision = "float32",
     batch_size: int = 16,
     fraction: float = 0.98,
+    criterion: Criterion = "accuracy",
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
     median_kernel: int = PAPER_MEDIAN_KERNEL,
@@ -187,7 +189,7 @@ def select_guidance(
         Of the network.
     batch_size : int
         Slices in one call of the network (which sees twice as many).
-    fraction, quantile_range, region, median_kernel, min_component_pixels
+    fraction, criterion, quantile_range, region, median_kernel, min_component_pixels
         See `calibrate`.
     rule : {"dynamic", "absolute"}
         How masks shall be made; see `Calibration`. "absolute" finds, for each candidate, the fixed
@@ -240,7 +242,7 @@ def select_guidance(
 
     def on_batch(so_far: Measurements) -> None:
         seen = labels[: so_far.cosines.shape[1]]
-        accuracy = guidance_accuracy(ordered, so_far.cosines, seen, so_far.scores)
+        accuracy = guidance_accuracy(ordered, so_far.cosines, seen, so_far.scores, criterion)
         if on_accuracy is not None and accuracy is not None:
             on_accuracy(accuracy)
 
@@ -288,6 +290,7 @@ def select_guidance(
         t_max=t_max,
         clip=clip,
         fraction=fraction,
+        criterion=criterion,
         quantile_range=quantile_range,
         region=region,
         map_extent=map_extent,

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.guidance_choice import best_cosine_threshold, best_map_threshold
+from anofpdm.calibration import Criterion
+from anofpdm.guidance_choice import (
+    baseline_accuracy,
+    best_cosine_threshold,
+    best_map_threshold,
+)
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,10 @@ class GuidanceAccuracy:
     guidances : tuple of float
         w_1 < ... < w_n.
     accuracies : tuple of float
-        Share of slices classified rightly by the threshold that fits these slices best, 0..1;
-        never below `baseline`, since a threshold may call all slices alike.
+        How well the threshold that fits these slices best classifies them, 0..1; never below
+        `baseline`, since a threshold may call all slices alike.
     baseline : float
-        Share of the larger class, 0.5..1.
+        What that would score, 0.5..1; see `baseline_accuracy`.
     slices : int
         Slices that were classified.
     """
@@ -49,6 +54,7 @@ def guidance_accuracy(
     cosines: NDArray[np.float64],
     labels: NDArray[np.integer],
     scores: NDArray[np.float64] | None = None,
+    criterion: Criterion = "accuracy",
 ) -> GuidanceAccuracy | None:
     """Classify slices at each guidance, by the cosine or by their maps.
 
@@ -62,6 +68,8 @@ def guidance_accuracy(
         0 healthy, 1 unhealthy, (S,).
     scores : array, optional
         `map_score` for each guidance and slice, (n, S); where given, it classifies.
+    criterion : {"accuracy", "balanced"}
+        See `Calibration`.
 
     Returns
     -------
@@ -72,10 +80,12 @@ def guidance_accuracy(
     if unhealthy.all() or not unhealthy.any():
         return None
     if scores is None:
-        found = [best_cosine_threshold(row, unhealthy)[1] for row in cosines]
+        found = [best_cosine_threshold(row, unhealthy, criterion)[1] for row in cosines]
     else:
-        found = [best_map_threshold(row, unhealthy)[1] for row in scores]
-    share = float(unhealthy.mean())
+        found = [best_map_threshold(row, unhealthy, criterion)[1] for row in scores]
     return GuidanceAccuracy(
-        tuple(float(w) for w in guidances), tuple(found), max(share, 1 - share), len(unhealthy)
+        tuple(float(w) for w in guidances),
+        tuple(found),
+        baseline_accuracy(unhealthy, criterion),
+        len(unhealthy),
     )

@@ -14,6 +14,7 @@ from anofpdm.calibration import (
     PAPER_QUANTILE_RANGE,
     Calibration,
     Candidate,
+    Criterion,
     Polarity,
     Process,
     Region,
@@ -43,8 +44,8 @@ class GuidanceReport:
     candidates : array
         w_1 < ... < w_n, (n,).
     accuracies : array
-        Share of slices classified rightly by the calibration's rule, (n,), 0..1: by the cosine
-        (Acc_w), or by whether the fixed threshold marks a component.
+        How well the calibration's rule classifies the slices, (n,), 0..1, by its criterion: the
+        cosine (Acc_w), or whether the fixed threshold marks a component.
     cosines : array
         Eq. 18 for each candidate and slice, (n, S).
     divergence_at_end : array
@@ -63,8 +64,28 @@ class GuidanceReport:
     scores: NDArray[np.float64] | None
     labels: NDArray[np.int64]
 
+    @property
+    def baseline(self) -> float:
+        """What calling all slices alike scores by the calibration's criterion, 0.5..1."""
+        return baseline_accuracy(self.labels == 1, self.calibration.criterion)
 
-def best_cosine_threshold(cosine: ArrayLike, unhealthy: ArrayLike) -> tuple[float, float]:
+    @property
+    def told_apart(self) -> bool:
+        """Whether any candidate classifies the slices better than calling all of them alike."""
+        return bool(self.accuracies.max() > self.baseline + 1e-12)
+
+
+def baseline_accuracy(unhealthy: NDArray[np.bool_], criterion: Criterion = "accuracy") -> float:
+    """Score of calling all slices alike: the share of the larger class, or 0.5 where balanced."""
+    if criterion == "balanced":
+        return 0.5
+    share = float(np.mean(unhealthy))
+    return max(share, 1 - share)
+
+
+def best_cosine_threshold(
+    cosine: ArrayLike, unhealthy: ArrayLike, criterion: Criterion = "accuracy"
+) -> tuple[float, float]:
     """Find the threshold that classifies best: cos <= Cos_w means unhealthy.
 
     All thresholds are searched: the midpoint of every two neighbouring cosines, and -1 and 1,
@@ -77,22 +98,27 @@ def best_cosine_threshold(cosine: ArrayLike, unhealthy: ArrayLike) -> tuple[floa
         (S,).
     unhealthy : array
         (S,), bool.
+    criterion : {"accuracy", "balanced"}
+        See `Calibration`. The most accurate threshold is a cautious one where healthy slices are
+        many; the balanced one does not depend on how many there are of each class.
 
     Returns
     -------
     threshold : float
     accuracy : float
-        Share of slices classified rightly.
+        By the criterion, 0..1.
 
     Raises
     ------
     DatasetError
         When one of the two classes is missing.
     """
-    return _best_threshold(cosine, unhealthy, (-1.0, 1.0))
+    return _best_threshold(cosine, unhealthy, (-1.0, 1.0), criterion)
 
 
-def best_map_threshold(scores: ArrayLike, unhealthy: ArrayLike) -> tuple[float, float]:
+def best_map_threshold(
+    scores: ArrayLike, unhealthy: ArrayLike, criterion: Criterion = "accuracy"
+) -> tuple[float, float]:
     """Find the fixed threshold that classifies best: score >= v means unhealthy.
 
     Parameters
@@ -101,6 +127,8 @@ def best_map_threshold(scores: ArrayLike, unhealthy: ArrayLike) -> tuple[float, 
         `map_score` of each slice, (S,), >= 0.
     unhealthy : array
         (S,), bool.
+    criterion : {"accuracy", "balanced"}
+        As for `best_cosine_threshold`.
 
     Returns
     -------
@@ -116,12 +144,12 @@ def best_map_threshold(scores: ArrayLike, unhealthy: ArrayLike) -> tuple[float, 
     """
     values = -np.asarray(scores, dtype=np.float64)
     nothing = float(np.nextafter(values.min(initial=0.0), -np.inf))
-    threshold, accuracy = _best_threshold(values, unhealthy, (nothing, 0.0))
+    threshold, accuracy = _best_threshold(values, unhealthy, (nothing, 0.0), criterion)
     return -threshold, accuracy
 
 
 def _best_threshold(
-    values: ArrayLike, unhealthy: ArrayLike, ends: tuple[float, float]
+    values: ArrayLike, unhealthy: ArrayLike, ends: tuple[float, float], criterion: Criterion
 ) -> tuple[float, float]:
     """Threshold and accuracy of "value <= threshold means unhealthy"; `ends` calls all alike."""
     values, actual = np.asarray(values, dtype=np.float64), np.asarray(unhealthy, dtype=bool)
@@ -135,12 +163,15 @@ def _best_threshold(
     thresholds = np.concatenate([ends[:1], (distinct[:-1] + distinct[1:]) / 2, ends[1:]])
     gaps = np.concatenate([[0.0], np.diff(distinct), [0.0]])
     sick, well = np.sort(values[actual]), np.sort(values[~actual])
-    right = np.searchsorted(sick, thresholds, side="right") + (
+    # Whole numbers, so that ties are ties: a slice's weight is the other class's size, or 1.
+    weights = (len(well), len(sick)) if criterion == "balanced" else (1, 1)
+    right = weights[0] * np.searchsorted(sick, thresholds, side="right") + weights[1] * (
         len(well) - np.searchsorted(well, thresholds, side="right")
     )
+    total = weights[0] * len(sick) + weights[1] * len(well)
     best = np.flatnonzero(right == right.max())
     index = best[np.argmax(gaps[best])]
-    return float(thresholds[index]), float(right[index] / len(values))
+    return float(thresholds[index]), float(right[index] / total)
 
 
 def choose_guidance(
@@ -181,6 +212,7 @@ def calibrate(
     clip: bool,
     scores: NDArray[np.float64] | None = None,
     fraction: float = 0.98,
+    criterion: Criterion = "accuracy",
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
     map_extent: float = 1.0,
@@ -208,6 +240,8 @@ def calibrate(
         accuracies are those of the fixed threshold.
     fraction : float
         See `choose_guidance`.
+    criterion : {"accuracy", "balanced"}
+        What thresholds and w* are chosen by; see `Calibration`.
     quantile_range : mapping
         a and b for each region, recorded in the calibration.
 
@@ -228,6 +262,7 @@ def calibrate(
             divergence_at_end[index],
             None if scores is None else scores[index],
             unhealthy,
+            criterion,
         )
         for index, guidance in enumerate(candidates)
     ]
@@ -253,6 +288,7 @@ def calibrate(
         region=region,
         map_extent=map_extent,
         polarity=polarity,
+        criterion=criterion,
         median_kernel=median_kernel,
         min_component_pixels=min_component_pixels,
         candidates=tuple(found),
@@ -276,11 +312,12 @@ def _candidate(
     divergence_at_end: NDArray[np.float64],
     scores: NDArray[np.float64] | None,
     unhealthy: NDArray[np.bool_],
+    criterion: Criterion,
 ) -> Candidate:
-    threshold, accuracy = best_cosine_threshold(cosine, unhealthy)
+    threshold, accuracy = best_cosine_threshold(cosine, unhealthy, criterion)
     map_threshold, map_accuracy = None, None
     if scores is not None:
-        map_threshold, map_accuracy = best_map_threshold(scores, unhealthy)
+        map_threshold, map_accuracy = best_map_threshold(scores, unhealthy, criterion)
     return validated(
         Candidate,
         guidance=guidance,

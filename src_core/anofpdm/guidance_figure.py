@@ -31,7 +31,7 @@ def save_guidance_figure(path: Path, document: dict[str, Any]) -> None:
     figure.text(
         0.02, 0.985,
         f"Guidance selection for {document['bundle']['name']}: w* = {chosen['guidance']:g}, "
-        f"{_limit(document)}, accuracy {chosen['accuracy']:.3f}",
+        f"{_limit(document)}, {_measure(document)} {chosen['accuracy']:.3f}",
         fontsize=14, weight="bold", va="top",
     )  # fmt: skip
     figure.text(0.02, 0.952, _source(document), fontsize=10, va="top", color="0.25")
@@ -66,6 +66,11 @@ def _limit(document: dict[str, Any]) -> str:
     return f"Cos* = {chosen['cosine_threshold']:.5f}"
 
 
+def _measure(document: dict[str, Any]) -> str:
+    """Name what thresholds and guidance were chosen by."""
+    return "balanced accuracy" if document["criterion"] == "balanced" else "accuracy"
+
+
 def _draw_accuracy(axes: Axes, document: dict[str, Any]) -> None:
     candidates, chosen = document["candidates"], document["chosen"]
     name = "map_accuracy" if document["rule"] == "absolute" else "accuracy"
@@ -80,7 +85,16 @@ def _draw_accuracy(axes: Axes, document: dict[str, Any]) -> None:
         share * max(accuracies), color="0.6", linestyle="--", linewidth=1,
         label=f"{share:g} of the best accuracy",
     )  # fmt: skip
-    _label(axes, "Accuracy of each candidate", "guidance w", "accuracy of the slices' verdicts")
+    axes.axhline(
+        chosen["baseline"], color="0.6", linestyle=":", linewidth=1, label="all slices called alike"
+    )
+    measure = _measure(document)
+    _label(
+        axes,
+        f"{measure.capitalize()} of each candidate",
+        "guidance w",
+        f"{measure} of the slices' verdicts",
+    )
     axes.legend(fontsize=10, frameon=False)
 
 

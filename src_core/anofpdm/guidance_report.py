@@ -47,7 +47,8 @@ def guidance_document(
     Returns
     -------
     dict
-        "chosen" (w*, its thresholds, M_max, accuracy, AUROC and the counts of right and wrong),
+        "chosen" (w*, its thresholds, M_max, accuracy by the criterion, the baseline that calling
+        all slices alike would score, AUROC and the counts of right and wrong),
         "candidates", "roc" and "histogram" at w*, and "values" of the healthy and unhealthy slices
         at w*, beside what it was measured with. The values are what the rule's verdict goes by: the
         cosines (unhealthy at or below Cos*), or the maps' scores (unhealthy at or above the map
@@ -72,6 +73,7 @@ def guidance_document(
         "fraction": fraction,
         "scored": list(before.metadata.scored),
         "rule": calibration.rule,
+        "criterion": calibration.criterion,
         "polarity": calibration.polarity,
         "chosen": {
             "guidance": calibration.guidance,
@@ -79,6 +81,7 @@ def guidance_document(
             "map_threshold": calibration.map_threshold,
             "max_divergence": list(calibration.max_divergence),
             "accuracy": float(report.accuracies[row]),
+            "baseline": report.baseline,
             "auroc": auroc(values, unhealthy, verdict.sign),
             "unhealthy_called_unhealthy": int((called & unhealthy).sum()),
             "unhealthy_called_healthy": int((~called & unhealthy).sum()),

@@ -19,6 +19,7 @@ from anofpdm.cli.console import Tick
 from anofpdm.cli.pace import SlicePace
 from anofpdm.datasets import SliceDataset
 from anofpdm.engine import Progress
+from anofpdm.guidance import Measurements
 from anofpdm.jobs.watch import JobWatch
 from anofpdm.pace import in_words
 from anofpdm.settings import AbsoluteThreshold, Settings
@@ -144,11 +145,12 @@ def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_
     result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
                  tmp_path / "new", "--candidates", "2,0.5", "--steps", 3, "--device", "cpu",
                  "--rule", "absolute", "--extent", 0.5, "--median", 3,
-                 "--polarity", "hyperintense")  # fmt: skip
+                 "--polarity", "hyperintense", "--criterion", "balanced")  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert "map threshold" in result.stdout
     calibration = load_bundle(tmp_path / "new").metadata.calibration
     assert calibration is not None
+    assert calibration.criterion == "balanced" and "balanced" in result.stdout
     assert calibration.rule == "absolute" and calibration.map_threshold is not None
     settings = Settings.from_calibration(calibration)
     assert settings.median_kernel == 3 and settings.polarity == "hyperintense"
@@ -156,6 +158,35 @@ def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_
     shown = run("bundle", "show", tmp_path / "new")
     words = " ".join(shown.stdout.split())
     assert "nothing in the map reaches" in words and "hyperintense alone" in words
+
+
+@pytest.mark.parametrize(("criterion", "baseline"), [("accuracy", 2 / 3), ("balanced", 0.5)])
+def test_select_guidance_warns_of_a_model_that_has_learnt_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, criterion: str, baseline: float
+) -> None:
+    bundle(calibration=None).save(tmp_path / "plain")
+    preprocessing = bundle().metadata.preprocessing.model_dump(mode="json")
+    data = tmp_path / "slices.zarr"
+    with SliceDataset.create(data, modalities=["flair"], preprocessing=preprocessing) as out:
+        out.append(np.zeros((3, 1, SIZE, SIZE)), [0, 0, 1], subject="a", split="val")
+    cosines = np.full((2, 3), 0.5)
+
+    def measured(*_: Any, **__: Any) -> Measurements:
+        return Measurements(cosines, np.ones((2, 3, 1)), None)
+
+    monkeypatch.setattr("anofpdm.guidance.measure", measured)
+    common = ["--bundle", tmp_path / "plain", "--dataset", data, "--candidates", "1,2",
+              "--device", "cpu", "--criterion", criterion]  # fmt: skip
+    result = run("select-guidance", *common, "--out", tmp_path / "new")
+    assert result.exit_code == 0, result.stderr
+    said = " ".join(result.stderr.split())
+    assert f"calling all of them alike ({baseline:.3f})" in said and "Train it longer" in said
+    report = json.loads((tmp_path / "new-report" / "guidance.json").read_text())
+    assert report["criterion"] == criterion
+    assert report["chosen"]["baseline"] == pytest.approx(baseline)
+    cosines[0, 2] = 0.4
+    result = run("select-guidance", *common, "--out", tmp_path / "better")
+    assert (result.exit_code, "alike" in result.stderr) == (0, False)
 
 
 @pytest.mark.parametrize("candidates", ["", "1,,2", "1,two", "-1", "1,1001", "nan"])

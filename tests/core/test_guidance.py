@@ -14,11 +14,13 @@ from torch import Tensor
 
 from anofpdm.bundle import ModelBundle
 from anofpdm.bundle_metadata import BundleMetadata
+from anofpdm.calibration import Criterion
 from anofpdm.class_labels import HEALTHY, UNHEALTHY
 from anofpdm.datasets.slices import SliceDataset
 from anofpdm.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.guidance import (
     best_cosine_threshold,
+    best_map_threshold,
     calibrate,
     choose_guidance,
     measure,
@@ -67,6 +69,57 @@ def test_hopeless_slices_are_all_given_to_the_larger_class() -> None:
     assert threshold == -1.0 and accuracy == pytest.approx(2 / 3)
     threshold, accuracy = best_cosine_threshold([0.5, 0.5, 0.5], [True, True, False])
     assert threshold == 1.0 and accuracy == pytest.approx(2 / 3)
+
+
+def balanced_accuracy_of(
+    threshold: float, cosine: Sequence[float], unhealthy: Sequence[bool]
+) -> float:
+    called, sick = np.array(cosine) <= threshold, np.array(unhealthy)
+    return float((called[sick].mean() + (~called[~sick]).mean()) / 2)
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 20).map(lambda n: n / 20), st.booleans()), min_size=2, max_size=30
+    ).filter(lambda rows: len({sick for _, sick in rows}) == 2),
+    copies=st.integers(2, 5),
+)
+def test_no_threshold_is_more_balanced_and_the_larger_class_does_not_move_it(
+    rows: list[tuple[float, bool]], copies: int
+) -> None:
+    cosine, unhealthy = [c for c, _ in rows], [s for _, s in rows]
+    found = best_cosine_threshold(cosine, unhealthy, "balanced")
+    assert found[1] == pytest.approx(balanced_accuracy_of(found[0], cosine, unhealthy))
+    everywhere = np.linspace(-0.0125, 1.0125, 83)
+    best = max(balanced_accuracy_of(t, cosine, unhealthy) for t in everywhere)
+    assert found[1] == pytest.approx(best)
+    many = rows + [row for row in rows if not row[1]] * (copies - 1)
+    assert found == best_cosine_threshold([c for c, _ in many], [s for _, s in many], "balanced")
+
+
+def test_the_balanced_threshold_finds_more_where_healthy_slices_are_many() -> None:
+    # Two unhealthy slices of three lie among a quarter of the nine healthy ones.
+    scores = np.array([1, 1, 1, 1, 1, 1, 1, 4, 4, 3.5, 3.5, 9])
+    unhealthy = np.array([False] * 9 + [True] * 3)
+    cautious, accuracy = best_map_threshold(scores, unhealthy)
+    assert cautious == 6.5 and accuracy == pytest.approx(10 / 12)
+    lower, balanced = best_map_threshold(scores, unhealthy, "balanced")
+    assert lower == 2.25 and balanced == pytest.approx((7 / 9 + 1) / 2)
+
+
+@pytest.mark.parametrize(("criterion", "baseline"), [("accuracy", 0.75), ("balanced", 0.5)])
+def test_a_search_tells_whether_any_candidate_tells_the_slices_apart(
+    criterion: Criterion, baseline: float
+) -> None:
+    labels, at_end = np.array([0, 0, 0, 1]), np.ones((2, 4, 1))
+    alike = np.full((2, 4), 0.5)
+    report = calibrate([1.0, 3.0], alike, at_end, labels, criterion=criterion, **GRID)
+    assert (report.baseline, report.told_apart) == (baseline, False)
+    assert report.accuracies.tolist() == [baseline, baseline]
+    alike[1, 3] = 0.4
+    report = calibrate([1.0, 3.0], alike, at_end, labels, criterion=criterion, **GRID)
+    assert report.told_apart and report.calibration.guidance == 3
+    assert report.calibration.criterion == criterion
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,13 @@ from pydantic import ValidationError
 
 from anofpdm.errors import GeometryError, SettingsError, VolumeError
 from anofpdm.foreground import cleaned, foreground_of, robust_centre
-from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess
+from anofpdm.preprocessing import (
+    MEDIAN_HEADROOM,
+    PreprocessingConfig,
+    SliceStack,
+    preprocess,
+    twin_slices,
+)
 from anofpdm.volume import Volume, read_volume
 
 SHAPE = (40, 48, 10)
@@ -66,6 +72,57 @@ def test_volume_p99_is_the_papers_scaling_where_grids_coincide() -> None:
     cut = expected[int(x.start) :][:40, int(y.start) :][:, :40]
     for slice_id, image in zip(stack.slice_ids, stack.slices[:, 0], strict=True):
         np.testing.assert_allclose(image, cut[:, :, slice_id], atol=1e-6)
+
+
+MEDIAN = FIXED.model_copy(update={"intensity": "volume_median"})
+
+
+def test_volume_median_puts_the_median_of_the_brain_at_a_fixed_grey() -> None:
+    data = np.where(a_brain() > 0, np.float32(80), np.float32(0))
+    data[18:22, 22:26, 4:7] = 80 * 1.3
+    data[12, 24, 5] = 4000
+    stack = run(data, MEDIAN)
+    middle = np.flatnonzero(stack.slice_ids == 5)[0]
+    image = stack.slices[middle, 0]
+    assert set(np.unique(stack.slices[:, :, 0, :])) == {-1.0}
+    grey = 2 / MEDIAN_HEADROOM - 1
+    assert np.median(image[stack.foreground[middle]]) == pytest.approx(grey, abs=1e-6)
+    assert 1 >= image.max() >= 2 * 1.29 / MEDIAN_HEADROOM - 1
+    # The brightest voxel is cut off at the headroom before it is resampled.
+    np.testing.assert_allclose(
+        run(np.minimum(data, 80 * MEDIAN_HEADROOM), MEDIAN).slices, stack.slices, atol=1e-6
+    )
+
+
+def test_a_lesion_moves_the_grey_of_tissue_with_p99_and_not_with_the_median() -> None:
+    """What the percentile within a large lesion, and below a small one, does to the picture."""
+    healthy = a_brain()
+    sick = healthy.copy()
+    lesion = np.zeros(SHAPE, bool)
+    lesion[16:24, 20:28, 2:8] = healthy[16:24, 20:28, 2:8] > 0
+    sick[lesion] *= 2
+    brain = healthy > 0
+    assert 0.01 < lesion.sum() / brain.sum() < 0.1
+    shifts, contrasts = {}, {}
+    for name, config in (("p99", FIXED), ("median", MEDIAN)):
+        before, after = run(healthy, config), run(sick, config)
+        tissue = np.abs(after.slices - before.slices)[:, 0][before.foreground]
+        shifts[name] = float(np.median(tissue))
+        small = healthy.copy()
+        small[18:20, 22:24, 5] = 160
+        contrasts[name] = float((run(small, config).slices - before.slices).max())
+    assert shifts["median"] < 0.05 < 0.3 < shifts["p99"]
+    assert contrasts["median"] > 1.3 * contrasts["p99"]
+
+
+def test_a_twin_is_scaled_as_its_scan_by_the_median_too() -> None:
+    scan = a_brain()
+    twin = Volume(scan * 0.5, AFFINE)
+    stack = run(scan, MEDIAN)
+    halved = twin_slices(twin, Volume(scan, AFFINE), stack, MEDIAN)
+    np.testing.assert_allclose(
+        halved + 1, (run(np.minimum(scan, 144), MEDIAN).slices[:, 0] + 1) / 2, atol=0.02
+    )
 
 
 def test_slice_minmax_is_the_references_scaling() -> None:

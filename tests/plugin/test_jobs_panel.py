@@ -245,9 +245,27 @@ def test_the_guidance_form_gives_its_command(panel: JobsPanel, tmp_path: Path) -
     assert given[given.index("--rule") + 1] == "dynamic"
     form.rule.setCurrentIndex(1)
     form.polarity.setCurrentIndex(1)
+    form.criterion.setCurrentIndex(1)
     given = form.arguments(tmp_path)
     assert given[given.index("--rule") + 1] == "absolute"
     assert given[given.index("--polarity") + 1] == "hyperintense"
+    assert given[given.index("--criterion") + 1] == "balanced"
+
+
+def test_the_dataset_form_gives_its_command(panel: JobsPanel, tmp_path: Path) -> None:
+    form = panel.dataset
+    assert "scans" in form.fault()
+    form.source.line.setText(str(tmp_path))
+    assert form.fault() == ""
+    given = form.arguments(tmp_path)
+    assert given[:3] == [str(tmp_path), "--layout", "brats"]
+    assert given[given.index("--size") + 1] == "128"
+    assert given[given.index("--intensity") + 1] == "volume_p99"
+    form.pixels.set_key("64")
+    form.intensity.set_key("volume_median")
+    given = form.arguments(tmp_path)
+    assert given[given.index("--size") + 1] == "64"
+    assert given[given.index("--intensity") + 1] == "volume_median"
 
 
 COST = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -41,6 +41,13 @@ ExtentOption = Annotated[
     float,
     typer.Option("--extent-mm", min=50, max=500, help="Side of the square field of view, in mm."),
 ]
+IntensityOption = Annotated[
+    Literal["volume_p99", "volume_median"],
+    typer.Option(
+        "--intensity",
+        help="Scaled by the brain's 99th percentile, or by its median, which lesions hardly move.",
+    ),
+]
 LesionOption = Annotated[
     float,
     typer.Option(
@@ -69,6 +76,7 @@ def phantom_dataset(
     modality: ModalityOption = None,
     size: SizeOption = 128,
     extent_mm: ExtentOption = 208.0,
+    intensity: IntensityOption = "volume_p99",
     lesion_mm2: LesionOption = 30.0,
     twins: TwinsOption = False,
     workers: WorkersOption = None,
@@ -90,7 +98,11 @@ def phantom_dataset(
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     chosen = seed_range(seeds)
     config = validated(
-        PreprocessingConfig, size=size, extent_mm=extent_mm, spacing_range_mm=SPACING_MM
+        PreprocessingConfig,
+        size=size,
+        extent_mm=extent_mm,
+        intensity=intensity,
+        spacing_range_mm=SPACING_MM,
     )
     if chosen.stop > TRAINING_SEEDS_BELOW:
         console.warn(

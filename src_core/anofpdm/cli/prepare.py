@@ -120,11 +120,11 @@ ExtentOption = Annotated[
     ),
 ]
 IntensityOption = Annotated[
-    Literal["volume_p99", "slice_minmax"],
+    Literal["volume_p99", "volume_median", "slice_minmax"],
     typer.Option(
         "--intensity",
-        help="Scaled by the volume's 99th percentile, or slice by slice as the method's public "
-        "code does.",
+        help="Scaled by the 99th percentile of the volume's brain; or by its median, which lesions "
+        "hardly move; or slice by slice, as the method's public code does.",
         rich_help_panel=_SLICES,
     ),
 ]

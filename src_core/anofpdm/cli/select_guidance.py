@@ -11,7 +11,12 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from anofpdm.calibration import PAPER_MEDIAN_KERNEL, PAPER_MIN_COMPONENT_PIXELS, chosen_grid
+from anofpdm.calibration import (
+    PAPER_MEDIAN_KERNEL,
+    PAPER_MIN_COMPONENT_PIXELS,
+    Criterion,
+    chosen_grid,
+)
 from anofpdm.cli import options as opt
 from anofpdm.cli.console import Console
 from anofpdm.cli.cost import finish_dry_run
@@ -76,6 +81,15 @@ ReportOption = Annotated[
         show_default="beside the new bundle: its name with -report",
     ),
 ]
+CriterionOption = Annotated[
+    Criterion,
+    typer.Option(
+        "--criterion",
+        help="Choose thresholds and w by the share of slices classified rightly, as the paper; or "
+        "by the mean of that share among healthy and among unhealthy slices: it finds more where "
+        "healthy slices are many.",
+    ),
+]
 RuleOption = Annotated[
     Literal["dynamic", "absolute"],
     typer.Option(
@@ -116,6 +130,7 @@ def select_guidance(
     candidates: CandidatesOption = "0.5,1,2,3,4,6,8,12,16,24,32",
     split: SplitOption = "val",
     fraction: FractionOption = 0.98,
+    criterion: CriterionOption = "accuracy",
     rule: RuleOption = "dynamic",
     extent: ExtentOption = 1.0,
     polarity: opt.PolarityOption = None,
@@ -177,6 +192,7 @@ def select_guidance(
         device=where,
         batch_size=batch,
         fraction=fraction,
+        criterion=criterion,
         region=chosen_region,
         quantile_range=ranges,
         median_kernel=PAPER_MEDIAN_KERNEL if median is None else median,
@@ -192,6 +208,12 @@ def select_guidance(
         found = search(
             progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)),
             on_accuracy=pace.add,
+        )
+    if not found.told_apart:
+        console.warn(
+            f"No guidance tells the slices of {dataset} apart better than calling all of them "
+            f"alike ({found.baseline:.3f}): {bundle} has not learnt the difference. Train it "
+            "longer, and do not trust the masks of the calibrated bundle."
         )
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
@@ -275,7 +297,13 @@ def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
             f"{candidate.cosine_threshold:.5f}",
             ", ".join(f"{m:.4g}" for m in candidate.max_divergence),
         )
+    words = (
+        ["Accuracies are balanced: means of those among healthy and among unhealthy slices."]
+        if calibration.criterion == "balanced"
+        else []
+    )
     return Group(
         table,
+        *words,
         f"Selected w = {calibration.guidance:g} (*); the bundle is {out}, the report {folder}",
     )
