@@ -113,14 +113,15 @@ def _draw_errors(axes: Axes, result: Interpretation) -> None:
 def _draw_histogram(axes: Axes, result: Interpretation, brain: NDArray[np.bool_]) -> None:
     threshold = float(result.threshold[0])
     axes.hist(result.anomaly_map[0][brain], 80, log=True, color=ON_LIGHT.healthy, label="H")
-    axes.hist(
-        result.filtered_map[0][brain],
-        80,
-        log=True,
-        histtype="step",
-        color="0.2",
-        label="H, median-filtered",
-    )
+    if result.settings.median_kernel > 1:
+        axes.hist(
+            result.filtered_map[0][brain],
+            80,
+            log=True,
+            histtype="step",
+            color="0.2",
+            label="H, median-filtered",
+        )
     axes.axvline(threshold, color=ON_LIGHT.handle, label=f"Q* = {threshold:.3g}")
     axes.set(title="Anomaly map in the brain", xlabel="H", ylabel="pixels")
     axes.legend(frameon=False, fontsize=9)

@@ -17,8 +17,9 @@ _FLOOR = np.log10(0.5)
 """Where columns stand, so that a single pixel still shows above it."""
 _TOOLTIP = (
     "How often each value of the anomaly map H occurs among the brain's pixels of this slice\n"
-    "(squared intensity; counts on a logarithmic axis). Line: H after the median filter, from\n"
-    "which the mask is taken. Drag the threshold Q*: pixels to its right are marked."
+    "(squared intensity; counts on a logarithmic axis). Thin outline, where there is a median\n"
+    "filter: H after it, from which the mask is taken. Drag the threshold Q*: pixels to its right\n"
+    "are marked."
 )
 _BACK = "Let the rule of the model's calibration choose the threshold of each slice again."
 
@@ -70,7 +71,8 @@ class HistogramPlot(PlotFrame):
         Parameters
         ----------
         values, filtered : ndarray, shape (pixels of the brain,)
-            H, averaged over modalities, and the same after the median filter, >= 0.
+            H, averaged over modalities, and the same after the median filter, >= 0. Where both
+            are the same, as with a filter of one pixel, one is drawn and no legend needed.
         threshold : float
             Q*, >= 0.
         manual : bool
@@ -89,6 +91,9 @@ class HistogramPlot(PlotFrame):
             counts = np.histogram(data, edges)[0]
             curve.setData(edges, np.log10(np.maximum(counts, 0.5)))
             tallest = max(tallest, float(counts.max(initial=1)))
+        differs = not np.array_equal(values, filtered)
+        self._outline.setVisible(differs)
+        self._legend.setVisible(differs)
         self._plot.setYRange(_FLOOR, np.log10(max(tallest, 1.0)) * 1.1 + 0.1, 0)
         self.auto.setVisible(manual)
         share = float(np.mean(filtered >= threshold)) if filtered.size and threshold > 0 else 0.0

@@ -66,6 +66,13 @@ def test_the_words_tell_the_share_of_the_filtered_map(plot: HistogramPlot) -> No
     assert plot.words.text() == "Q* = 0.5, 5.0% above"
 
 
+def test_the_filtered_map_has_an_outline_where_there_is_a_filter(plot: HistogramPlot) -> None:
+    _, outline = plot.plots[0].listDataItems()
+    for filtered, shown in ((VALUES, False), (VALUES**2, True), (VALUES, False)):
+        plot.set_values(VALUES, filtered, 0.5, manual=False)
+        assert (outline.isVisible(), plot.plots[0].legend.isVisible()) == (shown, shown)
+
+
 @pytest.mark.parametrize("values", [np.zeros(50), np.empty(0)])
 def test_an_empty_map_or_brain_is_drawn(plot: HistogramPlot, values: np.ndarray) -> None:
     plot.set_values(values, values, 0.0, manual=False)
