@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_anofpdm.curve_saving import SaveButton
 from napari_anofpdm.divergence_plot import DivergencePlot
+from napari_anofpdm.dock_room import DockRoom
 from napari_anofpdm.error_plot import ErrorPlot
 from napari_anofpdm.histogram_plot import HistogramPlot
 from napari_anofpdm.notify import show_failure
@@ -77,6 +78,7 @@ class CurvesPanel(QWidget):
         self._viewer = viewer
         self._session = session_of(viewer)
         self._outdated = True
+        self._room = DockRoom(self)
         self.verdict = SliceVerdict()
         self.save = SaveButton(self._session)
         self.divergence, self.errors = DivergencePlot(), ErrorPlot()
@@ -99,6 +101,7 @@ class CurvesPanel(QWidget):
         """Lay the plots out anew for a wide or a tall place."""
         super().resizeEvent(event)
         self._arrange()
+        self._room.look()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
         """Catch up with what changed while the panel was out of sight."""

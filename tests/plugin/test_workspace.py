@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from npe2 import PluginManifest
+from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -20,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_anofpdm.workspace import PANELS, Panel, open_workspace
+from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -49,6 +51,27 @@ def test_one_command_opens_all_panels(viewer: Viewer) -> None:
     assert set(window.tabifiedDockWidgets(right[0])) == set(right[1:])
     corner = window.corner(Qt.Corner.BottomLeftCorner)
     assert corner == Qt.DockWidgetArea.LeftDockWidgetArea
+
+
+def test_curves_opened_in_a_low_window_get_room_in_a_higher_one(
+    viewer: Viewer, qtbot: QtBot
+) -> None:
+    viewer.window.resize(1000, 690)
+    open_workspace(viewer)
+    curves = dock(viewer, PANELS[-1].title)
+    window = curves.window()
+    assert isinstance(window, QMainWindow)
+    with qtbot.waitExposed(window, timeout=LONG):
+        window.show()
+    qtbot.waitUntil(lambda: 0 < curves.height() < curves.sizeHint().height(), timeout=LONG)
+    window.resize(1600, 1000)
+    qtbot.waitUntil(lambda: curves.height() >= curves.sizeHint().height(), timeout=LONG)
+    # What the user gave it by hand stays, in a window that grows, too.
+    window.resizeDocks([curves], [380], Qt.Orientation.Vertical)
+    qtbot.waitUntil(lambda: curves.height() == 380, timeout=LONG)
+    window.resize(1600, 1050)
+    qtbot.waitUntil(lambda: window.height() == 1050, timeout=LONG)
+    assert curves.height() >= 380
 
 
 def test_opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Viewer) -> None:
