@@ -59,6 +59,11 @@ def test_what_cannot_be_is_refused_and_the_file_stays(tmp_path: Path) -> None:
         ("sub-01/ses-2/anat/sub-01_ses-2_FLAIR.nii.gz", "sub-01_ses-2"),
         ("sub-01/anat/sub-01_T1w.nii", "sub-01"),
         ("scans/patient7.nii.gz", "patient7"),
+        ("scans/patient7_FLAIR.nii.gz", "patient7"),
+        ("scans/p7-a.t1.nii", "p7-a"),
+        ("scans/t1-study_8.nii", "t1-study_8"),
+        ("scans/patient19/flair.nii.gz", "patient19"),
+        ("scans/patient19/FLAIR_T2W.nii.gz", "patient19"),
     ],
 )
 def test_subjects_are_named_as_prepare_names_them(path: str, subject: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from anofpdm.atomic import atomic_path
@@ -85,10 +86,19 @@ def proposed_subject(scan: Path) -> str:
     Parameters
     ----------
     scan : Path
-        A file of BraTS (its folder names it), BIDS (sub- and ses-), or any other (its name).
+        A file of BraTS (its folder names it), BIDS (sub- and ses-), or any other: its name without
+        the contrast, so that all scans of a subject agree, or, where it is named by its contrast
+        alone, the folder's.
     """
+    from anofpdm.scan_checks import CONTRASTS
+
     stem = scan.name.removesuffix(".gz").removesuffix(".nii")
     if scan.parent.name and stem.startswith(scan.parent.name):
         return scan.parent.name
     entities = [part for part in stem.split("_") if part.startswith(("sub-", "ses-"))]
-    return "_".join(entities) or stem
+    if entities:
+        return "_".join(entities)
+    words = re.split(r"([-_. ]+)", stem)  # every second one is what stands between two words
+    while words and words[-1].lower() in CONTRASTS:
+        words = words[:-2]
+    return "".join(words) or scan.absolute().parent.name or stem
