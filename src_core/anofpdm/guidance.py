@@ -29,6 +29,7 @@ from anofpdm.guidance_choice import (
     choose_guidance,
 )
 from anofpdm.map_score import map_score
+from anofpdm.preprocessing import picture_differences
 from anofpdm.schedule import NoiseSchedule
 from anofpdm.settings import AbsoluteThreshold, Settings
 from anofpdm.thresholds import error_cosine
@@ -319,14 +320,13 @@ def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
             f"{dataset.path} holds slices of {rows}x{columns} pixels, but the model takes "
             f"{size}x{size}; make the slices anew at that size."
         )
-    wanted = bundle.metadata.preprocessing.model_dump(mode="json")
-    for name in ("field_of_view", "extent_mm", "intensity", "rows", "columns"):
-        found = dataset.preprocessing.get(name, wanted[name])
-        if found != wanted[name]:
-            raise DatasetError(
-                f"{dataset.path} was made with {name} = {found}, but the model was trained with "
-                f"{wanted[name]}; make the slices anew as the model's preprocessing says."
-            )
+    differences = picture_differences(dataset.preprocessing, bundle.metadata.preprocessing)
+    if differences:
+        name, (found, wanted) = next(iter(differences.items()))
+        raise DatasetError(
+            f"{dataset.path} was made with {name} = {found}, but the model was trained with "
+            f"{wanted}; make the slices anew as the model's preprocessing says."
+        )
 
 
 _Measured = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]

@@ -82,6 +82,33 @@ class PreprocessingConfig(BaseModel):
         return self
 
 
+def picture_differences(
+    made: Mapping[str, Any], config: PreprocessingConfig
+) -> dict[str, tuple[Any, Any]]:
+    """Tell in what slices differ from those of a model, as a picture would show it.
+
+    Parameters
+    ----------
+    made : mapping
+        How the slices were made, as JSON values; what it does not name is taken for equal.
+    config : PreprocessingConfig
+        The model's.
+
+    Returns
+    -------
+    dict
+        For each key of `PreprocessingConfig` that differs, its value in `made` and in `config`.
+        The size is not among them: it is the network's.
+    """
+    wanted = config.model_dump(mode="json")
+    names = ("field_of_view", "extent_mm", "intensity", "rows", "columns")
+    return {
+        name: (made[name], wanted[name])
+        for name in names
+        if name in made and made[name] != wanted[name]
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class SliceStack:
     """What the network is given, and the way back.

@@ -105,6 +105,28 @@ def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     assert load_bundle(tmp_path / "run" / "bundle").metadata.training["step"] == 5
 
 
+def test_train_warns_where_it_starts_from_weights_of_other_pictures(
+    dataset: Path, tmp_path: Path
+) -> None:
+    first = run("train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
+                "--device", "cpu", "--json")  # fmt: skip
+    assert first.exit_code == 0, first.stderr
+    start = json.loads(first.stdout)["bundle"]
+    other = tmp_path / "other.zarr"
+    preprocessing = SliceDataset.open(dataset).preprocessing | {"intensity": "slice_minmax"}
+    with SliceDataset.create(other, modalities=["t2"], preprocessing=preprocessing) as out:
+        out.append(np.zeros((4, 1, SIZE, SIZE)), [0, 1, 0, 1], subject="s", split="train")
+    said = []
+    for number, slices in enumerate((dataset, other)):
+        result = run("train", config(tmp_path), "--dataset", slices, "--start-from", start,
+                     "--out", tmp_path / f"tuned{number}", "--device", "cpu")  # fmt: skip
+        assert result.exit_code == 0, result.stderr
+        said.append(" ".join(result.stderr.split()))
+    assert "to learn" not in said[0]
+    assert "holds t2, but own was trained on flair" in said[1]
+    assert "intensity = slice_minmax, but own was trained with volume_p99" in said[1]
+
+
 @pytest.mark.parametrize(
     ("text", "named"), [("steps = 'many'", "steps"), ("steps = ", "TOML"), ("colour = 1", "colour")]
 )

@@ -18,6 +18,8 @@ from anofpdm.cli.exit_codes import CANCELLED
 from anofpdm.pace import in_words
 
 if TYPE_CHECKING:
+    from anofpdm.bundle import ModelBundle
+    from anofpdm.datasets.slices import SliceDataset
     from anofpdm.guidance_accuracy import GuidanceAccuracy
     from anofpdm.training.progress import TrainingProgress
     from anofpdm.training.session import TrainingResult
@@ -163,6 +165,9 @@ def train(
     if first:
         for problem in disk_shortage(run, out):
             console.warn(problem)
+    start = None if start_from is None else load_bundle(start_from)
+    if start is not None:
+        _warn_of_other_pictures(console, start, slices)
     with console.progress() as show:
         result = train_run(
             run,
@@ -170,7 +175,7 @@ def train(
             out,
             resume=resumed,
             skip_damaged=skip_damaged,
-            start_from=None if start_from is None else load_bundle(start_from),
+            start_from=start,
             device=where,
             max_minutes=max_minutes,
             progress=_shown(show),
@@ -184,6 +189,25 @@ def train(
         f"Trained {result.step} steps, loss {result.loss:.4f}{_accuracy_words(result)}. The bundle "
         f"{result.bundle} is not calibrated yet: anofpdm select-guidance does it.",
     )
+
+
+def _warn_of_other_pictures(console: Console, start: ModelBundle, slices: SliceDataset) -> None:
+    """Say where the weights have been trained on other pictures than they shall go on with."""
+    from anofpdm.preprocessing import picture_differences
+
+    known = start.metadata.modalities
+    if known != slices.modalities:
+        console.warn(
+            f"{slices.path} holds {', '.join(slices.modalities)}, but {start.name} was trained on "
+            f"{', '.join(known)}: its weights have to learn the other contrast."
+        )
+    differences = picture_differences(slices.preprocessing, start.metadata.preprocessing)
+    for name, (found, wanted) in differences.items():
+        console.warn(
+            f"{slices.path} was made with {name} = {found}, but {start.name} was trained with "
+            f"{wanted}: its weights have to learn the difference; make the slices as it had them "
+            "to spare them that."
+        )
 
 
 def _shown(show: Callable[[Tick], None]) -> Callable[[TrainingProgress], None]:
