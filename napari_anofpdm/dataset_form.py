@@ -20,7 +20,7 @@ _LAYOUTS = {
 _SIZES = {str(n): (f"{n} pixels", f"{n} rows and columns.") for n in (64, 128, 256)}
 _INTENSITIES = {
     "volume_p99": (
-        "99th percentile (the paper's)",
+        "99th percentile (paper)",
         "White is the brightest hundredth of the brain; a large bright lesion moves it.",
     ),
     "volume_median": (

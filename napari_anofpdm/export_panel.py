@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from anofpdm.result_folder import present_results
+from anofpdm.user_path import user_path
 from napari_anofpdm import engine_thread
 from napari_anofpdm.export_choice import ANALYSIS, EDITED, ExportChoice
 from napari_anofpdm.export_folder import proposed_folder
@@ -266,7 +267,7 @@ class ExportPanel(QWidget):
         self.edited_mask.setVisible(len(names) > 1)
 
     def _target(self) -> Path:
-        return Path(self.folder.text().strip()).expanduser().absolute()
+        return user_path(self.folder.text().strip()).absolute()
 
     def _take_folder(self) -> None:
         self._folder_is_own = True

@@ -18,7 +18,7 @@ _SPLITS = {
 }
 _RULES = {
     "dynamic": (
-        "Dynamic quantile (the paper's)",
+        "Dynamic quantile (paper)",
         "The cosine of the error curves calls a slice healthy or not; the stronger a slice differs "
         "from healthy, the more of it is marked.",
     ),
@@ -30,8 +30,8 @@ _RULES = {
 }
 _CRITERIA = {
     "accuracy": (
-        "Slices told rightly (the paper's)",
-        "Most slices right in all: cautious where healthy slices are many.",
+        "All slices (paper)",
+        "The share of all slices told rightly: cautious where healthy slices are many.",
     ),
     "balanced": (
         "Both classes alike",

@@ -8,6 +8,8 @@ from typing import Literal
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from anofpdm.user_path import user_path
+
 PathKind = Literal["folder", "file", "either", "new file"]
 
 
@@ -64,7 +66,7 @@ class PathField(QWidget):
     @property
     def path(self) -> Path | None:
         """The absolute path; None where the line is empty."""
-        return Path(self.text).expanduser().absolute() if self.text else None
+        return user_path(self.text).absolute() if self.text else None
 
     def _ask_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Choose a folder", self._start())

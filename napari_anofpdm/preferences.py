@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from anofpdm.user_path import user_path
+
 if TYPE_CHECKING:
     from anofpdm.bundle import Precision
     from anofpdm.device import DeviceName
@@ -97,7 +99,7 @@ def folder(which: Literal["bundles", "analyses", "exports"]) -> Path | None:
     """Return a preferred folder, whether it exists or not, or None where the user named none."""
     named = FolderPreferences(**_stored("folders", FolderPreferences))
     text: str = getattr(named, which).strip()
-    return Path(text).expanduser() if text else None
+    return user_path(text) if text else None
 
 
 def _stored(section: str, holder: type[RunPreferences | FolderPreferences]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class AtomicTarget:
     def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         self.target = Path(target)
         self.overwrite = overwrite
+        if not self.target.name:
+            raise OutputError(f"{self.target} is no new file or folder; give it a name.")
         self._refuse_existing()
         self._made_parents: list[Path] = []
         self._make_parents()

@@ -363,13 +363,15 @@ def _source(volume: Volume) -> SourceFile:
     modality = volume.modality or ""
     if volume.path is None:
         return SourceFile(modality=modality, name="")
+    # A name of other bytes than UTF-8 could not be written into any report.
+    name = os.fsencode(volume.path.name).decode("utf-8", "replace")
     try:
         with volume.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         # The voxels are in memory; a file that went away since leaves its name alone.
-        return SourceFile(modality=modality, name=volume.path.name)
-    return SourceFile(modality=modality, name=volume.path.name, sha256=digest)
+        return SourceFile(modality=modality, name=name)
+    return SourceFile(modality=modality, name=name, sha256=digest)
 
 
 def _only(stack: SliceStack, slices: Sequence[int] | None) -> SliceStack:

@@ -27,6 +27,9 @@ BRAIN_QUANTILE_RANGE = (0.70, 0.97)
 these areas, 3..30 % of the brain, are about what PAPER_QUANTILE_RANGE means there, with room below
 for small lesions."""
 
+_HAIR = 1e-12
+"""Of an accuracy: what rounding may do to one that equals another on paper."""
+
 QUANTILE_RANGES: Mapping[Region, tuple[float, float]] = {
     "image": PAPER_QUANTILE_RANGE,
     "brain": BRAIN_QUANTILE_RANGE,
@@ -71,8 +74,9 @@ class GuidanceReport:
 
     @property
     def told_apart(self) -> bool:
-        """Whether any candidate classifies the slices better than calling all of them alike."""
-        return bool(self.accuracies.max() > self.baseline + 1e-12)
+        """Whether w* classifies the slices better than calling all of them alike."""
+        chosen = self.accuracies[self.candidates == self.calibration.guidance]
+        return bool(chosen.max() > self.baseline + _HAIR)
 
 
 def baseline_accuracy(unhealthy: NDArray[np.bool_], criterion: Criterion = "accuracy") -> float:
@@ -175,7 +179,10 @@ def _best_threshold(
 
 
 def choose_guidance(
-    candidates: Sequence[float], accuracies: Sequence[float], fraction: float = 0.98
+    candidates: Sequence[float],
+    accuracies: Sequence[float],
+    fraction: float = 0.98,
+    baseline: float = 0.0,
 ) -> int:
     """Index of w*: the largest candidate that is nearly as accurate as the best (METHOD 7).
 
@@ -186,6 +193,9 @@ def choose_guidance(
     fraction : float
         0..1: candidates above w = argmax Acc_w count with Acc >= fraction Acc_w. Where there is
         none, w itself is chosen; of several best ones w is the smallest.
+    baseline : float
+        What calling all slices alike scores; a candidate that does no better is never preferred to
+        w, however near it is.
     """
     if not len(candidates) or len(candidates) != len(accuracies) or not 0 <= fraction <= 1:
         raise SettingsError(
@@ -195,9 +205,11 @@ def choose_guidance(
     order = np.argsort(candidates, kind="stable")
     ranked = np.asarray(accuracies, dtype=np.float64)[order]
     best = int(np.argmax(ranked))
+    above = ranked[best:]
     # A hair of slack: 0.98 * Acc must not shut out an accuracy that equals it on paper.
-    near = np.flatnonzero(ranked[best:] >= fraction * ranked[best] - 1e-12)
-    return int(order[best + int(near[-1])])
+    near = (above >= fraction * ranked[best] - _HAIR) & (above > baseline + _HAIR)
+    near[0] = True
+    return int(order[best + int(np.flatnonzero(near)[-1])])
 
 
 def calibrate(
@@ -267,7 +279,8 @@ def calibrate(
         for index, guidance in enumerate(candidates)
     ]
     accuracies = [c.rule_accuracy for c in found]
-    chosen = found[choose_guidance(candidates, accuracies, fraction)]
+    baseline = baseline_accuracy(unhealthy, criterion)
+    chosen = found[choose_guidance(candidates, accuracies, fraction, baseline)]
     if min(chosen.max_divergence) <= 0:
         raise DatasetError(
             f"At guidance {chosen.guidance} no unhealthy slice differs between healthy and null "

@@ -14,6 +14,7 @@ from platformdirs import user_config_path
 from anofpdm.bundle_files import METADATA_FILE, ZIP_SUFFIX, looks_like_bundle, read_files
 from anofpdm.bundle_metadata import BundleMetadata
 from anofpdm.errors import BundleError, SettingsError
+from anofpdm.user_path import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def bundle_directories() -> tuple[Path, ...]:
     named = os.environ.get(BUNDLES_VARIABLE, "").split(os.pathsep)
     return (
         PACKAGED,
-        *(Path(each).expanduser() for each in named if each),
+        *(user_path(each) for each in named if each),
         *_directories_of_settings(settings_path()),
     )
 
@@ -153,4 +154,4 @@ def _directories_of_settings(path: Path) -> list[Path]:
         raise SettingsError(
             f'bundle_dirs in {path} is {named!r}; write a list of folders, ["/my/bundles"].'
         )
-    return [path.parent / Path(each).expanduser() for each in named]
+    return [path.parent / user_path(each) for each in named]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from anofpdm.atomic import atomic_path
 from anofpdm.errors import OutputError
+from anofpdm.user_path import user_path
 
 MASK_FILE = "mask.nii.gz"
 ANOMALY_MAP_FILE = "anomaly_map.nii.gz"
@@ -54,7 +55,7 @@ def result_folder(
     OutputError
         On entry, before any work: `target` cannot be written, or holds results.
     """
-    folder = Path(target).expanduser().absolute()
+    folder = user_path(target).absolute()
     check_folder(folder, overwrite=overwrite, names=names)
     if folder.is_dir():
         with _inside(folder, names) as staging:

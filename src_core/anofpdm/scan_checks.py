@@ -143,6 +143,8 @@ def _other_contrast(volume: Volume) -> str | None:
         return None
     words = re.split(r"[^a-z0-9]+", volume.path.name.lower())
     named = {CONTRASTS[word] for word in words if word in CONTRASTS}
+    if "ce" in words and "t1" in named:  # BIDS: sub-01_ce-gadolinium_T1w
+        named.add("t1ce")
     if not named or volume.modality in named:
         return None
     return (

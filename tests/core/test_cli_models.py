@@ -241,6 +241,38 @@ def test_select_guidance_refuses_a_taken_report_before_the_search(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("out", "report", "words"),
+    [("new", "new/report", "lies in the new bundle"), ("new", "new", "lies in the new bundle")],
+)
+def test_select_guidance_keeps_its_report_out_of_the_bundle(
+    dataset: Path, tmp_path: Path, out: str, report: str, words: str
+) -> None:
+    bundle(calibration=None).save(tmp_path / "plain")
+    result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
+                 tmp_path / out, "--report", tmp_path / report)  # fmt: skip
+    assert (result.exit_code, words in result.stderr) == (2, True)
+    assert {path.name for path in tmp_path.iterdir()} == {"plain"}
+
+
+def test_a_place_without_a_name_is_refused(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle(calibration=None).save(tmp_path / "plain")
+    monkeypatch.chdir(tmp_path)
+    result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", dataset, "--out",
+                 ".")  # fmt: skip
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "give it a name" in result.stderr
+
+
+def test_brackets_in_a_path_are_no_markup(tmp_path: Path) -> None:
+    place = tmp_path / "b [v2]"
+    bundle().save(place)
+    assert "[v2]" in run("bundle", "show", place).stdout
+    assert run("bundle", "show", tmp_path / "[/b]").exit_code == 2
+
+
 def test_select_guidance_refuses_a_split_of_one_class(dataset: Path, tmp_path: Path) -> None:
     bundle(calibration=None).save(tmp_path / "plain")
     slices = SliceDataset.open(dataset)

@@ -158,6 +158,19 @@ def test_guidance_follows_the_rule(accuracies: list[float], fraction: float) -> 
     assert all(a < fraction * accuracies[best] for a in accuracies[index + 1 :])
 
 
+def test_a_candidate_no_better_than_none_is_not_nearly_as_good() -> None:
+    # Eight unhealthy slices of a hundred: 0.92 is what calling all healthy scores.
+    assert choose_guidance([2, 32], [0.93, 0.92]) == 1
+    assert choose_guidance([2, 32], [0.93, 0.92], baseline=0.92) == 0
+    assert choose_guidance([2, 8, 32], [0.93, 0.925, 0.92], baseline=0.92) == 1
+    labels = np.array([1] * 8 + [0] * 92)
+    cosines = np.full((2, 100), 0.5)
+    cosines[0, 0] = 0.1
+    report = calibrate([2.0, 32.0], cosines, np.ones((2, 100, 1)), labels, **GRID)
+    assert report.accuracies.tolist() == [0.93, 0.92]
+    assert report.calibration.guidance == 2 and report.told_apart
+
+
 @pytest.mark.parametrize(
     ("candidates", "accuracies", "fraction"),
     [([], [], 0.98), ([1], [1, 1], 0.98), ([1], [1], 1.5)],

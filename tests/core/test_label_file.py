@@ -6,6 +6,7 @@ import pytest
 
 from anofpdm.datasets.annotations import read_annotations
 from anofpdm.datasets.case import Annotation
+from anofpdm.datasets.csv_file import read_csv
 from anofpdm.datasets.label_file import labels_in, proposed_subject, save_label
 from anofpdm.datasets.layouts import find_cases
 from anofpdm.errors import DatasetError
@@ -53,12 +54,42 @@ def test_what_cannot_be_is_refused_and_the_file_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('subject,flair,note\np01,a.nii,"clear\np02,b.nii,\n', "line 2 .*quotation"),
+        ('subject,flair,note\np01,a.nii,"a" b\n', "line 2 .*quotation"),
+        (",subject,flair\n0,p01,a.nii\n", "column without a name"),
+    ],
+)
+def test_a_table_that_would_lose_cells_is_left_alone(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=words):
+        save_label(path, "p02", Annotation("healthy"))
+    assert path.read_text() == text
+
+
+def test_cells_with_quotation_marks_and_several_lines_survive(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('subject;note\np01;"5"" lesion;\nseen twice"\np02;none\n')
+    save_label(path, "p02", Annotation("healthy"))
+    first, second = read_csv(path).rows
+    assert first.values["note"] == '5" lesion;\nseen twice'
+    assert second.values["label"] == "healthy"
+    assert second.where.endswith("line 4")
+
+
+@pytest.mark.parametrize(
     ("path", "subject"),
     [
         ("x/BraTS-GLI-00000-000/BraTS-GLI-00000-000-t2f.nii.gz", "BraTS-GLI-00000-000"),
         ("sub-01/ses-2/anat/sub-01_ses-2_FLAIR.nii.gz", "sub-01_ses-2"),
         ("sub-01/anat/sub-01_T1w.nii", "sub-01"),
         ("scans/patient7.nii.gz", "patient7"),
+        ("BraTS/BraTS2021_00001_flair.nii.gz", "BraTS2021_00001"),
+        ("patient/patient1_t1.nii", "patient1"),
+        ("sub-01/sub-01_ses-2_FLAIR.nii.gz", "sub-01_ses-2"),
+        ("scans/p01_FLAIR.NII.GZ", "p01"),
         ("scans/patient7_FLAIR.nii.gz", "patient7"),
         ("scans/p7-a.t1.nii", "p7-a"),
         ("scans/t1-study_8.nii", "t1-study_8"),

@@ -131,6 +131,16 @@ def test_splits_by_patient_or_by_subject(tmp_path: Path) -> None:
     assert read_splits(path, CASES) == {"a-1": "train", "a-2": "train", "b-1": "val"}
 
 
+def test_a_patient_without_a_name_is_the_subject(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    cases = [Case("p01", "p01"), Case("p02", "p02"), Case("c-1", "c")]
+    path.write_text("subject,patient,split\np01,,train\np02,,val\nc-1,c,test\n")
+    assert read_splits(path, cases) == {"p01": "train", "p02": "val", "c-1": "test"}
+    path.write_text("patient,split\n,train\n")
+    with pytest.raises(DatasetError, match="names no patient"):
+        read_splits(path, cases)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

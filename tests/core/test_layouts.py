@@ -136,6 +136,13 @@ def test_bids_never_chooses_between_runs_by_itself(tmp_path: Path) -> None:
     assert "no run" in plain.problem
 
 
+def test_a_cell_of_a_table_may_begin_with_a_tilde(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("subject,flair,notes\na,~nobody-of-that-name.nii,~20 mm\n")
+    (case,) = find_cases(table, "table", ("flair",), {})
+    assert case.images == {"flair": tmp_path / "~nobody-of-that-name.nii"}
+
+
 def test_a_table_resolves_its_paths_and_names_gaps(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("Subject,FLAIR,t1,mask,age\na,x/f.nii,x/t.nii,m.nii,3\nb,f.nii,,,\n")

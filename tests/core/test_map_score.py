@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from anofpdm.calibration import Calibration, Candidate
+from anofpdm.cli.choices import chosen_settings
 from anofpdm.errors import DatasetError, SettingsError
 from anofpdm.guidance import best_map_threshold
 from anofpdm.map_score import map_score
@@ -122,3 +123,11 @@ def test_a_fixed_rule_without_its_thresholds_is_refused() -> None:
         calibration(median_kernel=4)
     with pytest.raises(SettingsError, match="every candidate"):
         calibration(candidates=(bare,))
+
+
+def test_a_threshold_given_by_hand_extends_as_the_calibrated_one() -> None:
+    given = chosen_settings(calibration(map_extent=0.5), threshold=0.2)
+    assert given.threshold == AbsoluteThreshold(value=0.2, extent=0.5)
+    dynamic = calibration(map_extent=0.5, rule="dynamic")
+    assert chosen_settings(dynamic, threshold=0.2).threshold == AbsoluteThreshold(value=0.2)
+    assert chosen_settings(None, threshold=0.2).threshold == AbsoluteThreshold(value=0.2)

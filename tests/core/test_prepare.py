@@ -27,7 +27,7 @@ from anofpdm.datasets.prepare_config import PrepareConfig
 from anofpdm.datasets.subject import Recipe, SubjectSlices, subject_slices
 from anofpdm.errors import DatasetError, OutputError
 from anofpdm.folder_lock import folder_lock
-from anofpdm.preprocessing import preprocess
+from anofpdm.preprocessing import PreprocessingConfig, preprocess
 from anofpdm.volume import read_volume
 from tests.core.cohorts import BRATS, GRID, brats_config, phantom, save, write_atlas, write_brats
 
@@ -269,6 +269,26 @@ def test_bad_subjects_are_skipped_and_listed_and_the_parts_kept(
     assert run(*again).exit_code == 0
     assert {"BraTS-GLI-00001-000", "BraTS-GLI-00002-000"} <= set(made)
     assert not PartStore.beside(out).exists()
+
+
+def test_the_scans_themselves_are_never_overwritten(tmp_path: Path) -> None:
+    source = write_brats(tmp_path / "scans")
+    before = sorted(source.rglob("*"))
+    result = run("prepare", source, *BRATS_OPTIONS, "--out", source, "--overwrite")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "no slice dataset" in result.stderr
+    assert sorted(source.rglob("*")) == before
+
+
+def test_scored_modalities_are_kept_in_the_models_order_once(tmp_path: Path) -> None:
+    config = PrepareConfig(
+        source=tmp_path,
+        layout="bids",
+        modalities=("flair", "t1", "t2"),
+        scored=("t2", "flair", "t2"),
+        preprocessing=PreprocessingConfig(size=16, extent_mm=200.0),
+    )
+    assert config.complete().scored == ("flair", "t2")
 
 
 @pytest.mark.parametrize("fault", ["grid", "beyond", "contradiction"])

@@ -145,6 +145,21 @@ def test_a_brain_beyond_the_field_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "modality", "suspicious"),
+    [
+        ("sub-1_ce-gadolinium_T1w.nii", "t1ce", False),
+        ("sub-1_ce-gadolinium_T1w.nii", "t1", False),
+        ("sub-1_T1w.nii", "t1ce", True),
+    ],
+)
+def test_a_contrast_agent_in_a_bids_name_makes_t1_a_t1ce(
+    name: str, modality: str, suspicious: bool
+) -> None:
+    volume = Volume(a_brain(), AFFINE, modality, Path(name))
+    assert bool(preprocess({modality: volume}, [modality], CONFIG).warnings) == suspicious
+
+
+@pytest.mark.parametrize(
     ("name", "suspicious"),
     [
         ("BraTS-GLI-00000-000-t2f.nii.gz", False),

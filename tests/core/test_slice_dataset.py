@@ -142,6 +142,27 @@ def test_existing_dataset_is_replaced_only_on_request(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["d.zarr"]
 
 
+@pytest.mark.parametrize("kind", ["scans", "file", "other zarr"])
+def test_nothing_but_a_dataset_is_replaced(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "precious"
+    if kind == "file":
+        place.write_text("a thesis")
+    else:
+        place.mkdir()
+        (place / ("scan.nii" if kind == "scans" else "zarr.json")).write_text('{"attributes": {}}')
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match="no slice dataset, so it is not overwritten"):
+        SliceDataset.create(place, modalities=["flair"], overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_empty_folder_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "d.zarr").mkdir()
+    with SliceDataset.create(tmp_path / "d.zarr", modalities=["a", "b"], overwrite=True) as out:
+        out.append(make_images(2, 0), [0, 1], subject="z", split="train")
+    assert len(SliceDataset.open(tmp_path / "d.zarr")) == 2
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,18 @@ def test_run_folder_is_not_trained_over(tmp_path: Path, dataset: SliceDataset) -
     train(make_config(steps=1), dataset, tmp_path / "run")
     with pytest.raises(CheckpointError, match="holds a run already"):
         train(make_config(steps=1), dataset, tmp_path / "run")
+
+
+def test_a_bundle_that_stands_in_the_folder_is_not_replaced(
+    tmp_path: Path, dataset: SliceDataset
+) -> None:
+    first = train(make_config(steps=1), dataset, tmp_path / "run")
+    assert first.bundle is not None
+    before = load_bundle(first.bundle).hash
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(CheckpointError, match="holds a bundle already"):
+        train(make_config(steps=2), dataset, tmp_path / "run")
+    assert load_bundle(first.bundle).hash == before
 
 
 def test_end_can_be_moved_on_resume(tmp_path: Path, dataset: SliceDataset) -> None:

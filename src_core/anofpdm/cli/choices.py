@@ -102,7 +102,11 @@ def _rule(
             "give one of them."
         )
     if threshold is not None:
-        return validated(AbsoluteThreshold, where="--threshold", value=threshold)
+        # Spots extend as they were calibrated to, so that a lower threshold marks no less.
+        extent = 1.0
+        if calibration is not None and calibration.rule == "absolute":
+            extent = calibration.map_extent
+        return validated(AbsoluteThreshold, where="--threshold", value=threshold, extent=extent)
     if quantile is None and calibration is not None:
         return None
     default = Settings().threshold

@@ -73,8 +73,10 @@ class Console:
         self.quiet = quiet
         self.warnings: list[str] = []
         self._notes = _notes_of(job)
-        self.out = RichConsole(soft_wrap=True, highlight=False)
-        self.err = RichConsole(stderr=True, soft_wrap=True, highlight=False)
+        # No markup: a path or a message may hold brackets.
+        plain: dict[str, Any] = {"soft_wrap": True, "highlight": False, "markup": False}
+        self.out = RichConsole(**plain, emoji=False)
+        self.err = RichConsole(**plain, emoji=False, stderr=True)
         log = logging.getLogger("anofpdm")
         log.handlers = [_Handler(self)]
         log.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
@@ -82,13 +84,13 @@ class Console:
     def warn(self, message: str) -> None:
         """Print one warning on stderr, and remember it for the report."""
         self.warnings.append(message)
-        self.err.print(f"Warning: {message}", style="yellow", markup=False)
+        self.err.print(f"Warning: {message}", style="yellow")
         self._copy(f"Warning: {message}")
 
     def note(self, message: str) -> None:
         """Say on stderr what is about to happen, unless quiet."""
         if not self.quiet:
-            self.err.print(message, markup=False)
+            self.err.print(message)
         self._copy(message)
 
     def finish(self, payload: Mapping[str, Any], summary: RenderableType) -> None:

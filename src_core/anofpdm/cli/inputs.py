@@ -8,6 +8,7 @@ from pathlib import Path
 
 from anofpdm.atomic import AtomicTarget
 from anofpdm.errors import SettingsError
+from anofpdm.user_path import user_path
 
 _SPEC = re.compile(r"(?P<modality>[A-Za-z0-9_-]+)=(?P<path>.+)", re.DOTALL)
 
@@ -49,7 +50,7 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
             )
         if modality in found:
             raise SettingsError(f"--image gives the modality {modality} twice; give it once.")
-        found[modality] = Path(match["path"] if match else spec).expanduser()
+        found[modality] = user_path(match["path"] if match else spec)
     missing = [modality for modality in modalities if modality not in found]
     if missing:
         raise SettingsError(

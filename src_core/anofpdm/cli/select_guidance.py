@@ -169,9 +169,13 @@ def select_guidance(
     if quantile_range is not None:
         ranges[chosen_region] = parsed_range(quantile_range)
     smallest = PAPER_MIN_COMPONENT_PIXELS if min_component_pixels is None else min_component_pixels
-    folder = report or out.with_name(f"{out.name.removesuffix('.zip')}-report")
     check_new_path(out)
+    folder = report or out.with_name(f"{out.name.removesuffix('.zip')}-report")
     check_new_path(folder)
+    if out.absolute() in (folder.absolute(), *folder.absolute().parents):
+        raise SettingsError(
+            f"--report {folder} lies in the new bundle {out}; choose a place outside of it."
+        )
     model = load_bundle(bundle)
     slices = SliceDataset.open(dataset)
     grid = chosen_grid(model.metadata.calibration, process, steps, t_max)

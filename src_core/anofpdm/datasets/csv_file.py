@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,14 +66,12 @@ def read_csv(path: Path, needs: Sequence[str] = ()) -> CsvFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DatasetError(f"{path} cannot be read ({reason}); give a CSV file.") from error
-    header = text.split("\n", 1)[0]
-    separator = max(",;\t", key=header.count)
-    lines = csv.reader(text.splitlines(), delimiter=separator)
-    columns = tuple(name.strip().lower() for name in next(lines, []))
+    lines = _cells(path, text)
+    columns = tuple(name.strip().lower() for name in next(lines, (0, []))[1])
     _check_columns(path, columns, needs)
     rows = []
-    for cells in lines:
-        where = f"{path}, line {lines.line_num}"
+    for number, cells in lines:
+        where = f"{path}, line {number}"
         if len(cells) > len(columns):
             raise DatasetError(
                 f"{where} has {len(cells)} cells under {len(columns)} columns; put quotation marks "
@@ -82,6 +81,25 @@ def read_csv(path: Path, needs: Sequence[str] = ()) -> CsvFile:
         if filled:
             rows.append(Row(where, filled))
     return CsvFile(path, columns, tuple(rows))
+
+
+def _cells(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Split a text into records, each with the number of its first line."""
+    header = text.split("\n", 1)[0]
+    separator = max(",;\t", key=header.count)
+    # Strict: a quotation mark that is not closed would swallow all the subjects behind it.
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    while True:
+        number = records.line_num + 1
+        try:
+            yield number, next(records)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DatasetError(
+                f"{path}, line {number} is no line of a table ({error}); close its quotation "
+                "marks, and double those within a cell."
+            ) from error
 
 
 def _check_columns(path: Path, columns: tuple[str, ...], needs: Sequence[str]) -> None:

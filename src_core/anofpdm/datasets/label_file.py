@@ -64,7 +64,11 @@ def save_label(path: Path, subject: str, annotation: Annotation) -> None:
     columns, rows = [*cells], []
     if path.exists():
         table = read_csv(path, needs=[_SUBJECT])
-        columns = [name for name in table.columns if name]
+        if "" in table.columns:
+            raise DatasetError(
+                f"{path} has a column without a name; name it, so that its cells are kept."
+            )
+        columns = [*table.columns]
         columns += [name for name in cells if name not in columns]
         rows = [dict(row.values) for row in table.rows]
     known = next((row for row in rows if row.get(_SUBJECT) == cells[_SUBJECT]), None)
@@ -86,15 +90,14 @@ def proposed_subject(scan: Path) -> str:
     Parameters
     ----------
     scan : Path
-        A file of BraTS (its folder names it), BIDS (sub- and ses-), or any other: its name without
-        the contrast, so that all scans of a subject agree, or, where it is named by its contrast
-        alone, the folder's.
+        A file of BIDS (sub- and ses-), or any other, BraTS among them: its name without the
+        contrast, so that all scans of a subject agree, or, where it is named by its contrast alone,
+        the folder's.
     """
+    from anofpdm.datasets.layouts.files import stem_of
     from anofpdm.scan_checks import CONTRASTS
 
-    stem = scan.name.removesuffix(".gz").removesuffix(".nii")
-    if scan.parent.name and stem.startswith(scan.parent.name):
-        return scan.parent.name
+    stem = stem_of(scan)
     entities = [part for part in stem.split("_") if part.startswith(("sub-", "ses-"))]
     if entities:
         return "_".join(entities)

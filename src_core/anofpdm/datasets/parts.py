@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from anofpdm.folder_lock import folder_lock
 
 _VERSION: Final = 1
 _ARRAYS: Final = ("images", "foreground", "labels", "slice_ids")
-_DAMAGE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from anofpdm.datasets.prepared import Prepared, Skipped, described
 from anofpdm.datasets.slices import SliceDataset, Split
 from anofpdm.datasets.split import Kind, split_patients
 from anofpdm.datasets.workers import Job, make_parts
+from anofpdm.datasets.writer import check_replaceable
 from anofpdm.errors import DatasetError, OutputError
 
 CONTACT_SHEET: Final = "contact_sheet.png"
@@ -58,11 +59,14 @@ def prepare(
     DatasetError
         When no case is found, none can be used, or none is labelled.
     OutputError
-        When `out` exists, cannot be written, or another process is making it.
+        When `out` exists, or is to be overwritten and is no dataset, cannot be written, or another
+        process is making it.
     """
     out, config = Path(out), config.complete()
     show = on_progress or (lambda stage, done, total: None)
     listing = list_cases(config)
+    if overwrite:
+        check_replaceable(out)
     AtomicTarget(out, overwrite=overwrite).discard()
     with PartStore.locked(out) as store:
         summaries, skipped = _finished_parts(listing, config, store, workers, show)

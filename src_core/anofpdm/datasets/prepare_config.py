@@ -88,7 +88,9 @@ class PrepareConfig(BaseModel):
                 f"The scored modality {strange[0]} is not among those of the model, "
                 f"{', '.join(modalities)}; name it there, too."
             )
-        return self.model_copy(update={"modalities": modalities, "scored": scored})
+        # A model scores its modalities in their order, each once.
+        ordered = tuple(modality for modality in modalities if modality in scored)
+        return self.model_copy(update={"modalities": modalities, "scored": ordered})
 
     @property
     def recipe(self) -> Recipe:

@@ -90,7 +90,11 @@ def read_splits(path: Path, cases: Sequence[Case]) -> dict[str, Split]:
         raise DatasetError(f"{path} has no column patient or subject; it must say whose split.")
     listed: dict[str, Split] = {}
     for row in table.rows:
-        name, split = row.values.get(by, ""), row.values.get("split", "")
+        subject, split = row.values.get("subject", ""), row.values.get("split", "")
+        # As in a table of scans: a patient that is not named is the subject.
+        name = row.values.get(by, subject)
+        if not name:
+            raise DatasetError(f"{row.where} names no {by}; say whose split it is.")
         if split not in _SPLITS:
             raise DatasetError(f'{row.where}: the split is "{split}"; write train, val or test.')
         if listed.setdefault(name, split) != split:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,30 @@ FORMAT_VERSION: Final = 1
 ARRAYS: Final = ("images", "foreground", "truth", "label", "subject", "slice_id")
 CHUNK_ROWS: Final = 64
 SPLITS: Final = ("train", "val", "test")
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write a dataset over anything but a dataset or an empty folder.
+
+    Raises
+    ------
+    OutputError
+        When something else stands at `path`.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        if path.is_dir() and not any(path.iterdir()):
+            return
+        attributes = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        if attributes["format"] == FORMAT:
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise OutputError(
+        f"{path} is no slice dataset, so it is not overwritten; choose another place, or remove it "
+        "yourself."
+    )
 
 
 class SliceDatasetWriter:
@@ -46,6 +72,8 @@ class SliceDatasetWriter:
                 f"The scored modalities {list(scored)} must be among {list(modalities)}."
             )
         self._path = path
+        if overwrite:
+            check_replaceable(path)
         self._target = AtomicTarget(path, overwrite=overwrite)
         self._attributes: dict[str, Any] = {
             "modalities": list(modalities),

@@ -11,6 +11,7 @@ from platformdirs import user_data_path
 
 from anofpdm.atomic import atomic_path
 from anofpdm.errors import JobError
+from anofpdm.user_path import user_path
 
 JOBS_VARIABLE: Final = "ANOFPDM_JOBS"
 REQUEST: Final = "config.json"
@@ -20,7 +21,7 @@ _ELSEWHERE: Final = ".elsewhere"
 def jobs_home() -> Path:
     """Folder that holds jobs and their queues; ANOFPDM_JOBS names another one."""
     named = os.environ.get(JOBS_VARIABLE)
-    return Path(named).expanduser() if named else user_data_path("anofpdm") / "jobs"
+    return user_path(named) if named else user_data_path("anofpdm") / "jobs"
 
 
 def job_folder(name_or_path: str | Path) -> Path:
@@ -31,7 +32,7 @@ def job_folder(name_or_path: str | Path) -> Path:
     text = os.fspath(name_or_path)
     if isinstance(name_or_path, str) and Path(text).name == text:
         return jobs_home() / text
-    return Path(text).expanduser().absolute()
+    return user_path(text).absolute()
 
 
 def find_job(name_or_path: str | Path) -> Path:

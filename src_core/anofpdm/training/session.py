@@ -28,9 +28,8 @@ from anofpdm.training.progress import (
     moving,
 )
 from anofpdm.training.records import Records
+from anofpdm.training.start import BUNDLE
 from anofpdm.training.trainer import Trainer
-
-BUNDLE = "bundle"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ from anofpdm.validation import validated
 if TYPE_CHECKING:
     from anofpdm.bundle import ModelBundle
 
+BUNDLE = "bundle"
+"""Folder of a run in which its bundle appears at the end."""
+
 # What a resumed run may change: how long it goes on, what it writes, and how the device computes
 # a step; nothing that decides what a step is.
 RESUMABLE = frozenset(
@@ -95,7 +98,7 @@ def flip_axis(dataset: SliceDataset) -> int:
 
 
 def check_place(run: Path, *, resume: bool) -> None:
-    """Check that a folder holds a run exactly where one is to be resumed.
+    """Check that a folder holds a run exactly where one is to be resumed, and no bundle of old.
 
     Raises
     ------
@@ -106,6 +109,10 @@ def check_place(run: Path, *, resume: bool) -> None:
         raise CheckpointError(f"{run} holds no checkpoint; start the run without resuming.")
     if not resume and list_checkpoints(run):
         raise CheckpointError(f"{run} holds a run already; resume it or choose another folder.")
+    if not resume and (run / BUNDLE).exists():
+        raise CheckpointError(
+            f"{run} holds a {BUNDLE} already, which the run would replace; choose another folder."
+        )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from anofpdm.datasets.case import Case, unique_cases
 from anofpdm.datasets.csv_file import Row, read_csv
 from anofpdm.errors import DatasetError
 from anofpdm.scan_checks import CONTRASTS
+from anofpdm.user_path import user_path
 
 
 def table_modalities(source: Path) -> tuple[str, ...]:
@@ -63,7 +64,8 @@ def _case(row: Row, modalities: Sequence[str], folder: Path) -> Case:
     subject = row.values.get("subject")
     if subject is None:
         raise DatasetError(f"{row.where} names no subject; give each line one.")
-    paths = {name: folder / Path(value).expanduser() for name, value in row.values.items()}
+    files = {*modalities, "mask", "brain_mask"}
+    paths = {name: folder / user_path(value) for name, value in row.values.items() if name in files}
     missing = [modality for modality in modalities if modality not in paths]
     return Case(
         subject=subject,
