@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.bundle_chooser import BundleChooser
+from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.field import Field, wrapped_label
 from napari_anofpdm.preferences import folder, run_preferences
 from napari_anofpdm.run_bar import RunBar
@@ -29,7 +30,7 @@ _ESTIMATING = "Estimating time and memory…"
 _NO_SCAN = "Open a scan to begin, or try one from File > Open Sample > AnoFPDM."
 
 
-class AnalysePanel(QWidget):
+class AnalysePanel(DockedPanel):
     """The first panel: model, scans, process and device, an estimate, and the run.
 
     Parameters

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_anofpdm.curve_saving import SaveButton
 from napari_anofpdm.divergence_plot import DivergencePlot
 from napari_anofpdm.dock_room import DockRoom
+from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.error_plot import ErrorPlot
 from napari_anofpdm.histogram_plot import HistogramPlot
 from napari_anofpdm.notify import show_failure
@@ -64,7 +65,7 @@ def columns_for(width: int, height: int) -> int:
     return min(fitting, key=strain)
 
 
-class CurvesPanel(QWidget):
+class CurvesPanel(DockedPanel):
     """Why a slice got its mask: M_t and t_e, the errors and the gate, the histogram and Q*.
 
     Parameters

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import qthrottled
 
 from napari_anofpdm.badge import Badge
+from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.layer_controls import LayerControls
 from napari_anofpdm.lesion_table import LesionTable
 from napari_anofpdm.reference import ReferenceBox
@@ -41,7 +42,7 @@ _FOLLOW_GUIDANCE = ("cosine_threshold", "max_divergence", "threshold")
 _RED = {"dark": "#ff8a80", "light": "#b3261e"}
 
 
-class ExplorePanel(QWidget):
+class ExplorePanel(DockedPanel):
     """Moves the settings, shows what follows.
 
     Parameters

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from anofpdm.result_folder import present_results
 from anofpdm.user_path import user_path
 from napari_anofpdm import engine_thread
+from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.export_choice import ANALYSIS, EDITED, ExportChoice
 from napari_anofpdm.export_folder import proposed_folder
 from napari_anofpdm.exports import Export, write_export
@@ -41,7 +42,7 @@ NOTHING_YET = "Nothing to export yet: run an analysis in the panel Analyse, or o
 UPDATING = "The result is being brought up to date…"
 
 
-class ExportPanel(QWidget):
+class ExportPanel(DockedPanel):
     """Writes the result in view to a folder, on the scan's own voxels.
 
     Parameters

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_anofpdm.dataset_form import DatasetForm
+from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.field import wrapped_label
 from napari_anofpdm.guidance_form import GuidanceForm
 from napari_anofpdm.job_details import JobDetails
@@ -43,7 +44,7 @@ _NO_JOBS = (
 )
 
 
-class JobsPanel(QWidget):
+class JobsPanel(DockedPanel):
     """A list of all jobs, and a form for each kind.
 
     Parameters

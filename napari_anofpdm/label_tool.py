@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QListWidget,
+    QMessageBox,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
+from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.field import Field, wrapped_label
 from napari_anofpdm.label_bar import LabelBar
 from napari_anofpdm.labelling import Verdict, labelling_of
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
+    from anofpdm.datasets.case import Annotation
+
 _SUPERIOR = -3  # axis of the world, from the last
 _CSV = "Tables (*.csv)"
 _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
@@ -39,7 +43,7 @@ _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
 }
 
 
-class LabelPanel(QWidget):
+class LabelPanel(DockedPanel):
     """Marks ranges of unhealthy slices; every mark is saved at once.
 
     Parameters
@@ -52,6 +56,10 @@ class LabelPanel(QWidget):
         super().__init__()
         self._viewer, self._marks = viewer, labelling_of(viewer)
         set_up_viewer(viewer)
+        self._scans: list[Layer] = []
+        self._loaded_subject: str | None = None
+        self._base: Annotation | None = None
+        self._blocked = ""
         self._make_controls()
         self._lay_out()
         self._connect()
@@ -63,6 +71,7 @@ class LabelPanel(QWidget):
         self.scan = LayerBox("choose the scan")
         self.subject = QLineEdit()
         self.file = PathField("new file", "CSV file; it is made when it is missing.", _CSV)
+        self.file.line.setText(self._marks.file)
         self.state = wrapped_label()
         self.bar = LabelBar()
         self.first = QPushButton("First unhealthy")
@@ -99,9 +108,9 @@ class LabelPanel(QWidget):
 
     def _connect(self) -> None:
         self.scan.chosen.connect(self._on_scan)
-        self.subject.editingFinished.connect(self._load)
-        self.file.line.editingFinished.connect(self._load)
-        self.file.chosen.connect(self._load)
+        self.subject.editingFinished.connect(self._on_subject)
+        self.file.line.editingFinished.connect(self._on_file)
+        self.file.chosen.connect(self._on_file)
         self.bar.clicked.connect(self._go_to)
         self.first.clicked.connect(lambda: self._mark_first())
         self.last.clicked.connect(lambda: self._mark_last())
@@ -126,10 +135,10 @@ class LabelPanel(QWidget):
     def refresh(self, _: object = None) -> None:
         """Show marks and slice in view."""
         layer, marks = self.scan.layer, self._marks
-        ready = layer is not None
+        ready = layer is not None and not self._blocked
         for button in (self.first, self.last, *self.verdicts.values()):
             button.setEnabled(ready)
-        self.remove.setEnabled(bool(marks.ranges))
+        self.remove.setEnabled(ready and bool(marks.ranges))
         if layer is None:
             self.state.setText("Open a scan to label its slices.")
             self.bar.show_slices(0, 0, ())
@@ -148,6 +157,7 @@ class LabelPanel(QWidget):
         return whole.get(marks.verdict or "", "not labelled")
 
     def _list_scans(self, _: object = None) -> None:
+        """List the scans; a new one is labelled next, unless one was chosen or a range is open."""
         from napari.layers import Image
 
         images = [
@@ -156,51 +166,131 @@ class LabelPanel(QWidget):
             if isinstance(layer, Image) and ROLE not in layer.metadata and layer.ndim == 3
         ]
         former = self.scan.layer
-        self.scan.offer(images, 0 if images else None)
+        fresh = [i for i, layer in enumerate(images) if layer not in self._scans]
+        kept = [i for i, layer in enumerate(images) if layer == former]
+        self._scans = images
+        if kept and (not fresh or self._marks.open_end is not None):
+            guess: int | None = kept[0]
+        else:
+            guess = fresh[-1] if fresh else len(images) - 1 if images else None
+        self.scan.offer(images, guess)
         if self.scan.layer != former:
             self._on_scan()
+        elif self._blocked:
+            self._load()  # the scan that stood against it may be gone
 
     def _on_scan(self, _: object = None) -> None:
-        from anofpdm.datasets.label_file import proposed_subject
-
         layer = self.scan.layer
-        path = None if layer is None else getattr(layer.metadata.get("volume"), "path", None)
-        name = "" if layer is None else layer.name
-        self.subject.setText(name if path is None else proposed_subject(path))
+        self.subject.setText("" if layer is None else _proposed(layer))
         self._load()
 
-    def _load(self, _: object = None) -> None:
-        """Begin with what the file says of the subject."""
-        from anofpdm.datasets.label_file import labels_in
+    def _on_subject(self) -> None:
+        if self._name() != self._loaded_subject:
+            self._load()
 
+    def _on_file(self) -> None:
+        if self.file.text != self._marks.file:
+            self._marks.file = self.file.text
+            self._load()
+
+    def _load(self) -> None:
+        """Begin with what is known of the subject: marks not saved yet, else what the file says."""
+        marks, name = self._marks, self._name()
+        same = name == self._loaded_subject
+        open_end = marks.open_end if same else None
+        self._loaded_subject, self._base = name, None
         self.saved.setText("")
-        self._marks.load((), None)
-        if self.file.path is not None:
-            try:
-                known = labels_in(self.file.path).get(self.subject.text().strip())
-            except Exception as error:
-                show_failure(error, "the reading of the labels")
-            else:
-                if known is not None:
-                    self._marks.load(known.ranges, known.verdict)
+        marks.load((), None)
+        try:
+            self._base = self._in_file(name)
+        except Exception as error:
+            show_failure(error, "the reading of the labels")
+        waiting = marks.unsaved.get(name)
+        known = waiting or self._base
+        if known is not None:
+            marks.load(known.ranges, known.verdict)
+        marks.open_end = open_end
+        self._blocked = self._why_not()
         self._list_ranges()
+        if self._blocked:
+            self.saved.setText(self._blocked)
+        elif waiting is not None:
+            self._save()
 
     def _save(self) -> None:
         from anofpdm.datasets.case import Annotation
         from anofpdm.datasets.label_file import save_label
 
         self._list_ranges()
-        if self.file.path is None:
+        marks, name, path = self._marks, self._name(), self.file.path
+        annotation = Annotation(marks.verdict, marks.ranges)
+        if annotation == (self._base or Annotation()) and name not in marks.unsaved:
+            return
+        marks.unsaved[name] = annotation
+        if path is None:
             self.saved.setText("Not saved yet: choose a file to save in.")
             return
-        annotation = Annotation(self._marks.verdict, self._marks.ranges)
         try:
-            save_label(self.file.path, self.subject.text(), annotation)
+            known = self._in_file(name)
+            if known not in (self._base, annotation) and not self._may_replace(known):
+                del marks.unsaved[name]
+                self._load()
+                return
+            save_label(path, name, annotation)
         except Exception as error:
             self.saved.setText("Not saved.")
             show_failure(error, "the saving of the labels")
             return
-        self.saved.setText(f"Saved in {self.file.path}")
+        del marks.unsaved[name]
+        self._base = annotation
+        self.saved.setText(f"Saved in {path}")
+
+    def _in_file(self, name: str) -> Annotation | None:
+        """Read what the file says of a subject; None where it says nothing."""
+        from anofpdm.datasets.case import Annotation
+        from anofpdm.datasets.label_file import labels_in
+
+        path = self.file.path
+        known = None if path is None else labels_in(path).get(name)
+        return None if known == Annotation() else known
+
+    def _may_replace(self, known: Annotation | None) -> bool:
+        """Ask before labels are replaced that were not seen when these were marked."""
+        from anofpdm.datasets.annotations import written_ranges
+
+        said: str = "nothing" if known is None else known.verdict or "unhealthy"
+        if known is not None and known.ranges:
+            said += f" in slices {written_ranges(known.ranges)}"
+        answer = QMessageBox.question(
+            self,
+            "Replace labels?",
+            f"{self.file.text} says of {self._name()} by now: {said}. Put the marks made here in "
+            "place of that? Without it they are dropped.",
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
+
+    def _why_not(self) -> str:
+        """Tell why labels under this name would be wrong; "" where nothing speaks against it."""
+        layer, name = self.scan.layer, self._name()
+        if layer is None:
+            return ""
+        count = layer.data.shape[_SUPERIOR]
+        last = max((last for _, last in self._marks.ranges), default=0)
+        if last >= count:
+            return (
+                f"The labels of {name} end at slice {last}, but this scan has {count} slices; "
+                "name the subject that it shows to label it."
+            )
+        for other in self._scans:
+            if other != layer and _proposed(other) == name and not _alike(other, layer):
+                return (
+                    f"{name} is also the name of another scan, {_file_of(other) or other.name}; "
+                    "give this one a name of its own to label it."
+                )
+        return ""
+
+    def _name(self) -> str:
+        return str(self.subject.text()).strip()
 
     def _list_ranges(self) -> None:
         self.ranges.blockSignals(True)
@@ -211,12 +301,12 @@ class LabelPanel(QWidget):
 
     def _mark_first(self) -> None:
         layer = self.scan.layer
-        if layer is not None:
+        if layer is not None and not self._blocked:
             self._marks.mark_first(slice_in_view(self._viewer, layer))
 
     def _mark_last(self) -> None:
         layer = self.scan.layer
-        if layer is not None:
+        if layer is not None and not self._blocked:
             self._marks.mark_last(slice_in_view(self._viewer, layer))
 
     def _remove(self) -> None:
@@ -235,3 +325,22 @@ class LabelPanel(QWidget):
 
     def _on_theme(self, _: object = None) -> None:
         self.bar.set_theme(plot_theme(self._viewer.theme))
+
+
+def _file_of(layer: Layer) -> Path | None:
+    """Give the file that a layer was read from, where it was read from one."""
+    path: Path | None = getattr(layer.metadata.get("volume"), "path", None)
+    return path
+
+
+def _proposed(layer: Layer) -> str:
+    from anofpdm.datasets.label_file import proposed_subject
+
+    path = _file_of(layer)
+    return str(layer.name) if path is None else proposed_subject(path)
+
+
+def _alike(one: Layer, other: Layer) -> bool:
+    """Whether two scans may be of one examination: same folder, same slices."""
+    folders = [path.parent for path in (_file_of(one), _file_of(other)) if path is not None]
+    return len(set(folders)) <= 1 and one.data.shape[_SUPERIOR] == other.data.shape[_SUPERIOR]

@@ -10,6 +10,8 @@ from psygnal import Signal
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from anofpdm.datasets.case import Annotation
+
 Verdict = Literal["healthy", "unhealthy"]
 Ranges = tuple[tuple[int, int], ...]
 
@@ -31,6 +33,10 @@ class Labelling:
         Of the whole scan, where nobody says more or no range is marked.
     open_end : int or None
         A first slice that waits for its last.
+    file : str
+        Where labels are saved, as it was written; "" before it is chosen.
+    unsaved : dict of str to Annotation
+        By subject, what was marked and could not be saved yet.
     """
 
     changed = Signal()
@@ -38,6 +44,8 @@ class Labelling:
     last_asked = Signal()
 
     def __init__(self) -> None:
+        self.file = ""
+        self.unsaved: dict[str, Annotation] = {}
         self.load((), None)
 
     def load(self, ranges: Ranges, verdict: Verdict | None) -> None:

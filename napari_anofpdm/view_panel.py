@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton
 
+from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.open_action import open_analysis, open_files
 from napari_anofpdm.shortcuts import key_of, show_shortcuts
 from napari_anofpdm.viewer_setup import set_up_viewer
@@ -24,7 +25,7 @@ _PLANE_TIPS: dict[PlaneName, str] = {
 }
 
 
-class ViewPanel(QWidget):
+class ViewPanel(DockedPanel):
     """Buttons for what `open_action`, `views` and `windows` do.
 
     Parameters

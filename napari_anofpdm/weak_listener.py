@@ -1,4 +1,4 @@
-"""Listen to signals without keeping a widget alive, and stop when Qt destroys it."""
+"""Listen to signals without keeping a widget alive, and stop when it is closed or destroyed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtWidgets import QWidget
+
+_stops: weakref.WeakKeyDictionary[QWidget, list[Callable[[], None]]] = weakref.WeakKeyDictionary()
 
 
 def listen(widget: QWidget, heard: Sequence[tuple[Any, Callable[..., None]]]) -> None:
@@ -26,9 +28,18 @@ def listen(widget: QWidget, heard: Sequence[tuple[Any, Callable[..., None]]]) ->
         signal.connect(method)
 
     def stop() -> None:
-        for signal, reference in methods:
+        while methods:
+            signal, reference = methods.pop()
             method = reference()
             if method is not None:
                 signal.disconnect(method)
 
+    _stops.setdefault(widget, []).append(stop)
     widget.destroyed.connect(stop)
+
+
+def stop_listening(widget: QWidget) -> None:
+    """Disconnect a widget, and all within it, from what `listen` connected."""
+    for each in (widget, *widget.findChildren(QWidget)):
+        for stop in _stops.pop(each, []):
+            stop()

@@ -59,6 +59,7 @@ def test_what_cannot_be_is_refused_and_the_file_stays(tmp_path: Path) -> None:
         ('subject,flair,note\np01,a.nii,"clear\np02,b.nii,\n', "line 2 .*quotation"),
         ('subject,flair,note\np01,a.nii,"a" b\n', "line 2 .*quotation"),
         (",subject,flair\n0,p01,a.nii\n", "column without a name"),
+        ("subject,label\np01,helthy\np02,\n", "line 2.*helthy"),
     ],
 )
 def test_a_table_that_would_lose_cells_is_left_alone(tmp_path: Path, text: str, words: str) -> None:

@@ -23,14 +23,18 @@ _SUBJECT = "subject"
 
 
 def labels_in(path: Path) -> dict[str, Annotation]:
-    """Return the annotations in a CSV by subject; none where there is no file yet.
+    """Return the annotations in a CSV by subject; none where there is no file or column yet.
 
     Raises
     ------
     DatasetError
         When the file cannot be read.
     """
-    return read_annotations(path) if path.exists() else {}
+    if not path.exists():
+        return {}
+    if not {LABEL_COLUMN, RANGES_COLUMN} & set(read_csv(path, needs=[_SUBJECT]).columns):
+        return {}  # a table of scans that nobody has labelled
+    return read_annotations(path)
 
 
 def save_label(path: Path, subject: str, annotation: Annotation) -> None:
@@ -63,6 +67,7 @@ def save_label(path: Path, subject: str, annotation: Annotation) -> None:
     annotation_of(Row(str(path), {name: text for name, text in cells.items() if text}))
     columns, rows = [*cells], []
     if path.exists():
+        labels_in(path)  # a fault of another line is mended before more is written
         table = read_csv(path, needs=[_SUBJECT])
         if "" in table.columns:
             raise DatasetError(
