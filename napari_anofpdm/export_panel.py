@@ -9,7 +9,6 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -28,6 +27,7 @@ from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.export_choice import ANALYSIS, EDITED, ExportChoice
 from napari_anofpdm.export_folder import proposed_folder
 from napari_anofpdm.exports import Export, write_export
+from napari_anofpdm.layer_box import LayerBox
 from napari_anofpdm.notify import show_failure, show_info
 from napari_anofpdm.session import session_of
 from napari_anofpdm.weak_listener import listen
@@ -65,7 +65,7 @@ class ExportPanel(DockedPanel):
 
     def _make_controls(self) -> None:
         self.choice = ExportChoice()
-        self.edited_mask = QComboBox()
+        self.edited_mask = LayerBox("choose the mask")
         self.edited_mask.setToolTip("Which mask layer is written as edited_mask.nii.gz.")
         self.folder = QLineEdit()
         self.folder.setToolTip("The folder that is written to; it is made when it is missing.")
@@ -126,6 +126,7 @@ class ExportPanel(DockedPanel):
         self.export.clicked.connect(lambda: self.start())
         self.replace.clicked.connect(lambda: self.start(overwrite=True))
         self.keep.clicked.connect(self.refresh)
+        self.edited_mask.chosen.connect(self.refresh)
         self.open_folder.clicked.connect(self._open_folder)
         session, layers = self._session, self._viewer.layers.events
         listen(
@@ -137,6 +138,8 @@ class ExportPanel(DockedPanel):
                 (session.native_changed, self.refresh),
                 (layers.inserted, self._renew_folder),
                 (layers.removed, self.refresh),
+                (layers.reordered, self.refresh),
+                (layers.renamed, self.refresh),
             ],
         )
 
@@ -147,7 +150,8 @@ class ExportPanel(DockedPanel):
         masks = self._masks()
         self.choice.set_available(EDITED, bool(masks), "Commit a mask first (panel Explore).")
         self.choice.set_available(ANALYSIS, complete, "Wait until all slices are analysed.")
-        self._list_masks([layer.name for layer in masks])
+        self.edited_mask.offer(masks, len(masks) - 1 if masks else None)
+        self.edited_mask.setVisible(len(masks) > 1)
         why_not = self._why_not()
         self.export.setEnabled(why_not is None)
         text = why_not or ("" if complete else self._partly())
@@ -224,7 +228,8 @@ class ExportPanel(DockedPanel):
 
         from napari_anofpdm.layer_volume import volume_of
 
-        layer = self._masks()[self.edited_mask.currentIndex()]
+        layer = self.edited_mask.layer
+        assert layer is not None
         volume = volume_of(layer)
         # The user may paint on while the file is being written.
         return replace(volume, data=volume.data.copy())
@@ -240,6 +245,8 @@ class ExportPanel(DockedPanel):
             return UPDATING
         if not self.choice.names():
             return "Tick what to export."
+        if self.choice.is_chosen(EDITED) and self.edited_mask.layer is None:
+            return "Choose the mask that is written as edited_mask.nii.gz."
         return None if self.folder.text().strip() else "Name a folder to write to."
 
     def _partly(self) -> str:
@@ -258,14 +265,6 @@ class ExportPanel(DockedPanel):
             for layer in self._viewer.layers
             if layer.metadata.get(ROLE) == "mask" and layer.metadata.get(SOURCES) == sources
         ]
-
-    def _list_masks(self, names: list[str]) -> None:
-        held = [self.edited_mask.itemText(i) for i in range(self.edited_mask.count())]
-        if names != held:
-            self.edited_mask.clear()
-            self.edited_mask.addItems(names)
-            self.edited_mask.setCurrentIndex(len(names) - 1)
-        self.edited_mask.setVisible(len(names) > 1)
 
     def _target(self) -> Path:
         return user_path(self.folder.text().strip()).absolute()

@@ -230,6 +230,26 @@ def test_a_mask_of_another_scan_is_not_offered(ready: ExportPanel, session: Sess
     assert not ready._masks()
 
 
+def test_the_mask_that_was_chosen_is_written_whatever_becomes_of_its_name(
+    ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path
+) -> None:
+    assert session.layers is not None and session.native is not None
+    first, second = session.layers.commit_mask(), session.layers.commit_mask()
+    assert first is not None and second is not None
+    assert ready.edited_mask.layer == second  # the latest, unless another is chosen
+    first.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    ready.edited_mask.choose(first)
+    first.name = "final"
+    assert ready.edited_mask.currentText() == "final"
+    layers = ready._viewer.layers
+    layers.move(layers.index(second), 0)
+    assert ready.edited_mask.layer == first
+    choose(ready, EDITED)
+    export(ready, qtbot)
+    image = nib.Nifti1Image.from_filename(tmp_path / "out" / "edited_mask.nii.gz")
+    assert np.count_nonzero(np.asarray(image.dataobj) != session.native.mask) == 1
+
+
 def test_a_painted_mask_is_written_beside_the_result(
     ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path
 ) -> None:
