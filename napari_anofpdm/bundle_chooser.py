@@ -80,10 +80,12 @@ class BundleChooser(QWidget):
         return None if entry is None or entry.fault else entry.metadata
 
     def choose(self, bundle: str) -> None:
-        """Choose a model by its name or path, and list it if it is new."""
-        if bundle not in self._entries:
-            from anofpdm.registry import read_entry
+        """Choose a model by its name or path, list it if it is new, and look at it anew if not."""
+        from anofpdm.registry import read_entry
 
+        if bundle in self._entries:
+            self._entries[bundle] = read_entry(self._entries[bundle].path)
+        else:
             self._add(bundle, read_entry(Path(bundle)), str(Path(bundle).parent))
         self.box.set_key(bundle)
         self._renew()

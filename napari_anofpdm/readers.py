@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from napari_anofpdm.layer_volume import LayerData, layer_data
 from napari_anofpdm.notify import sentence_of, show_error
-from napari_anofpdm.session import ANALYSIS_KEY
+from napari_anofpdm.session import ANALYSIS_KEY, READING_KEY
 from napari_anofpdm.viewer_setup import set_up_current_viewer
 
 Paths = str | Sequence[str]
@@ -83,8 +84,9 @@ def analysis_layers(path: str | Path) -> list[LayerData]:
     if not layers:
         brain = geometry.as_volume(analysis.foreground_native.astype("uint8"))
         layers = [layer_data(brain, f"{name} brain", "labels")]
+    reading = uuid4().hex
     for _, attributes, _ in layers:
-        attributes["metadata"][ANALYSIS_KEY] = str(path)
+        attributes["metadata"] |= {ANALYSIS_KEY: str(path), READING_KEY: reading}
     return layers
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.layer_list import LayerList
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from anofpdm import Analysis
 
+_SETTLED_MS = 150
 _TIP = (
     "A known lesion mask on the scan's own voxels, such as an expert's: labels, or an image of 0 "
     "and 1. What is not 0 counts as lesion."
@@ -44,6 +47,12 @@ class ReferenceBox(QWidget):
         self._session = session
         self._layer: Layer | None = None
         self._reference: NDArray[np.bool_] | None = None
+        self._mark: int | None = None
+        # napari tells of an undone stroke by nothing but a redrawing, as of any other slice.
+        self._redrawn = QTimer(self)
+        self._redrawn.setSingleShot(True)
+        self._redrawn.setInterval(_SETTLED_MS)
+        self._redrawn.timeout.connect(self._look_for_edits)
         self.layers = LayerList(viewer)
         self.layers.setToolTip(_TIP)
         self.volume, self.slice, self.fault = QLabel(), QLabel(), QLabel()
@@ -79,13 +88,23 @@ class ReferenceBox(QWidget):
         if self._layer is not None:
             for event in _edits(self._layer):
                 event.disconnect(self._read_again)
+            self._layer.events.set_data.disconnect(self._on_redrawn)
         self._layer = layer
         if layer is not None:
             listen(self, [(event, self._read_again) for event in _edits(layer)])
+            listen(self, [(layer.events.set_data, self._on_redrawn)])
         self._read_again()
+
+    def _on_redrawn(self, _: object = None) -> None:
+        self._redrawn.start()
+
+    def _look_for_edits(self) -> None:
+        if self._layer is not None and _mark_of(self._layer) != self._mark:
+            self._read_again()
 
     def _read_again(self, _: object = None) -> None:
         self._reference = None
+        self._mark = None if self._layer is None else _mark_of(self._layer)
         fault = ""
         analysis = self._session.analysis
         if self._layer is not None and analysis is not None:
@@ -136,6 +155,14 @@ def _edits(layer: Layer) -> list[Any]:
     """Name the events that tell of other voxels."""
     names = ("data", "paint") if hasattr(layer.events, "paint") else ("data",)
     return [getattr(layer.events, name) for name in names]
+
+
+def _mark_of(layer: Layer) -> int | None:
+    """Tell voxels from others; None where they are not at hand in memory."""
+    data = layer.data
+    if not isinstance(data, np.ndarray):
+        return None
+    return zlib.crc32(np.ascontiguousarray(data).data.cast("B"))
 
 
 def _words(scores: Scores) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_anofpdm.engine_thread import Job, submit
@@ -103,17 +104,21 @@ class RunEstimator(QObject):
         self._jobs.append(job)
 
     def _on_devices(self, devices: Devices) -> None:
+        if not isalive(self):
+            return
         self.devices = devices
         self.devices_found.emit(devices)
 
     def _on_outlook(self, outlook: Outlook) -> None:
+        if not isalive(self):
+            return
         self._jobs = []
         self.estimated.emit(outlook)
 
     def _on_error(self, error: Exception) -> None:
         from anofpdm.errors import Cancelled
 
-        if not isinstance(error, Cancelled):
+        if isalive(self) and not isinstance(error, Cancelled):
             self.failed.emit(sentence_of(error, "the estimate"))
 
 

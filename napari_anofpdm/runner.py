@@ -92,6 +92,8 @@ class AnalysisRun:
         self._job: Job | None = None
         self._request: RunRequest | None = None
         self._growing: Analysis | None = None
+        self._finished: set[int] = set()
+        self._shown = False
         self._pace: Pace | None = None
         self._layers: tuple[Layer, ...] = ()
         self._lost: str | None = None
@@ -120,6 +122,7 @@ class AnalysisRun:
         if self.state != "idle":
             raise RuntimeError("a run is under way")
         self._layers, self._lost, self._growing = tuple(layers), None, None
+        self._finished, self._shown = set(), False
         self._pace, self._request = Pace(), request
         self._set_state("running")
         self._on_stage("Waiting for the engine")
@@ -157,10 +160,13 @@ class AnalysisRun:
         growing, session = self._growing, self._session
         if growing is None:
             return
+        self._finished.update(positions)
         if session.analysis is growing:
             session.add_done(positions)
-        else:
-            session.set_analysis(growing, done=positions)
+        elif not self._shown:
+            self._shown = True
+            session.set_analysis(growing, done=self._finished)
+        # Else the user opened another analysis meanwhile; the run comes into view at its end.
 
     def _on_progress(self, progress: Progress) -> None:
         unit = None if self._pace is None else self._pace(progress.stage, progress.done)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_anofpdm.layers import LayerManager
 
 ANALYSIS_KEY = "anofpdm_analysis"
+READING_KEY = "anofpdm_reading"
 """Key of a layer's metadata that names the stored analysis it comes from."""
 
 _sessions: WeakKeyDictionary[Viewer, Session] = WeakKeyDictionary()
@@ -136,7 +137,7 @@ class Session:
         self.interpreter: Interpreter | None = None
         self.is_closed = self.is_announcing = False
         self._former: tuple[str, Settings] | None = None
-        self._opening: Path | None = None
+        self._readings: set[str | None] = set()
         self._clear(None)
 
     def _clear(self, analysis: Analysis | None) -> None:
@@ -194,37 +195,33 @@ class Session:
         self.settings_changed.emit(self.settings)
 
     def adopt(self, layer: Layer) -> None:
-        """Open the stored analysis that a layer was read from, unless it is open already.
+        """Open the stored analysis that a layer was read from, once for each reading.
 
         Parameters
         ----------
         layer : napari.layers.Layer
-            Names the analysis in its metadata, as the reader wrote it there; others are ignored.
+            Names the analysis and the reading in its metadata, as the reader wrote them there;
+            others are ignored, and so are copies of a layer that was read before.
         """
-        named = layer.metadata.get(ANALYSIS_KEY)
-        if named is None or self.is_closed:
+        named, reading = layer.metadata.get(ANALYSIS_KEY), layer.metadata.get(READING_KEY)
+        if named is None or reading in self._readings or self.is_closed:
             return
-        path = Path(named)
-        if path == self._opening or (self.analysis is not None and self.analysis.path == path):
-            return
-        self._opening = path
+        self._readings.add(reading)
         submit(
             _open_analysis,
-            path,
+            Path(named),
             on_done=self._opened,
             on_error=self._not_opened,
             lane="interpret",
         )
 
     def _opened(self, analysis: Analysis) -> None:
-        self._opening = None
         if not self.is_closed:
             self.set_analysis(analysis)
 
     def _not_opened(self, error: Exception) -> None:
         from anofpdm.errors import Cancelled
 
-        self._opening = None
         if not isinstance(error, Cancelled):
             show_failure(error, "opening the analysis")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QLocale
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QSpinBox
@@ -85,7 +86,9 @@ class TrainingForm(JobForm):
             submit(_gpu_count, on_done=self.offer_processes, lane="interpret")
 
     def offer_processes(self, gpus: int) -> None:
-        """Offer a process for each of several GPUs."""
+        """Offer a process for each of several GPUs, unless the panel was closed meanwhile."""
+        if not isalive(self):
+            return
         self.processes.setMaximum(max(gpus, 1))
         self.processes.setValue(max(gpus, 1))
         self._processes_row.setVisible(gpus > 1)

@@ -128,6 +128,21 @@ def test_what_is_no_bundle_says_why_beside_the_field(qtbot: QtBot, tmp_path: Pat
     assert not chooser.field.is_wrong
 
 
+def test_a_model_that_was_refused_is_looked_at_anew(
+    qtbot: QtBot, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "run" / "bundle"
+    place.mkdir(parents=True)
+    chooser = _chooser(qtbot)
+    chooser.choose(str(place))
+    assert chooser.field.is_wrong
+    shutil.copytree(tiny_bundle, place, dirs_exist_ok=True)
+    count = chooser.box.count()
+    chooser.choose(str(place))
+    assert not chooser.field.is_wrong and chooser.metadata is not None
+    assert chooser.box.count() == count
+
+
 def test_a_bundle_with_an_altered_key_says_why(
     qtbot: QtBot, tiny_bundle: Path, tmp_path: Path
 ) -> None:

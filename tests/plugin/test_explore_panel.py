@@ -348,6 +348,26 @@ def test_only_a_mask_on_the_scans_grid_is_a_reference(
     assert not reference.fault.isVisible() and reference.volume.isVisible()
 
 
+def test_the_scores_follow_an_undone_stroke(
+    explored: ExplorePanel, viewer: Viewer, session: Session, until: Until
+) -> None:
+    marked(session)
+    until(lambda: session.is_current)
+    assert session.analysis is not None and session.native is not None
+    truth = np.roll(session.native.mask, 1, axis=0).astype(np.uint8)
+    layer = add_reference(viewer, session.analysis.geometry.as_volume(truth))
+    reference = explored.reference
+    reference.layers.setCurrentText(layer.name)
+    before = reference.volume.text()
+    layer.data_setitem(np.nonzero(layer.data == 0), 1)
+    until(lambda: reference.volume.text() != before)
+    painted = reference.volume.text()
+    layer.undo()
+    until(lambda: reference.volume.text() == before)
+    layer.redo()
+    until(lambda: reference.volume.text() == painted)
+
+
 def test_the_plugins_own_layers_are_no_reference(
     explored: ExplorePanel, viewer: Viewer, session: Session
 ) -> None:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from napari.settings import get_settings
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
 from anofpdm import Analysis, Volume, read_volume, write_nifti
+from napari_anofpdm.engine_thread import submit
 from napari_anofpdm.layer_volume import volume_of
 from napari_anofpdm.open_action import open_paths
 from napari_anofpdm.reader_preference import prefer_own_reader
@@ -22,7 +23,7 @@ from napari_anofpdm.readers import (
     get_nifti_reader,
     nifti_layer,
 )
-from napari_anofpdm.session import session_of
+from napari_anofpdm.session import ANALYSIS_KEY, session_of
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
@@ -232,6 +233,31 @@ def test_an_opened_analysis_is_taken_up_by_the_session(
     qtbot.waitUntil(lambda: session.analysis is not None, timeout=LONG)
     assert session.analysis is not None
     assert session.analysis.path == path
+
+
+def test_a_copy_of_a_layer_opens_nothing_and_a_further_reading_does(
+    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, tmp_path: Path
+) -> None:
+    path = tmp_path / "case.anofpdm.zarr"
+    tiny_analysis.save(path)
+    open_paths(viewer, [path])
+    session = session_of(viewer)
+    qtbot.waitUntil(lambda: session.analysis is not None, timeout=LONG)
+    opened: list[Analysis | None] = []
+    session.analysis_changed.connect(opened.append)
+    # A run in memory has taken the place of the stored one; its scan is duplicated.
+    session.set_analysis(tiny_analysis)
+    scan = next(layer for layer in viewer.layers if ANALYSIS_KEY in layer.metadata)
+    viewer.add_layer(Layer.create(*scan.as_layer_data_tuple()))
+    # What were opened would stand before this in the engine's queue.
+    through: list[int] = []
+    submit(int, on_done=through.append, on_error=lambda _: None, lane="interpret")
+    qtbot.waitUntil(lambda: through == [0], timeout=LONG)
+    assert opened == [tiny_analysis] and session.analysis is tiny_analysis
+    viewer.layers.clear()
+    open_paths(viewer, [path])
+    qtbot.waitUntil(lambda: len(opened) == 2, timeout=LONG)
+    assert session.analysis is not None and session.analysis.path == path
 
 
 def test_the_viewer_survives_a_bad_file(viewer: Viewer, scan: Path, errors: list[str]) -> None:

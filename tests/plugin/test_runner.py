@@ -185,6 +185,31 @@ def test_cancel_keeps_what_was_finished_and_a_second_run_completes(
     assert len(session.analysis) > 2
 
 
+def test_an_analysis_opened_during_a_run_stays_until_its_end(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    tiny_analysis: Analysis,
+    gate: Gate,
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    gate.at = 10
+    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
+    assert gate.reached.wait(60)
+    session.set_analysis(tiny_analysis)
+    later: list[Analysis | None] = []
+    session.analysis_changed.connect(later.append)
+    gate.release.set()
+    _until_idle(qtbot, run)
+    assert session.analysis is not None
+    assert later == [session.analysis]
+    assert session.analysis is not tiny_analysis
+    assert session.done == set(range(len(session.analysis)))
+
+
 def test_cancel_before_the_first_slice_leaves_the_former_analysis(
     qtbot: QtBot,
     viewer: Viewer,
