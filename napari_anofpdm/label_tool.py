@@ -191,6 +191,7 @@ class LabelPanel(DockedPanel):
     def _on_file(self) -> None:
         if self.file.text != self._marks.file:
             self._marks.file = self.file.text
+            self._save_others()
             self._load()
 
     def _load(self) -> None:
@@ -215,6 +216,7 @@ class LabelPanel(DockedPanel):
         if self._blocked:
             self.saved.setText(self._blocked)
         elif waiting is not None:
+            self._base = None  # they were marked without a look at the file
             self._save()
 
     def _save(self) -> None:
@@ -244,6 +246,19 @@ class LabelPanel(DockedPanel):
         del marks.unsaved[name]
         self._base = annotation
         self.saved.setText(f"Saved in {path}")
+
+    def _save_others(self) -> None:
+        """Save what waits of other subjects, unless the file says something else of them."""
+        from anofpdm.datasets.label_file import save_label
+
+        path, waiting = self.file.path, self._marks.unsaved
+        try:
+            for name in [name for name in waiting if name != self._name()]:
+                if path is not None and self._in_file(name) in (None, waiting[name]):
+                    save_label(path, name, waiting[name])
+                    del waiting[name]
+        except Exception as error:
+            show_failure(error, "the saving of the labels")
 
     def _in_file(self, name: str) -> Annotation | None:
         """Read what the file says of a subject; None where it says nothing."""

@@ -123,15 +123,33 @@ def test_marks_made_before_the_file_is_chosen_are_saved_in_it(
     mark_first(viewer)
     path = tmp_path / "later.csv"
     choose(panel, path)
-    assert read_annotations(path) == {"p02": Annotation("unhealthy", ((8, 9),))}
+    assert read_annotations(path) == {
+        "p01": Annotation("unhealthy", ((3, 5),)),
+        "p02": Annotation("unhealthy", ((8, 9),)),
+    }
     assert panel.state.text().endswith("unhealthy from 12; mark the last one")
     mark_last(viewer)
-    panel.scan.set_key("0")
-    panel._on_scan()
     assert read_annotations(path) == {
         "p01": Annotation("unhealthy", ((3, 5),)),
         "p02": Annotation("unhealthy", ((8, 9), (12, 12))),
     }
+
+
+def test_what_waits_replaces_no_labels_of_a_scan_that_is_not_in_view(
+    panel: LabelPanel, viewer: Viewer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: no)
+    panel.file.line.clear()
+    mark(panel, viewer, 3, 5)
+    add_scan(viewer, tmp_path / "scans" / "p02.nii.gz")
+    path = tmp_path / "later.csv"
+    path.write_text("subject,label,unhealthy_slices\np01,unhealthy,11-12\n")
+    choose(panel, path)
+    assert read_annotations(path) == {"p01": Annotation("unhealthy", ((11, 12),))}
+    panel.scan.set_key("0")
+    panel._on_scan()
+    assert panel._marks.ranges == ((11, 12),) and not panel._marks.unsaved
 
 
 @pytest.mark.parametrize("replaced", [True, False])
