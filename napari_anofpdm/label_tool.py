@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.field import Field, wrapped_label
 from napari_anofpdm.label_bar import LabelBar
+from napari_anofpdm.label_subject import fault_of_name, proposed_name, slice_count
 from napari_anofpdm.labelling import Verdict, labelling_of
 from napari_anofpdm.layer_box import LayerBox
 from napari_anofpdm.layer_making import ROLE
@@ -143,7 +143,7 @@ class LabelPanel(DockedPanel):
             self.state.setText("Open a scan to label its slices.")
             self.bar.show_slices(0, 0, ())
             return
-        index, count = slice_in_view(self._viewer, layer), layer.data.shape[_SUPERIOR]
+        index, count = slice_in_view(self._viewer, layer), slice_count(layer)
         self.state.setText(f"Slice {index} (0 to {count - 1}, from the feet up): {self._of(index)}")
         self.bar.show_slices(count, index, marks.ranges)
 
@@ -181,7 +181,7 @@ class LabelPanel(DockedPanel):
 
     def _on_scan(self, _: object = None) -> None:
         layer = self.scan.layer
-        self.subject.setText("" if layer is None else _proposed(layer))
+        self.subject.setText("" if layer is None else proposed_name(layer))
         self._load()
 
     def _on_subject(self) -> None:
@@ -286,23 +286,11 @@ class LabelPanel(DockedPanel):
 
     def _why_not(self) -> str:
         """Tell why labels under this name would be wrong; "" where nothing speaks against it."""
-        layer, name = self.scan.layer, self._name()
-        if layer is None:
+        scan = self.scan.layer
+        if scan is None:
             return ""
-        count = layer.data.shape[_SUPERIOR]
         last = max((last for _, last in self._marks.ranges), default=0)
-        if last >= count:
-            return (
-                f"The labels of {name} end at slice {last}, but this scan has {count} slices; "
-                "name the subject that it shows to label it."
-            )
-        for other in self._scans:
-            if other != layer and _proposed(other) == name and not _alike(other, layer):
-                return (
-                    f"{name} is also the name of another scan, {_file_of(other) or other.name}; "
-                    "give this one a name of its own to label it."
-                )
-        return ""
+        return fault_of_name(self._name(), scan, self._scans, last)
 
     def _name(self) -> str:
         return str(self.subject.text()).strip()
@@ -340,22 +328,3 @@ class LabelPanel(DockedPanel):
 
     def _on_theme(self, _: object = None) -> None:
         self.bar.set_theme(plot_theme(self._viewer.theme))
-
-
-def _file_of(layer: Layer) -> Path | None:
-    """Give the file that a layer was read from, where it was read from one."""
-    path: Path | None = getattr(layer.metadata.get("volume"), "path", None)
-    return path
-
-
-def _proposed(layer: Layer) -> str:
-    from anofpdm.datasets.label_file import proposed_subject
-
-    path = _file_of(layer)
-    return str(layer.name) if path is None else proposed_subject(path)
-
-
-def _alike(one: Layer, other: Layer) -> bool:
-    """Whether two scans may be of one examination: same folder, same slices."""
-    folders = [path.parent for path in (_file_of(one), _file_of(other)) if path is not None]
-    return len(set(folders)) <= 1 and one.data.shape[_SUPERIOR] == other.data.shape[_SUPERIOR]
