@@ -66,12 +66,16 @@ lint: $(VENV)/.installed-dev
 MODEL_OUT ?= model-results
 flair-synth: $(VENV)/.installed
 	$(BIN)/anofpdm phantom-dataset --seeds 2900:4500 --size 64 --lesion-mm2 100 --twins \
-		--out $(MODEL_OUT)/slices.zarr
+		--out $(MODEL_OUT)/stage1.zarr
+	$(BIN)/anofpdm train docs/models/flair-synth-stage1.toml --dataset $(MODEL_OUT)/stage1.zarr \
+		--out $(MODEL_OUT)/stage1 --processes 2 --device cpu
+	$(BIN)/anofpdm phantom-dataset --seeds 4500:5800 --size 64 --lesion-mm2 100 --twins \
+		--intensity volume_median --out $(MODEL_OUT)/slices.zarr
 	$(BIN)/anofpdm train docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
-		--out $(MODEL_OUT)/run --processes 2 --device cpu
+		--start-from $(MODEL_OUT)/stage1/bundle --out $(MODEL_OUT)/run --processes 2 --device cpu
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
-		--rule absolute --polarity hyperintense --candidates 2,4,8,12,16 --fraction 1 \
+		--rule absolute --criterion balanced --polarity hyperintense --candidates 2,4,8,16,24,32 \
 		--steps 12 --t-max 400 --extent 0.5 --median 1 --min-component-pixels 20
 
 clean:
