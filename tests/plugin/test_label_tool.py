@@ -245,9 +245,10 @@ def test_a_scan_stays_when_others_come_while_a_range_is_open(
     assert panel.subject.text() == "p01" and panel._marks.open_end == 3
 
 
-def test_a_closed_panel_labels_no_more(viewer: Viewer, tmp_path: Path) -> None:
+def test_a_closed_panel_labels_no_more(viewer: Viewer, qtbot: QtBot, tmp_path: Path) -> None:
     def opened() -> LabelPanel:
         panel = LabelPanel(viewer)
+        qtbot.addWidget(panel)  # napari lets go of a closed panel without destroying it
         viewer.window.add_dock_widget(panel, name="Label")
         return panel
 
