@@ -192,7 +192,7 @@ def _checked_texts(path: Path, names: list[str]) -> list[str]:
         if len(pure.parts) > 1 or not _is_text(pure):
             raise BundleError(
                 f"{path} holds {name!r}, but a bundle is {METADATA_FILE}, {WEIGHTS_FILE} and "
-                "texts (README, LICENSE, *.md, *.txt); remove it."
+                "texts (README, LICENSE, *.md, *.txt); if it is one, take that out of it."
             )
         texts.append(name)
     return texts

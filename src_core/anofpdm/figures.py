@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from anofpdm.settings_words import threshold_words, verdict_words
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from anofpdm.analysis import Analysis
     from anofpdm.interpretation import Interpretation
     from anofpdm.results import NativeResult
+    from anofpdm.settings import Settings
 
 NOTICE = "Research use only - not a medical device"
 COLUMNS = 6
+_TITLE_INCHES, _LINE_INCHES, _LINE_CHARACTERS = 0.6, 0.24, 150
 _HEALTHY, _UNHEALTHY = "#0072B2", "#D55E00"
 _MASK, _TRUTH = "#00E5FF", "#F0E442"
 _LINES = ("-", "--", ":", "-.")
@@ -47,6 +52,8 @@ class Picture:
         What was analysed, and the outcome, in one line.
     footer : str
         The bundle's name and version, and how it was run.
+    warnings : tuple of str
+        What may spoil the result, a sentence each.
     truth : ndarray of bool, shape (i, j, k), optional
         A known lesion.
     """
@@ -57,6 +64,7 @@ class Picture:
     spacing: tuple[float, float, float]
     title: str
     footer: str
+    warnings: tuple[str, ...] = ()
     truth: NDArray[np.bool_] | None = None
 
 
@@ -89,6 +97,7 @@ def picture_of(
         spacing=(x, y, z),
         title=f"{name}: {lesions['volume_ml']:.2f} ml marked in {count} "
         f"component{'' if count == 1 else 's'}",
+        warnings=tuple(report["warnings"]),
         footer=f"bundle {bundle['name']} {bundle['version']} ({bundle['hash'][:12]}), "
         f"{modality.upper()}, {run['process'].upper()}, {len(run['timesteps'])} steps up to "
         f"t = {run['timesteps'][-1]}, seed {run['seed']}, {run['device']}",
@@ -110,16 +119,30 @@ def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -
     interpretation : Interpretation
         Curves, end steps, cosines and verdicts of the analysed slices.
     """
-    figure = Figure(figsize=(14, 16), dpi=100, facecolor="white")
+    lines = [(picture.footer, "0.25"), (_settings_line(interpretation.settings), "0.25")]
+    for warning in picture.warnings:
+        lines += [(line, _UNHEALTHY) for line in wrap(f"Warning: {warning}", _LINE_CHARACTERS)]
+    head = _TITLE_INCHES + _LINE_INCHES * len(lines)
+    figure = Figure(figsize=(14, 15 + head), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    figure.text(0.02, 0.982, picture.title, fontsize=15, weight="bold", va="top")
-    figure.text(0.02, 0.958, picture.footer, fontsize=11, va="top", color="0.25")
-    figure.text(0.98, 0.982, NOTICE, fontsize=12, va="top", ha="right", color=_UNHEALTHY)
-    grid = figure.add_gridspec(2, 1, height_ratios=[3.1, 1])
-    montage, curves = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    grid = figure.add_gridspec(3, 1, height_ratios=[head, 11.3, 3.7])
+    header, montage, curves = (figure.add_subfigure(grid[row]) for row in range(3))
+    header.text(0.02, 1 - 0.2 / head, picture.title, fontsize=15, weight="bold", va="top")
+    header.text(0.98, 1 - 0.2 / head, NOTICE, fontsize=12, va="top", ha="right", color=_UNHEALTHY)
+    for number, (line, colour) in enumerate(lines):
+        height = 1 - (_TITLE_INCHES + _LINE_INCHES * number) / head
+        header.text(0.02, height, line, fontsize=11, va="top", color=colour)
     _draw_montage(montage, picture, interpretation)
     _draw_curves(curves, picture, interpretation)
     figure.savefig(path, format="png")
+
+
+def _settings_line(settings: Settings) -> str:
+    sides = "" if settings.polarity == "both" else f", {settings.polarity} alone"
+    return (
+        f"w = {settings.guidance:g}, mask by {threshold_words(settings)}{sides}; "
+        f"{verdict_words(settings)}"
+    )
 
 
 def chosen_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
@@ -175,7 +198,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         4,
         COLUMNS,
         gridspec_kw={
-            "left": 0.01, "right": 0.905, "bottom": 0.01, "top": 0.91, "wspace": 0.03, "hspace": 0.1
+            "left": 0.01, "right": 0.905, "bottom": 0.01, "top": 0.96, "wspace": 0.03, "hspace": 0.1
         },
     )  # fmt: skip
     image = None
@@ -326,7 +349,10 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
         assert threshold is not None  # Settings holds that the gate has one
         axes.axhline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
     axes.ticklabel_format(axis="y", useOffset=False)
-    axes.set_title("Cosine of the two error curves, slice by slice", fontsize=12)
+    title = "Cosine of the two error curves, slice by slice"
+    if settings.judges and not settings.gate:
+        title += "\n(the colours follow the mask: the verdict does not go by the cosine)"
+    axes.set_title(title, fontsize=12)
     axes.set_xlabel("slice (from the feet up)", fontsize=11)
     axes.set_ylabel("cosine", fontsize=11)
     axes.legend(fontsize=10, frameon=False, loc="best")

@@ -325,7 +325,8 @@ def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
         name, (found, wanted) = next(iter(differences.items()))
         raise DatasetError(
             f"{dataset.path} was made with {name} = {found}, but the model was trained with "
-            f"{wanted}; make the slices anew as the model's preprocessing says."
+            f"{wanted}; make the slices anew as the model's were "
+            "(prepare has an option for it, such as --intensity)."
         )
 
 

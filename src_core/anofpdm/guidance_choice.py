@@ -182,7 +182,7 @@ def choose_guidance(
     candidates: Sequence[float],
     accuracies: Sequence[float],
     fraction: float = 0.98,
-    baseline: float = 0.0,
+    baseline: float = -1.0,
 ) -> int:
     """Index of w*: the largest candidate that is nearly as accurate as the best (METHOD 7).
 
@@ -195,7 +195,7 @@ def choose_guidance(
         none, w itself is chosen; of several best ones w is the smallest.
     baseline : float
         What calling all slices alike scores; a candidate that does no better is never preferred to
-        w, however near it is.
+        w, however near it is. Below 0 none is too bad.
     """
     if not len(candidates) or len(candidates) != len(accuracies) or not 0 <= fraction <= 1:
         raise SettingsError(

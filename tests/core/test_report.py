@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import SubFigure
 
 from anofpdm.analysis import Analysis
+from anofpdm.figures import picture_of, save_picture
 from anofpdm.interpretation import Interpretation, interpret
 from anofpdm.lesions import find_lesions
 from anofpdm.report import build_report, lesions_of
 from anofpdm.results import to_native
-from anofpdm.settings import AbsoluteThreshold, Settings
+from anofpdm.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
+from anofpdm.settings_words import threshold_words, verdict_words
 from tests.core.segmentation_cases import CALIBRATION, analysis
 
 
@@ -97,3 +102,50 @@ def test_quantile_of_a_fixed_threshold_is_null(stored: Analysis) -> None:
     report = build_report(stored, found, to_native(stored, found), seconds=0.0)
     assert report["slices"][0]["modalities"]["flair"]["quantile"] is None
     assert report["slices"][0]["threshold"] == pytest.approx(0.01)
+
+
+def test_the_picture_carries_the_reports_warnings(
+    stored: Analysis, found: Interpretation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = to_native(stored, found)
+    report = build_report(
+        stored, found, native, seconds=1.0, warnings=["A scan that looks odd, in many words."]
+    )
+    picture = picture_of(stored, native, report)
+    assert picture.warnings[-1] == "A scan that looks odd, in many words."
+    texts: list[str] = []
+    drawn = SubFigure.text
+
+    def text(self: SubFigure, x: float, y: float, s: str, *given: Any, **more: Any) -> Any:
+        texts.append(s)
+        return drawn(self, x, y, s, *given, **more)
+
+    monkeypatch.setattr(SubFigure, "text", text)
+    save_picture(tmp_path / "report.png", picture, found)
+    assert "Warning: A scan that looks odd, in many words." in texts
+    assert any(f"w = {found.settings.guidance:g}, mask by " in line for line in texts)
+
+
+@pytest.mark.parametrize(
+    ("settings", "threshold", "verdict"),
+    [
+        (
+            Settings(threshold=AbsoluteThreshold(value=1.25, extent=0.5)),
+            "the fixed threshold 1.25, spots down to 0.5 of it",
+            "healthy where nothing is marked",
+        ),
+        (
+            Settings(threshold=ManualQuantile(quantile=0.9, region="image"), gate=True,
+                     cosine_threshold=0.95),
+            "the quantile 0.9 of the image",
+            "healthy above cosine 0.9500",
+        ),
+        (
+            Settings(threshold=DynamicQuantile(low=0.9, high=0.98), max_divergence=(1.0,)),
+            "the dynamic quantile 0.9 to 0.98 of the image",
+            "slices are not judged",
+        ),
+    ],
+)  # fmt: skip
+def test_settings_in_words(settings: Settings, threshold: str, verdict: str) -> None:
+    assert (threshold_words(settings), verdict_words(settings)) == (threshold, verdict)

@@ -60,17 +60,6 @@ def chosen_settings(
     return Settings.from_calibration(calibration, **overrides)
 
 
-def described(settings: Settings) -> str:
-    """Say in words where the threshold comes from."""
-    rule = settings.threshold
-    if isinstance(rule, AbsoluteThreshold):
-        reach = "" if rule.extent == 1 else f", spots down to {rule.extent:g} of it"
-        return f"the fixed threshold {rule.value:g}{reach}"
-    if isinstance(rule, ManualQuantile):
-        return f"the quantile {rule.quantile:g} of the {rule.region}"
-    return f"the dynamic quantile {rule.low:g} to {rule.high:g} of the {rule.region}"
-
-
 def check_end_step(end_step: int | None, timesteps: Sequence[int]) -> None:
     """Refuse, before the network runs, an end step that the grid does not hold.
 

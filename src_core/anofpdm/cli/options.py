@@ -136,7 +136,8 @@ ThresholdOption = Annotated[
         "--threshold",
         min=0,
         metavar="V",
-        help="Mark pixels whose anomaly map reaches V; not together with --quantile or --region.",
+        help="Mark pixels whose anomaly map reaches V, and the spots around them down to the share "
+        "of V that the bundle was calibrated to; not together with --quantile or --region.",
         show_default="the model's calibrated rule",
         rich_help_panel=READING,
     ),

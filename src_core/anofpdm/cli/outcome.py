@@ -12,9 +12,9 @@ from rich.console import Group
 from rich.table import Table
 
 from anofpdm.calibration import Calibration, NetworkGrid, chosen_grid
-from anofpdm.cli.choices import described
 from anofpdm.cli.console import Console
 from anofpdm.settings import Settings
+from anofpdm.settings_words import threshold_words
 
 if TYPE_CHECKING:
     from anofpdm.analysis import Analysis
@@ -32,8 +32,8 @@ def warn_of_calibration(
     """Say when the settings have no calibration behind them, or another one than this."""
     if calibration is None:
         console.warn(
-            f"The bundle {name} is not calibrated: the mask comes from {described(settings)} at "
-            f"w = {settings.guidance:g}, and slices are not judged healthy or not; calibrate it "
+            f"The bundle {name} is not calibrated: the mask comes from {threshold_words(settings)} "
+            f"at w = {settings.guidance:g}, and slices are not judged healthy or not; calibrate it "
             "with anofpdm select-guidance."
         )
         return

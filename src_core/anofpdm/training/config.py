@@ -175,7 +175,8 @@ class TrainingConfig(BaseModel):
             with Path(path).open("rb") as file:
                 values = tomllib.load(file)
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} is not a readable TOML file: {error}.") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise SettingsError(f"{path} is not a readable TOML file ({reason}).") from error
         return validated(cls, where=str(path), **{**values, **overrides})
 
 
