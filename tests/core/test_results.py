@@ -67,7 +67,7 @@ def test_written_files_carry_the_scan_geometry(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image.affine, scan().affine)
         np.testing.assert_array_equal(np.asarray(image.dataobj), data)
     assert json.loads((tmp_path / "report.json").read_text()) == report
-    assert imread(tmp_path / "report.png").shape == (1600, 1400, 4)
+    assert imread(tmp_path / "report.png").shape == (1608, 1400, 4)
 
 
 def test_the_lesion_table_says_what_the_report_says(tmp_path: Path) -> None:
