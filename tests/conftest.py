@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Runs are compared bit by bit, in this process and in others: all with one thread, also where pytest
-# is started by hand. It counts as long as torch has not been imported.
+# Runs are compared bit by bit, in this process and in others: all with one thread, also where
+# pytest is started by hand. It counts as long as torch has not been imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Tests judge results, not durations: a busy machine must not fail them.
