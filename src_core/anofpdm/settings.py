@@ -138,7 +138,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.median_kernel % 2 == 0:
-            raise ValueError(f"the width of the median filter must be odd; got {self.median_kernel}")
+            raise ValueError(f"width of the median filter must be odd; got {self.median_kernel}")
         if self.gate and self.cosine_threshold is None:
             raise ValueError(
                 "the gate needs a cosine_threshold: give one, or switch the gate off "
