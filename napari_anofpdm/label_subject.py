@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-_SUPERIOR = -3  # axis of the world, from the last
+SUPERIOR = -3
+"""Axis of the world that runs toward the head, from the last."""
 
 
 def slice_count(scan: Layer) -> int:
     """Axial slices of a scan."""
-    return int(scan.data.shape[_SUPERIOR])
+    return int(scan.data.shape[SUPERIOR])
 
 
 def proposed_name(scan: Layer) -> str:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_anofpdm.docked_panel import DockedPanel
 from napari_anofpdm.field import Field, wrapped_label
 from napari_anofpdm.label_bar import LabelBar
-from napari_anofpdm.label_subject import fault_of_name, proposed_name, slice_count
+from napari_anofpdm.label_subject import SUPERIOR, fault_of_name, proposed_name, slice_count
 from napari_anofpdm.labelling import Verdict, labelling_of
 from napari_anofpdm.layer_box import LayerBox
 from napari_anofpdm.layer_making import ROLE
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from anofpdm.datasets.case import Annotation
 
-_SUPERIOR = -3  # axis of the world, from the last
 _CSV = "Tables (*.csv)"
 _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
     "healthy": ("All healthy", "No slice of this scan shows disease."),
@@ -323,8 +322,8 @@ class LabelPanel(DockedPanel):
     def _go_to(self, index: int) -> None:
         layer: Layer | None = self.scan.layer
         if layer is not None:
-            world = layer.translate[_SUPERIOR] + index * layer.scale[_SUPERIOR]
-            self._viewer.dims.set_point(self._viewer.dims.ndim + _SUPERIOR, float(world))
+            world = layer.translate[SUPERIOR] + index * layer.scale[SUPERIOR]
+            self._viewer.dims.set_point(self._viewer.dims.ndim + SUPERIOR, float(world))
 
     def _on_theme(self, _: object = None) -> None:
         self.bar.set_theme(plot_theme(self._viewer.theme))
