@@ -35,9 +35,9 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/anofpdm demo --out $(DEMO_OUT) --overwrite --keep-analysis
 	@if [ -n "$(DESKTOP)" ] && $(WINDOW) 2>/dev/null; then \
-		$(BIN)/python -m napari_anofpdm.demo $(DEMO_OUT); \
+		$(BIN)/python -m napari_anofpdm.app.demo $(DEMO_OUT); \
 	elif $(XVFB) $(WINDOW) >/dev/null 2>&1; then \
-		NAPARI_CONFIG= $(XVFB) $(BIN)/python -m napari_anofpdm.demo $(DEMO_OUT) \
+		NAPARI_CONFIG= $(XVFB) $(BIN)/python -m napari_anofpdm.app.demo $(DEMO_OUT) \
 			--picture $(DEMO_OUT)/window.png \
 		&& echo "The viewer's window: $(DEMO_OUT)/window.png"; \
 	else \

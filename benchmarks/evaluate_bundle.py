@@ -23,17 +23,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anofpdm.analysis import Analysis
-from anofpdm.bundle import ModelBundle, load_bundle
-from anofpdm.class_labels import UNKNOWN
-from anofpdm.datasets.labels import LESION_MM2
-from anofpdm.engine import analyze
-from anofpdm.interpretation import Interpretation, interpret
-from anofpdm.metrics import auprc, dice, evaluate_masks
-from anofpdm.results import to_native
+from anofpdm.analysis.analysis import Analysis
+from anofpdm.analysis.engine import analyze
+from anofpdm.datasets.labels.rule import LESION_MM2
+from anofpdm.method.class_labels import UNKNOWN
+from anofpdm.method.interpretation import Interpretation, interpret
+from anofpdm.model.bundle import ModelBundle, load_bundle
+from anofpdm.results.metrics import auprc, dice, evaluate_masks
+from anofpdm.results.native import to_native
+from anofpdm.scans.volume import Volume, check_same_grid, read_volume
 from anofpdm.synthetic import make_phantom
 from anofpdm.synthetic.dataset import slice_labels
-from anofpdm.volume import Volume, check_same_grid, read_volume
 
 Slices = dict[str, NDArray[Any]]
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anofpdm.guidance import measure
-from anofpdm.schedule import NoiseSchedule, strided_timesteps
-from anofpdm.unet import UNet
-from anofpdm.unet_config import UNetConfig
+from anofpdm.guidance.selection import measure
+from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
+from anofpdm.model.unet import UNet
+from anofpdm.model.unet_config import UNetConfig
 
 
 def network(size: int) -> UNet:

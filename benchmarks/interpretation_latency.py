@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anofpdm.interpretation import interpret
-from anofpdm.schedule import NoiseSchedule, strided_timesteps
-from anofpdm.settings import (
+from anofpdm.method.interpretation import interpret
+from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
+from anofpdm.method.settings import (
     AbsoluteThreshold,
     DynamicQuantile,
     ManualQuantile,

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from anofpdm.datasets import SliceDataset
-from anofpdm.training.batches import Batches
+from anofpdm.model.unet import UNet
 from anofpdm.training.config import TrainingConfig
-from anofpdm.training.data_order import DataOrder
-from anofpdm.training.trainer import Trainer
-from anofpdm.unet import UNet
+from anofpdm.training.data.batches import Batches
+from anofpdm.training.data.data_order import DataOrder
+from anofpdm.training.step.trainer import Trainer
 
 
 def random_dataset(path: Path, config: TrainingConfig, slices: int) -> SliceDataset:

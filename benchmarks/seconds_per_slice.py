@@ -12,10 +12,10 @@ import sys
 from dataclasses import replace
 from typing import get_args
 
-from anofpdm.bundle import ModelBundle, Precision, load_bundle
-from anofpdm.engine import analyze
+from anofpdm.analysis.engine import analyze
+from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
+from anofpdm.scans.volume import Volume
 from anofpdm.synthetic import make_phantom
-from anofpdm.volume import Volume
 
 ROUNDS = 3
 

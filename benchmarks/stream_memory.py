@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anofpdm.forward_process import forward_process
-from anofpdm.interpretation import interpret_stream
-from anofpdm.schedule import NoiseSchedule, strided_timesteps
-from anofpdm.settings import Settings
+from anofpdm.method.forward_process import forward_process
+from anofpdm.method.interpretation import interpret_stream
+from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
+from anofpdm.method.settings import Settings
 
 GUIDANCES = (1.0, 2.0, 5.0, 10.0)
 

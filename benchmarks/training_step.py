@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from anofpdm.common.device import resolve_device
 from anofpdm.datasets import SliceDataset
-from anofpdm.device import resolve_device
+from anofpdm.model.unet import UNet
 from anofpdm.training.config import TrainingConfig
-from anofpdm.training.trainer import Trainer
-from anofpdm.unet import UNet
+from anofpdm.training.step.trainer import Trainer
 
 
 def random_slices(folder: Path, config: TrainingConfig) -> SliceDataset:

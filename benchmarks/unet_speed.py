@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import torch
 
-from anofpdm.unet import UNet
-from anofpdm.unet_config import UNetConfig
+from anofpdm.model.unet import UNet
+from anofpdm.model.unet_config import UNetConfig
 
 BATCH = 24
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from anofpdm import Analysis, Volume
-    from napari_anofpdm.session import Session
+    from napari_anofpdm.session.session import Session
 
 PARTS = ("panels", "slider", "volume", "run")
 STEPS = 30
@@ -87,12 +87,12 @@ def blob_scan(slices: int) -> Volume:
 
 def made_up(scan: Volume) -> Analysis:
     """Make an analysis of the scan whose steps err on the blob; no network needed."""
-    from anofpdm.analysis import AnalysisInputs
-    from anofpdm.analysis_metadata import AnalysisMetadata
-    from anofpdm.analysis_writer import AnalysisWriter
-    from anofpdm.bundle import load_bundle
-    from anofpdm.preprocessing import preprocess
-    from anofpdm.schedule import strided_timesteps
+    from anofpdm.analysis.analysis import AnalysisInputs
+    from anofpdm.analysis.metadata import AnalysisMetadata
+    from anofpdm.analysis.writer import AnalysisWriter
+    from anofpdm.method.schedule import strided_timesteps
+    from anofpdm.model.bundle import load_bundle
+    from anofpdm.scans.preprocessing import preprocess
 
     model = load_bundle("flair-synth")
     stack = preprocess({"flair": scan}, ("flair",), model.metadata.preprocessing)
@@ -127,8 +127,8 @@ def opened(scan: Volume) -> Iterator[tuple[Viewer, Session]]:
     """Open a viewer with a scan in it."""
     import napari
 
-    from napari_anofpdm.layer_volume import layer_data
-    from napari_anofpdm.session import session_of
+    from napari_anofpdm.session.session import session_of
+    from napari_anofpdm.space.layer_volume import layer_data
 
     viewer = napari.Viewer()
     data, attributes, _ = layer_data(scan, "flair", "image")
@@ -139,7 +139,7 @@ def opened(scan: Volume) -> Iterator[tuple[Viewer, Session]]:
 
 def panels() -> None:
     """Time the opening of each panel, in a process of its own each."""
-    from napari_anofpdm.workspace import PANELS
+    from napari_anofpdm.app.workspace import PANELS
 
     for panel in PANELS:
         code = _OPENING.format(module=panel.module, panel=panel.widget)
@@ -194,8 +194,8 @@ def run(slices: int = 24, steps: int = 20) -> None:
     """
     from anofpdm import analyze
     from anofpdm.synthetic import make_phantom
-    from napari_anofpdm.run_request import RunRequest
-    from napari_anofpdm.runner import run_of
+    from napari_anofpdm.session.run_request import RunRequest
+    from napari_anofpdm.session.runner import run_of
 
     scan = make_phantom(500_000, spacing=(1.5, 1.5, 4.0)).volumes["flair"]
     first = (scan.data.shape[2] - slices) // 2

@@ -15,10 +15,10 @@ os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the user's napari set
 
 import napari
 
-from napari_anofpdm.demo import most_affected, save_window, wait_until
-from napari_anofpdm.preferences import PLUGIN
-from napari_anofpdm.session import Session, session_of
-from napari_anofpdm.workspace import open_workspace, panel_named, show_panel
+from napari_anofpdm.app.demo import most_affected, save_window, wait_until
+from napari_anofpdm.app.workspace import open_workspace, panel_named, show_panel
+from napari_anofpdm.host.preferences import PLUGIN
+from napari_anofpdm.session.session import Session, session_of
 
 PICTURES = Path(__file__).parent / "pictures"
 SIZE = (1440, 900)

@@ -10,16 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anofpdm.analysis import Analysis
-    from anofpdm.bundle import ModelBundle, load_bundle
-    from anofpdm.engine import analyze
-    from anofpdm.errors import AnofpdmError
-    from anofpdm.guidance import select_guidance
-    from anofpdm.interpretation import Interpretation, interpret
-    from anofpdm.registry import list_bundles
-    from anofpdm.settings import Settings
+    from anofpdm.analysis.analysis import Analysis
+    from anofpdm.analysis.engine import analyze
+    from anofpdm.common.errors import AnofpdmError
+    from anofpdm.guidance.selection import select_guidance
+    from anofpdm.method.interpretation import Interpretation, interpret
+    from anofpdm.method.settings import Settings
+    from anofpdm.model.bundle import ModelBundle, load_bundle
+    from anofpdm.model.registry import list_bundles
+    from anofpdm.results.native import to_native
+    from anofpdm.scans.volume import Volume, read_volume, write_nifti
     from anofpdm.synthetic import make_phantom
-    from anofpdm.volume import Volume, read_volume, write_nifti
 
     __version__: str
 
@@ -38,24 +39,26 @@ __all__ = [
     "make_phantom",
     "read_volume",
     "select_guidance",
+    "to_native",
     "write_nifti",
 ]
 
 _MODULE_OF = {
-    "Analysis": "analysis",
-    "AnofpdmError": "errors",
-    "Interpretation": "interpretation",
-    "ModelBundle": "bundle",
-    "Settings": "settings",
-    "Volume": "volume",
-    "analyze": "engine",
-    "interpret": "interpretation",
-    "list_bundles": "registry",
-    "load_bundle": "bundle",
+    "Analysis": "analysis.analysis",
+    "AnofpdmError": "common.errors",
+    "Interpretation": "method.interpretation",
+    "ModelBundle": "model.bundle",
+    "Settings": "method.settings",
+    "Volume": "scans.volume",
+    "analyze": "analysis.engine",
+    "interpret": "method.interpretation",
+    "list_bundles": "model.registry",
+    "load_bundle": "model.bundle",
     "make_phantom": "synthetic",
-    "read_volume": "volume",
-    "select_guidance": "guidance",
-    "write_nifti": "volume",
+    "read_volume": "scans.volume",
+    "select_guidance": "guidance.selection",
+    "to_native": "results.native",
+    "write_nifti": "scans.volume",
 }
 
 

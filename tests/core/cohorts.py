@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from anofpdm.datasets.prepare_config import PrepareConfig
-from anofpdm.preprocessing import PreprocessingConfig
+from anofpdm.datasets.preparation.config import PrepareConfig
+from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.volume import Volume, write_nifti
 from anofpdm.synthetic import Phantom, make_phantom
-from anofpdm.volume import Volume, write_nifti
 
 GRID = PreprocessingConfig(size=32, extent_mm=208.0)
 # Two examinations of one patient, three other patients; the last is healthy.

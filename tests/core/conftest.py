@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from anofpdm.bundle import ModelBundle
-from anofpdm.bundle_metadata import BundleMetadata
-from anofpdm.calibration import Calibration
-from anofpdm.preprocessing import PreprocessingConfig
-from anofpdm.schedule import NoiseSchedule
-from anofpdm.unet import UNet
-from anofpdm.unet_config import UNetConfig
+from anofpdm.method.calibration import Calibration
+from anofpdm.method.schedule import NoiseSchedule
+from anofpdm.model.bundle import ModelBundle
+from anofpdm.model.bundle_metadata import BundleMetadata
+from anofpdm.model.unet import UNet
+from anofpdm.model.unet_config import UNetConfig
+from anofpdm.scans.preprocessing import PreprocessingConfig
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from anofpdm.class_labels import HEALTHY, NULL, UNHEALTHY
-from anofpdm.forward_process import Step
-from anofpdm.schedule import NoiseSchedule
+from anofpdm.method.class_labels import HEALTHY, NULL, UNHEALTHY
+from anofpdm.method.forward_process import Step
+from anofpdm.method.schedule import NoiseSchedule
 
 
 @dataclass

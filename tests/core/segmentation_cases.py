@@ -8,17 +8,17 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from anofpdm.analysis import Analysis, AnalysisInputs
-from anofpdm.analysis_metadata import AnalysisMetadata, SourceFile
-from anofpdm.analysis_writer import AnalysisWriter
-from anofpdm.bundle import ModelBundle
-from anofpdm.bundle_metadata import BundleMetadata
-from anofpdm.calibration import Calibration
-from anofpdm.preprocessing import PreprocessingConfig, preprocess
-from anofpdm.schedule import NoiseSchedule
-from anofpdm.unet import UNet
-from anofpdm.unet_config import UNetConfig
-from anofpdm.volume import Volume
+from anofpdm.analysis.analysis import Analysis, AnalysisInputs
+from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile
+from anofpdm.analysis.writer import AnalysisWriter
+from anofpdm.method.calibration import Calibration
+from anofpdm.method.schedule import NoiseSchedule
+from anofpdm.model.bundle import ModelBundle
+from anofpdm.model.bundle_metadata import BundleMetadata
+from anofpdm.model.unet import UNet
+from anofpdm.model.unet_config import UNetConfig
+from anofpdm.scans.preprocessing import PreprocessingConfig, preprocess
+from anofpdm.scans.volume import Volume
 
 SIZE = 16
 SPACING = (4.0, 5.0, 6.0)

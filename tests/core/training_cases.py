@@ -13,7 +13,7 @@ import torch
 
 from anofpdm.datasets import SliceDataset
 from anofpdm.training import TrainingConfig, TrainingProgress
-from anofpdm.training.checkpoints import Checkpoint, load_checkpoint
+from anofpdm.training.run.checkpoints import Checkpoint, load_checkpoint
 
 SIZE = 16
 CPU = torch.device("cpu")

@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import distributed
 
+from anofpdm.common.errors import CheckpointError
 from anofpdm.datasets import SliceDataset
-from anofpdm.errors import CheckpointError
 from anofpdm.training import TrainingProgress, train
 from tests.core.training_cases import make_config
 

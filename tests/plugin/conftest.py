@@ -88,7 +88,7 @@ def nothing_leaks(qapp: QApplication, qtbot: QtBot) -> Iterator[None]:
     if left():
         # What is closed must not ask the engine for more once it is shut down.
         _destroy_what_is_closed(qapp)
-        engine = sys.modules.get("napari_anofpdm.engine_thread")
+        engine = sys.modules.get("napari_anofpdm.session.engine_thread")
         if engine is not None:
             engine.shutdown()
         _destroy_what_is_closed(qapp)

@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_anofpdm.plot_frame import PlotFrame
+from napari_anofpdm.plots.plot_frame import PlotFrame
 
 
 def click(frame: PlotFrame, x: float, row: int = 0) -> None:

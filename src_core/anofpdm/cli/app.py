@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from anofpdm.cli import bundle, job
-from anofpdm.cli.as_job import as_job
-from anofpdm.cli.demo import demo
-from anofpdm.cli.exit_codes import CommandLine
-from anofpdm.cli.import_checkpoint import import_checkpoint
-from anofpdm.cli.interpret import interpret
-from anofpdm.cli.phantom import phantom
-from anofpdm.cli.phantom_dataset import phantom_dataset
-from anofpdm.cli.prepare import prepare
-from anofpdm.cli.segment import segment
-from anofpdm.cli.select_guidance import select_guidance
-from anofpdm.cli.train import train
+from anofpdm.cli.commands import bundle, job
+from anofpdm.cli.commands.demo import demo
+from anofpdm.cli.commands.import_checkpoint import import_checkpoint
+from anofpdm.cli.commands.interpret import interpret
+from anofpdm.cli.commands.phantom import phantom
+from anofpdm.cli.commands.phantom_dataset import phantom_dataset
+from anofpdm.cli.commands.prepare import prepare
+from anofpdm.cli.commands.segment import segment
+from anofpdm.cli.commands.select_guidance import select_guidance
+from anofpdm.cli.commands.train import train
+from anofpdm.cli.shared.as_job import as_job
+from anofpdm.cli.shared.exit_codes import CommandLine
 
 app = typer.Typer(
     name="anofpdm",

@@ -1,5 +1,5 @@
 """Datasets of labelled slices: what training, tuning and evaluation read."""
 
-from anofpdm.datasets.slices import SliceDataset, SliceDatasetWriter, SliceSelection
+from anofpdm.datasets.store.slices import SliceDataset, SliceDatasetWriter, SliceSelection
 
 __all__ = ["SliceDataset", "SliceDatasetWriter", "SliceSelection"]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from anofpdm.errors import DatasetError
+from anofpdm.common.errors import DatasetError
 
 Verdict = Literal["healthy", "unhealthy"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anofpdm.errors import DatasetError
+from anofpdm.common.errors import DatasetError
 
 
 @dataclass(frozen=True)

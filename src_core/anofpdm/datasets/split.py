@@ -9,10 +9,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.csv_file import read_csv
-from anofpdm.datasets.slices import Split
-from anofpdm.errors import DatasetError
+from anofpdm.datasets.store.slices import Split
 
 Kind = Literal["healthy", "unhealthy", "unknown"]
 Shares = tuple[float, float, float]

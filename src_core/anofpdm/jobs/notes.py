@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from anofpdm.atomic import atomic_path
-from anofpdm.event_log import EventLog
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.event_log import EventLog
 from anofpdm.jobs.log import LOG, is_stderr
 
 RESULT: Final = "result.json"

@@ -9,9 +9,9 @@ from typing import Final
 
 from platformdirs import user_data_path
 
-from anofpdm.atomic import atomic_path
-from anofpdm.errors import JobError
-from anofpdm.user_path import user_path
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import JobError
+from anofpdm.common.user_path import user_path
 
 JOBS_VARIABLE: Final = "ANOFPDM_JOBS"
 REQUEST: Final = "config.json"

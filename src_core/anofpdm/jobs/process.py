@@ -11,7 +11,7 @@ from typing import Final
 
 import psutil
 
-from anofpdm.atomic import atomic_path
+from anofpdm.common.atomic import atomic_path
 
 PROCESS: Final = "process.json"
 _CLOCK_TOLERANCE = 2.0  # s; some systems derive start times from a boot time that is corrected

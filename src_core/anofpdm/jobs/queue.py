@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from anofpdm.errors import OutputError
-from anofpdm.folder_lock import alone, hold
+from anofpdm.common.errors import OutputError
+from anofpdm.common.folder_lock import alone, hold
 from anofpdm.jobs.places import jobs_home
 from anofpdm.jobs.request import Lane
 

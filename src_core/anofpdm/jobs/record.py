@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from anofpdm.errors import AnofpdmError, Cancelled, JobError
-from anofpdm.event_log import EventLog
-from anofpdm.folder_lock import folder_lock
+from anofpdm.common.errors import AnofpdmError, Cancelled, JobError
+from anofpdm.common.event_log import EventLog
+from anofpdm.common.folder_lock import folder_lock
 from anofpdm.jobs.places import is_job
 from anofpdm.jobs.process import own_mark, write_mark
 from anofpdm.jobs.queue import turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from shutil import rmtree
 
-from anofpdm.errors import JobError
+from anofpdm.common.errors import JobError
 from anofpdm.jobs.places import REQUEST, is_job
 from anofpdm.jobs.state import state_of
 

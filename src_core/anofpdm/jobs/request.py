@@ -9,10 +9,10 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from anofpdm.atomic import atomic_path
-from anofpdm.errors import JobError, OutputError
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import JobError, OutputError
+from anofpdm.common.validation import validated
 from anofpdm.jobs.places import REQUEST, note_place
-from anofpdm.validation import validated
 
 COMMANDS: Final = ("prepare", "train", "select-guidance")
 

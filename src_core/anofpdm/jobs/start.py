@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from anofpdm.atomic import atomic_path
-from anofpdm.errors import JobError, OutputError
-from anofpdm.folder_lock import alone
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import JobError, OutputError
+from anofpdm.common.folder_lock import alone
 from anofpdm.jobs.log import LOG
 from anofpdm.jobs.places import job_folder, jobs_home
 from anofpdm.jobs.process import PROCESS, ProcessMark, write_mark

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from anofpdm.atomic import atomic_path
-from anofpdm.errors import JobError
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import JobError
 from anofpdm.jobs.log import last_line
 from anofpdm.jobs.places import REQUEST
 from anofpdm.jobs.process import read_mark

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from anofpdm.errors import JobError
+from anofpdm.common.errors import JobError
 from anofpdm.jobs.process import read_mark
 from anofpdm.jobs.start import reap
 from anofpdm.jobs.state import state_of, write_state, written_state

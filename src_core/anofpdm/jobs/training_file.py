@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from anofpdm.datasets.slices import SliceDataset
-from anofpdm.errors import SettingsError
-from anofpdm.unet_config import REFERENCE_MULTIPLIERS, UNetConfig
+from anofpdm.common.errors import SettingsError
+from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.model.unet_config import REFERENCE_MULTIPLIERS, UNetConfig
 
 NetworkSize = Literal["published", "small"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anofpdm.event_log import EVENTS
+from anofpdm.common.event_log import EVENTS
 from anofpdm.jobs.notes import RESULT
 from anofpdm.jobs.request import JobRequest, read_request
 from anofpdm.jobs.state import JobState, state_of

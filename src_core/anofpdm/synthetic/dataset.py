@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.datasets.labels import LESION_MM2, Labels, labels_from_area
-from anofpdm.datasets.slices import SliceDataset, SliceDatasetWriter
-from anofpdm.errors import SettingsError
-from anofpdm.preprocessing import PreprocessingConfig, SliceStack, preprocess, twin_slices
+from anofpdm.common.errors import SettingsError
+from anofpdm.common.worker_processes import usable_cpus, worker_processes
+from anofpdm.datasets.labels.rule import LESION_MM2, Labels, labels_from_area
+from anofpdm.datasets.store.slices import SliceDataset, SliceDatasetWriter
+from anofpdm.scans.preprocessing import PreprocessingConfig, SliceStack, preprocess, twin_slices
 from anofpdm.synthetic.phantom import Phantom, make_phantom
-from anofpdm.worker_processes import usable_cpus, worker_processes
 
 _VALIDATION_SHARE = 0.06
 _TRACE_MM2 = 1e-6

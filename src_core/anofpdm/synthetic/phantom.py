@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from anofpdm.errors import SettingsError
+from anofpdm.common.errors import SettingsError
+from anofpdm.scans.volume import Volume
 from anofpdm.synthetic.acquisition import MODALITIES, acquire, brain_extraction, paint
 from anofpdm.synthetic.anatomy import Anatomy, draw_anatomy
 from anofpdm.synthetic.fields import Field, log_uniform
 from anofpdm.synthetic.lesions import LesionMaps, draw_lesions, draw_plan
-from anofpdm.volume import Volume
 
 TRAINING_SEEDS_BELOW = 500_000
 """Models and their settings are made with seeds below this; those above stay unseen for tests."""
@@ -175,7 +175,7 @@ def write_phantom(
     out : Path
         Folder to write into; it must exist.
     """
-    from anofpdm.volume import write_nifti
+    from anofpdm.scans.volume import write_nifti
 
     phantom = make_phantom(seed, modalities, healthy=healthy)
     for modality, volume in phantom.volumes.items():

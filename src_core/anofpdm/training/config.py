@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from anofpdm.errors import SettingsError
-from anofpdm.schedule import NoiseSchedule
-from anofpdm.training.augmentation_config import Augmentation
-from anofpdm.unet_config import UNetConfig
-from anofpdm.validation import validated
+from anofpdm.common.errors import SettingsError
+from anofpdm.common.validation import validated
+from anofpdm.method.schedule import NoiseSchedule
+from anofpdm.model.unet_config import UNetConfig
+from anofpdm.training.data.augmentation_config import Augmentation
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.layouts.bids import ATLAS_ENTITIES, bids_cases
 from anofpdm.datasets.layouts.brats import brats_cases
 from anofpdm.datasets.layouts.table import table_cases, table_modalities
-from anofpdm.errors import DatasetError
 
 Layout = Literal["brats", "atlas", "bids", "table"]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case, unique_cases
-from anofpdm.datasets.layouts.files import nifti_files, stem_of
-from anofpdm.errors import DatasetError
-from anofpdm.scan_checks import CONTRASTS
+from anofpdm.datasets.nifti_files import nifti_files, stem_of
+from anofpdm.scans.checks import CONTRASTS
 
 ATLAS_ENTITIES: Final = {"space": "MNI152NLin2009aSym"}
 _MASK_SUFFIXES = frozenset({"mask", "roi", "msk"})

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anofpdm.datasets.case import Case, unique_cases
-from anofpdm.datasets.layouts.files import nifti_files, stem_of
-from anofpdm.scan_checks import CONTRASTS
+from anofpdm.datasets.nifti_files import nifti_files, stem_of
+from anofpdm.scans.checks import CONTRASTS
 
 _NAME = re.compile(r"(?P<case>brats.+)[_-](?P<kind>[a-z0-9]+)", re.IGNORECASE)
 # 2020's case 355 was published with this name for its mask.

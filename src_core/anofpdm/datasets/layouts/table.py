@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from anofpdm.datasets.annotations import annotation_of
+from anofpdm.common.errors import DatasetError
+from anofpdm.common.user_path import user_path
 from anofpdm.datasets.case import Case, unique_cases
 from anofpdm.datasets.csv_file import Row, read_csv
-from anofpdm.errors import DatasetError
-from anofpdm.scan_checks import CONTRASTS
-from anofpdm.user_path import user_path
+from anofpdm.datasets.labels.annotations import annotation_of
+from anofpdm.scans.checks import CONTRASTS
 
 
 def table_modalities(source: Path) -> tuple[str, ...]:

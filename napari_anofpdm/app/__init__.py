@@ -1,0 +1,4 @@
+"""Wiring: the workspace, shortcuts, and what a viewer gets with its first scan.
+
+Imports every room.
+"""

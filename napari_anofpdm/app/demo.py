@@ -1,0 +1,113 @@
+"""The results of `anofpdm demo` in the viewer, or as a picture of its window.
+
+python -m napari_anofpdm.app.demo RESULTS [--picture window.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anofpdm.results.folder import ANALYSIS_FOLDER
+from napari_anofpdm.app.workspace import open_workspace, panel_named, show_panel
+from napari_anofpdm.io.open_action import open_paths
+from napari_anofpdm.session.session import session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import napari.viewer
+
+    from napari_anofpdm.session.session import Session
+
+TRUTH_FILE = "lesion.nii.gz"
+_WINDOW = (1600, 1000)
+_PATIENCE_S = 600.0
+
+
+def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:
+    """Open the analysis and the true lesions of a demo, all panels, and the slice most affected.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    folder : Path
+        What ``anofpdm demo --keep-analysis`` wrote.
+    """
+    open_workspace(viewer)
+    scans = open_paths(viewer, [folder / ANALYSIS_FOLDER])
+    for truth in open_paths(viewer, [folder / TRUTH_FILE]):
+        truth.name, truth.contour = "lesion (truth)", 1
+    if scans:
+        viewer.layers.selection.active = scans[0]
+    session = session_of(viewer)
+    wait_until(lambda: session.is_current)
+    session.set_position(most_affected(session))
+    wait_until(lambda: session.slice_result is not None)
+    show_panel(viewer, panel_named("Explore"))
+
+
+def most_affected(session: Session) -> int:
+    """Position of the slice with the largest lesion area, or with none that of the middle one."""
+    assert session.volume_result is not None
+    area = session.volume_result.mask.sum(axis=(1, 2))
+    return int(area.argmax()) if area.any() else len(area) // 2
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Let the window work until something is so.
+
+    Raises
+    ------
+    TimeoutError
+        After a time that only a stuck program needs.
+    """
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + _PATIENCE_S
+    while not reached():
+        if time.monotonic() > end:
+            raise TimeoutError("The viewer does not finish its work.")
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def save_window(viewer: napari.viewer.Viewer, path: Path) -> None:
+    """Save a picture of the whole window."""
+    from PIL import Image
+    from qtpy.QtWidgets import QApplication
+
+    for _ in range(10):
+        QApplication.processEvents()
+        time.sleep(0.05)  # what is drawn late: docks that settle, throttled plots
+    pixels = viewer.screenshot(canvas_only=False, flash=False)
+    Image.fromarray(pixels).convert("RGB").save(path, optimize=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Open the viewer; it stays until it is closed, or until its picture is saved."""
+    import napari
+
+    parser = argparse.ArgumentParser(description="Show the results of anofpdm demo in napari.")
+    parser.add_argument("results", type=Path, help="the folder that anofpdm demo wrote")
+    parser.add_argument("--picture", type=Path, help="save a picture of the window and end")
+    chosen = parser.parse_args(arguments)
+    if not (chosen.results / ANALYSIS_FOLDER).is_dir():
+        parser.error(
+            f"{chosen.results} holds no {ANALYSIS_FOLDER}; name the folder that "
+            "anofpdm demo --keep-analysis wrote."
+        )
+    viewer = napari.Viewer()
+    viewer.window.resize(*_WINDOW)
+    show_results(viewer, chosen.results)
+    if chosen.picture is None:
+        napari.run()
+        return
+    save_window(viewer, chosen.picture)
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What a viewer gets with its first scan: side marks, scale bar, shortcuts, a good window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from napari_anofpdm.app.shortcuts import bind_shortcuts
+from napari_anofpdm.layers.windows import apply_window, is_scan
+from napari_anofpdm.space.layer_volume import lend_geometry
+from napari_anofpdm.space.sides import mark_sides
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_set_up: WeakSet[Viewer] = WeakSet()
+
+
+def set_up_viewer(viewer: Viewer) -> None:
+    """Prepare a viewer for scans; a second call changes nothing.
+
+    The sides are marked on the canvas, the scale bar shows mm, the shortcuts are bound. Scans that
+    come later get the window of the brain, and labels that napari makes on a scan's grid get the
+    scan's geometry, so that they can be saved and analysed like any other.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+    from napari.layers import Labels
+
+    real = getattr(viewer, "__wrapped__", viewer)
+    if real in _set_up:
+        return
+    _set_up.add(real)
+    mark_sides(viewer)
+    bind_shortcuts(viewer)
+    viewer.canvas.overlays.scale_bar.visible = True
+    # napari's messages come up on the right.
+    viewer.canvas.overlays.scale_bar.position = "bottom_left"
+
+    def take_in(layer: Layer) -> None:
+        if is_scan(layer) and "anofpdm_window" not in layer.metadata:
+            apply_window(layer, "brain")
+        if isinstance(layer, Labels):
+            scans = (scan.metadata["volume"] for scan in viewer.layers if is_scan(scan))
+            any(lend_geometry(layer, volume) for volume in scans)
+
+    for layer in viewer.layers:
+        take_in(layer)
+    viewer.layers.events.inserted.connect(lambda event: take_in(event.value))
+
+
+def set_up_current_viewer(*, with_session: bool = False) -> None:
+    """Prepare the viewer that layers are about to enter, where there is one.
+
+    Parameters
+    ----------
+    with_session : bool
+        Make its session, too, which takes up an analysis from the layers.
+    """
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return
+    set_up_viewer(viewer)
+    if with_session:
+        from napari_anofpdm.session.session import session_of
+
+        session_of(viewer)

@@ -1,0 +1,104 @@
+"""The one command a newcomer needs: all panels, each where it has room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from qtpy.QtWidgets import QDockWidget, QWidget
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel and its place.
+
+    Attributes
+    ----------
+    name : str
+        Its display name in the manifest.
+    module, widget : str
+        Where its class is.
+    area : {"right", "bottom"}
+        The side of the canvas; panels of one side share it as tabs.
+    """
+
+    name: str
+    module: str
+    widget: str
+    area: Literal["right", "bottom"]
+
+    @property
+    def title(self) -> str:
+        """What napari calls the panel, in its menus and above it."""
+        return f"{self.name} (AnoFPDM)"
+
+
+PANELS = (
+    Panel("View", "napari_anofpdm.panels.view.panel", "ViewPanel", "right"),
+    Panel("Analyse", "napari_anofpdm.panels.analyse.panel", "AnalysePanel", "right"),
+    Panel("Explore", "napari_anofpdm.panels.explore.panel", "ExplorePanel", "right"),
+    Panel("Export", "napari_anofpdm.panels.export.panel", "ExportPanel", "right"),
+    Panel("Label", "napari_anofpdm.panels.label.panel", "LabelPanel", "right"),
+    Panel("Jobs", "napari_anofpdm.panels.jobs.panel", "JobsPanel", "right"),
+    Panel("Curves", "napari_anofpdm.panels.curves.panel", "CurvesPanel", "bottom"),
+)
+
+
+def open_workspace(viewer: napari.viewer.Viewer) -> None:
+    """Open all panels: Curves below the canvas, the others as tabs on the right, Analyse in front.
+
+    Panels that are open already stay where the user put them, and hidden ones come back.
+    """
+    from napari_anofpdm.app.viewer_setup import set_up_viewer
+
+    set_up_viewer(viewer)
+    for panel in PANELS:
+        show_panel(viewer, panel)
+    _give_layers_the_corner(show_panel(viewer, panel_named("Analyse")))
+
+
+def _give_layers_the_corner(panel: QWidget) -> None:
+    """Let the list of layers reach down beside Curves: in a low window two rows are left of it."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QMainWindow
+
+    window = _dock_of(panel).parentWidget()
+    assert isinstance(window, QMainWindow)
+    window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+
+
+def panel_named(name: str) -> Panel:
+    """Return a panel by its display name."""
+    return next(panel for panel in PANELS if panel.name == name)
+
+
+def show_panel(viewer: napari.viewer.Viewer, panel: Panel) -> QWidget:
+    """Open a panel, or bring it to the front."""
+    widget: QWidget | None = viewer.window.dock_widgets.get(panel.title)
+    if widget is None:
+        make: Callable[[object], QWidget] = getattr(import_module(panel.module), panel.widget)
+        widget = make(viewer)
+        tabs = any(p.title in viewer.window.dock_widgets for p in PANELS if p.area == panel.area)
+        # A panel fills its dock: it scrolls by itself.
+        viewer.window.add_dock_widget(
+            widget, name=panel.title, area=panel.area, tabify=tabs, add_vertical_stretch=False
+        )
+    dock = _dock_of(widget)
+    dock.setWindowTitle(panel.name)  # a tab's text: the whole title would be cut off
+    dock.show()
+    dock.raise_()
+    return widget
+
+
+def _dock_of(widget: QWidget) -> QDockWidget:
+    from qtpy.QtWidgets import QDockWidget
+
+    above = widget.parentWidget()
+    while above is not None and not isinstance(above, QDockWidget):
+        above = above.parentWidget()
+    assert above is not None  # napari has just docked it
+    return above

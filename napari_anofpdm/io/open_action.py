@@ -1,0 +1,80 @@
+"""Open scans and stored analyses by a command of our own, past napari's choice of readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_anofpdm.host.preferences import PLUGIN
+from napari_anofpdm.host.reader_preference import offer_reader_preference
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Layer
+
+_SCANS = "NIfTI volumes (*.nii *.nii.gz)"
+
+
+def open_files(viewer: napari.viewer.Viewer) -> list[Layer]:
+    """Ask for NIfTI files and open them as scans and masks.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        What was added; empty when the dialog was cancelled or no file was usable.
+    """
+    from napari.utils.history import update_open_history
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_anofpdm.host.parent_window import parent_window
+
+    parent = parent_window()
+    paths, _ = QFileDialog.getOpenFileNames(parent, "Open scans", _start_folder(), _SCANS)
+    layers = open_paths(viewer, paths)
+    if layers:
+        update_open_history(paths[0])
+        offer_reader_preference(parent)
+    return layers
+
+
+def open_analysis(viewer: napari.viewer.Viewer) -> list[Layer]:
+    """Ask for a folder NAME.anofpdm.zarr and open the analysis in it.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        The scans of the analysis; empty when the dialog was cancelled or it was not usable.
+    """
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_anofpdm.host.notify import show_error
+    from napari_anofpdm.host.parent_window import parent_window
+    from napari_anofpdm.io.readers import ANALYSIS_SUFFIX
+
+    parent = parent_window()
+    path = QFileDialog.getExistingDirectory(
+        parent, "Open an analysis (a folder NAME.anofpdm.zarr)", _start_folder()
+    )
+    if path and not path.endswith(ANALYSIS_SUFFIX):
+        show_error(f"{path} is no stored analysis; choose a folder that ends in {ANALYSIS_SUFFIX}.")
+        return []
+    return open_paths(viewer, [path] if path else [])
+
+
+def open_paths(viewer: napari.viewer.Viewer, paths: Iterable[str | Path]) -> list[Layer]:
+    """Open NIfTI files and stored analyses with the readers of this plugin.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    paths : iterable of str or Path
+        What cannot be read is told in one sentence each, and left out.
+    """
+    return [layer for path in paths for layer in viewer.open(str(path), plugin=PLUGIN)]
+
+
+def _start_folder() -> str:
+    from napari.utils.history import get_open_history
+
+    return next(iter(get_open_history()), str(Path.home()))

@@ -1,0 +1,49 @@
+"""Which layer is which: guesses from the layers' names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# Shorter ones, such as "t1", stand in many words by chance.
+_SAFE_INSIDE_WORDS = 4
+
+
+def contrasts_in(name: str) -> frozenset[str]:
+    """Return the contrasts that a name speaks of, spelt as bundles spell them.
+
+    Parameters
+    ----------
+    name : str
+        A layer's name, such as "sub-01_T1w" or "patient19_FLAIR".
+    """
+    from anofpdm.scans.checks import CONTRASTS
+
+    lower = name.lower()
+    words = re.split(r"[^a-z0-9]+", lower)
+    found = {CONTRASTS[word] for word in words if word in CONTRASTS}
+    if not found:
+        inside = (c for c in CONTRASTS if len(c) >= _SAFE_INSIDE_WORDS and c in lower)
+        found = {CONTRASTS[contrast] for contrast in inside}
+    return frozenset(found)
+
+
+def guess_scan(names: Sequence[str], modality: str) -> int | None:
+    """Index of the layer that most likely holds a modality; the last one of several.
+
+    A name that speaks of another contrast is never taken; a lone layer whose name tells nothing is.
+    """
+    named = [contrasts_in(name) for name in names]
+    exact = [i for i, found in enumerate(named) if found == {modality}]
+    mixed = [i for i, found in enumerate(named) if modality in found]
+    if exact or mixed:
+        return (exact or mixed)[-1]
+    return 0 if len(names) == 1 and not named[0] else None
+
+
+def guess_brain_mask(names: Sequence[str]) -> int | None:
+    """Index of the layer that is a brain mask by its name; none else is taken for one."""
+    for i, name in enumerate(names):
+        if re.search(r"brain[^a-z]*mask|mask[^a-z]*brain|\bbet\b.*mask", name.lower()):
+            return i
+    return None

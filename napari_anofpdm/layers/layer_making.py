@@ -1,0 +1,124 @@
+"""How each of the plugin's layers looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils import Colormap, DirectLabelColormap
+from napari.utils.colormaps import ensure_colormap
+
+from napari_anofpdm.space.layer_volume import layer_data
+from napari_anofpdm.space.placement import WORLD_AXES, WORLD_UNITS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from anofpdm import Volume
+    from anofpdm.analysis.metadata import SourceFile
+    from napari_anofpdm.layers.step_arrays import StepArray
+    from napari_anofpdm.space.placement import NetworkGrid, PlacedArray
+
+Role = Literal["map", "sam", "healthy", "unguided", "preview", "mask"]
+ROLE = "anofpdm_role"
+SOURCES = "anofpdm_sources"
+"""Key of a layer's metadata that holds its `Role`."""
+
+NAMES: dict[Role, str] = {
+    "map": "anomaly map",
+    "sam": "steps (SAM)",
+    "healthy": "steps (healthy-guided)",
+    "unguided": "steps (unguided)",
+    "preview": "mask (preview)",
+    "mask": "mask",
+}
+_STEP_AXES = ("step", *WORLD_AXES)
+_STEP_UNITS = ("dimensionless", *WORLD_UNITS)
+_FOUND, _DRAWN = "#2dd4ff", "#5ee65a"
+_OPAQUE_FROM = 0.25  # of the colour range; below, the map fades out toward zero
+
+
+def map_layer(data: NDArray[np.float32], grid: NetworkGrid) -> Image:
+    """Make the layer of the aggregated anomaly map: zero is transparent."""
+    return Image(
+        data,
+        name=NAMES["map"],
+        scale=grid.scale,
+        translate=grid.translate,
+        axis_labels=WORLD_AXES,
+        units=WORLD_UNITS,
+        colormap=heat(),
+        contrast_limits=(0.0, 1.0),
+        interpolation2d="linear",
+        blending="translucent",
+        opacity=0.8,
+        metadata={ROLE: "map"},
+    )
+
+
+def steps_layer(array: StepArray, role: Role, grid: NetworkGrid) -> Image:
+    """Make a 4-D layer (step, S, P, L) of sub-anomaly maps or predictions."""
+    is_map = role == "sam"
+    return Image(
+        array,
+        name=NAMES[role],
+        rgb=False,
+        multiscale=False,
+        scale=(1.0, *grid.scale),
+        translate=(0.0, *grid.translate),
+        axis_labels=_STEP_AXES,
+        units=_STEP_UNITS,
+        colormap=heat() if is_map else "gray",
+        contrast_limits=(0.0, 1.0) if is_map else (-1.0, 1.0),
+        interpolation2d="linear",
+        blending="translucent",
+        opacity=0.8 if is_map else 1.0,
+        metadata={ROLE: role},
+    )
+
+
+def preview_layer(placed: PlacedArray) -> Labels:
+    """Make the contour that follows the sliders; it cannot be painted on."""
+    layer = Labels(
+        placed.data,
+        name=NAMES["preview"],
+        scale=placed.scale,
+        translate=placed.translate,
+        axis_labels=WORLD_AXES,
+        units=WORLD_UNITS,
+        colormap=_one_colour(_FOUND),
+        opacity=1.0,
+        metadata={ROLE: "preview"},
+    )
+    layer.contour = 1
+    layer.editable = False
+    return layer
+
+
+def mask_layer(volume: Volume, sources: tuple[SourceFile, ...] = ()) -> Labels:
+    """Make an editable mask from a volume of 0 and 1, of which it takes a copy.
+
+    The scans that it was found in go with it, so that it is never taken for another patient's.
+    """
+    data, attributes, _ = layer_data(volume, NAMES["mask"], "labels")
+    metadata = {**attributes["metadata"], ROLE: "mask", SOURCES: sources}
+    kept = {**attributes, "metadata": metadata, "colormap": _one_colour(_FOUND)}
+    return Labels(np.array(data, order="C"), **kept)
+
+
+def drawn_mask_colours() -> DirectLabelColormap:
+    """Return the colour of a mask from a file, apart from the map's and the found mask's."""
+    return _one_colour(_DRAWN)
+
+
+def heat() -> Colormap:
+    """Return inferno, fading out toward zero."""
+    colors = np.array(ensure_colormap("inferno").colors)
+    position = np.linspace(0.0, 1.0, len(colors))
+    colors[:, 3] = np.clip(position / _OPAQUE_FROM, 0.0, 1.0)
+    return Colormap(colors, name="heat")
+
+
+def _one_colour(colour: str) -> DirectLabelColormap:
+    return DirectLabelColormap(color_dict={0: "transparent", 1: colour, None: colour})

@@ -1,0 +1,120 @@
+"""The 4-D layers through which the forward process is walked, step by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_anofpdm.layers.step_arrays import StepArray, StepKind, StepSource
+
+if TYPE_CHECKING:
+    from anofpdm import Analysis, Settings
+    from napari_anofpdm.layers.manager import LayerManager
+    from napari_anofpdm.session.session import Session
+    from napari_anofpdm.space.placement import NetworkGrid
+
+_KINDS: tuple[StepKind, ...] = ("unguided", "healthy", "sam")
+
+
+class StepLayers:
+    """Sub-anomaly maps always, predictions on request; each one lazy 4-D layer.
+
+    Parameters
+    ----------
+    layers : LayerManager
+    session : Session
+    """
+
+    def __init__(self, layers: LayerManager, session: Session) -> None:
+        self._layers, self._session = layers, session
+        self._source = StepSource(session)
+        self._grid: NetworkGrid | None = None
+        self._seen: tuple[Any, ...] = ()
+        self._swapped = False
+        session.settings_changed.connect(self._on_settings)
+        session.slices_done.connect(self._on_slices)
+        session.step_changed.connect(self._on_step)
+        session.modality_changed.connect(self._refresh)
+        session.slice_interpreted.connect(self._on_result)
+        session.volume_interpreted.connect(self._on_result)
+
+    def show(self, analysis: Analysis, grid: NetworkGrid) -> None:
+        """Show the sub-anomaly maps, hidden until the step is moved, and predictions if they were.
+
+        Parameters
+        ----------
+        analysis : Analysis
+        grid : NetworkGrid
+            Where the analysis' slices stand.
+        """
+        former = self._layers.layer("sam")
+        self._source = StepSource(self._session)
+        self._grid, self._swapped = grid, False
+        for kind in _KINDS[::-1]:
+            if kind == "sam" or self._layers.layer(kind) is not None:
+                self._show(kind, analysis)
+        layer = self._layers.layer("sam")
+        if layer is not None and layer is not former:
+            layer.visible = False
+
+    def show_predictions(self, shown: bool) -> None:
+        """Add or remove the layers of both predictions."""
+        analysis = self._session.analysis
+        for kind in ("unguided", "healthy"):
+            if not shown:
+                self._layers.remove(kind)
+            elif analysis is not None and self._layers.layer(kind) is None:
+                self._show(kind, analysis)
+
+    def _show(self, kind: StepKind, analysis: Analysis) -> None:
+        from napari_anofpdm.layers.layer_making import steps_layer
+
+        if self._grid is None:
+            return
+        array = StepArray(
+            self._source,
+            kind,
+            len(analysis.timesteps),
+            self._grid,
+            {int(k): position for position, k in enumerate(analysis.slice_ids)},
+            lambda: self._channel(kind),
+        )
+        layer = steps_layer(array, kind, self._grid)
+        self._layers.show(kind, layer, below=None if kind == "sam" else "sam")
+
+    def _channel(self, kind: StepKind) -> int | None:
+        """Index of the modality to show; predictions of several cannot be averaged."""
+        analysis, modality = self._session.analysis, self._session.modality
+        if analysis is not None and modality is not None:
+            return analysis.scored.index(modality)
+        return None if kind == "sam" else 0
+
+    def _refresh(self) -> None:
+        self._layers.refresh(*_KINDS)
+
+    def _on_settings(self, settings: Settings) -> None:
+        now = (settings.guidance, settings.sam, settings.polarity)
+        if now != self._seen:
+            self._seen = now
+            self._source.clear()
+            self._refresh()
+
+    def _on_slices(self, positions: list[int]) -> None:
+        if self._session.position in positions:
+            self._refresh()
+
+    def _on_result(self) -> None:
+        """Begin to compute: a first result says that PyTorch is imported."""
+        if not self._source.ready:
+            self._source.ready = True
+            self._refresh()
+
+    def _on_step(self) -> None:
+        """Show the steps in place of the map when the user first walks them."""
+        steps, overall = self._layers.layer("sam"), self._layers.layer("map")
+        if not self._session.step_chosen or self._swapped or steps is None:
+            return
+        self._swapped = True
+        if not steps.visible:
+            steps.visible = True
+            if overall is not None:
+                overall.visible = False

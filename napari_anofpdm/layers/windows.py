@@ -1,0 +1,122 @@
+"""Window presets: which intensities run from black to white."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+WindowName = Literal["brain", "narrow", "full"]
+_METADATA_KEY = "anofpdm_window"
+# With more negative voxels than ringing makes, a scan was normalised: tissue lies below 0, too.
+_NEGATIVE_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Window:
+    """A preset.
+
+    Attributes
+    ----------
+    title : str
+        What menus and messages call it.
+    percentiles : tuple of float
+        Of the voxels it looks at; the lower is drawn black, the upper white.
+    brain_only : bool
+        Whether it looks at the foreground (brighter than background), or at all voxels.
+    """
+
+    title: str
+    percentiles: tuple[float, float]
+    brain_only: bool
+
+
+WINDOWS: dict[WindowName, Window] = {
+    "brain": Window("brain (its 1st to 99th percentile)", (1.0, 99.0), True),
+    "narrow": Window("middle of the brain (its 10th to 90th percentile)", (10.0, 90.0), True),
+    "full": Window("full range (darkest to brightest voxel)", (0.0, 100.0), False),
+}
+"""In the order in which the key walks through them."""
+
+
+def window_limits(data: NDArray[Any], name: WindowName) -> tuple[float, float]:
+    """Return the intensities that a preset draws black and white.
+
+    Parameters
+    ----------
+    data : ndarray, shape (s, a, r)
+        A scan in its own units; NaN and infinite voxels do not count.
+    name : {"brain", "narrow", "full"}
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit, the upper the larger one also for a constant scan.
+    """
+    window = WINDOWS[name]
+    values = data[np.isfinite(data)]
+    if window.brain_only:
+        inside = _brain_values(data, values)
+        values = inside if inside.size else values
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, window.percentiles))
+    return low, high if high > low else low + 1.0
+
+
+def _brain_values(data: NDArray[Any], finite: NDArray[Any]) -> NDArray[Any]:
+    from anofpdm.scans.foreground import cleaned, foreground_of
+
+    inside: NDArray[Any] = data[foreground_of(cleaned(data)) & np.isfinite(data)]
+    if np.count_nonzero(finite < 0) > _NEGATIVE_SHARE * inside.size:
+        inside = finite[finite != 0]
+    return inside
+
+
+def apply_window(layer: Image, name: WindowName) -> None:
+    """Set a layer's contrast limits to a preset; its slider spans the full range from then on."""
+    data = np.asarray(layer.data)
+    limits = window_limits(data, name)
+    full = limits if name == "full" else window_limits(data, "full")
+    layer.contrast_limits_range = (min(full[0], limits[0]), max(full[1], limits[1]))
+    layer.contrast_limits = limits
+    layer.metadata[_METADATA_KEY] = name
+
+
+def is_scan(layer: Layer) -> bool:
+    """Tell whether a layer is a scan that this plugin brought in, and none of its results."""
+    from napari.layers import Image
+
+    from napari_anofpdm.layers.layer_making import ROLE
+
+    known = layer.metadata
+    return isinstance(layer, Image) and "volume" in known and ROLE not in known
+
+
+def scans_of(viewer: napari.viewer.Viewer) -> list[Image]:
+    """Return the scans among the selected layers, or all scans where none is selected."""
+    scans = [layer for layer in viewer.layers if is_scan(layer)]
+    return [layer for layer in scans if layer in viewer.layers.selection] or scans
+
+
+def next_window(viewer: napari.viewer.Viewer) -> None:
+    """Walk to the next preset, for the selected scans, or all where none is selected."""
+    scans = scans_of(viewer)
+    if not scans:
+        return
+    names = list(WINDOWS)
+    before = scans[0].metadata.get(_METADATA_KEY, names[-1])
+    set_window(viewer, names[(names.index(before) + 1) % len(names)])
+
+
+def set_window(viewer: napari.viewer.Viewer, name: WindowName) -> None:
+    """Apply a preset to the selected scans, or to all where none is selected."""
+    for layer in scans_of(viewer):
+        apply_window(layer, name)
+    viewer.status = f"Window: {WINDOWS[name].title}"

@@ -1,0 +1,4 @@
+"""One room for each panel; panels do not know each other.
+
+Imports everything but `app`.
+"""

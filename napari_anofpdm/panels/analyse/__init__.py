@@ -1,0 +1,1 @@
+"""The panel Analyse: choose a model and scans, run the network."""

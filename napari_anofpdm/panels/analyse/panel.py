@@ -1,0 +1,247 @@
+"""`AnalysePanel`: choose a model and scans, and run the network on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_anofpdm.host.docked_panel import DockedPanel
+from napari_anofpdm.host.preferences import folder, run_preferences
+from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.panels.analyse.bundle_chooser import BundleChooser
+from napari_anofpdm.panels.analyse.run_bar import RunBar
+from napari_anofpdm.panels.analyse.run_estimator import Outlook, RunEstimator, estimate_in_words
+from napari_anofpdm.panels.analyse.run_fields import RunFields
+from napari_anofpdm.panels.analyse.scan_fields import ScanFields
+from napari_anofpdm.session.run_request import RunRequest
+from napari_anofpdm.session.runner import RunProgress, RunState, run_of
+from napari_anofpdm.session.session import session_of
+from napari_anofpdm.space.slice_in_view import slice_in_view
+from napari_anofpdm.widgets.field import Field, wrapped_label
+from napari_anofpdm.widgets.upright_scroll import UprightScroll
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Layer
+
+_AMBER_ON_DARK, _AMBER_ON_LIGHT = "#ffc266", "#7a4a00"
+_ESTIMATING = "Estimating time and memory…"
+_NO_SCAN = "Open a scan to begin, or try one from File > Open Sample > AnoFPDM."
+
+
+class AnalysePanel(DockedPanel):
+    """The first panel: model, scans, process and device, an estimate, and the run.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its layers are offered, its session gets the analysis.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer, self._run = viewer, run_of(viewer)
+        self.model = BundleChooser()
+        self.scans = ScanFields(viewer)
+        self.how = RunFields()
+        self.estimator = RunEstimator(self)
+        self._asked: tuple[object, ...] | None = None
+        self._make_buttons()
+        self._lay_out()
+        self._connect()
+        self._on_model()
+        self._on_theme()
+        self._on_state(self._run.state)
+        if self._run.state != "idle":
+            self.bar.show_progress(self._run.progress)
+
+    def _make_buttons(self) -> None:
+        self.open = QPushButton("Open scans…")
+        self.open.setToolTip("Open NIfTI files as scans and masks.")
+        self.estimate = wrapped_label()
+        self.estimate.setToolTip(
+            "Time measured on this machine with a call of the network; memory in MiB or GiB."
+        )
+        self.doubts = wrapped_label()
+        self.doubts.setToolTip("What may spoil the result; the run can be started nevertheless.")
+        self.doubts.hide()
+        self.run_volume = QPushButton("Run volume")
+        self.run_slice = QPushButton("Run this slice")
+        self.bar = RunBar()
+        self.outcome = wrapped_label()
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.addWidget(_group("Model", self.model))
+        column.addWidget(_group("Scan", self.scans, self.open))
+        column.addWidget(_group("Network", self.how))
+        column.addStretch(1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_volume, 1)
+        buttons.addWidget(self.run_slice, 1)
+        # The run stays in sight however far the form above is scrolled.
+        below = QVBoxLayout()
+        below.setContentsMargins(9, 0, 9, 6)
+        below.addWidget(self.estimate)
+        below.addWidget(self.doubts)
+        below.addLayout(buttons)
+        below.addWidget(self.bar)
+        below.addWidget(self.outcome)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(UprightScroll(inside), 1)
+        outer.addLayout(below)
+
+    def _connect(self) -> None:
+        self.model.changed.connect(self._on_model)
+        self.scans.changed.connect(self.refresh)
+        self.how.changed.connect(self.refresh)
+        self.open.clicked.connect(self._open)
+        self.run_volume.clicked.connect(lambda: self.start())
+        self.run_slice.clicked.connect(lambda: self.start(this_slice=True))
+        self.bar.cancelled.connect(self._run.cancel)
+        self.estimator.devices_found.connect(self.how.set_devices)
+        self.estimator.estimated.connect(self._on_estimate)
+        self.estimator.failed.connect(self.estimate.setText)
+        listen(
+            self,
+            [
+                (session_of(self._viewer).bundle_chosen, self.model.choose),
+                (self._run.state_changed, self._on_state),
+                (self._run.progressed, self._on_progress),
+                (self._run.ended, self._on_end),
+                (self._viewer.events.theme, self._on_theme),
+            ],
+        )
+
+    def request(self, *, this_slice: bool = False) -> RunRequest | None:
+        """Return the run that the fields ask for; None while something is missing or wrong."""
+        scans = self.scans.scans
+        if scans is None or self.model.metadata is None or self._wrong():
+            return None
+        preferred = run_preferences()
+        in_view = slice_in_view(self._viewer, scans.layers[0])
+        return RunRequest(
+            bundle=self.model.bundle,
+            volumes=scans.volumes,
+            brain_mask=scans.brain_mask,
+            process=self.how.chosen_process,
+            steps=self.how.chosen_steps,
+            device=self.how.chosen_device,
+            precision=preferred.precision,
+            batch_size=preferred.batch_size,
+            memory_limit=preferred.memory_limit,
+            temporary_folder=folder("analyses"),
+            slices=(in_view,) if this_slice else None,
+            first_slice=in_view,
+        )
+
+    def start(self, *, this_slice: bool = False) -> None:
+        """Run the volume, or the slice in view alone."""
+        request, scans = self.request(this_slice=this_slice), self.scans.scans
+        if request is None or scans is None or self._run.state != "idle":
+            return
+        self.outcome.setText("")
+        self._run.start(request, scans.layers)
+
+    def refresh(self, _: Any = None) -> None:
+        """Let only what is complete and right be run, and estimate it."""
+        request = self.request()
+        idle = self._run.state == "idle"
+        for button, words in (
+            (self.run_volume, "Analyse every slice that holds brain, the one in view first."),
+            (self.run_slice, "Analyse the axial slice in view alone: a quick first look."),
+        ):
+            button.setEnabled(request is not None and idle)
+            button.setToolTip(words if request is not None else self._why_not())
+        self._estimate(request if idle else None)
+        if request is None:
+            self.estimate.setText(self._why_not())
+
+    def _estimate(self, request: RunRequest | None) -> None:
+        """Ask for an estimate, unless the same was asked last."""
+        asked = None
+        if request is not None:
+            chosen = (request.bundle, request.steps, request.device, request.precision)
+            asked = (*chosen, request.batch_size, *map(hash, self._layers()))
+        if asked == self._asked:
+            return
+        self._asked = asked
+        self.estimator.forget()
+        if self._run.state == "idle":  # what is doubted of a run stays in sight while it goes on
+            self._doubt(())
+        if self.estimate.text() == _ESTIMATING:  # no answer will come; the bar tells the time left
+            self.estimate.setText("")
+        if request is not None:
+            self.estimate.setText(_ESTIMATING)
+            self.estimator.ask(request)
+
+    def _layers(self) -> tuple[Layer, ...]:
+        return () if self.scans.scans is None else self.scans.scans.layers
+
+    def _wrong(self) -> list[Field]:
+        fields = [self.model.field, *self.scans.all_fields(), *self.how.all_fields()]
+        return [field for field in fields if field.is_wrong]
+
+    def _why_not(self) -> str:
+        """Say what keeps the run from starting."""
+        wrong = self._wrong()
+        if wrong:
+            return f"Mend the field in red first: {wrong[0].name.text()}."
+        missing = [m.upper() for m, box in self.scans.boxes.items() if box.layer is None]
+        if not missing:
+            return ""
+        if self.scans.boxes[missing[0].lower()].count() == 1:
+            return _NO_SCAN
+        return f"Choose the layer that holds the {missing[0]} scan."
+
+    def _on_model(self) -> None:
+        metadata = self.model.metadata
+        if metadata is not None:
+            self.scans.set_modalities(metadata.modalities)
+            self.how.set_model(metadata)
+            self._on_theme()
+        self.refresh()
+
+    def _on_estimate(self, outlook: Outlook) -> None:
+        self.estimate.setText(estimate_in_words(outlook.estimate))
+        self._doubt(outlook.warnings)
+
+    def _doubt(self, warnings: tuple[str, ...]) -> None:
+        self.doubts.setText("\n".join(warnings))
+        self.doubts.setVisible(bool(warnings))
+
+    def _on_state(self, state: RunState) -> None:
+        self.bar.show_state(state)
+        self.refresh()
+
+    def _on_progress(self, progress: RunProgress) -> None:
+        if self._run.state == "running":
+            self.bar.show_progress(progress)
+
+    def _on_end(self, text: str) -> None:
+        self.outcome.setText(text)
+        self.model.check()
+
+    def _on_theme(self, _: Any = None) -> None:
+        from napari.utils.theme import get_theme
+
+        dark = get_theme(self._viewer.theme).type == "dark"
+        for field in (self.model.field, *self.scans.all_fields(), *self.how.all_fields()):
+            field.set_dark(dark)
+        self.doubts.setStyleSheet(f"color: {_AMBER_ON_DARK if dark else _AMBER_ON_LIGHT};")
+
+    def _open(self) -> None:
+        from napari_anofpdm.io.open_action import open_files
+
+        open_files(self._viewer)
+
+
+def _group(title: str, *widgets: QWidget) -> QGroupBox:
+    group = QGroupBox(title)
+    column = QVBoxLayout(group)
+    for widget in widgets:
+        column.addWidget(widget)
+    return group

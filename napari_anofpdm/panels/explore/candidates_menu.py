@@ -1,0 +1,46 @@
+"""`CandidatesMenu`: the guidances that the calibration tried, to choose from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QMenu, QToolButton
+
+from napari_anofpdm.session.setting_words import candidate_words
+
+if TYPE_CHECKING:
+    from anofpdm.method.calibration import Calibration
+
+
+class CandidatesMenu(QToolButton):
+    """A button with a menu of the candidates; hidden where there are none."""
+
+    chosen = Signal(float)
+    """The guidance of the candidate picked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setText("▾")
+        self.setAccessibleName("Guidances tried")
+        self.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        self.setToolTip(
+            "The guidances that the calibration tried, marked under the slider, with the share of "
+            "slices that each told healthy or not rightly."
+        )
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setMenu(QMenu(self))
+        self.hide()
+
+    def set_calibration(self, calibration: Calibration | None) -> None:
+        """Offer the candidates of a calibration."""
+        menu = self.menu()
+        assert menu is not None
+        menu.clear()
+        candidates = () if calibration is None else calibration.candidates
+        for candidate in candidates:
+            assert calibration is not None
+            action = menu.addAction(candidate_words(candidate, calibration))
+            assert action is not None
+            action.triggered.connect(lambda _, w=candidate.guidance: self.chosen.emit(w))
+        self.setVisible(bool(candidates))

@@ -1,0 +1,99 @@
+"""`LayerControls`: a mask to paint on, the predictions of the steps, and whose steps are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_anofpdm.host.notify import show_failure
+from napari_anofpdm.host.weak_listener import listen
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from anofpdm import Analysis
+    from napari_anofpdm.session.session import Session
+
+_MEAN = "mean of all"
+
+
+class LayerControls(QWidget):
+    """What the user can ask of the layers beyond what is shown by itself.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+        Of this viewer.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.edit = QPushButton("Edit mask")
+        self.edit.setToolTip(
+            "Copy the mask into a new layer to paint on, on the scan's own voxels and with its\n"
+            "own undo. The sliders leave it as it is; Export writes it beside the result."
+        )
+        self.predictions = QCheckBox("Predictions")
+        self.predictions.setToolTip(
+            "Show two more layers: what the model expects of a healthy brain, and what it expects\n"
+            "unguided, at each noise level. The slider 'step' walks through them."
+        )
+        self.modality = QComboBox()
+        self.modality.setToolTip("The scan whose steps are shown.")
+        row = QHBoxLayout()
+        row.addWidget(self.edit, 1)
+        row.addWidget(self.predictions)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.modality)
+        self.edit.clicked.connect(self._edit)
+        self.predictions.toggled.connect(self._show_predictions)
+        self.modality.activated.connect(self._choose_modality)
+        listen(
+            self,
+            [
+                (session.analysis_changed, self._on_analysis),
+                (session.slices_done, self._on_slices),
+                (viewer.layers.events.removed, self._on_removed),
+            ],
+        )
+        self._on_analysis(session.analysis)
+
+    def _edit(self) -> None:
+        try:
+            if self._session.layers is not None:
+                self._session.layers.commit_mask()
+        except Exception as error:
+            show_failure(error, "taking over the mask")
+
+    def _show_predictions(self, shown: bool) -> None:
+        if self._session.layers is not None:
+            self._session.layers.show_predictions(shown)
+
+    def _choose_modality(self, index: int) -> None:
+        self._session.set_modality(self.modality.itemData(index))
+
+    def _on_analysis(self, analysis: Analysis | None) -> None:
+        scored = () if analysis is None else analysis.scored
+        self.modality.clear()
+        self.modality.addItem(_MEAN, None)
+        for name in scored:
+            self.modality.addItem(name.upper(), name)
+        self.modality.setVisible(len(scored) > 1)
+        self._on_slices()
+        self._on_removed()
+
+    def _on_slices(self, _: object = None) -> None:
+        self.edit.setEnabled(bool(self._session.done))
+
+    def _on_removed(self, _: object = None) -> None:
+        """Untick what the user took away in the list of layers."""
+        layers = self._session.layers
+        if layers is None or (layers.layer("healthy") is None and layers.layer("unguided") is None):
+            blocked = self.predictions.blockSignals(True)
+            self.predictions.setChecked(False)
+            self.predictions.blockSignals(blocked)

@@ -1,0 +1,129 @@
+"""`LesionModel`: the lesions of the mask as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from qtpy.QtGui import QFont
+
+if TYPE_CHECKING:
+    from anofpdm.results.lesions import Lesion, Lesions
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+class Column(NamedTuple):
+    """A column: its title, its explanation, and how a lesion is written in it."""
+
+    title: str
+    explanation: str
+    write: Callable[[Lesion], str]
+
+
+def _slices(lesion: Lesion) -> str:
+    first, last = lesion.first_slice, lesion.last_slice
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
+COLUMNS = (
+    Column("No.", "Number, the largest lesion first.", lambda lesion: str(lesion.number)),
+    Column("ml", "Volume in millilitres.", lambda lesion: f"{lesion.volume_ml:.2f}"),
+    Column("mm", "Largest diameter in millimetres.", lambda lesion: f"{lesion.diameter_mm:.0f}"),
+    Column("Slices", "First and last axial slice, counted from the feet.", _slices),
+    Column(
+        "Peak",
+        "Largest value of the anomaly map in the lesion (squared intensity, no unit).",
+        lambda lesion: "" if lesion.peak is None else f"{lesion.peak:.3g}",
+    ),
+    Column("Drop", "Tick to take the lesion out of the mask.", lambda lesion: ""),
+)
+SLICES, DROP = 3, len(COLUMNS) - 1
+
+
+class LesionModel(QAbstractTableModel):
+    """One row a lesion; the last column is a box to tick."""
+
+    drop_chosen = Signal(object)
+    """Numbers of all ticked lesions, a frozenset, after the user ticked or unticked one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table: tuple[Lesion, ...] = ()
+        self._dropped: frozenset[int] = frozenset()
+
+    def set_lesions(self, lesions: Lesions | None, dropped: Collection[int]) -> None:
+        """Show other lesions."""
+        self.beginResetModel()
+        self._table = () if lesions is None else lesions.table
+        self._dropped = frozenset(dropped)
+        self.endResetModel()
+
+    def set_dropped(self, dropped: Collection[int]) -> None:
+        """Show other ticks; nothing is emitted."""
+        self._dropped = frozenset(dropped)
+        if self._table:
+            last = self.index(len(self._table) - 1, DROP)
+            self.dataChanged.emit(self.index(0, 0), last)
+
+    def lesion(self, row: int) -> Lesion:
+        """Return the lesion of a row."""
+        return self._table[row]
+
+    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Count the lesions."""
+        return 0 if parent.isValid() else len(self._table)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Count the columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(  # noqa: N802 - Qt's name
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Title and explanation of a column."""
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return COLUMNS[section].title
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return COLUMNS[section].explanation
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Text, alignment and tick of a cell; a dropped lesion is struck out."""
+        lesion, column = self._table[index.row()], index.column()
+        dropped = lesion.number in self._dropped
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[column].write(lesion)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return COLUMNS[column].explanation if column == DROP else _GO_TIP
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.CheckStateRole and column == DROP:
+            return Qt.CheckState.Checked if dropped else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.FontRole and dropped:
+            font = QFont()
+            font.setStrikeOut(True)
+            return font
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Let the last column be ticked."""
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return flags | Qt.ItemFlag.ItemIsUserCheckable if index.column() == DROP else flags
+
+    def setData(  # noqa: N802 - Qt's name
+        self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole
+    ) -> bool:
+        """Take the user's tick and tell of it."""
+        if role != Qt.ItemDataRole.CheckStateRole or index.column() != DROP:
+            return False
+        number = frozenset([self._table[index.row()].number])
+        ticked = Qt.CheckState(value) == Qt.CheckState.Checked
+        self.drop_chosen.emit(self._dropped | number if ticked else self._dropped - number)
+        return True
+
+
+_GO_TIP = "Click to go to the lesion's centre."

@@ -1,0 +1,122 @@
+"""`LesionTable`: the lesions of the mask; go to one, or drop it from the mask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+
+from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.panels.explore.lesion_model import DROP, SLICES, LesionModel
+from napari_anofpdm.session.session import Session
+from napari_anofpdm.space.placement import WORLD_AXES, place_point
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_ROWS_IN_VIEW = 5
+
+
+class LesionTable(QWidget):
+    """A summary above a table of lesions.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Moved to the lesion that is clicked.
+    session : Session
+        Whose lesions are shown, and which drops those that are ticked.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
+        super().__init__()
+        self._viewer, self._session = viewer, session
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.model = LesionModel()
+        self.table = QTableView()
+        self._build()
+        self.table.clicked.connect(self._clicked)
+        self.model.drop_chosen.connect(session.set_dropped)
+        listen(
+            self,
+            [
+                (session.native_changed, self._show_lesions),
+                (session.analysis_changed, self._show_lesions),
+                (session.settings_changed, self._show_summary),
+            ],
+        )
+        self._show_lesions()
+
+    def set_theme(self, name: str) -> None:
+        """Draw the boxes to tick as napari's own; `name` is a theme of napari."""
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(name)
+        frame, ground, ticked = (
+            colour.as_hex(format="long") for colour in (theme.text, theme.primary, theme.current)
+        )
+        self.table.setStyleSheet(
+            f"QTableView::indicator {{ width: 12px; height: 12px; border: 1px solid {frame};"
+            f" background-color: {ground}; }}"
+            f'QTableView::indicator:checked {{ image: url("theme_{theme.id}:/check.svg");'
+            f" background-color: {ticked}; }}"
+        )
+
+    def _build(self) -> None:
+        table = self.table
+        table.setModel(self.model)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        rows, columns = table.verticalHeader(), table.horizontalHeader()
+        assert rows is not None and columns is not None
+        rows.hide()
+        rows.setDefaultSectionSize(22)
+        columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        # Two numbers of three digits are more than an equal share.
+        columns.setSectionResizeMode(SLICES, QHeaderView.ResizeMode.ResizeToContents)
+        columns.setMinimumSectionSize(20)
+        table.setFixedHeight((_ROWS_IN_VIEW + 1) * 22 + 14)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.summary)
+        layout.addWidget(table)
+
+    def _show_lesions(self, _: object = None) -> None:
+        self.model.set_lesions(self._session.lesions, self._session.dropped)
+        self._show_summary()
+
+    def _show_summary(self, _: object = None) -> None:
+        session = self._session
+        if session.lesions is None:
+            self.summary.setText("The lesions are counted when the slices are interpreted.")
+            return
+        table = session.lesions.table
+        kept = [lesion for lesion in table if lesion.number not in session.dropped]
+        volume = round(sum(lesion.volume_ml for lesion in kept), 6)
+        count = f"{len(kept)} lesion{'' if len(kept) == 1 else 's'}, {volume:.2f} ml"
+        dropped = f" ({len(table) - len(kept)} dropped)" if len(kept) < len(table) else ""
+        waiting = "" if session.is_current else "; updating …"
+        self.summary.setText(f"{count}{dropped}{waiting}")
+
+    def _clicked(self, index: QModelIndex) -> None:
+        if index.column() != DROP and self._session.analysis is not None:
+            self.go_to(self.model.lesion(index.row()).centre_mm)
+
+    def go_to(self, centre_mm: tuple[float, float, float]) -> None:
+        """Move slice and camera to a point, RAS in mm."""
+        analysis = self._session.analysis
+        assert analysis is not None
+        world = place_point(analysis.geometry, np.array(centre_mm))
+        dims = self._viewer.dims
+        first = dims.ndim - len(WORLD_AXES)
+        if first < 0:
+            return
+        dims.set_point(range(first, dims.ndim), world)
+        shown = [world[axis - first] for axis in dims.displayed if axis >= first]
+        camera = self._viewer.scene.camera
+        camera.center = (*camera.center[: 3 - len(shown)], *shown)

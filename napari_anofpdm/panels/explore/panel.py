@@ -1,0 +1,181 @@
+"""`ExplorePanel`: every setting of the interpretation, the lesions, and a reference mask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import (
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import qthrottled
+
+from napari_anofpdm.host.docked_panel import DockedPanel
+from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.panels.explore.badge import Badge
+from napari_anofpdm.panels.explore.layer_controls import LayerControls
+from napari_anofpdm.panels.explore.lesion_table import LesionTable
+from napari_anofpdm.panels.explore.reference import ReferenceBox
+from napari_anofpdm.panels.explore.settings_files import SettingsFileButtons
+from napari_anofpdm.panels.explore.settings_form import SettingsForm
+from napari_anofpdm.session.session import session_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from anofpdm import Analysis, Interpretation, Settings
+
+EMPTY = (
+    "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the panel "
+    "<i>Analyse</i>, or open a stored analysis (*.anofpdm.zarr).<br><br>"
+    "Then the sliders here change map and mask at once, without another run."
+)
+_INTERVAL_MS = 40
+_MINIMUM_PX = 330
+_FOLLOW_GUIDANCE = ("cosine_threshold", "max_divergence", "threshold")
+_RED = {"dark": "#ff8a80", "light": "#b3261e"}
+
+
+class ExplorePanel(DockedPanel):
+    """Moves the settings, shows what follows.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its session is changed.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer, self._session = viewer, session_of(viewer)
+        self._pending: dict[frozenset[str], dict[str, Any]] = {}
+        self._apply_soon = qthrottled(self._apply, timeout=_INTERVAL_MS, parent=self)
+        self.badge, self.form = Badge(), SettingsForm()
+        self.files = SettingsFileButtons(self._session)
+        self.lesions = LesionTable(viewer, self._session)
+        self.layers = LayerControls(viewer, self._session)
+        self.reference = ReferenceBox(viewer, self._session)
+        self._build()
+        self.form.edited.connect(self._edited)
+        self.badge.reset.connect(self._reset)
+        session = self._session
+        listen(
+            self,
+            [
+                (session.analysis_changed, self._show_analysis),
+                (session.settings_changed, self._show_settings),
+                (session.slice_interpreted, self._show_slice),
+                (viewer.events.theme, self._repaint),
+            ],
+        )
+        self._repaint()
+        self._show_analysis(session.analysis)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Room beside the canvas; what does not fit is scrolled to."""
+        return QSize(360, 420)
+
+    def _build(self) -> None:
+        empty = QLabel(EMPTY)
+        empty.setWordWrap(True)
+        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        empty.setMargin(12)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(6, 6, 6, 6)
+        parts = (self.badge, self.form, self.files, self.lesions, self.layers, self.reference)
+        for part in parts:
+            column.addWidget(part)
+            if part in (self.badge, self.files, self.layers):
+                column.addWidget(_line())
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(empty)
+        self._pages.addWidget(scroll)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._pages)
+        self.setMinimumSize(_MINIMUM_PX, 170)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def _edited(self, changes: dict[str, Any]) -> None:
+        # Of one field only the last value counts; what was changed together stays together.
+        self._pending.pop(frozenset(changes), None)
+        self._pending[frozenset(changes)] = changes
+        self._apply_soon()
+
+    def _apply(self) -> None:
+        """Hand the user's changes to the session; what is not valid is framed in red."""
+        pending, self._pending = self._pending, {}
+        if self._session.settings is None:
+            return
+        faults = [fault for changes in pending.values() if (fault := self._fault_of(changes))]
+        names = frozenset[str]().union(*(names for names, _ in faults))
+        self.form.set_fault(names, faults[0][1] if faults else "")
+
+    def _fault_of(self, changes: dict[str, Any]) -> tuple[frozenset[str], str] | None:
+        """Try a change; return the fields and the reason if it cannot be."""
+        from anofpdm.common.errors import SettingsError
+
+        session = self._session
+        assert session.analysis is not None and session.settings is not None
+        try:
+            followed: dict[str, Any] = {}
+            if "guidance" in changes:
+                calibration = session.analysis.calibration
+                moved = session.settings.with_guidance(changes["guidance"], calibration)
+                followed = {name: getattr(moved, name) for name in _FOLLOW_GUIDANCE}
+            session.update_settings(**(followed | changes))
+        except SettingsError as error:
+            return frozenset(changes), str(error)
+        return None
+
+    def _reset(self) -> None:
+        self._pending = {}
+        own = self._session.calibrated
+        if own is not None:
+            self._session.set_settings(own)
+            self.form.set_settings(own)
+
+    def _show_analysis(self, analysis: Analysis | None) -> None:
+        self._pending = {}
+        self._pages.setCurrentIndex(int(analysis is not None))
+        if analysis is not None:
+            self.form.set_analysis(analysis)
+            self._show_settings(self._session.settings)
+            if self._session.slice_result is not None:
+                self._show_slice(self._session.slice_result)
+
+    def _show_settings(self, settings: Settings | None) -> None:
+        analysis, own = self._session.analysis, self._session.calibrated
+        if analysis is not None and settings is not None and own is not None:
+            self.form.set_settings(settings)
+            self.badge.show_settings(analysis, settings, own)
+
+    def _show_slice(self, result: Interpretation) -> None:
+        self.form.set_slice(result)
+
+    def _repaint(self, _: object = None) -> None:
+        from napari.utils.theme import get_theme
+
+        red = _RED["dark" if get_theme(self._viewer.theme).type == "dark" else "light"]
+        self.form.set_fault_colour(red)
+        self.reference.set_fault_colour(red)
+        self.lesions.set_theme(self._viewer.theme)
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    return line

@@ -1,0 +1,86 @@
+"""A layer as the reference mask of an analysis, and how a mask scores against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_anofpdm.layers.mask_guess import looks_like_mask
+from napari_anofpdm.space.layer_volume import lend_geometry, volume_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from anofpdm import Analysis
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How two masks on the same voxels agree.
+
+    Attributes
+    ----------
+    dice, iou : float
+        0..1; 1 where both are empty.
+    volume_ml, reference_ml : float
+    """
+
+    dice: float
+    iou: float
+    volume_ml: float
+    reference_ml: float
+
+
+def scores_of(mask: NDArray[Any], reference: NDArray[np.bool_], voxel_volume_ml: float) -> Scores:
+    """Score a mask against a reference of its shape."""
+    from anofpdm.results.metrics import dice, iou
+
+    marked = mask.astype(bool)
+    return Scores(
+        dice(marked, reference),
+        iou(marked, reference),
+        float(marked.sum() * voxel_volume_ml),
+        float(reference.sum() * voxel_volume_ml),
+    )
+
+
+def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
+    """Read a layer as the reference mask of an analysis; what is not 0 is lesion.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Labels, or an image that holds a mask. One that was made in the viewer and so knows of no
+        affine must lie exactly on the scan.
+
+    Returns
+    -------
+    ndarray of bool, shape of the scan
+
+    Raises
+    ------
+    AnofpdmError
+        When the layer is on another grid than the scan, or holds no mask.
+    """
+    from napari.layers import Labels
+
+    from anofpdm import Volume
+    from anofpdm.common.errors import GeometryError, VolumeError
+    from anofpdm.scans.volume import check_same_grid
+
+    scan = analysis.geometry.as_volume(analysis.foreground_native, "analysed")
+    refused = f"Layer '{layer.name}' cannot be the reference:"
+    try:
+        lend_geometry(layer, scan)
+        volume = volume_of(layer)
+        check_same_grid(Volume(volume.data, volume.affine, "reference"), scan)
+    except (GeometryError, VolumeError) as error:
+        raise GeometryError(f"{refused} {error}") from error
+    if not isinstance(layer, Labels) and not looks_like_mask(volume.data):
+        raise VolumeError(
+            f"{refused} it holds the intensities of a scan, not a mask; choose a layer of labels."
+        )
+    return np.asarray(volume.data != 0)

@@ -1,0 +1,88 @@
+"""Save and load buttons: the settings of a session in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from napari_anofpdm.host.notify import show_failure, show_info, show_warning
+from napari_anofpdm.session.session import Session
+
+_FILTER = "AnoFPDM settings (*.json)"
+_SUFFIX = ".json"
+
+
+class SettingsFileButtons(QWidget):
+    """Two buttons, Save and Load.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.save_button = QPushButton("Save settings…")
+        self.save_button.setToolTip(
+            "Save the settings in a file (JSON), with the name and hash of the model; "
+            "`anofpdm interpret --settings` reads it, too."
+        )
+        self.load_button = QPushButton("Load settings…")
+        self.load_button.setToolTip("Take all settings from a file that was saved here.")
+        self.save_button.clicked.connect(self._ask_where)
+        self.load_button.clicked.connect(self._ask_which)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.save_button)
+        layout.addWidget(self.load_button)
+
+    def save(self, path: Path, *, overwrite: bool) -> None:
+        """Save to a file; a failure is told in one sentence."""
+        from anofpdm.results.settings_files import ModelIdentity, SettingsFile
+
+        analysis, settings = self._session.analysis, self._session.settings
+        if analysis is None or settings is None:
+            show_warning("There are no settings to save yet; run an analysis or open one.")
+            return
+        file = SettingsFile(model=ModelIdentity.of(analysis.metadata), settings=settings)
+        try:
+            file.write(path, overwrite=overwrite)
+        except Exception as error:
+            show_failure(error, "saving the settings")
+        else:
+            show_info(f"Saved {path}.")
+
+    def load(self, path: Path) -> None:
+        """Load from a file; a failure, or another model's settings, are told in one sentence."""
+        from anofpdm.results.settings_files import SettingsFile
+
+        analysis = self._session.analysis
+        if analysis is None:
+            show_warning("Settings need an analysis to work on; run one or open one first.")
+            return
+        try:
+            file = SettingsFile.read(path)
+            self._session.set_settings(file.settings)
+        except Exception as error:
+            show_failure(error, "loading the settings")
+            return
+        doubt = file.doubt(analysis.metadata)
+        if doubt is not None:
+            show_warning(doubt)
+
+    def _ask_where(self) -> None:
+        chosen, _ = QFileDialog.getSaveFileName(
+            self.window(), "Save settings", f"settings{_SUFFIX}", _FILTER
+        )
+        if chosen:
+            path = Path(chosen)
+            # The dialog asked about overwriting the name it saw, not the one with a suffix added.
+            asked = path.suffix.lower() == _SUFFIX
+            self.save(path if asked else path.with_name(path.name + _SUFFIX), overwrite=asked)
+
+    def _ask_which(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self.window(), "Load settings", "", _FILTER)
+        if chosen:
+            self.load(Path(chosen))

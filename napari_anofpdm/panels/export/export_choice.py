@@ -1,0 +1,110 @@
+"""`ExportChoice`: the list of what can be exported, each with its file name, to tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
+
+from anofpdm.results.folder import (
+    ANALYSIS_FOLDER,
+    ANOMALY_MAP_FILE,
+    LESION_TABLE_FILE,
+    MASK_FILE,
+    PICTURE_FILE,
+    REPORT_FILE,
+)
+from napari_anofpdm.panels.export.exports import EDITED_MASK_FILE, with_companions
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the list.
+
+    Attributes
+    ----------
+    title, tooltip : str
+    names : tuple of str
+        The files it stands for.
+    ticked : bool
+        Whether it is exported unless the user unticks it.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    tooltip: str
+    ticked: bool = True
+
+
+MASK = Item("Mask", (MASK_FILE,), "What is marked, as 0 and 1 on the scan's own voxels (NIfTI).")
+MAP = Item(
+    "Anomaly map",
+    (ANOMALY_MAP_FILE,),
+    "How far each voxel departs from healthy, on the scan's own voxels\n"
+    "(NIfTI, squared intensity on the network's scale).",
+)
+TABLE = Item(
+    "Lesion table",
+    (LESION_TABLE_FILE,),
+    "One line a lesion: volume in ml, largest diameter in mm, slices, peak, centre (CSV).",
+)
+REPORT = Item(
+    "Report",
+    (REPORT_FILE, PICTURE_FILE),
+    "What was done, with what model and settings, and what was found,\n"
+    "as text for programs (JSON) and as a page of pictures (PNG).",
+)
+EDITED = Item(
+    "Edited mask",
+    (EDITED_MASK_FILE,),
+    "The committed mask as you painted it, on the scan's own voxels (NIfTI).",
+)
+ANALYSIS = Item(
+    "Analysis",
+    (ANALYSIS_FOLDER,),
+    "All that the network computed, with the scan: open it later, here or elsewhere,\n"
+    "and change settings without the network. Some hundred megabytes.",
+    ticked=False,
+)
+ITEMS = (MASK, MAP, TABLE, REPORT, EDITED, ANALYSIS)
+
+
+class ExportChoice(QWidget):
+    """Check boxes for `ITEMS`; those that are not available are greyed, and say why."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.boxes: dict[Item, QCheckBox] = {}
+        self._files: dict[Item, QLabel] = {}
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        for row, item in enumerate(ITEMS):
+            box = QCheckBox(item.title)
+            box.setChecked(item.ticked)
+            box.setToolTip(item.tooltip)
+            box.toggled.connect(self.changed)
+            files = QLabel(", ".join(item.names))
+            files.setToolTip(item.tooltip)
+            grid.addWidget(box, row, 0)
+            grid.addWidget(files, row, 1)
+            self.boxes[item], self._files[item] = box, files
+
+    def set_available(self, item: Item, available: bool, why_not: str) -> None:
+        """Offer an item, or grey it and say why in its tooltip."""
+        box = self.boxes[item]
+        for widget in (box, self._files[item]):
+            widget.setEnabled(available)
+        box.setToolTip(item.tooltip if available else why_not)
+
+    def is_chosen(self, item: Item) -> bool:
+        """Whether the item is ticked and available."""
+        return self.boxes[item].isChecked() and self.boxes[item].isEnabled()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the files of all chosen items."""
+        chosen = tuple(name for item in ITEMS if self.is_chosen(item) for name in item.names)
+        return with_companions(chosen)

@@ -1,0 +1,117 @@
+"""What the Export panel writes: the core's result files, and a mask that was edited by hand."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anofpdm.results.folder import (
+    ANALYSIS_FOLDER,
+    INTERPRETATION_NAMES,
+    LESION_TABLE_FILE,
+    result_folder,
+)
+
+if TYPE_CHECKING:
+    from anofpdm import Analysis, Interpretation, Volume
+    from anofpdm.results.native import NativeResult
+
+EDITED_MASK_FILE = "edited_mask.nii.gz"
+EDITED_TABLE_FILE = "edited_lesions.csv"
+EXPORT_NAMES = (*INTERPRETATION_NAMES, EDITED_MASK_FILE, EDITED_TABLE_FILE, ANALYSIS_FOLDER)
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """A result as it was when the user asked to export it.
+
+    Attributes
+    ----------
+    analysis, interpretation, native
+        The result; `native` without the lesions that the user dropped.
+    remarks : tuple of str
+        Sentences for the report on what was done by hand.
+    edited : Volume or None
+        A mask that was painted on, on the scan's grid.
+    """
+
+    analysis: Analysis
+    interpretation: Interpretation
+    native: NativeResult
+    remarks: tuple[str, ...] = ()
+    edited: Volume | None = None
+
+
+def with_companions(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Add the lesion table of the edited mask where both a table and that mask are asked for."""
+    if LESION_TABLE_FILE in names and EDITED_MASK_FILE in names:
+        return (*names, EDITED_TABLE_FILE)
+    return names
+
+
+def write_export(
+    export: Export, folder: Path, names: tuple[str, ...], *, overwrite: bool = False
+) -> Path:
+    """Write the chosen files; all of them appear, or none.
+
+    Parameters
+    ----------
+    export : Export
+    folder : Path
+        Made when it does not exist; other files in it stay.
+    names : tuple of str
+        Which of `EXPORT_NAMES` are written.
+    overwrite : bool
+        Whether files of these names may be replaced.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputError
+        When the folder cannot be written, or holds one of the files and `overwrite` is off.
+    """
+    from anofpdm.results.files import write_results
+    from anofpdm.results.report import build_report
+
+    started = time.perf_counter()
+    analysis, found, native = export.analysis, export.interpretation, export.native
+    with result_folder(folder, overwrite=overwrite, names=names) as staging:
+        if ANALYSIS_FOLDER in names:
+            analysis.save(staging / ANALYSIS_FOLDER)
+        if export.edited is not None:
+            _write_edited(staging, export, export.edited, names)
+        report = build_report(
+            analysis,
+            found,
+            native,
+            seconds=time.perf_counter() - started,
+            warnings=(*analysis.metadata.warnings, *export.remarks),
+        )
+        write_results(staging, analysis, found, native, report, names=names)
+    return folder
+
+
+def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[str, ...]) -> None:
+    import numpy as np
+
+    from anofpdm import write_nifti
+    from anofpdm.results.lesion_table import write_lesion_table
+    from anofpdm.results.lesions import find_lesions
+    from anofpdm.results.report import lesions_of
+    from anofpdm.scans.volume import check_same_grid
+
+    grid = export.analysis.geometry.as_volume(export.native.mask)
+    check_same_grid(edited, grid)
+    if EDITED_MASK_FILE in names:
+        small = edited.data.min() >= 0 and edited.data.max() <= np.iinfo(np.uint8).max
+        dtype = np.uint8 if small else np.int32
+        write_nifti(staging / EDITED_MASK_FILE, edited.data, grid, dtype)
+    if EDITED_TABLE_FILE in names:
+        lesions = find_lesions(edited.data, grid.affine, export.native.anomaly_map)
+        write_lesion_table(staging / EDITED_TABLE_FILE, lesions_of(lesions)["components"])

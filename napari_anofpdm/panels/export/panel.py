@@ -1,0 +1,295 @@
+"""`ExportPanel`: writes mask, map, tables, report and analysis, and says where they went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from anofpdm.common.user_path import user_path
+from anofpdm.results.folder import present_results
+from napari_anofpdm.host.docked_panel import DockedPanel
+from napari_anofpdm.host.notify import show_failure, show_info
+from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.panels.export.export_choice import ANALYSIS, EDITED, ExportChoice
+from napari_anofpdm.panels.export.export_folder import proposed_folder
+from napari_anofpdm.panels.export.exports import Export, write_export
+from napari_anofpdm.session import engine_thread
+from napari_anofpdm.session.session import session_of
+from napari_anofpdm.widgets.layer_box import LayerBox
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Labels
+
+    from anofpdm import Volume
+
+NOTHING_YET = "Nothing to export yet: run an analysis in the panel Analyse, or open a stored one."
+UPDATING = "The result is being brought up to date…"
+
+
+class ExportPanel(DockedPanel):
+    """Writes the result in view to a folder, on the scan's own voxels.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its session's result is written.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer, self._session = viewer, session_of(viewer)
+        self._job: engine_thread.Job | None = None
+        self._folder_is_own = False
+        self.written: Path | None = None
+        self._make_controls()
+        self._lay_out()
+        self._connect()
+        self._renew_folder()
+        self.refresh()
+
+    def _make_controls(self) -> None:
+        self.choice = ExportChoice()
+        self.edited_mask = LayerBox("choose the mask")
+        self.edited_mask.setToolTip("Which mask layer is written as edited_mask.nii.gz.")
+        self.folder = QLineEdit()
+        self.folder.setToolTip("The folder that is written to; it is made when it is missing.")
+        self.browse = QPushButton("Browse…")
+        self.browse.setToolTip("Choose the folder.")
+        self.export = QPushButton("Export")
+        self.export.setToolTip("Write what is ticked to the folder.")
+        self.state = _wrapped()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 0)
+        self.bar.setToolTip("The files are being written; the window stays usable.")
+        self.question = QWidget()
+        self.question_text = _wrapped()
+        self.replace = QPushButton("Replace them")
+        self.replace.setToolTip("Write the new files in place of the old ones of the same names.")
+        self.keep = QPushButton("Keep them")
+        self.keep.setToolTip("Write nothing; choose another folder.")
+        self.outcome = _wrapped()
+        self.open_folder = QPushButton("Open folder")
+        self.open_folder.setToolTip("Show the folder that was written in the file manager.")
+
+    def _lay_out(self) -> None:
+        place = QHBoxLayout()
+        place.addWidget(self.folder, 1)
+        place.addWidget(self.browse)
+        answers = QHBoxLayout()
+        answers.addWidget(self.replace)
+        answers.addWidget(self.keep)
+        asked = QVBoxLayout(self.question)
+        asked.setContentsMargins(0, 0, 0, 0)
+        asked.addWidget(self.question_text)
+        asked.addLayout(answers)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.addWidget(self.choice)
+        column.addWidget(self.edited_mask)
+        column.addWidget(QLabel("Folder"))
+        column.addLayout(place)
+        for widget in (self.export, self.state, self.bar, self.question, self.outcome):
+            column.addWidget(widget)
+        column.addWidget(self.open_folder)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        for hidden in (self.bar, self.question, self.outcome, self.open_folder):
+            hidden.hide()
+
+    def _connect(self) -> None:
+        self.choice.changed.connect(self.refresh)
+        self.folder.textChanged.connect(self.refresh)
+        self.folder.textEdited.connect(self._take_folder)
+        self.browse.clicked.connect(self._browse)
+        self.export.clicked.connect(lambda: self.start())
+        self.replace.clicked.connect(lambda: self.start(overwrite=True))
+        self.keep.clicked.connect(self.refresh)
+        self.edited_mask.chosen.connect(self.refresh)
+        self.open_folder.clicked.connect(self._open_folder)
+        session, layers = self._session, self._viewer.layers.events
+        listen(
+            self,
+            [
+                (session.analysis_changed, self._renew_folder),
+                (session.slices_done, self.refresh),
+                (session.settings_changed, self.refresh),
+                (session.native_changed, self.refresh),
+                (layers.inserted, self._renew_folder),
+                (layers.removed, self.refresh),
+                (layers.reordered, self.refresh),
+                (layers.renamed, self.refresh),
+            ],
+        )
+
+    def refresh(self, _: object = None) -> None:
+        """Follow the session: what can be exported, and why not."""
+        session = self._session
+        complete = session.analysis is not None and len(session.done) == len(session.analysis)
+        masks = self._masks()
+        self.choice.set_available(EDITED, bool(masks), "Commit a mask first (panel Explore).")
+        self.choice.set_available(ANALYSIS, complete, "Wait until all slices are analysed.")
+        self.edited_mask.offer(masks, len(masks) - 1 if masks else None)
+        self.edited_mask.setVisible(len(masks) > 1)
+        why_not = self._why_not()
+        self.export.setEnabled(why_not is None)
+        text = why_not or ("" if complete else self._partly())
+        self.state.setText(text)
+        self.state.setVisible(bool(text))
+        self.question.hide()
+
+    def start(self, *, overwrite: bool = False) -> None:
+        """Write the files on the engine thread; files that lie there are asked about first."""
+        self.refresh()
+        if self._why_not() is not None:
+            return
+        folder, names = self._target(), self.choice.names()
+        present = [] if overwrite else present_results(folder, names)
+        if present:
+            self.question_text.setText(f"{folder} already holds {', '.join(present)}.")
+            self.question.show()
+            return
+        try:
+            export = self._snapshot()
+        except Exception as error:
+            show_failure(error, "the export")
+            return
+        self.outcome.hide()
+        self.open_folder.hide()
+        self.bar.show()
+
+        def write() -> Path:
+            return write_export(export, folder, names, overwrite=overwrite)
+
+        self._job = engine_thread.submit(
+            write, on_done=self._written, on_error=self._failed, lane="interpret"
+        )
+        self.refresh()
+
+    def _written(self, folder: Path) -> None:
+        if self._end():
+            self.written = folder
+            self.outcome.setText(f"Written to {folder}")
+            self.outcome.show()
+            self.open_folder.show()
+            show_info(f"The results were written to {folder}.")
+
+    def _failed(self, error: Exception) -> None:
+        self._end()
+        show_failure(error, "the export")
+
+    def _end(self) -> bool:
+        """Put the controls back after an export; False when the panel is gone."""
+        self._job = None
+        if not isalive(self):
+            return False
+        self.bar.hide()
+        self.refresh()
+        return True
+
+    def _snapshot(self) -> Export:
+        session = self._session
+        assert session.analysis is not None
+        assert session.volume_result is not None
+        assert session.native is not None
+        remarks = [] if len(session.done) == len(session.analysis) else [self._partly()]
+        if session.dropped:
+            count = len(session.dropped)
+            what = "lesion was" if count == 1 else "lesions were"
+            remarks.append(f"{count} {what} taken out of the mask by hand.")
+        edited = self._edited() if self.choice.is_chosen(EDITED) else None
+        return Export(
+            session.analysis, session.volume_result, session.native, tuple(remarks), edited
+        )
+
+    def _edited(self) -> Volume:
+        from dataclasses import replace
+
+        from napari_anofpdm.space.layer_volume import volume_of
+
+        layer = self.edited_mask.layer
+        assert layer is not None
+        volume = volume_of(layer)
+        # The user may paint on while the file is being written.
+        return replace(volume, data=volume.data.copy())
+
+    def _why_not(self) -> str | None:
+        """Why nothing can be exported now, in one sentence; None when it can."""
+        session = self._session
+        if session.analysis is None or not session.done:
+            return NOTHING_YET
+        if self._job is not None:
+            return "The files are being written…"
+        if not session.is_current:
+            return UPDATING
+        if not self.choice.names():
+            return "Tick what to export."
+        if self.choice.is_chosen(EDITED) and self.edited_mask.layer is None:
+            return "Choose the mask that is written as edited_mask.nii.gz."
+        return None if self.folder.text().strip() else "Name a folder to write to."
+
+    def _partly(self) -> str:
+        session = self._session
+        total = 0 if session.analysis is None else len(session.analysis)
+        return f"{len(session.done)} of {total} slices are analysed; the others count as unmarked."
+
+    def _masks(self) -> list[Labels]:
+        """Masks to paint on that were found in the scans now analysed, in no other patient's."""
+        from napari_anofpdm.layers.layer_making import ROLE, SOURCES
+
+        analysis = self._session.analysis
+        sources = () if analysis is None else analysis.metadata.sources
+        return [
+            layer
+            for layer in self._viewer.layers
+            if layer.metadata.get(ROLE) == "mask" and layer.metadata.get(SOURCES) == sources
+        ]
+
+    def _target(self) -> Path:
+        return user_path(self.folder.text().strip()).absolute()
+
+    def _take_folder(self) -> None:
+        self._folder_is_own = True
+
+    def _renew_folder(self, _: object = None) -> None:
+        """Propose a folder for the analysis in view, unless the user named one."""
+        if not self._folder_is_own:
+            self.folder.setText(str(proposed_folder(self._session.analysis, self._viewer.layers)))
+        self.refresh()
+
+    def _browse(self) -> None:
+        start = next(p for p in (self._target(), *self._target().parents) if p.is_dir())
+        chosen = QFileDialog.getExistingDirectory(self, "Export to", str(start))
+        if chosen:
+            self._folder_is_own = True
+            self.folder.setText(chosen)
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.written)))
+
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    return label

@@ -1,0 +1,1 @@
+"""The panel Jobs: datasets, trainings and guidance selections."""

@@ -1,0 +1,169 @@
+"""`JobForm`: base of the forms that start a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from napari_anofpdm.host.notify import sentence_of, show_failure
+from napari_anofpdm.panels.jobs.job_estimator import JobEstimator
+from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.field import Field, wrapped_label
+
+_ESTIMATE = "Estimate time and memory"
+
+DEVICES = {
+    "auto": ("automatic", "The GPU when there is a usable one, else the CPU."),
+    "cuda": ("GPU (CUDA)", "An NVIDIA GPU."),
+    "mps": ("GPU (Apple)", "The GPU of an Apple computer."),
+    "cpu": ("CPU", "Works everywhere; training takes very long."),
+}
+
+
+class JobForm(QWidget):
+    """Fields, and a button that starts a job of what they say.
+
+    Parameters
+    ----------
+    command : str
+        Of the command line.
+    intro : str
+        What the job does, in a sentence or two.
+
+    Attributes
+    ----------
+    started : Signal(Path)
+        The folder of a job that was started.
+    """
+
+    started = Signal(object)
+
+    def __init__(self, command: str, intro: str) -> None:
+        super().__init__()
+        self._command = command
+        self.name = QLineEdit()
+        self.name.setPlaceholderText("command and time")
+        self.name.textChanged.connect(self.refresh)
+        self.start = QPushButton("Start")
+        self.start.clicked.connect(lambda: self.submit())
+        self.estimator = JobEstimator(self)
+        self.estimator.estimated.connect(self._on_estimate)
+        self.estimator.failed.connect(self._show_cost)
+        self.estimate = QPushButton(_ESTIMATE)
+        self.estimate.clicked.connect(lambda: self._estimate_or_cancel())
+        self.cost = wrapped_label()
+        self._estimated: tuple[object, ...] = ()
+        self.why_not = wrapped_label()
+        self.rows = QVBoxLayout()
+        column = QVBoxLayout(self)
+        column.addWidget(wrapped_label(intro))
+        column.addLayout(self.rows)
+        column.addWidget(
+            Field("Job's name", self.name, "Names the job, and its folder in the jobs folder.")
+        )
+        column.addWidget(self.estimate)
+        column.addWidget(self.cost)
+        column.addWidget(self.start)
+        column.addWidget(self.why_not)
+        column.addStretch(1)
+
+    def add(self, name: str, control: QWidget, tooltip: str) -> Field:
+        """Add a row."""
+        field = Field(name, control, tooltip)
+        self.rows.addWidget(field)
+        return field
+
+    def refresh(self, _: object = None) -> None:
+        """Let only what is complete be started, and say what is missing."""
+        fault = self.fault()
+        self.start.setEnabled(not fault)
+        self.start.setToolTip(
+            fault or "Start it in the background; it goes on when the viewer is closed."
+        )
+        self.why_not.setText(fault)
+        self.estimate.setEnabled(not fault)
+        self.estimate.setToolTip(
+            fault or "Try a little of the work, in a process of its own; it takes up to a minute."
+        )
+        if self._estimated and (fault or self._estimated != self._given()):
+            # It was of other values.
+            self._show_cost("")
+
+    def submit(self) -> None:
+        """Start the job; what is wrong is told in one sentence."""
+        from anofpdm.jobs.places import job_folder
+        from anofpdm.jobs.start import proposed_name, start_job
+
+        if self.fault():
+            return
+        self._show_cost("")
+        try:
+            name = self.name.text().strip() or proposed_name(self._command)
+            folder = job_folder(name)
+            files = self.files(folder)
+            started = start_job([self._command, *self.arguments(folder)], folder, files)
+        except Exception as error:
+            show_failure(error, "the start of the job")
+            return
+        self.name.clear()
+        self.started.emit(started)
+
+    def _estimate_or_cancel(self) -> None:
+        if self.estimator.running:
+            self._show_cost("")
+            return
+        try:
+            folder = self.estimator.place()
+            self.estimator.ask([self._command, *self.arguments(folder)], self.files(folder))
+        except Exception as error:
+            self._show_cost(sentence_of(error, "the estimate"))
+            return
+        self._estimated = self._given()
+        self.estimate.setText("Cancel the estimate")
+        self.cost.setText("Trying a little of the work…")
+
+    def _on_estimate(self, words: str, problems: list[str]) -> None:
+        self._show_cost("\n".join([*problems, words]))
+
+    def _show_cost(self, text: str) -> None:
+        """Show an estimate, or why there is none; one that is being made is ended."""
+        self.estimator.cancel()
+        self._estimated = self._given() if text else ()
+        self.estimate.setText(_ESTIMATE)
+        self.cost.setText(text)
+
+    def _given(self) -> tuple[object, ...]:
+        return (*self.arguments(Path()), *self.choices())
+
+    def choices(self) -> tuple[object, ...]:
+        """Return what else than the arguments decides the job."""
+        return ()
+
+    def fault(self) -> str:
+        """Tell what keeps the job from being started, in one sentence; "" for nothing."""
+        raise NotImplementedError
+
+    def arguments(self, folder: Path) -> list[str]:
+        """Return what follows the command's name.
+
+        Parameters
+        ----------
+        folder : Path
+            The job's, where results go that have no other place.
+        """
+        raise NotImplementedError
+
+    def files(self, folder: Path) -> dict[str, str]:
+        """Return texts that shall lie in the job's folder, by name."""
+        return {}
+
+
+def device_box() -> ChoiceBox:
+    """Return a list of devices, with the preferred one chosen."""
+    from napari_anofpdm.host.preferences import run_preferences
+
+    box = ChoiceBox(DEVICES)
+    box.set_key(run_preferences().device)
+    return box

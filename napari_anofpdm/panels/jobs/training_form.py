@@ -1,0 +1,153 @@
+"""`TrainingForm`: from a dataset to a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QLocale
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QSpinBox
+
+from napari_anofpdm.panels.jobs.job_form import JobForm, device_box
+from napari_anofpdm.session.engine_thread import submit
+from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.path_field import PathField
+from napari_anofpdm.widgets.wheel_guard import WheelGuard
+
+CONFIG = "training.toml"
+_NETWORKS = {
+    "published": ("published", "The network of the paper; it needs a GPU and days."),
+    "small": ("small", "A network that learns on one small GPU, or slowly on a CPU."),
+}
+_STEPS, _BATCH, _RATE = 210_000, 64, 1e-4
+
+
+class TrainingForm(JobForm):
+    """Starts `anofpdm train`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "train",
+            "Train a model on the labelled slices of a dataset. Where nothing is said, the "
+            "published settings hold. A stopped training goes on from its last checkpoint.",
+        )
+        self.dataset = PathField("folder", "A dataset, NAME.zarr.")
+        self.config = PathField("file", "TOML file.", "TOML (*.toml)", "as chosen below")
+        self.network = ChoiceBox(_NETWORKS)
+        self.steps = _spin(1, 10_000_000, _STEPS)
+        self.batch = _spin(1, 4096, _BATCH)
+        self.rate = QDoubleSpinBox()
+        self.rate.setDecimals(6)
+        self.rate.setRange(1e-6, 1.0)
+        self.rate.setSingleStep(1e-5)
+        self.rate.setValue(_RATE)
+        self.rate.setLocale(QLocale.c())
+        self.rate.installEventFilter(WheelGuard(self.rate))
+        self.bundle = QLineEdit("my-model")
+        self.device = device_box()
+        self.processes = _spin(1, 1, 1)
+        self.out = PathField("folder", "A new folder.", optional="in the job's folder")
+        self.add("Dataset", self.dataset, "What `anofpdm prepare`, or the tab Dataset, made.")
+        self.add(
+            "Settings",
+            self.config,
+            "A configuration for `anofpdm train`; it takes the place of the fields below.",
+        )
+        self._choices = [
+            self.add("Network", self.network, "How large the network is."),
+            self.add("Steps", self.steps, "Training steps in all."),
+            self.add("Batch", self.batch, "Slices a step; fewer need less memory."),
+            self.add("Rate", self.rate, "Learning rate of AdamW (no unit)."),
+            self.add("Model", self.bundle, "What the model says of itself."),
+        ]
+        self.add("Device", self.device, "Where it is trained.")
+        self._processes_row = self.add(
+            "Processes", self.processes, "GPUs that share each batch, a process on each."
+        )
+        # Offered when more than one GPU is found, which is looked for when the form is shown.
+        self._processes_row.hide()
+        self._looked = False
+        self.add("Run", self.out, "Folder of checkpoints, pictures and the model.")
+        for field in (self.dataset, self.config, self.out):
+            field.changed.connect(self.refresh)
+        self.bundle.textChanged.connect(self.refresh)
+        for box in (self.network, self.device):
+            box.chosen.connect(self.refresh)
+        for spin in (self.steps, self.batch, self.processes):
+            spin.valueChanged.connect(self.refresh)
+        self.refresh()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Look for GPUs, once."""
+        super().showEvent(event)
+        if not self._looked:
+            self._looked = True
+            submit(_gpu_count, on_done=self.offer_processes, lane="interpret")
+
+    def offer_processes(self, gpus: int) -> None:
+        """Offer a process for each of several GPUs, unless the panel was closed meanwhile."""
+        if not isalive(self):
+            return
+        self.processes.setMaximum(max(gpus, 1))
+        self.processes.setValue(max(gpus, 1))
+        self._processes_row.setVisible(gpus > 1)
+
+    def refresh(self, _: object = None) -> None:
+        """Follow the fields."""
+        super().refresh()
+        for field in self._choices:
+            field.setEnabled(self.config.path is None)
+
+    def fault(self) -> str:
+        """Tell what is missing."""
+        if self.dataset.path is None or not self.dataset.path.is_dir():
+            return "Choose the dataset."
+        if self.config.path is not None and not self.config.path.is_file():
+            return "Choose a configuration that exists, or none."
+        return "" if self.config.path or self.bundle.text().strip() else "Name the model."
+
+    def arguments(self, folder: Path) -> list[str]:
+        """Return the options of `anofpdm train`."""
+        config = self.config.path or folder / CONFIG
+        out = self.out.path or folder / "run"
+        given = [str(config), "--dataset", str(self.dataset.path), "--out", str(out)]
+        given += ["--device", self.device.key]
+        several = self.processes.value() > 1 and self.device.key in ("auto", "cuda")
+        return [*given, "--processes", str(self.processes.value())] if several else given
+
+    def choices(self) -> tuple[object, ...]:
+        """Return what the configuration's time and memory depend on."""
+        return self.network.key, self.steps.value(), self.batch.value()
+
+    def files(self, folder: Path) -> dict[str, str]:
+        """Return the configuration, unless the user has one."""
+        from anofpdm.jobs.training_file import training_toml
+
+        dataset = self.dataset.path
+        if self.config.path is not None or dataset is None:
+            return {}
+        text = training_toml(
+            dataset,
+            "published" if self.network.key == "published" else "small",
+            self.bundle.text().strip(),
+            steps=self.steps.value(),
+            batch_size=self.batch.value(),
+            lr=self.rate.value(),
+        )
+        return {CONFIG: text}
+
+
+def _gpu_count() -> int:
+    from anofpdm.common.device import gpu_count
+
+    return gpu_count()
+
+
+def _spin(low: int, high: int, value: int) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(low, high)
+    spin.setValue(value)
+    spin.setGroupSeparatorShown(True)
+    spin.installEventFilter(WheelGuard(spin))
+    return spin

@@ -1,0 +1,1 @@
+"""The panel Label: say which slices show disease."""

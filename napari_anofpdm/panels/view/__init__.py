@@ -1,0 +1,1 @@
+"""The panel View: open scans, choose plane and window."""

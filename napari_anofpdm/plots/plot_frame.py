@@ -1,0 +1,163 @@
+"""`PlotFrame`: a plot with a title, a line of words and room for a control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyqtgraph as pg
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_anofpdm.plots.plot_theme import ON_DARK, PlotTheme
+from napari_anofpdm.widgets.fitting_label import FittingLabel
+
+_LEFT_AXIS_PX = 48
+_HEADING_PX = 26
+_HEADROOM = 1.08
+_LEGEND_ALPHA = 200  # of 255
+_LEGEND_GAP_PX = 6  # its place below the top, and the width of a curve
+_LEGEND_SHARE = 0.6  # of the plot's height; more would squeeze the curves
+
+
+class PlotFrame(QWidget):
+    """Base of the four plots: a heading above one or more plots with a common look.
+
+    Parameters
+    ----------
+    title : str
+        What is plotted, in a few words.
+    tooltip : str
+        What it means and what the mouse does here, in plain words.
+    rows : int
+        Plots one above the other.
+    parent : QWidget, optional
+
+    Attributes
+    ----------
+    plots : list of pyqtgraph.PlotItem
+        From top to bottom.
+    heading : QHBoxLayout
+        Controls are added at its end.
+    words : FittingLabel
+        What the plot says, in one line.
+    theme : PlotTheme
+        The colours in use.
+    """
+
+    def __init__(
+        self, title: str, tooltip: str, rows: int = 1, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.theme = ON_DARK
+        self.canvas = pg.GraphicsLayoutWidget(parent=self)
+        self.canvas.setToolTip(tooltip)
+        self.canvas.ci.layout.setContentsMargins(0, 8, 8, 0)
+        self.canvas.ci.layout.setVerticalSpacing(6)
+        self.canvas.setMinimumSize(200, 96 if rows == 1 else 116)
+        self._fitted: tuple[float, Any] | None = None
+        self.plots = [self._plain_plot(row) for row in range(rows)]
+        self.plots[0].vb.sigResized.connect(lambda _: self._renew_height())
+        name = QLabel(f"<b>{title}</b>")
+        name.setToolTip(tooltip)
+        self.words = FittingLabel()
+        self.heading = QHBoxLayout()
+        self.heading.setContentsMargins(4, 0, 4, 0)
+        self.heading.addStrut(_HEADING_PX)
+        self.heading.addWidget(name)
+        self.heading.addWidget(self.words, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(self.heading)
+        layout.addWidget(self.canvas, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def say(self, *wordings: str) -> None:
+        """Put one line beside the title: the first wording that fits, the fullest first."""
+        self.words.say(*wordings)
+
+    def fit_height(self, top: float, legend: Any) -> None:
+        """Let the first plot reach from 0 to a value, whose curves stay below the legend.
+
+        Parameters
+        ----------
+        top : float
+            Largest value drawn, > 0.
+        legend : pyqtgraph.LegendItem
+            Stands at the top of the plot.
+        """
+        self._fitted = (top, legend)
+        self._renew_height()
+
+    def show_plots(self, shown: bool) -> None:
+        """Show the plots, or an empty place of the same size."""
+        # Not the plots one by one: Qt would not lay out anew those that were hidden meanwhile.
+        self.canvas.ci.setVisible(shown)
+
+    def set_theme(self, theme: PlotTheme) -> None:
+        """Take other colours."""
+        self.theme = theme
+        self.canvas.setBackground(theme.background)
+        for plot in self.plots:
+            for side in ("left", "bottom"):
+                axis = plot.getAxis(side)
+                axis.setPen(theme.faint)
+                axis.setTextPen(theme.text)
+        self.paint()
+
+    def paint(self) -> None:
+        """Draw all curves and lines in the colours of `theme`; each plot has its own."""
+        raise NotImplementedError
+
+    def add_button(self, text: str, tooltip: str, pressed: Callable[[], None]) -> QPushButton:
+        """Add a small button at the end of the heading."""
+        button = QPushButton(text)
+        button.setToolTip(tooltip)
+        button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        button.clicked.connect(lambda: pressed())
+        self.heading.addWidget(button)
+        return button
+
+    def on_click(self, clicked: Callable[[float], None]) -> None:
+        """Call with the horizontal position, in the plot's units, of a left click in any plot."""
+
+        def at(event: Any) -> None:
+            if event.button() != Qt.MouseButton.LeftButton:
+                return
+            where: QPointF = event.scenePos()
+            for plot in self.plots:
+                if plot.isVisible() and plot.vb.sceneBoundingRect().contains(where):
+                    clicked(float(plot.vb.mapSceneToView(where).x()))
+
+        self.canvas.scene().sigMouseClicked.connect(at)
+
+    def _renew_height(self) -> None:
+        if self._fitted is None:
+            return
+        top, legend = self._fitted
+        box = self.plots[0].vb
+        taken = legend.boundingRect().height() + _LEGEND_GAP_PX if legend.isVisible() else 0.0
+        share = min(taken / max(box.height(), 1.0), _LEGEND_SHARE)
+        self.plots[0].setYRange(0.0, top * max(1 / (1 - share), _HEADROOM), 0)
+
+    def _plain_plot(self, row: int) -> Any:
+        plot = self.canvas.addPlot(row=row, col=0)
+        plot.setMouseEnabled(x=False, y=False)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.getAxis("left").setWidth(_LEFT_AXIS_PX)
+        for side in ("left", "bottom"):
+            plot.getAxis(side).enableAutoSIPrefix(False)
+            plot.getAxis(side).setStyle(tickTextOffset=3, hideOverlappingLabels=False)
+        return plot
+
+
+def paint_legend(legend: Any, theme: PlotTheme) -> None:
+    """Write a plot's legend in the colour of the theme's text, above the lines that cross it."""
+    ground = pg.mkColor(theme.background)
+    ground.setAlpha(_LEGEND_ALPHA)
+    legend.setBrush(ground)
+    legend.setLabelTextColor(theme.text)
+    for _, label in legend.items:
+        label.setText(label.text, color=theme.text)

@@ -1,0 +1,200 @@
+"""The two persistent threads on which all of the plugin's long work runs.
+
+PyTorch keeps its cuDNN plans by thread, so that work must not hop between the threads of a pool.
+A run occupies the thread "analyse" for minutes; interpretation, which a slider waits for, has its
+own. Results, progress and errors come back to the GUI thread, in order.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Literal
+
+from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
+
+Lane = Literal["analyse", "interpret"]
+
+# A network call ends within seconds; a thread that takes longer is a daemon and dies with Python.
+_JOIN_SECONDS = 30.0
+
+
+class Job:
+    """One call on an engine thread; made by `submit`."""
+
+    def __init__(
+        self,
+        call: Callable[[], Any],
+        on_done: Callable[[Any], None] | None,
+        on_error: Callable[[Exception], None] | None,
+    ) -> None:
+        self._call: Callable[[], Any] | None = call
+        self._on_done, self._on_error = on_done, on_error
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the call to stop; `on_done` is not called any more, `on_error` gets `Cancelled`."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled.is_set()
+
+    def _run(self) -> None:
+        """Work, on the engine thread."""
+        call, self._call = self._call, None
+        result, error = None, None
+        try:
+            if call is not None and not self.cancelled:
+                result = call()
+        except Exception as caught:
+            error = caught
+        # A traceback's frames hold what the call worked on; the call is let go before it reports.
+        del call
+        _post(lambda: self._finish(result, error))
+
+    def _finish(self, result: Any, error: Exception | None) -> None:
+        """Report, on the GUI thread."""
+        on_done, on_error = self._on_done, self._on_error
+        self._on_done = self._on_error = None
+        if self.cancelled:
+            from anofpdm.common.errors import Cancelled
+
+            error = Cancelled("The work was cancelled.")
+        if error is None:
+            if on_done is not None:
+                on_done(result)
+        elif on_error is not None:
+            on_error(error)
+
+
+def submit(
+    function: Callable[..., Any],
+    *args: Any,
+    on_done: Callable[[Any], None] | None = None,
+    on_error: Callable[[Exception], None] | None = None,
+    lane: Lane = "analyse",
+) -> Job:
+    """Call a function on an engine thread, after what that thread was given before.
+
+    Call this on the GUI thread. Exactly one of the callbacks is called, on the GUI thread.
+
+    Parameters
+    ----------
+    function : callable
+        Must touch neither layers nor widgets. It may ask `is_cancelled` and report by `post`.
+    *args
+        Its arguments.
+    on_done : callable, optional
+        Takes what it returned.
+    on_error : callable, optional
+        Takes the exception it raised, or `anofpdm.common.errors.Cancelled` after `Job.cancel`.
+    lane : {"analyse", "interpret"}
+        Which thread.
+    """
+    _deliverer()
+    job = Job(lambda: function(*args), on_done, on_error)
+    worker = _workers.get(lane)
+    if worker is None or not worker.is_alive():
+        worker = _workers[lane] = _Worker(lane)
+        worker.start()
+    worker.jobs.put(job)
+    return job
+
+
+def post(function: Callable[..., None], *args: Any) -> None:
+    """From within a job: call a function on the GUI thread, unless the job is cancelled by then."""
+    job = _current_job()
+
+    def call() -> None:
+        if job is None or not job.cancelled:
+            function(*args)
+
+    _post(call)
+
+
+def is_cancelled() -> bool:
+    """Whether the job that this thread works on was cancelled; False on any other thread."""
+    job = _current_job()
+    return job is not None and job.cancelled
+
+
+def shutdown() -> None:
+    """Cancel all jobs and end the threads; a later `submit` starts them anew."""
+    workers = list(_workers.values())
+    _workers.clear()
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.join(_JOIN_SECONDS)
+
+
+class _Worker(threading.Thread):
+    """One engine thread and its queue."""
+
+    def __init__(self, lane: Lane) -> None:
+        super().__init__(name=f"anofpdm-{lane}", daemon=True)
+        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.current: Job | None = None
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work through the queue until `stop`."""
+        while (job := self.jobs.get()) is not None:
+            self.current = job
+            if self._stopping.is_set():
+                job.cancel()
+            job._run()
+            # While this thread waits it must hold nothing: a job's arguments may be gigabytes.
+            self.current = job = None
+
+    def stop(self) -> None:
+        """Cancel what runs and what waits."""
+        self._stopping.set()
+        current = self.current
+        if current is not None:
+            current.cancel()
+        self.jobs.put(None)
+
+
+class _Deliverer(QObject):
+    """Lives on the GUI thread; Qt queues for it what other threads send."""
+
+    sent = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent.connect(self._receive)
+
+    @Slot(object)
+    def _receive(self, call: Callable[[], None]) -> None:
+        call()
+
+
+_workers: dict[Lane, _Worker] = {}
+_delivery: list[_Deliverer] = []
+
+
+def _deliverer() -> _Deliverer:
+    """Make the deliverer on the first call, which must come from the GUI thread."""
+    if not _delivery:
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(shutdown)
+        # An application that never ran does not quit, and a daemon thread that Python ends within
+        # native code takes the whole process down: "terminate called without an active exception".
+        atexit.register(shutdown)
+        _delivery.append(_Deliverer())
+    return _delivery[0]
+
+
+def _post(call: Callable[[], None]) -> None:
+    _deliverer().sent.emit(call)
+
+
+def _current_job() -> Job | None:
+    worker = threading.current_thread()
+    return worker.current if isinstance(worker, _Worker) else None

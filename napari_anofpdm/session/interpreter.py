@@ -1,0 +1,226 @@
+"""`Interpreter`: keeps a session's results in step with its settings, slice and analysis."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+
+from napari_anofpdm.host.notify import sentence_of, show_error
+from napari_anofpdm.session.engine_thread import Job, is_cancelled, submit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from anofpdm import Analysis, Interpretation, Settings
+    from anofpdm.results.lesions import Lesions
+    from anofpdm.results.native import NativeResult
+    from napari_anofpdm.session.session import Session
+
+_DELAY_MS = 150
+# While an analysis grows, interpreting it over and over may take this share of the time.
+_SHARE_WHILE_GROWING = 0.2
+
+
+class Interpreter:
+    """Interprets the slice in view at once, and the volume when the settings come to rest.
+
+    The slice is interpreted on the GUI thread, within the time of a frame or two; the volume on
+    the thread "interpret", where a newer request takes the place of an older one. So that a stored
+    analysis does not freeze the window, PyTorch is imported there first.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._ready = False
+        self._job: Job | None = None
+        self._parts: dict[int, Interpretation] = {}
+        self._seconds = 0.0
+        self._told: str | None = None
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._start)
+        session.analysis_changed.connect(self._on_analysis)
+        session.settings_changed.connect(self._on_settings)
+        session.position_changed.connect(self._interpret_slice)
+        session.shown_anyway_changed.connect(self._interpret_slice)
+        session.slices_done.connect(self._on_slices)
+        session.closed.connect(self.stop)
+
+    def hurry(self) -> None:
+        """Interpret the volume now instead of when the settings have come to rest."""
+        if self._timer.isActive():
+            self._timer.start(0)
+
+    def stop(self) -> None:
+        """Give up what is under way."""
+        # At the end of the process Qt's objects may be gone before the viewer is.
+        if isalive(self._timer):
+            self._timer.stop()
+        self._parts = {}
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+
+    def _on_analysis(self, analysis: Analysis | None) -> None:
+        self.stop()
+        self._told = None
+        if analysis is not None and not self._ready:
+            submit(_warm_up, on_done=self._on_ready, on_error=self._failed, lane="interpret")
+
+    def _on_ready(self, _: object) -> None:
+        self._ready = True
+        self._interpret_slice()
+        self._request(_DELAY_MS)
+
+    def _on_settings(self) -> None:
+        self.stop()
+        self._interpret_slice()
+        self._request(_DELAY_MS)
+
+    def _on_slices(self, positions: list[int]) -> None:
+        session = self._session
+        if session.position in positions:
+            self._interpret_slice()
+        if self._job is None and (self._is_complete or not self._timer.isActive()):
+            self._request(self._patience())
+
+    @property
+    def _is_complete(self) -> bool:
+        analysis = self._session.analysis
+        return analysis is not None and len(self._session.done) == len(analysis)
+
+    def _patience(self) -> int:
+        """Milliseconds to wait, longer for more slices of an analysis that still grows."""
+        if self._is_complete:
+            return _DELAY_MS
+        return max(_DELAY_MS, round(1000 * self._seconds / _SHARE_WHILE_GROWING))
+
+    def _request(self, delay: int) -> None:
+        if self._ready and self._session.done and not self._session.is_closed:
+            self._timer.start(delay)
+
+    def _interpret_slice(self) -> None:
+        session = self._session
+        analysis, settings, position = session.analysis, session.settings, session.position
+        if not self._ready or analysis is None or settings is None or session.is_closed:
+            return
+        if session.is_announcing or position not in session.done:
+            return
+        try:
+            result = self._part(analysis, settings, position)
+            mask = _mask_to_show(analysis, result, position, position in session.shown_anyway)
+        except Exception as error:
+            self._failed(error)
+            return
+        session.accept_slice(result, mask)
+
+    def _part(self, analysis: Analysis, settings: Settings, position: int) -> Interpretation:
+        """One slice under the current settings, computed once."""
+        from anofpdm import interpret
+
+        if position not in self._parts:
+            self._parts[position] = interpret(analysis, settings, [position])
+        return self._parts[position]
+
+    def _start(self) -> None:
+        """Begin to interpret all computed slices."""
+        session = self._session
+        analysis, settings = session.analysis, session.settings
+        if analysis is None or settings is None or not session.done:
+            return
+        if self._job is not None:
+            self._job.cancel()
+        self._job = submit(
+            _interpret_volume,
+            analysis,
+            settings,
+            sorted(session.done),
+            dict(self._parts),
+            on_done=self._finish,
+            on_error=self._failed,
+            lane="interpret",
+        )
+
+    def _finish(self, volume: _Volume) -> None:
+        self._job = None
+        self._parts |= volume.parts
+        self._seconds = volume.seconds
+        self._told = None
+        self._session.accept_volume(volume.result, volume.native, volume.lesions)
+        if len(volume.parts) < len(self._session.done):
+            self._request(self._patience())
+
+    def _failed(self, error: Exception) -> None:
+        """Tell a failure once: the next slice of a damaged analysis fails the same way."""
+        from anofpdm.common.errors import Cancelled
+
+        if isinstance(error, Cancelled):
+            return
+        self._job = None
+        text = sentence_of(error, "the interpretation")
+        if text != self._told:
+            self._told = text
+            show_error(text)
+
+
+@dataclass(frozen=True)
+class _Volume:
+    """What the thread "interpret" brings back."""
+
+    result: Interpretation
+    native: NativeResult
+    lesions: Lesions
+    parts: dict[int, Interpretation]
+    seconds: float
+
+
+def _warm_up() -> None:
+    """Import what interpretation needs, PyTorch with it."""
+
+
+def _interpret_volume(
+    analysis: Analysis,
+    settings: Settings,
+    positions: list[int],
+    parts: dict[int, Interpretation],
+) -> _Volume:
+    """Interpret the slices that `parts` lacks, and bring all onto the scan's voxels."""
+    import numpy as np
+
+    from anofpdm.common.errors import Cancelled
+    from anofpdm.method.interpretation import concatenate, interpret
+    from anofpdm.results.lesions import find_lesions
+    from anofpdm.results.native import to_native
+
+    started = time.perf_counter()
+    for position in positions:
+        if is_cancelled():
+            raise Cancelled("A newer interpretation takes its place.")
+        if position not in parts:
+            parts[position] = interpret(analysis, settings, [position])
+    result = concatenate([parts[position] for position in positions])
+    native = to_native(analysis, result)
+    affine = np.array(analysis.geometry.affine)
+    lesions = find_lesions(native.mask, affine, native.anomaly_map)
+    return _Volume(result, native, lesions, parts, time.perf_counter() - started)
+
+
+def _mask_to_show(
+    analysis: Analysis, result: Interpretation, position: int, shown_anyway: bool
+) -> NDArray[np.bool_]:
+    if shown_anyway and result.settings.gate and result.healthy[0]:
+        from anofpdm import interpret
+
+        ungated = result.settings.model_copy(update={"gate": False})
+        result = interpret(analysis, ungated, [position])
+    mask: NDArray[np.bool_] = result.mask[0]
+    return mask

@@ -1,0 +1,247 @@
+"""`AnalysisRun`: the one run that a viewer may have under way, and how it ends."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
+
+from psygnal import Signal
+
+from napari_anofpdm.host.notify import sentence_of, show_error, show_info, show_warning
+from napari_anofpdm.session.engine_thread import Job, is_cancelled, post, submit
+from napari_anofpdm.session.run_request import RunListener, RunRequest, perform
+from napari_anofpdm.session.session import session_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
+    from anofpdm import Analysis
+    from anofpdm.analysis.engine import Progress
+    from anofpdm.common.pace import Pace
+    from napari_anofpdm.session.session import Session
+
+RunState = Literal["idle", "running", "cancelling"]
+
+_runs: WeakKeyDictionary[Viewer, AnalysisRun] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run has come.
+
+    Attributes
+    ----------
+    stage : str
+        What goes on, in words.
+    done, total : int
+        Network steps times slices; 0 of 0 before the network runs.
+    slices_done, slices_total : int
+    seconds_left : float or None
+        None while nothing is known of it.
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    slices_done: int = 0
+    slices_total: int = 0
+    seconds_left: float | None = None
+
+
+def run_of(viewer: Viewer) -> AnalysisRun:
+    """Return the run of a viewer, made on first use; it outlives the panel that started it."""
+    real: Viewer = getattr(viewer, "__wrapped__", viewer)
+    if real not in _runs:
+        _runs[real] = AnalysisRun(real, session_of(viewer))
+    return _runs[real]
+
+
+class AnalysisRun:
+    """Runs the network on the engine thread and hands its slices to the session as they come.
+
+    However a run ends - done, cancelled, failed, its scan removed from the viewer - the state is
+    "idle" afterwards and the user is told once. The analysis in view before stays until the new
+    one has its first slice; slices that were finished before an early end stay in view.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+
+    Attributes
+    ----------
+    state_changed : Signal(str)
+        "idle", "running" or "cancelling".
+    progressed : Signal(RunProgress)
+    ended : Signal(str)
+        One sentence on the outcome; empty when the viewer was closed.
+    """
+
+    state_changed = Signal(str)
+    progressed = Signal(object)
+    ended = Signal(str)
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._session = session
+        self._job: Job | None = None
+        self._request: RunRequest | None = None
+        self._growing: Analysis | None = None
+        self._finished: set[int] = set()
+        self._shown = False
+        self._pace: Pace | None = None
+        self._layers: tuple[Layer, ...] = ()
+        self._lost: str | None = None
+        self.state: RunState = "idle"
+        self.progress = RunProgress("")
+        self.outcome = ""
+        viewer.layers.events.removed.connect(self._on_removed)
+        session.closed.connect(self._on_closed)
+
+    def start(self, request: RunRequest, layers: Sequence[Layer] = ()) -> None:
+        """Begin a run.
+
+        Parameters
+        ----------
+        request : RunRequest
+        layers : sequence of Layer
+            The run stops when one of them is removed from the viewer.
+
+        Raises
+        ------
+        RuntimeError
+            When one is under way.
+        """
+        from anofpdm.common.pace import Pace
+
+        if self.state != "idle":
+            raise RuntimeError("a run is under way")
+        self._layers, self._lost, self._growing = tuple(layers), None, None
+        self._finished, self._shown = set(), False
+        self._pace, self._request = Pace(), request
+        self._set_state("running")
+        self._on_stage("Waiting for the engine")
+        listener = RunListener(
+            stage=lambda text: post(self._on_stage, text),
+            started=lambda analysis: post(self._on_started, analysis),
+            slices=lambda positions: post(self._on_slices, positions),
+            progress=lambda progress: post(self._on_progress, progress),
+        )
+        self._job = submit(
+            perform, request, listener, is_cancelled, on_done=self._done, on_error=self._failed
+        )
+
+    def cancel(self) -> None:
+        """Ask the run to stop, which it does within one call of the network."""
+        if self._job is not None and self.state == "running":
+            self._job.cancel()
+            self._set_state("cancelling")
+
+    def _set_state(self, state: RunState) -> None:
+        self.state = state
+        self.state_changed.emit(state)
+
+    def _on_stage(self, text: str) -> None:
+        self.progress = RunProgress(text)
+        self.progressed.emit(self.progress)
+
+    def _on_started(self, analysis: Analysis) -> None:
+        self._growing = analysis
+        self._on_stage("Starting the network")
+        if analysis.metadata.warnings:
+            show_warning(self._in_short(" ".join(analysis.metadata.warnings)))
+
+    def _on_slices(self, positions: list[int]) -> None:
+        growing, session = self._growing, self._session
+        if growing is None:
+            return
+        self._finished.update(positions)
+        if session.analysis is growing:
+            session.add_done(positions)
+        elif not self._shown:
+            self._shown = True
+            session.set_analysis(growing, done=self._finished)
+        # Else the user opened another analysis meanwhile; the run comes into view at its end.
+
+    def _on_progress(self, progress: Progress) -> None:
+        unit = None if self._pace is None else self._pace(progress.stage, progress.done)
+        left = None if unit is None else unit * (progress.total - progress.done)
+        self.progress = RunProgress(
+            "Running the network",
+            progress.done,
+            progress.total,
+            progress.slices_done,
+            progress.slices_total,
+            left,
+        )
+        self.progressed.emit(self.progress)
+
+    def _on_removed(self, event: Event) -> None:
+        if self.state == "running" and any(event.value == layer for layer in self._layers):
+            self._lost = event.value.name
+            self.cancel()
+
+    def _on_closed(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+    def _done(self, analysis: Analysis) -> None:
+        if self._session.is_closed:
+            self._end("")
+            return
+        if self._session.analysis is self._growing:
+            self._session.finish_analysis(analysis)
+        else:
+            self._session.set_analysis(analysis)
+        count = len(analysis)
+        self._end(f"Analysed {count} slice{'' if count == 1 else 's'}.")
+
+    def _failed(self, error: Exception) -> None:
+        from anofpdm.common.errors import Cancelled
+
+        if self._session.is_closed:
+            self._end("")
+            return
+        kept = self._keep_finished()
+        if self._lost is not None:
+            text = f"The run stopped because the layer '{self._lost}' was removed.{kept}"
+            self._end(text)
+            show_warning(text)
+        elif isinstance(error, Cancelled):
+            text = f"The run was cancelled.{kept}"
+            self._end(text)
+            show_info(text)
+        else:
+            text = f"{self._in_short(sentence_of(error, 'the run'))}{kept}"
+            self._end(text)
+            show_error(text)
+
+    def _keep_finished(self) -> str:
+        """Leave the slices that were finished in view; return what to say of them."""
+        from anofpdm.analysis.steps import finished_part
+
+        growing, session = self._growing, self._session
+        if growing is None or session.analysis is not growing:
+            return ""
+        part = finished_part(growing)
+        if part is None:
+            session.close_analysis()
+            return ""
+        session.set_analysis(part)
+        return f" The {len(part)} slices that were done stay in view."
+
+    def _in_short(self, text: str) -> str:
+        return text if self._request is None else self._request.in_short(text)
+
+    def _end(self, text: str) -> None:
+        self._job, self._growing, self._pace, self._layers = None, None, None, ()
+        self._request = None
+        self.outcome = text
+        self.progress = RunProgress("")
+        self._set_state("idle")
+        self.ended.emit(text)

@@ -1,0 +1,390 @@
+"""`Session`: what the panels of one viewer share, and the signals that tell them of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from psygnal import Signal
+
+from napari_anofpdm.host.notify import show_failure
+from napari_anofpdm.session.engine_thread import submit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from anofpdm import Analysis, Interpretation, Settings
+    from anofpdm.results.lesions import Lesions
+    from anofpdm.results.native import NativeResult
+    from napari_anofpdm.layers.manager import LayerManager
+    from napari_anofpdm.session.interpreter import Interpreter
+
+ANALYSIS_KEY = "anofpdm_analysis"
+READING_KEY = "anofpdm_reading"
+"""Key of a layer's metadata that names the stored analysis it comes from."""
+
+_sessions: WeakKeyDictionary[Viewer, Session] = WeakKeyDictionary()
+
+
+def session_of(viewer: Viewer) -> Session:
+    """Return the session of a viewer, made on first use together with its layers.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer, or the proxy of it that napari hands to plugins.
+    """
+    real: Viewer = getattr(viewer, "__wrapped__", viewer)
+    if real not in _sessions:
+        from napari_anofpdm.layers.manager import LayerManager
+        from napari_anofpdm.session.interpreter import Interpreter
+
+        session = Session()
+        _sessions[real] = session
+        session.layers = LayerManager(real, session)
+        session.interpreter = Interpreter(session)
+        real.window.main_menu.destroyed.connect(session.close)
+        for layer in real.layers:
+            session.adopt(layer)
+    return _sessions[real]
+
+
+class Session:
+    """The analysis in view, its settings and results, the slice and step in view.
+
+    Panels read its attributes, call its methods and listen to its signals; they never talk to each
+    other. All of it happens on the GUI thread. The `Interpreter` listens, too, and hands in
+    results by the ``accept_`` methods, the `LayerManager` shows them.
+
+    Attributes
+    ----------
+    analysis_changed : Signal(Analysis or None)
+        Another analysis, perhaps still growing, or none.
+    slices_done : Signal(list of int)
+        Positions whose steps have just been computed.
+    settings_changed : Signal(Settings)
+    position_changed : Signal(int)
+        Position of the slice in view among the analysed ones, 0..S-1; -1 when it is none of them.
+    step_changed : Signal(int)
+        Index on the grid of timesteps, 0..K-1.
+    modality_changed : Signal(str or None)
+        The scored modality whose steps are shown; None shows their mean.
+    shown_anyway_changed : Signal(frozenset of int)
+    dropped_changed : Signal(frozenset of int)
+    slice_interpreted : Signal(Interpretation)
+        The slice in view alone, under the current settings.
+    volume_interpreted : Signal(Interpretation)
+        All computed slices, some time after the settings came to rest.
+    native_changed : Signal(NativeResult)
+        The same on the scan's own voxels, without the dropped lesions.
+    bundle_chosen : Signal(str)
+        A model for the next run, by name or path; any panel may emit it.
+    closed : Signal()
+        The viewer is gone.
+    analysis, settings, calibrated
+        The analysis, the current settings, and those of the bundle; None without an analysis.
+    done : set of int
+        Positions whose steps are computed.
+    position, step : int
+        See the signals.
+    step_chosen : bool
+        Whether someone has moved the step; until then it is t_e of the slice in view.
+    modality : str or None
+        See `modality_changed`.
+    shown_anyway : frozenset of int
+        Positions that the gate calls healthy and the user wants to see nevertheless.
+    slice_result, volume_result : Interpretation or None
+        The latest of each; `volume_result` may belong to former settings, see `is_current`.
+    slice_mask : ndarray of bool, shape (H, W), or None
+        The mask of the slice in view; where it is in `shown_anyway`, without the gate.
+    native, native_found : NativeResult or None
+        On the scan's own voxels, without and with the dropped lesions.
+    lesions : Lesions or None
+        The lesions of `native_found`, numbered and measured.
+    dropped : frozenset of int
+        Numbers of the lesions that the user took out of the mask; found again under other
+        settings they stay out.
+    is_announcing : bool
+        Whether a new analysis is being told; some listeners still show the former one then, so
+        that no slice of the new one must be interpreted yet.
+    layers : LayerManager or None
+    interpreter : Interpreter or None
+        None in a session without a viewer.
+    """
+
+    analysis_changed = Signal(object)
+    slices_done = Signal(object)
+    settings_changed = Signal(object)
+    position_changed = Signal(int)
+    step_changed = Signal(int)
+    modality_changed = Signal(object)
+    shown_anyway_changed = Signal(object)
+    dropped_changed = Signal(object)
+    slice_interpreted = Signal(object)
+    volume_interpreted = Signal(object)
+    native_changed = Signal(object)
+    bundle_chosen = Signal(str)
+    closed = Signal()
+
+    def __init__(self) -> None:
+        self.layers: LayerManager | None = None
+        self.interpreter: Interpreter | None = None
+        self.is_closed = self.is_announcing = False
+        self._former: tuple[str, Settings] | None = None
+        self._readings: set[str | None] = set()
+        self._clear(None)
+
+    def _clear(self, analysis: Analysis | None) -> None:
+        self.analysis = analysis
+        self.settings: Settings | None = None
+        self.calibrated: Settings | None = None
+        self.done: set[int] = set()
+        self.position = -1
+        self.step = 0
+        self.modality: str | None = None
+        self.shown_anyway: frozenset[int] = frozenset()
+        self.slice_result: Interpretation | None = None
+        self.slice_mask: NDArray[np.bool_] | None = None
+        self.step_chosen = False
+        self.volume_result: Interpretation | None = None
+        self.native: NativeResult | None = None
+        self.native_found: NativeResult | None = None
+        self.lesions: Lesions | None = None
+        self.dropped: frozenset[int] = frozenset()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether `native` holds all computed slices under the current settings."""
+        result = self.volume_result
+        return (
+            self.native is not None
+            and result is not None
+            and result.settings == self.settings
+            and len(result.slice_ids) == len(self.done)
+        )
+
+    def set_analysis(self, analysis: Analysis, *, done: Collection[int] | None = None) -> None:
+        """Take up an analysis; the settings stay if they fit, else they are the bundle's own.
+
+        Parameters
+        ----------
+        analysis : Analysis
+            May still grow; then `done` says what can be interpreted.
+        done : collection of int, optional
+            Positions whose steps are computed; all by default.
+        """
+        self._keep_settings()
+        self._clear(analysis)
+        self.done = set(range(len(analysis)) if done is None else done)
+        self.calibrated = self.settings = analysis.default_settings()
+        if self._former is not None and self._former[0] == analysis.metadata.bundle_hash:
+            former = self._former[1]
+            if former.end_step is None or former.end_step in analysis.timesteps:
+                self.settings = former
+        self.is_announcing = True
+        try:
+            self.analysis_changed.emit(analysis)
+        finally:
+            self.is_announcing = False
+        self.settings_changed.emit(self.settings)
+
+    def adopt(self, layer: Layer) -> None:
+        """Open the stored analysis that a layer was read from, once for each reading.
+
+        Parameters
+        ----------
+        layer : napari.layers.Layer
+            Names the analysis and the reading in its metadata, as the reader wrote them there;
+            others are ignored, and so are copies of a layer that was read before.
+        """
+        named, reading = layer.metadata.get(ANALYSIS_KEY), layer.metadata.get(READING_KEY)
+        if named is None or reading in self._readings or self.is_closed:
+            return
+        self._readings.add(reading)
+        submit(
+            _open_analysis,
+            Path(named),
+            on_done=self._opened,
+            on_error=self._not_opened,
+            lane="interpret",
+        )
+
+    def _opened(self, analysis: Analysis) -> None:
+        if not self.is_closed:
+            self.set_analysis(analysis)
+
+    def _not_opened(self, error: Exception) -> None:
+        from anofpdm.common.errors import Cancelled
+
+        if not isinstance(error, Cancelled):
+            show_failure(error, "opening the analysis")
+
+    def finish_analysis(self, analysis: Analysis) -> None:
+        """Take the complete form of the analysis that has been growing; all of it is computed.
+
+        Parameters
+        ----------
+        analysis : Analysis
+            Of the same slices and steps; it takes the place of `analysis` without a signal.
+        """
+        self.analysis = analysis
+        self.add_done(range(len(analysis)))
+
+    def close_analysis(self) -> None:
+        """Let go of the analysis; its layers go, committed masks stay."""
+        if self.analysis is not None:
+            self._keep_settings()
+            self._clear(None)
+            self.analysis_changed.emit(None)
+
+    def _keep_settings(self) -> None:
+        if self.analysis is not None and self.settings is not None:
+            self._former = (self.analysis.metadata.bundle_hash, self.settings)
+
+    def add_done(self, positions: Iterable[int]) -> None:
+        """Take note of slices whose steps are now computed."""
+        fresh = sorted(set(positions) - self.done)
+        if fresh:
+            self.done.update(fresh)
+            self.slices_done.emit(fresh)
+
+    def set_settings(self, settings: Settings) -> None:
+        """Change the settings of the interpretation.
+
+        Raises
+        ------
+        SettingsError
+            When they do not fit the analysis; nothing has changed then.
+        """
+        self._check(settings)
+        if settings != self.settings:
+            self.settings = settings
+            self.settings_changed.emit(settings)
+
+    def update_settings(self, **changes: Any) -> None:
+        """Change some fields of the settings.
+
+        Raises
+        ------
+        SettingsError
+            When a value is out of its range, does not suit the others, or there is no analysis.
+        """
+        from anofpdm import Settings
+        from anofpdm.common.errors import SettingsError
+        from anofpdm.common.validation import validated
+
+        if self.settings is None:
+            raise SettingsError("There is no analysis yet whose settings could change.")
+        values = {name: getattr(self.settings, name) for name in Settings.model_fields}
+        self.set_settings(validated(Settings, **(values | changes)))
+
+    def _check(self, settings: Settings) -> None:
+        from anofpdm.common.errors import SettingsError
+
+        if self.analysis is None:
+            raise SettingsError("There is no analysis yet whose settings could change.")
+        timesteps = self.analysis.timesteps
+        if settings.end_step is not None and settings.end_step not in timesteps:
+            near = min(timesteps, key=lambda t: abs(t - (settings.end_step or 0)))
+            raise SettingsError(
+                f"End step {settings.end_step} is not among the analysis' timesteps; the nearest "
+                f"is {near}."
+            )
+        largest, scored = settings.max_divergence, len(self.analysis.scored)
+        if largest is not None and len(largest) != scored:
+            raise SettingsError(
+                f"The settings hold M_max for {len(largest)} modalities, but the analysis scores "
+                f"{scored}; take the bundle's own settings."
+            )
+
+    def set_position(self, position: int) -> None:
+        """Look at another slice, by its position among the analysed ones; -1 for none of them."""
+        if position != self.position:
+            if not -1 <= position < (0 if self.analysis is None else len(self.analysis)):
+                raise IndexError(f"there is no slice position {position}")
+            self.position = position
+            self.slice_result = self.slice_mask = None
+            self.position_changed.emit(position)
+
+    def set_step(self, step: int) -> None:
+        """Look at another step, by its index on the grid of timesteps."""
+        self.step_chosen = True
+        self._go_to_step(step)
+
+    def _go_to_step(self, step: int) -> None:
+        if step != self.step:
+            if not 0 <= step < (0 if self.analysis is None else len(self.analysis.timesteps)):
+                raise IndexError(f"there is no step {step}")
+            self.step = step
+            self.step_changed.emit(step)
+
+    def set_modality(self, modality: str | None) -> None:
+        """Show the steps of one scored modality, or with None their mean."""
+        if modality != self.modality:
+            if modality is not None and (
+                self.analysis is None or modality not in self.analysis.scored
+            ):
+                raise ValueError(f"{modality} is not scored")
+            self.modality = modality
+            self.modality_changed.emit(modality)
+
+    def show_anyway(self, position: int, shown: bool = True) -> None:
+        """Show the mask of a slice although the gate calls it healthy, or no longer."""
+        changed = self.shown_anyway | {position} if shown else self.shown_anyway - {position}
+        if changed != self.shown_anyway:
+            self.shown_anyway = changed
+            self.shown_anyway_changed.emit(changed)
+
+    def set_dropped(self, lesions: Collection[int]) -> None:
+        """Take lesions out of the mask, by their numbers in `lesions`; the others are in."""
+        dropped = frozenset(lesions)
+        if dropped != self.dropped and self.native_found is not None:
+            self.dropped = dropped
+            self._apply_dropped()
+            self.dropped_changed.emit(dropped)
+            self.native_changed.emit(self.native)
+
+    def accept_slice(self, result: Interpretation, mask: NDArray[np.bool_]) -> None:
+        """Take the interpretation of the slice in view, and the mask to show of it."""
+        self.slice_result, self.slice_mask = result, mask
+        if not self.step_chosen and self.analysis is not None:
+            self._go_to_step(self.analysis.timesteps.index(int(result.end_step[0].max())))
+        self.slice_interpreted.emit(result)
+
+    def accept_volume(self, result: Interpretation, native: NativeResult, lesions: Lesions) -> None:
+        """Take the interpretation of all computed slices, on both grids, and its lesions."""
+        dropped = self.dropped
+        if dropped and self.lesions is not None:
+            dropped = lesions.matching(self.lesions, dropped)
+        changed = dropped != self.dropped
+        self.volume_result, self.native_found = result, native
+        self.lesions, self.dropped = lesions, dropped
+        self._apply_dropped()
+        self.volume_interpreted.emit(result)
+        if changed:
+            self.dropped_changed.emit(dropped)
+        self.native_changed.emit(self.native)
+
+    def _apply_dropped(self) -> None:
+        self.native = self.native_found
+        if self.dropped and self.native_found is not None and self.lesions is not None:
+            kept = self.lesions.mask_without(self.dropped)
+            self.native = replace(self.native_found, mask=kept)
+
+    def close(self) -> None:
+        """End with the viewer: nothing is interpreted or shown from now on."""
+        if not self.is_closed:
+            self.is_closed = True
+            self.closed.emit()
+
+
+def _open_analysis(path: Path) -> Analysis:
+    from anofpdm import Analysis
+
+    return Analysis.open(path)

@@ -1,0 +1,4 @@
+"""Voxels and world: how a volume stands in the viewer, planes, sides.
+
+Imports no other room.
+"""

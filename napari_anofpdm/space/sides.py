@@ -1,0 +1,84 @@
+"""Which side of the patient each edge of the canvas is: the letters R, L, A, P, S, I."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_anofpdm.space.placement import WORLD_AXES
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+OPPOSITE = {"S": "I", "I": "S", "A": "P", "P": "A", "L": "R", "R": "L"}
+_PLACES = {
+    "left": "middle_left",
+    "right": "middle_right",
+    "top": "top_center",
+    "bottom": "bottom_center",
+}
+_FONT_SIZE = 14
+
+
+class Sides(NamedTuple):
+    """The letter at each edge of the canvas; "" where the edge is no side of the patient."""
+
+    left: str = ""
+    right: str = ""
+    top: str = ""
+    bottom: str = ""
+
+
+def sides_in_view(viewer: Viewer) -> Sides:
+    """Tell the patient's sides from the viewer's axes and camera.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its last three axes run toward S, P and L wherever a layer of this plugin is in it.
+
+    Returns
+    -------
+    Sides
+        All "" without such a layer, and in 3-D.
+    """
+    on_world = any(layer.axis_labels[-3:] == WORLD_AXES for layer in viewer.layers)
+    if viewer.dims.ndisplay != 2 or not on_world:
+        return Sides()
+    first = viewer.dims.ndim - len(WORLD_AXES)
+    down, right = (WORLD_AXES[k - first] if k >= first else "" for k in viewer.dims.displayed)
+    vertical, horizontal = viewer.scene.camera.orientation2d
+    left, right = OPPOSITE.get(right, ""), right
+    top, bottom = OPPOSITE.get(down, ""), down
+    if horizontal == "left":
+        left, right = right, left
+    if vertical == "up":
+        top, bottom = bottom, top
+    return Sides(left, right, top, bottom)
+
+
+def mark_sides(viewer: Viewer) -> None:
+    """Write the patient's sides at the edges of the canvas, and keep them true to the view.
+
+    The marks are overlays of napari's canvas: they stay at its edges at any zoom, follow the theme
+    and are in every screenshot. A second call changes nothing.
+    """
+    from napari.components.overlays import TextOverlay
+
+    names = {side: f"anofpdm_{side}" for side in _PLACES}
+    overlays = viewer.canvas.overlays
+    if names["left"] in overlays:
+        return
+    for side, position in _PLACES.items():
+        overlays[names[side]] = TextOverlay(position=position, font_size=_FONT_SIZE, gridded=True)
+
+    def refresh(event: object = None) -> None:
+        for side, letter in sides_in_view(viewer)._asdict().items():
+            overlays[names[side]].text = letter
+            overlays[names[side]].visible = bool(letter)
+
+    for changed in (viewer.dims.events.order, viewer.dims.events.ndisplay, viewer.dims.events.ndim):
+        changed.connect(refresh)
+    viewer.scene.camera.events.orientation.connect(refresh)
+    viewer.layers.events.inserted.connect(refresh)
+    viewer.layers.events.removed.connect(refresh)
+    refresh()

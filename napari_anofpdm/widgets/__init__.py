@@ -1,0 +1,4 @@
+"""Fields and boxes for forms; they know no session.
+
+Imports `host`.
+"""

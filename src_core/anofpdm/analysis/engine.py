@@ -1,0 +1,396 @@
+"""`analyze`: the expensive half. The network walks the forward process once for every slice."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anofpdm.analysis.analysis import Analysis, AnalysisInputs
+from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
+from anofpdm.analysis.place import place
+from anofpdm.analysis.writer import AnalysisWriter, kept_as
+from anofpdm.common.device import resolve_device
+from anofpdm.common.errors import Cancelled, DeviceError, SettingsError
+from anofpdm.method.calibration import Process, chosen_grid
+from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
+from anofpdm.model.memory import default_batch_size
+from anofpdm.scans.preprocessing import SliceStack, preprocess
+from anofpdm.scans.volume import Volume, read_volume
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from anofpdm.method.forward_process import NoisePredictor
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far `analyze` has come.
+
+    Attributes
+    ----------
+    stage : str
+        "network", the only one that takes long.
+    done, total : int
+        Steps times slices, done and in all.
+    slices_done, slices_total : int
+        Slices whose steps are complete, and in all.
+    """
+
+    stage: str
+    done: int
+    total: int
+    slices_done: int
+    slices_total: int
+
+
+def analyze(
+    volumes: Mapping[str, Volume | str | os.PathLike[str]],
+    bundle: ModelBundle | str | os.PathLike[str] = "flair-synth",
+    *,
+    brain_mask: Volume | str | os.PathLike[str] | None = None,
+    process: Process | None = None,
+    steps: int | None = None,
+    t_max: int | None = None,
+    clip: bool | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "float32",
+    batch_size: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    dtype: StepDtype = "float16",
+    overwrite: bool = False,
+    memory_limit: int | None = None,
+    temporary_folder: str | os.PathLike[str] | None = None,
+    slices: Sequence[int] | None = None,
+    first_slice: int | None = None,
+    on_start: Callable[[Analysis], None] | None = None,
+    on_slices: Callable[[list[int]], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+) -> Analysis:
+    """Run a model's forward process over a scan; `interpret` reads the result at will.
+
+    Parameters
+    ----------
+    volumes : mapping of str to Volume or path
+        One scan a modality of the model, on one grid.
+    bundle : ModelBundle, str or path
+        The model, or the name or path of its bundle.
+    brain_mask : Volume or path, optional
+        Voxels of 0.5 and more are brain.
+    process, steps, t_max, clip : optional
+        The forward process: `steps` timesteps evenly over 1..`t_max` (METHOD 3), predictions
+        clipped to [-1, 1] or not. What is not given is as the model was calibrated; without a
+        calibration it is "ddim", 30, 600, clipped.
+    seed : int
+        Seed of the noise, >= 0.
+    device : {"auto", "cpu", "cuda", "mps"}
+    precision : {"float32", "bfloat16"}
+        What the network computes in.
+    batch_size : int, optional
+        Slices a network call; from the free memory by default. No result depends on it.
+    store : path, optional
+        Where to keep the analysis, NAME.anofpdm.zarr. By default it stays in memory, or, when it
+        would take more than `memory_limit`, in a temporary folder that goes with it.
+    dtype : {"float16", "float32"}
+        What the predictions are kept as.
+    overwrite : bool
+        Replace an analysis at `store`.
+    memory_limit : int, optional
+        Bytes; half of the free memory by default, and never more than that.
+    temporary_folder : path, optional
+        Where the temporary folder is made; where the system has them by default.
+    slices : sequence of int, optional
+        Canonical axial indices of the slices to analyse; all that hold brain by default.
+    first_slice : int, optional
+        Canonical axial index: this slice, or the nearest with brain, is computed first and by
+        itself, the others follow outward. No result depends on it.
+    on_start : callable, optional
+        Told once, before the network runs, of the analysis in the making: its finished slices can
+        be interpreted at once, also by another thread.
+    on_slices : callable, optional
+        Told of the positions whose slices have just been finished.
+    on_progress : callable, optional
+        Told after every network call.
+    should_cancel : callable, optional
+        Asked after every network call; True raises `Cancelled`.
+
+    Returns
+    -------
+    Analysis
+        Complete; a stored one is opened from `store`.
+
+    Raises
+    ------
+    AnofpdmError
+        A subclass a cause: volumes, grids, modalities, settings, bundle, device or target.
+    Cancelled
+        On request; nothing is left at `store`. `anofpdm.analysis.steps.finished_part` keeps the
+        slices that were finished in memory.
+    """
+    model = bundle if isinstance(bundle, ModelBundle) else load_bundle(bundle)
+    if batch_size is not None and batch_size < 1:
+        raise SettingsError(f"The batch size must be 1 or more; got {batch_size}.")
+    calibration = model.metadata.calibration
+    grid = chosen_grid(calibration, process, steps, t_max)
+    if clip is None:
+        clip = calibration is None or calibration.clip
+    timesteps = model.timesteps(grid.steps, grid.t_max)
+    where = resolve_device(device)
+    read = {name: _volume(v, name) for name, v in volumes.items()}
+    mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
+    stack = preprocess(read, model.metadata.modalities, model.metadata.preprocessing, mask)
+    stack = _only(stack, slices)
+    for warning in stack.warnings:
+        log.warning(warning)
+    scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
+    run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, precision, dtype)
+    metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])
+    inputs = AnalysisInputs(
+        x0=np.ascontiguousarray(stack.slices[:, scored]),
+        foreground=stack.foreground,
+        slice_ids=stack.slice_ids,
+        foreground_native=stack.foreground_native,
+        geometry=stack.geometry,
+        native={name: volume.data for name, volume in read.items()},
+    )
+    target, temporary = place(store, inputs, len(timesteps), dtype, memory_limit, temporary_folder)
+    listeners = _Listeners(on_slices, on_progress, should_cancel)
+    try:
+        with AnalysisWriter(target, metadata, inputs, dtype=dtype, overwrite=overwrite) as writer:
+            if on_start is not None:
+                on_start(writer.growing())
+            seconds = run.fill(writer, batch_size, first_slice, listeners)
+            writer.metadata = metadata.model_copy(update={"seconds": seconds})
+            analysis = writer.finish()
+    except BaseException:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    if temporary is not None:
+        weakref.finalize(analysis, shutil.rmtree, temporary, ignore_errors=True)
+    return analysis
+
+
+@dataclass
+class _Listeners:
+    """Those who asked to hear of a run, and what it counts for them."""
+
+    on_slices: Callable[[list[int]], None] | None
+    on_progress: Callable[[Progress], None] | None
+    should_cancel: Callable[[], bool] | None
+    steps: int = 0
+    total: int = 0
+    done: int = 0
+
+    def count(self, steps: int, slices: int) -> None:
+        """Begin with nothing done."""
+        self.steps, self.total, self.done = steps, slices, 0
+
+    def after_step(self, step: int, batch: int) -> None:
+        """Tell of one step of a batch of slices, and ask whether to go on."""
+        self._progress(self.done * self.steps + step * batch)
+        if self.should_cancel is not None and self.should_cancel():
+            raise Cancelled("The analysis was cancelled; nothing was written.")
+
+    def after_batch(self, positions: list[int]) -> None:
+        """Tell of slices that are complete."""
+        self.done += len(positions)
+        if self.on_slices is not None:
+            self.on_slices(list(positions))
+        self._progress(self.done * self.steps)
+
+    def _progress(self, now: int) -> None:
+        if self.on_progress is not None:
+            whole = self.steps * self.total
+            self.on_progress(Progress("network", now, whole, self.done, self.total))
+
+
+@dataclass
+class _Run:
+    """One forward process over a stack of slices."""
+
+    model: ModelBundle
+    stack: SliceStack
+    timesteps: tuple[int, ...]
+    scored: list[int]
+    process: Process
+    clip: bool
+    seed: int
+    device: str
+    precision: Precision
+    dtype: StepDtype
+
+    def metadata(self, sources: list[Volume]) -> AnalysisMetadata:
+        return AnalysisMetadata(
+            bundle=self.model.metadata,
+            bundle_hash=self.model.hash,
+            timesteps=self.timesteps,
+            process=self.process,
+            clip=self.clip,
+            seed=self.seed,
+            precision=self.precision,
+            device=device_name(self.device),
+            versions=versions(),
+            created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            sources=tuple(_source(volume) for volume in sources),
+            warnings=self.stack.warnings,
+        )
+
+    def fill(
+        self,
+        writer: AnalysisWriter,
+        batch_size: int | None,
+        first_slice: int | None,
+        listeners: _Listeners,
+    ) -> float:
+        """Compute all slices, batch by batch, halving the batch when memory runs out."""
+        import torch
+
+        started = time.perf_counter()
+        try:
+            predictor = self.model.predictor(self.device, self.precision)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise self._out_of_memory("the model") from error
+        count, steps = len(self.stack.slices), len(self.timesteps)
+        size = batch_size or default_batch_size(
+            self.model.metadata.network, steps, self.device, count
+        )
+        waiting = self._order(first_slice)
+        listeners.count(steps, count)
+        while waiting:
+            # The slice that someone looks at does not wait for a whole batch.
+            alone = first_slice is not None and len(waiting) == count
+            positions = waiting[: 1 if alone else size]
+            try:
+                x0_null, eps_gap = self._steps_of(predictor, positions, listeners.after_step)
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                if len(positions) == 1:
+                    raise self._out_of_memory("a single slice") from error
+                size = max(1, size // 2)
+                torch.cuda.empty_cache()
+                log.warning("Out of memory; going on with %d slices at a time.", size)
+                continue
+            writer.write(positions, x0_null, eps_gap)
+            del waiting[: len(positions)]
+            listeners.after_batch(positions)
+        return time.perf_counter() - started
+
+    def _order(self, first_slice: int | None) -> list[int]:
+        """Positions in the order of their computation: from `first_slice` outward."""
+        positions = range(len(self.stack.slices))
+        if first_slice is None:
+            return list(positions)
+        return sorted(positions, key=lambda p: abs(int(self.stack.slice_ids[p]) - first_slice))
+
+    def _out_of_memory(self, what: str) -> DeviceError:
+        return DeviceError(
+            f"The memory of {device_name(self.device)} does not suffice for {what}; close other "
+            "programs that use it, or choose the device cpu."
+        )
+
+    def _steps_of(
+        self,
+        predictor: NoisePredictor,
+        positions: list[int],
+        after_step: Callable[[int, int], None],
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """x0_null and eps_gap of a batch of slices, each (N, K, C scored, H, W), of `dtype`."""
+        import torch
+
+        from anofpdm.method.forward_process import forward_process
+
+        x0 = torch.from_numpy(self.stack.slices[positions]).to(self.device)
+        shape = (len(positions), len(self.timesteps), len(self.scored), *x0.shape[2:])
+        x0_null, eps_gap = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
+        for full in forward_process(
+            x0,
+            predictor,
+            self.model.schedule,
+            self.timesteps,
+            process=self.process,
+            clip=self.clip,
+            seed=self.seed,
+            slice_ids=[int(i) for i in self.stack.slice_ids[positions]],
+        ):
+            step = full.channels(self.scored)
+            for name, kept in (("x0_null", x0_null), ("eps_gap", eps_gap)):
+                kept[:, step.position] = kept_as(
+                    self.dtype, name, getattr(step, name).cpu().numpy()
+                )
+            after_step(step.position + 1, len(positions))
+        return x0_null, eps_gap
+
+
+def device_name(device: str) -> str:
+    """Name of a device for people: the GPU's model, or the CPU's architecture."""
+    import torch
+
+    if device.startswith("cuda"):
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def versions() -> dict[str, str]:
+    """Versions of the program and of what decides its numbers, for the record."""
+    names = {"anofpdm": "napari-anofpdm", "torch": "torch", "numpy": "numpy", "scipy": "scipy"}
+    found = {name: version(package) for name, package in names.items()}
+    return {**found, "python": platform.python_version()}
+
+
+def _volume(source: Volume | str | os.PathLike[str], modality: str) -> Volume:
+    if isinstance(source, Volume):
+        return replace(source, modality=modality)
+    return read_volume(Path(source), modality)
+
+
+def _source(volume: Volume) -> SourceFile:
+    modality = volume.modality or ""
+    if volume.path is None:
+        return SourceFile(modality=modality, name="")
+    # A name of other bytes than UTF-8 could not be written into any report.
+    name = os.fsencode(volume.path.name).decode("utf-8", "replace")
+    try:
+        with volume.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        # The voxels are in memory; a file that went away since leaves its name alone.
+        return SourceFile(modality=modality, name=name)
+    return SourceFile(modality=modality, name=name, sha256=digest)
+
+
+def _only(stack: SliceStack, slices: Sequence[int] | None) -> SliceStack:
+    """Of a stack, the slices with the given canonical indices."""
+    if slices is None:
+        return stack
+    positions = {int(identity): p for p, identity in enumerate(stack.slice_ids)}
+    absent = [each for each in slices if each not in positions]
+    if absent or not slices:
+        what = f"Slice {absent[0]} holds too little brain" if absent else "No slice was chosen"
+        raise SettingsError(
+            f"{what} to be analysed; choose among the slices {min(positions)} to {max(positions)}, "
+            "counted from the feet upward from 0."
+        )
+    kept = sorted({positions[each] for each in slices})
+    return replace(
+        stack,
+        slices=stack.slices[kept],
+        foreground=stack.foreground[kept],
+        slice_ids=stack.slice_ids[kept],
+    )

@@ -1,0 +1,82 @@
+"""Where an analysis goes: memory, the path asked for, or a temporary folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from anofpdm.analysis.analysis import AnalysisInputs, estimate_nbytes
+from anofpdm.analysis.metadata import StepDtype
+from anofpdm.analysis.writer import SUFFIX
+from anofpdm.common.device import free_bytes
+from anofpdm.common.errors import OutputError
+
+log = logging.getLogger(__name__)
+
+# An analysis larger than this share of the free memory goes to disk.
+_MEMORY_SHARE = 0.5
+
+
+def place(
+    store: str | os.PathLike[str] | None,
+    inputs: AnalysisInputs,
+    steps: int,
+    dtype: StepDtype,
+    memory_limit: int | None,
+    temporary_folder: str | os.PathLike[str] | None,
+) -> tuple[Path | None, Path | None]:
+    """Choose where an analysis goes; arguments are those of `analyze`.
+
+    Returns
+    -------
+    path : Path or None
+        NAME.anofpdm.zarr; None is memory.
+    temporary : Path or None
+        The folder that was made for it, if one was; it is the caller's to remove.
+
+    Raises
+    ------
+    OutputError
+        When the disk is too small, or the temporary folder cannot be made.
+    """
+    slices, channels, rows, columns = inputs.x0.shape
+    needed = estimate_nbytes(slices, steps, channels, rows, columns, dtype)
+    size = f"{needed / 2**20:.0f} MiB"
+    log.info("The analysis takes up to %s (%d slices, %d steps).", size, slices, steps)
+    if store is not None:
+        target = Path(store)
+        _check_space(target.absolute().parent, needed, size)
+        return target, None
+    half = int(_MEMORY_SHARE * free_bytes("cpu"))
+    limit = half if memory_limit is None else min(half, memory_limit)
+    if needed <= limit:
+        return None, None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="anofpdm-", dir=temporary_folder))
+    except OSError as error:
+        raise OutputError(
+            f"The analysis takes {size} and is kept on disk, but {temporary_folder} cannot be "
+            f"written ({error.strerror}); choose another folder for temporary analyses."
+        ) from error
+    try:
+        _check_space(folder, needed, size)
+    except OutputError:
+        folder.rmdir()
+        raise
+    allowed = "half of the free memory" if limit == half else f"the {limit >> 20} MiB allowed"
+    log.warning("The analysis takes %s, more than %s; it is kept in %s.", size, allowed, folder)
+    return folder / f"analysis{SUFFIX}", folder
+
+
+def _check_space(folder: Path, needed: int, size: str) -> None:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputError(
+            f"The analysis takes {size}, but {folder} has only {free / 2**20:.0f} MiB free; "
+            "choose another disk, or fewer steps."
+        )

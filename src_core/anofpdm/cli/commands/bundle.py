@@ -1,0 +1,147 @@
+"""`anofpdm bundle show|list|verify`: what models there are, and what is in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.console import Console
+
+if TYPE_CHECKING:
+    from anofpdm.method.calibration import Calibration
+    from anofpdm.model.bundle_metadata import BundleMetadata
+
+app = typer.Typer(help="List, show and verify the models (bundles).")
+
+BundleArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|PATH",
+        help="A name from `anofpdm bundle list`, or the path of a bundle.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("list")
+def list_(
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """List the bundles found: the package's own, and those of your folders.
+
+    Your folders are named in the environment variable ANOFPDM_BUNDLES, or as bundle_dirs in the
+    settings file.
+    """
+    from anofpdm.model.registry import list_bundles
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    rows: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "path": str(entry.path),
+            "version": entry.metadata.version if entry.metadata else None,
+            "modalities": list(entry.metadata.modalities) if entry.metadata else [],
+            "calibrated": entry.metadata is not None and entry.metadata.calibration is not None,
+            "fault": entry.fault,
+        }
+        for entry in list_bundles()
+    ]
+    table = Table("name", "version", "reads", "calibrated", "path", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["version"] or "-",
+            ", ".join(row["modalities"]) or "-",
+            "yes" if row["calibrated"] else "no",
+            row["fault"] or row["path"],
+        )
+    console.finish({"bundles": rows}, table if rows else "No bundle was found.")
+
+
+@app.command()
+def show(
+    bundle: BundleArgument,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Show what a bundle is for, what it reads, and how it was calibrated.
+
+    With --json the whole metadata.
+    """
+    from anofpdm.model.bundle import load_bundle
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    model = load_bundle(bundle)
+    payload = {
+        "path": str(model.path),
+        "hash": model.hash,
+        "metadata": model.metadata.model_dump(mode="json"),
+    }
+    console.finish(payload, _sheet(model.metadata, model.hash, str(model.path)))
+
+
+@app.command()
+def verify(
+    bundle: BundleArgument,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Check a bundle: its files, the hash of its weights, and that they fit its network."""
+    from anofpdm.model.bundle import load_bundle
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    model = load_bundle(bundle)
+    network = model.network("cpu")
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    payload: dict[str, Any] = {
+        "name": model.name,
+        "path": str(model.path),
+        "hash": model.hash,
+        "weights_sha256": model.metadata.weights_sha256,
+        "parameters": parameters,
+        "valid": True,
+    }
+    console.finish(payload, f"{model.name} is whole: {parameters:,} parameters, hash {model.hash}")
+
+
+def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    calibration = metadata.calibration
+    preprocessing = metadata.preprocessing
+    field = (
+        f"{preprocessing.extent_mm:g} mm" if preprocessing.extent_mm is not None else "whole slice"
+    )
+    rows = {
+        "Name": f"{metadata.name} {metadata.version}",
+        "Description": metadata.description,
+        "Intended use": metadata.intended_use,
+        "Reads": ", ".join(metadata.modalities),
+        "Scores": ", ".join(metadata.scored),
+        "Grid": f"{preprocessing.size}x{preprocessing.size} pixels, {field}",
+        "Brain extracted": "yes" if preprocessing.brain_extracted else "no",
+        "Calibration": "none: a manual quantile or threshold, no gate"
+        if calibration is None
+        else f"w = {calibration.guidance:g}, {_rule_words(calibration)}, {calibration.process}, "
+        f"{calibration.steps} steps up to t = {calibration.t_max}",
+        "Licence": metadata.licence,
+        "Hash": digest,
+        "Path": path,
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def _rule_words(calibration: Calibration) -> str:
+    sides = "" if calibration.polarity == "both" else f", {calibration.polarity} alone"
+    if calibration.rule == "absolute":
+        return f"healthy where nothing in the map reaches {calibration.map_threshold:.4g}{sides}"
+    return f"healthy above cosine {calibration.cosine_threshold:.4f}{sides}"

@@ -1,0 +1,135 @@
+"""`anofpdm interpret`: new settings on a stored analysis, without the network."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.choices import check_end_step, chosen_settings
+from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.common.errors import SettingsError
+from anofpdm.results.folder import INTERPRETATION_NAMES, result_folder
+
+if TYPE_CHECKING:
+    from anofpdm.analysis.analysis import Analysis
+    from anofpdm.method.settings import Settings
+
+AnalysisArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="ANALYSIS",
+        help="A stored analysis (analysis.anofpdm.zarr), made by `anofpdm segment "
+        "--keep-analysis`.",
+        show_default=False,
+    ),
+]
+
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="Take all settings from a file that the viewer saved; not together with the options "
+        "below.",
+        rich_help_panel=opt.READING,
+    ),
+]
+_READING_OPTIONS = {
+    "guidance": "--guidance",
+    "end_step": "--end-step",
+    "threshold": "--threshold",
+    "quantile": "--quantile",
+    "region": "--region",
+    "sam": "--sam",
+    "polarity": "--polarity",
+    "no_gate": "--no-gate",
+    "median": "--median",
+    "min_component_pixels": "--min-component-pixels",
+    "min_component_ml": "--min-component-ml",
+}
+
+
+def interpret(
+    context: typer.Context,
+    analysis: AnalysisArgument,
+    out: opt.OutOption,
+    overwrite: opt.OverwriteOption = False,
+    settings_file: SettingsOption = None,
+    guidance: opt.GuidanceOption = None,
+    end_step: opt.EndStepOption = None,
+    threshold: opt.ThresholdOption = None,
+    quantile: opt.QuantileOption = None,
+    region: opt.RegionOption = None,
+    sam: opt.SamOption = "sam",
+    polarity: opt.PolarityOption = None,
+    no_gate: opt.NoGateOption = False,
+    median: opt.MedianOption = None,
+    min_component_pixels: opt.MinComponentPixelsOption = None,
+    min_component_ml: opt.MinComponentMlOption = None,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Read a stored analysis with other settings, in seconds and without the network.
+
+    Example: anofpdm interpret results/analysis.anofpdm.zarr --threshold 0.8 --out wider
+    """
+    from anofpdm.analysis.analysis import Analysis
+    from anofpdm.method.interpretation import interpret as interpret_analysis
+
+    started = time.perf_counter()
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    stored = Analysis.open(analysis)
+    bundle = stored.metadata.bundle
+    if settings_file is not None:
+        _refuse_both(context)
+        settings = _settings_of(settings_file, stored, console)
+    else:
+        settings = chosen_settings(
+            bundle.calibration,
+            guidance=guidance,
+            end_step=end_step,
+            threshold=threshold,
+            quantile=quantile,
+            region=region,
+            sam=sam,
+            polarity=polarity,
+            gate=False if no_gate else None,
+            median=median,
+            min_component_pixels=min_component_pixels,
+            min_component_ml=min_component_ml,
+        )
+        check_end_step(end_step, stored.timesteps)
+    # An analysis in the output folder is the input, more often than not: it is no result here.
+    with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
+        warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)
+        interpretation = interpret_analysis(stored, settings)
+        report, _ = finish_results(staging, stored, interpretation, started, console)
+    console.finish({"out": str(out), **report}, summary_of(out, report))
+
+
+def _refuse_both(context: typer.Context) -> None:
+    """Refuse options beside a settings file, for one of the two would be ignored."""
+    sources = {name: context.get_parameter_source(name) for name in _READING_OPTIONS}
+    given = [
+        _READING_OPTIONS[name]
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise SettingsError(f"--settings and {given[0]} exclude each other; give one of them.")
+
+
+def _settings_of(path: Path, stored: Analysis, console: Console) -> Settings:
+    from anofpdm.results.settings_files import SettingsFile
+
+    file = SettingsFile.read(path)
+    doubt = file.doubt(stored.metadata)
+    if doubt is not None:
+        console.warn(doubt)
+    return file.settings

@@ -1,0 +1,223 @@
+"""`anofpdm job list|show|start|run|stop|resume|remove`: long commands that run by themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.console import Console
+from anofpdm.common.pace import in_words
+
+if TYPE_CHECKING:
+    from anofpdm.jobs.watch import JobWatch
+
+app = typer.Typer(help="Run prepare, train and select-guidance as jobs, which queue and go on.")
+
+JobArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FOLDER",
+        help="A name from `anofpdm job list`, or the folder of a job.",
+        show_default=False,
+    ),
+]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME|FOLDER",
+        help="A new name, or the path of a folder to be made.",
+        show_default="the command and the time",
+    ),
+]
+CommandArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="COMMAND ...",
+        help="prepare, train or select-guidance with its own options.",
+        show_default=False,
+    ),
+]
+PatienceOption = Annotated[
+    float,
+    typer.Option(
+        "--patience",
+        min=0,
+        metavar="SECONDS",
+        help="How long it may take to save before it is ended by force.",
+    ),
+]
+LinesOption = Annotated[int, typer.Option("--lines", min=0, help="Lines of the log to show.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command("list")
+def list_(
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """List the jobs: those in their folder (ANOFPDM_JOBS names another) and others noted."""
+    from anofpdm.jobs.places import job_folders
+    from anofpdm.jobs.watch import JobWatch
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    jobs = [JobWatch(folder) for folder in job_folders()]
+    table = Table("name", "command", "state", "progress", "left", box=None, pad_edge=False)
+    for job in jobs:
+        left = job.seconds_left
+        table.add_row(
+            job.name,
+            job.request.command,
+            job.state.status,
+            "-" if job.fraction is None else f"{100 * job.fraction:.0f} %",
+            "-" if left is None else in_words(left),
+        )
+    console.finish({"jobs": [_payload(job) for job in jobs]}, table if jobs else "No jobs.")
+
+
+@app.command()
+def show(
+    job: JobArgument,
+    lines: LinesOption = 10,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Show what a job does, how far it is, and the end of its log."""
+    from anofpdm.jobs.log import log_tail
+    from anofpdm.jobs.places import find_job
+    from anofpdm.jobs.watch import JobWatch
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    watch = JobWatch(find_job(job))
+    state, progress = watch.state, watch.progress
+    since = datetime.fromtimestamp(state.since, UTC).astimezone().isoformat(" ", "seconds")
+    said = [
+        f"{watch.name}: {state.status} since {since}",
+        f"anofpdm {' '.join(watch.request.arguments)} (in {watch.request.cwd})",
+        state.message,
+    ]
+    if progress is not None:
+        said.append(f"{progress.stage}: {progress.done} of {progress.total}, {progress.detail}")
+    said += log_tail(watch.folder, lines) if lines else []
+    console.finish(_payload(watch), "\n".join(line for line in said if line))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def start(
+    command: CommandArgument,
+    name: NameOption = None,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Start a command as a job, which goes on when you log out.
+
+    Example: anofpdm job start --name first -- train model.toml --dataset slices.zarr --out run
+    """
+    from anofpdm.jobs.start import start_job
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    folder = start_job(command, name)
+    console.finish(
+        {"name": folder.name, "folder": str(folder)},
+        f"Started the job {folder.name} in {folder}; anofpdm job show {folder.name} tells of it.",
+    )
+
+
+@app.command()
+def run(job: JobArgument, debug: opt.DebugOption = False) -> None:
+    """Run a job here and now, in this terminal, when its turn has come."""
+    from anofpdm.cli.shared.as_job import run_job
+    from anofpdm.jobs.places import find_job
+
+    run_job(find_job(job))
+
+
+@app.command()
+def stop(
+    job: JobArgument,
+    patience: PatienceOption = 120.0,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Stop a job and all its processes; training saves a checkpoint first."""
+    from anofpdm.jobs.places import find_job
+    from anofpdm.jobs.state import state_of
+    from anofpdm.jobs.stop import Stop
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    folder = find_job(job)
+    Stop(folder, patience).wait()
+    state = state_of(folder)
+    console.finish(
+        {"name": folder.name, "state": state.status, "message": state.message},
+        f"The job {folder.name} is {state.status}. {state.message}",
+    )
+
+
+@app.command()
+def resume(
+    job: JobArgument,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Start a job again that failed or was stopped; it goes on from what it has saved."""
+    from anofpdm.jobs.places import find_job
+    from anofpdm.jobs.start import resume_job
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    folder = find_job(job)
+    resume_job(folder)
+    console.finish({"name": folder.name, "folder": str(folder)}, f"The job {folder.name} goes on.")
+
+
+@app.command()
+def remove(
+    job: JobArgument,
+    yes: YesOption = False,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Delete a job's folder, with the results that lie in it; results elsewhere stay."""
+    from anofpdm.jobs.places import find_job
+    from anofpdm.jobs.remove import remove_job
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    folder = find_job(job)
+    if not yes:
+        typer.confirm(f"Delete {folder} and all that is in it?", abort=True, err=True)
+    remove_job(folder)
+    console.finish({"removed": str(folder)}, f"Removed {folder}.")
+
+
+def _payload(job: JobWatch) -> dict[str, Any]:
+    progress = job.progress
+    return {
+        "name": job.name,
+        "folder": str(job.folder),
+        "arguments": list(job.request.arguments),
+        "cwd": str(job.request.cwd),
+        "state": job.state.status,
+        "message": job.state.message,
+        "attempts": job.state.attempts,
+        "stage": progress.stage if progress else None,
+        "done": progress.done if progress else None,
+        "total": progress.total if progress else None,
+        "seconds_left": job.seconds_left,
+        "bundle": _text(job.bundle),
+        "result": job.result,
+    }
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

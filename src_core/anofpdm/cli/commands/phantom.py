@@ -1,0 +1,69 @@
+"""`anofpdm phantom`: a synthetic subject whose lesion is known."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.console import Console
+from anofpdm.results.folder import result_folder
+
+ModalityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--modality",
+        metavar="flair|t1|t2",
+        help="A contrast to synthesise; repeat it for several on one grid.",
+        show_default="flair",
+    ),
+]
+SubjectSeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="N",
+        help="Which subject: 0 or more; from 500000 on no bundled model has seen it.",
+    ),
+]
+HealthyOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--healthy/--lesion",
+        help="Force a healthy subject, or one with lesions.",
+        show_default="drawn from the seed, about 30 % are healthy",
+    ),
+]
+
+
+def phantom(
+    seed: SubjectSeedOption,
+    out: opt.OutOption,
+    modality: ModalityOption = None,
+    healthy: HealthyOption = None,
+    overwrite: opt.OverwriteOption = False,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Write a synthetic subject: flair.nii.gz (t1, t2 when asked) and the truth, lesion.nii.gz.
+
+    Example: anofpdm phantom --seed 500001 --out subject
+    """
+    from anofpdm.synthetic import write_phantom
+    from anofpdm.synthetic.acquisition import MODALITIES
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    modalities = list(dict.fromkeys(modality or ["flair"]))
+    names = tuple(f"{m}.nii.gz" for m in [*MODALITIES, "lesion"])
+    with result_folder(out, overwrite=overwrite, names=(*names, "phantom.json")) as staging:
+        subject = write_phantom(seed, staging, modalities, healthy=healthy)
+    files = [f"{m}.nii.gz" for m in [*modalities, "lesion"]]
+    description = subject.description
+    console.finish(
+        {"out": str(out), "files": files, **description},
+        f"Subject {seed} ({description['kind']}, {description['lesion_ml']:.2f} ml of lesion): "
+        f"{', '.join(files)} in {out}",
+    )

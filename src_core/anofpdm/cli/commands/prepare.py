@@ -1,0 +1,346 @@
+"""`anofpdm prepare`: a slice dataset from one's own scans, to train and calibrate a model on."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.console import Console, Tick
+from anofpdm.cli.shared.cost import finish_dry_run
+from anofpdm.cli.shared.exit_codes import IN_PART
+from anofpdm.common.errors import SettingsError
+
+if TYPE_CHECKING:
+    from anofpdm.datasets.preparation.summary import Prepared
+
+_SCANS, _SLICES, _SPLITS = "Scans and labels", "Slices", "Splits"
+_SHOWN = 5
+
+SourceArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        help="The folder with the subjects; for the layout table, a CSV file.",
+        show_default=False,
+    ),
+]
+LayoutOption = Annotated[
+    Literal["brats", "atlas", "bids", "table"],
+    typer.Option(
+        "--layout",
+        help="How the source is arranged: brats (2018 to 2023), atlas (v2.0), any bids folder, or "
+        "table: a CSV with the columns subject and one for each modality.",
+        rich_help_panel=_SCANS,
+    ),
+]
+DatasetOutOption = Annotated[
+    Path, typer.Option("--out", metavar="DIR.zarr", help="The slice dataset to make.")
+]
+ModalityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--modality",
+        metavar="NAME",
+        help="A channel of the model, such as flair; repeat it for several, in order.",
+        show_default="flair, t1, t1ce, t2 for brats; t1 for atlas; a table's own",
+        rich_help_panel=_SCANS,
+    ),
+]
+ScoredOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scored",
+        metavar="NAME",
+        help="A modality that the anomaly map is read from; repeat it for several.",
+        show_default="flair and t2 for brats, else all",
+        rich_help_panel=_SCANS,
+    ),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="CSV",
+        help="Columns subject, label (healthy or unhealthy) and unhealthy_slices (such as "
+        "12-30, 41-47; counted from 0, from the feet up); goes before masks.",
+        show_default="from the masks",
+        rich_help_panel=_SCANS,
+    ),
+]
+MatchOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--match",
+        metavar="KEY=VALUE",
+        help="For bids: what a scan's name must hold, such as space=MNI152; KEY= for none of it.",
+        show_default="space=MNI152NLin2009aSym for atlas",
+        rich_help_panel=_SCANS,
+    ),
+]
+LesionOption = Annotated[
+    float,
+    typer.Option(
+        "--lesion-mm2",
+        min=0,
+        metavar="MM2",
+        help="Lesion area in a mask from which a slice is unhealthy; less, but some, is unknown; 0 "
+        "takes any lesion.",
+        rich_help_panel=_SCANS,
+    ),
+]
+SizeOption = Annotated[
+    int,
+    typer.Option(
+        "--size", min=8, max=512, help="Rows and columns in pixels.", rich_help_panel=_SLICES
+    ),
+]
+FieldOption = Annotated[
+    Literal["fixed", "stretch"],
+    typer.Option(
+        "--field-of-view",
+        help="fixed: a square in mm, centred on the brain; stretch: the whole slice.",
+        rich_help_panel=_SLICES,
+    ),
+]
+ExtentOption = Annotated[
+    float | None,
+    typer.Option(
+        "--extent-mm",
+        min=50,
+        max=500,
+        help="Side of the fixed field of view.",
+        show_default="208",
+        rich_help_panel=_SLICES,
+    ),
+]
+IntensityOption = Annotated[
+    Literal["volume_p99", "volume_median", "slice_minmax"],
+    typer.Option(
+        "--intensity",
+        help="Scaled by the 99th percentile of the volume's brain; or by its median, which lesions "
+        "hardly move; or slice by slice, as the method's public code does.",
+        rich_help_panel=_SLICES,
+    ),
+]
+SkullOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-skull",
+        help="The scans are not brain-extracted, and the model is for such scans.",
+        rich_help_panel=_SLICES,
+    ),
+]
+ForegroundOption = Annotated[
+    float,
+    typer.Option(
+        "--min-foreground",
+        min=0,
+        max=0.99,
+        help="Leave out slices whose foreground fills a smaller share of the field of view.",
+        rich_help_panel=_SLICES,
+    ),
+]
+SharesOption = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        metavar="TRAIN,VAL,TEST",
+        help="Shares of the patients; a patient's scans stay together.",
+        rich_help_panel=_SPLITS,
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, help="Another seed gives another split.", rich_help_panel=_SPLITS
+    ),
+]
+SplitsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--splits",
+        metavar="CSV",
+        help="Columns patient (or subject) and split, in place of the shares; whom it does not "
+        "name is left out and reported.",
+        rich_help_panel=_SPLITS,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes at work.", show_default="one a CPU"),
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the dataset that stands there.")
+]
+
+
+def prepare(
+    context: typer.Context,
+    source: SourceArgument,
+    layout: LayoutOption,
+    out: DatasetOutOption,
+    modality: ModalityOption = None,
+    scored: ScoredOption = None,
+    labels: LabelsOption = None,
+    match: MatchOption = None,
+    lesion_mm2: LesionOption = 30.0,
+    size: SizeOption = 128,
+    field_of_view: FieldOption = "fixed",
+    extent_mm: ExtentOption = None,
+    intensity: IntensityOption = "volume_p99",
+    with_skull: SkullOption = False,
+    min_foreground: ForegroundOption = 0.02,
+    split: SharesOption = "75,5,20",
+    seed: SeedOption = 0,
+    splits: SplitsOption = None,
+    workers: WorkersOption = None,
+    overwrite: OverwriteOption = False,
+    dry_run: opt.DryRunOption = False,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+    job: opt.JobOption = None,
+) -> None:
+    """Make a dataset of labelled slices from your own scans; a stopped run goes on where it was.
+
+    Example: anofpdm prepare BraTS2021 --layout brats --out brats21.zarr
+    """
+    from anofpdm.common.validation import validated
+    from anofpdm.datasets.preparation.config import EXTENT_MM, PrepareConfig
+    from anofpdm.datasets.preparation.prepare import prepare as prepare_dataset
+    from anofpdm.scans.preprocessing import PreprocessingConfig
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=None if dry_run else job)
+    if field_of_view == "fixed" and extent_mm is None:
+        extent_mm = EXTENT_MM
+    config = validated(
+        PrepareConfig,
+        source=source,
+        layout=layout,
+        modalities=tuple(modality or ()),
+        scored=tuple(scored or ()),
+        preprocessing=validated(
+            PreprocessingConfig,
+            size=size,
+            field_of_view=field_of_view,
+            extent_mm=extent_mm,
+            intensity=intensity,
+            brain_extracted=not with_skull,
+            min_foreground_fraction=min_foreground,
+        ),
+        lesion_mm2=lesion_mm2,
+        labels=labels,
+        shares=parsed_shares(split),
+        seed=seed,
+        splits=splits,
+        match=parsed_entities(match or ()),
+    )
+    if dry_run:
+        from anofpdm.datasets.preparation.cost import prepare_cost
+
+        return finish_dry_run(console, prepare_cost(config, out, workers=workers))
+    try:
+        with console.progress() as show:
+            prepared = prepare_dataset(
+                config,
+                out,
+                workers=workers,
+                overwrite=overwrite,
+                on_progress=lambda stage, done, total: show(Tick(stage, done, total)),
+            )
+    except KeyboardInterrupt:
+        console.note("What is done is kept; the same command goes on from there.")
+        raise
+    _report(console, prepared)
+    console.finish(_payload(prepared), _summary(prepared))
+    if prepared.skipped:
+        raise typer.Exit(IN_PART)
+
+
+def parsed_shares(text: str) -> tuple[float, float, float]:
+    """Read `--split`.
+
+    Raises
+    ------
+    SettingsError
+        When it is not three numbers of 0 or more, the first above 0.
+    """
+    try:
+        train, val, test = map(float, text.split(","))
+    except ValueError:
+        train = val = test = math.nan
+    if not (train > 0 and val >= 0 and test >= 0 and math.isfinite(train + val + test)):
+        raise SettingsError(
+            f"--split {text} is not three shares of train, val and test; write such as 75,5,20."
+        )
+    return train, val, test
+
+
+def parsed_entities(pairs: list[str] | tuple[str, ...]) -> dict[str, str]:
+    """Read `--match`.
+
+    Raises
+    ------
+    SettingsError
+        When a pair has no "=".
+    """
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise SettingsError(f"--match {pair} is no pair; write KEY=VALUE, such as run=1.")
+        found[key] = value
+    return found
+
+
+def _report(console: Console, prepared: Prepared) -> None:
+    """Name what was skipped, and a few of the warnings, on stderr."""
+    from anofpdm.datasets.preparation.prepare import REPORT
+
+    for skipped in prepared.skipped:
+        console.warn(f"Skipped {skipped.subject}: {skipped.reason}")
+    if prepared.parts is not None:
+        console.note(
+            f"Skipped in all: {len(prepared.skipped)}. Mend them and run the command again with "
+            f"--overwrite; {prepared.parts} spares the others a second reading (delete it when you "
+            "will not)."
+        )
+    for warning in prepared.warnings[:_SHOWN]:
+        console.warn(warning)
+    if len(prepared.warnings) > _SHOWN:
+        console.warn(
+            f"More warnings ({len(prepared.warnings) - _SHOWN}) are in {prepared.path / REPORT}."
+        )
+
+
+def _payload(prepared: Prepared) -> dict[str, Any]:
+    from anofpdm.datasets.preparation.prepare import CONTACT_SHEET
+
+    return {
+        "out": str(prepared.path),
+        "contact_sheet": str(prepared.path / CONTACT_SHEET),
+        **prepared.report,
+    }
+
+
+def _summary(prepared: Prepared) -> Group:
+    table = Table(
+        "split", "patients", "subjects", "healthy", "unhealthy", "unknown", box=None, pad_edge=False
+    )
+    for split, counts in prepared.slices.items():
+        table.add_row(
+            split,
+            str(prepared.patients[split]),
+            str(prepared.subjects[split]),
+            *(str(counts[name]) for name in ("healthy", "unhealthy", "unknown")),
+        )
+    sheet = _payload(prepared)["contact_sheet"]
+    return Group(
+        table, f"The slices are in {prepared.path}; look at {sheet} before you train on them."
+    )

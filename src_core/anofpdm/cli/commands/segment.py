@@ -1,0 +1,129 @@
+"""`anofpdm segment`: a scan in, a mask, an anomaly map and a report out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.choices import check_end_step, chosen_settings
+from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.inputs import images_by_modality
+from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.cli.shared.pace import SlicePace
+from anofpdm.method.calibration import chosen_grid
+from anofpdm.results.folder import ANALYSIS_FOLDER, result_folder
+
+ImageOption = Annotated[
+    list[str],
+    typer.Option(
+        "--image",
+        metavar="MODALITY=PATH",
+        help="A scan (NIfTI) and what it is, such as flair=scan.nii.gz; repeat it for a model of "
+        "several modalities. A model of one modality takes a lone PATH.",
+        rich_help_panel="Input and output",
+    ),
+]
+BrainMaskOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--brain-mask",
+        metavar="PATH",
+        help="A NIfTI mask of the brain on the scan's grid (0.5 and more is brain).",
+        show_default="every voxel brighter than the background",
+        rich_help_panel="Input and output",
+    ),
+]
+KeepAnalysisOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-analysis",
+        help=f"Keep {ANALYSIS_FOLDER} beside the results, to change settings later without the "
+        "network (anofpdm interpret, or napari).",
+        rich_help_panel="Input and output",
+    ),
+]
+
+
+def segment(
+    image: ImageOption,
+    out: opt.OutOption,
+    bundle: opt.BundleOption = "flair-synth",
+    brain_mask: BrainMaskOption = None,
+    keep_analysis: KeepAnalysisOption = False,
+    overwrite: opt.OverwriteOption = False,
+    process: opt.ProcessOption = None,
+    steps: opt.StepsOption = None,
+    t_max: opt.TMaxOption = None,
+    device: opt.DeviceOption = "auto",
+    seed: opt.SeedOption = 0,
+    batch_size: opt.BatchSizeOption = None,
+    guidance: opt.GuidanceOption = None,
+    end_step: opt.EndStepOption = None,
+    threshold: opt.ThresholdOption = None,
+    quantile: opt.QuantileOption = None,
+    region: opt.RegionOption = None,
+    sam: opt.SamOption = "sam",
+    polarity: opt.PolarityOption = None,
+    no_gate: opt.NoGateOption = False,
+    median: opt.MedianOption = None,
+    min_component_pixels: opt.MinComponentPixelsOption = None,
+    min_component_ml: opt.MinComponentMlOption = None,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+) -> None:
+    """Segment the anomalies in a brain scan: mask, anomaly map, report and picture.
+
+    Example: anofpdm segment --image flair=scan.nii.gz --out results
+    """
+    from anofpdm.analysis.engine import analyze
+    from anofpdm.method.interpretation import interpret
+    from anofpdm.model.bundle import load_bundle
+    from anofpdm.scans.volume import read_volume
+
+    started = time.perf_counter()
+    console = Console(as_json=as_json, quiet=quiet, debug=debug)
+    model = load_bundle(bundle)
+    paths = images_by_modality(image, model.metadata.modalities)
+    calibration = model.metadata.calibration
+    settings = chosen_settings(
+        calibration,
+        guidance=guidance,
+        end_step=end_step,
+        threshold=threshold,
+        quantile=quantile,
+        region=region,
+        sam=sam,
+        polarity=polarity,
+        gate=False if no_gate else None,
+        median=median,
+        min_component_pixels=min_component_pixels,
+        min_component_ml=min_component_ml,
+    )
+    grid = chosen_grid(calibration, process, steps, t_max)
+    check_end_step(end_step, model.timesteps(grid.steps, grid.t_max))
+    with result_folder(out, overwrite=overwrite) as staging:
+        volumes = {modality: read_volume(path, modality) for modality, path in paths.items()}
+        mask = None if brain_mask is None else read_volume(brain_mask)
+        warn_of_calibration(console, model.name, calibration, settings, grid)
+        with console.progress() as show:
+            analysis = analyze(
+                volumes,
+                model,
+                brain_mask=mask,
+                process=grid.process,
+                steps=grid.steps,
+                t_max=grid.t_max,
+                seed=seed,
+                device=device,
+                batch_size=batch_size,
+                store=staging / ANALYSIS_FOLDER if keep_analysis else None,
+                on_progress=SlicePace(show),
+            )
+        interpretation = interpret(analysis, settings)
+        report, _ = finish_results(staging, analysis, interpretation, started, console)
+    console.finish({"out": str(out), **report}, summary_of(out, report))

@@ -1,0 +1,314 @@
+"""`anofpdm select-guidance`: calibrate a bundle on labelled slices (METHOD 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.cost import finish_dry_run
+from anofpdm.cli.shared.inputs import check_new_path
+from anofpdm.cli.shared.pace import SlicePace
+from anofpdm.common.errors import SettingsError
+from anofpdm.method.calibration import (
+    PAPER_MEDIAN_KERNEL,
+    PAPER_MIN_COMPONENT_PIXELS,
+    Criterion,
+    chosen_grid,
+)
+
+if TYPE_CHECKING:
+    from anofpdm.method.calibration import Calibration
+
+
+BundleOption = Annotated[
+    str,
+    typer.Option(
+        "--bundle", metavar="NAME|PATH", help="The model to calibrate; it stays as it is."
+    ),
+]
+DatasetOption = Annotated[
+    Path,
+    typer.Option(
+        "--dataset",
+        metavar="DIR.zarr",
+        help="Slice dataset with healthy and unhealthy slices; unlabelled ones stay out.",
+    ),
+]
+NewBundleOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="NEW_BUNDLE",
+        help="Where the calibrated bundle goes: a new folder, or one file ending in .zip.",
+    ),
+]
+CandidatesOption = Annotated[
+    str,
+    typer.Option(
+        "--candidates",
+        metavar="W,W,...",
+        help="Guidance strengths to try, each 0 to 1000; all are served by one network pass.",
+    ),
+]
+SplitOption = Annotated[
+    Literal["train", "val", "test"],
+    typer.Option("--split", help="Which part of the dataset to calibrate on."),
+]
+FractionOption = Annotated[
+    float,
+    typer.Option(
+        "--fraction",
+        min=0,
+        max=1,
+        help="Take the largest w whose accuracy is at least this share of the best one's.",
+    ),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="New folder for what the search found: guidance.json and guidance.png with accuracy "
+        "against w, cosines and ROC.",
+        show_default="beside the new bundle: its name with -report",
+    ),
+]
+CriterionOption = Annotated[
+    Criterion,
+    typer.Option(
+        "--criterion",
+        help="Choose thresholds and w by the share of slices classified rightly, as the paper; or "
+        "by the mean of that share among healthy and among unhealthy slices: it finds more where "
+        "healthy slices are many.",
+    ),
+]
+RuleOption = Annotated[
+    Literal["dynamic", "absolute"],
+    typer.Option(
+        "--rule",
+        help="How masks shall be made: by the paper's dynamic quantile behind the cosine's gate; "
+        "or by a fixed threshold on the map, found from the slice labels as well: a slice in "
+        "which it marks something is unhealthy.",
+    ),
+]
+ExtentOption = Annotated[
+    float,
+    typer.Option(
+        "--extent",
+        min=0.01,
+        max=1,
+        help="With --rule absolute: the share of the threshold down to which a marked spot extends "
+        "(1: the threshold alone; 0.5: half maximum).",
+    ),
+]
+QuantileRangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--quantile-range",
+        metavar="LOW,HIGH",
+        help="Range of the dynamic quantile in --region: HIGH for the weakest anomaly, LOW for the "
+        "strongest.",
+        show_default="0.90,0.98 in the image, 0.70,0.97 in the brain",
+    ),
+]
+
+
+def select_guidance(
+    context: typer.Context,
+    bundle: BundleOption,
+    dataset: DatasetOption,
+    out: NewBundleOption,
+    report: ReportOption = None,
+    candidates: CandidatesOption = "0.5,1,2,3,4,6,8,12,16,24,32",
+    split: SplitOption = "val",
+    fraction: FractionOption = 0.98,
+    criterion: CriterionOption = "accuracy",
+    rule: RuleOption = "dynamic",
+    extent: ExtentOption = 1.0,
+    polarity: opt.PolarityOption = None,
+    region: opt.RegionOption = None,
+    quantile_range: QuantileRangeOption = None,
+    median: opt.MedianOption = None,
+    min_component_pixels: opt.MinComponentPixelsOption = None,
+    process: opt.ProcessOption = None,
+    steps: opt.StepsOption = None,
+    t_max: opt.TMaxOption = None,
+    device: opt.DeviceOption = "auto",
+    seed: opt.SeedOption = 0,
+    batch_size: opt.BatchSizeOption = None,
+    dry_run: opt.DryRunOption = False,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+    job: opt.JobOption = None,
+) -> None:
+    """Find a bundle's guidance and thresholds on labelled slices, and write a calibrated bundle.
+
+    Example: anofpdm select-guidance --bundle my-model --dataset slices.zarr --out my-model-cal
+    """
+    from anofpdm.common.device import resolve_device
+    from anofpdm.datasets.store.slices import SliceDataset
+    from anofpdm.guidance.cost import guidance_cost
+    from anofpdm.guidance.report import guidance_document, write_guidance_report
+    from anofpdm.guidance.selection import QUANTILE_RANGES
+    from anofpdm.guidance.selection import select_guidance as select
+    from anofpdm.model.bundle import load_bundle
+    from anofpdm.model.memory import default_batch_size
+
+    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=None if dry_run else job)
+    guidances = parsed_candidates(candidates)
+    chosen_region = region or "image"
+    ranges = dict(QUANTILE_RANGES)
+    if quantile_range is not None:
+        ranges[chosen_region] = parsed_range(quantile_range)
+    smallest = PAPER_MIN_COMPONENT_PIXELS if min_component_pixels is None else min_component_pixels
+    check_new_path(out)
+    folder = report or out.with_name(f"{out.name.removesuffix('.zip')}-report")
+    check_new_path(folder)
+    if out.absolute() in (folder.absolute(), *folder.absolute().parents):
+        raise SettingsError(
+            f"--report {folder} lies in the new bundle {out}; choose a place outside of it."
+        )
+    model = load_bundle(bundle)
+    slices = SliceDataset.open(dataset)
+    grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
+    levels = len(model.timesteps(grid.steps, grid.t_max))
+    where = resolve_device(device)
+    # Nothing of a step is kept, so its memory is that of one.
+    batch = batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
+    search = partial(
+        select,
+        model,
+        slices,
+        candidates=guidances,
+        split=split,
+        process=grid.process,
+        steps=grid.steps,
+        t_max=grid.t_max,
+        seed=seed,
+        device=where,
+        batch_size=batch,
+        fraction=fraction,
+        criterion=criterion,
+        region=chosen_region,
+        quantile_range=ranges,
+        median_kernel=PAPER_MEDIAN_KERNEL if median is None else median,
+        min_component_pixels=smallest,
+        rule=rule,
+        map_extent=extent,
+        polarity=polarity or "both",
+    )
+    if dry_run:
+        return finish_dry_run(console, guidance_cost(search, model, out, guidances, device=where))
+    with console.progress() as show:
+        pace = SlicePace(show)
+        found = search(
+            progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)),
+            on_accuracy=pace.add,
+        )
+    if not found.told_apart:
+        console.warn(
+            f"No guidance tells the slices of {dataset} apart better than calling all of them "
+            f"alike ({found.baseline:.3f}): {bundle} has not learnt the difference. Train it "
+            "longer, and do not trust the masks of the calibrated bundle."
+        )
+    calibrated = model.with_calibration(found.calibration).save(out)
+    calibration = found.calibration
+    document = guidance_document(found, model, calibrated, slices, fraction=fraction, seed=seed)
+    write_guidance_report(folder, document)
+    console.finish(
+        {
+            "out": str(out),
+            "report": str(folder),
+            "hash": calibrated.hash,
+            "calibration": calibration.model_dump(mode="json"),
+        },
+        _summary(out, folder, calibration),
+    )
+
+
+def parsed_candidates(text: str) -> list[float]:
+    """Read `--candidates`.
+
+    Raises
+    ------
+    SettingsError
+        When an entry is no number of 0 to 1000.
+    """
+    values = []
+    for entry in text.split(","):
+        try:
+            value = float(entry)
+        except ValueError:
+            value = float("nan")
+        if not 0 <= value <= 1000:
+            raise SettingsError(
+                f"--candidates {text} holds {entry.strip() or 'an empty entry'!r}; give numbers "
+                "of 0 to 1000 with commas between, such as 1,2,4."
+            )
+        values.append(value)
+    return values
+
+
+def parsed_range(text: str) -> tuple[float, float]:
+    """Read `--quantile-range`.
+
+    Raises
+    ------
+    SettingsError
+        When it is not two numbers between 0 and 1, the smaller first.
+    """
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = float("nan")
+    if not 0 < low <= high < 1:
+        raise SettingsError(
+            f"--quantile-range {text} is not two numbers between 0 and 1, the smaller first; "
+            "write LOW,HIGH, such as 0.90,0.98."
+        )
+    return low, high
+
+
+@dataclass(frozen=True)
+class _SliceSteps:
+    done: int
+    total: int
+    slices_total: int
+    stage: str = "Guidance selection"
+
+
+def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
+    by_map = calibration.rule == "absolute"
+    columns = ("map threshold", "accuracy by map") if by_map else ()
+    table = Table(
+        "w", *columns, "accuracy by cosine", "cosine threshold", "M_max", box=None, pad_edge=False
+    )
+    for candidate in calibration.candidates:
+        mark = " *" if candidate.guidance == calibration.guidance else ""
+        found = (candidate.map_threshold, candidate.map_accuracy) if by_map else ()
+        table.add_row(
+            f"{candidate.guidance:g}{mark}",
+            *(f"{value:.4g}" for value in found),
+            f"{candidate.accuracy:.4f}",
+            f"{candidate.cosine_threshold:.5f}",
+            ", ".join(f"{m:.4g}" for m in candidate.max_divergence),
+        )
+    words = (
+        ["Accuracies are balanced: means of those among healthy and among unhealthy slices."]
+        if calibration.criterion == "balanced"
+        else []
+    )
+    return Group(
+        table,
+        *words,
+        f"Selected w = {calibration.guidance:g} (*); the bundle is {out}, the report {folder}",
+    )

@@ -1,0 +1,248 @@
+"""`anofpdm train`: a model of one's own, from a slice dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.as_job import has_begun
+from anofpdm.cli.shared.console import Console, Tick
+from anofpdm.cli.shared.cost import finish_dry_run
+from anofpdm.cli.shared.exit_codes import CANCELLED
+from anofpdm.common.pace import in_words
+
+if TYPE_CHECKING:
+    from anofpdm.datasets.store.slices import SliceDataset
+    from anofpdm.guidance.accuracy import GuidanceAccuracy
+    from anofpdm.model.bundle import ModelBundle
+    from anofpdm.training.monitor.progress import TrainingProgress
+    from anofpdm.training.run.session import TrainingResult
+
+ConfigArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG.toml",
+        help="The run in TOML: network, steps, batch size, learning rate, augmentation, bundle.",
+        show_default=False,
+    ),
+]
+DatasetOption = Annotated[
+    Path,
+    typer.Option(
+        "--dataset", metavar="DIR.zarr", help="Slice dataset whose split train is learned from."
+    ),
+]
+RunOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="RUN",
+        help="Folder of the run: checkpoints, log (events.jsonl), pictures of sample predictions "
+        "and, at the end, the bundle.",
+    ),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on from the latest checkpoint in the run's folder.")
+]
+SkipDamagedOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-damaged",
+        help="With --resume: where the latest checkpoint is damaged, go on from the one before it.",
+    ),
+]
+StartFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--start-from",
+        metavar="BUNDLE",
+        help="Begin with this bundle's weights (a name or a path) to fit it to your own data; its "
+        "network must be the configuration's.",
+        show_default="random weights",
+    ),
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        min=1,
+        metavar="N",
+        help="Training steps in all, in place of the configuration's; with --resume it moves the "
+        "end.",
+        show_default="as the configuration says",
+    ),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-minutes",
+        min=0.01,
+        metavar="MINUTES",
+        help="End in an orderly way after so much training time, sessions before --resume "
+        "included.",
+        show_default="no limit",
+    ),
+]
+
+ProcessesOption = Annotated[
+    int,
+    typer.Option(
+        "--processes",
+        min=1,
+        metavar="N",
+        help="Processes of this machine that share each batch, one GPU each.",
+    ),
+]
+
+
+def train(
+    context: typer.Context,
+    config: ConfigArgument,
+    dataset: DatasetOption,
+    out: RunOption,
+    resume: ResumeOption = False,
+    skip_damaged: SkipDamagedOption = False,
+    start_from: StartFromOption = None,
+    steps: StepsOption = None,
+    max_minutes: MinutesOption = None,
+    processes: ProcessesOption = 1,
+    device: opt.DeviceOption = "auto",
+    dry_run: opt.DryRunOption = False,
+    as_json: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    debug: opt.DebugOption = False,
+    job: opt.JobOption = None,
+) -> None:
+    """Train a model on labelled slices; Ctrl-C saves a checkpoint that --resume goes on from.
+
+    Example: anofpdm train model.toml --dataset slices.zarr --out run
+
+    On 8 GPUs: --processes 8; batch_size stays the slices of a step in all. Over several machines
+    torchrun starts them: torchrun ... -m anofpdm.cli train model.toml ...
+    """
+    from anofpdm.common.device import resolve_device
+    from anofpdm.datasets.store.slices import SliceDataset
+    from anofpdm.model.bundle import load_bundle
+    from anofpdm.training.config import TrainingConfig
+    from anofpdm.training.run.checkpoints import list_checkpoints
+    from anofpdm.training.run.cost import disk_shortage, training_cost
+    from anofpdm.training.run.loop import train as train_run
+    from anofpdm.training.run.several import run_in_processes
+    from anofpdm.training.step.processes import check_processes
+
+    # Of the processes that torchrun starts, one alone talks.
+    first = os.environ.get("RANK", "0") == "0"
+    console = Console(
+        as_json=as_json and first,
+        quiet=quiet or not first,
+        debug=debug,
+        job=None if dry_run or not first else job,
+    )
+    run = TrainingConfig.from_toml(config, **({} if steps is None else {"steps": steps}))
+    slices = SliceDataset.open(dataset)
+    resumed = resume or (has_begun(job) and bool(list_checkpoints(out)))
+    where = resolve_device(device)
+    check_processes(processes, where)
+    if dry_run:
+        cost = training_cost(
+            run,
+            slices,
+            out,
+            resume=resumed,
+            device=where,
+            max_minutes=max_minutes,
+            processes=processes,
+        )
+        return finish_dry_run(console, cost)
+    if processes > 1 and "RANK" not in os.environ:
+        return run_in_processes(context.obj, processes)
+    if first:
+        for problem in disk_shortage(run, out):
+            console.warn(problem)
+    start = None if start_from is None else load_bundle(start_from)
+    if start is not None:
+        _warn_of_other_pictures(console, start, slices)
+    with console.progress() as show:
+        result = train_run(
+            run,
+            slices,
+            out,
+            resume=resumed,
+            skip_damaged=skip_damaged,
+            start_from=start,
+            device=where,
+            max_minutes=max_minutes,
+            progress=_shown(show),
+        )
+    if not result.finished:
+        console.note(f"Stopped at step {result.step} of {run.steps}; go on with --resume.")
+        raise typer.Exit(CANCELLED)
+    payload = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()}
+    console.finish(
+        {"out": str(out), **payload},
+        f"Trained {result.step} steps, loss {result.loss:.4f}{_accuracy_words(result)}. The bundle "
+        f"{result.bundle} is not calibrated yet: anofpdm select-guidance does it.",
+    )
+
+
+def _warn_of_other_pictures(console: Console, start: ModelBundle, slices: SliceDataset) -> None:
+    """Say where the weights have been trained on other pictures than they shall go on with."""
+    from anofpdm.scans.preprocessing import picture_differences
+
+    known = start.metadata.modalities
+    if known != slices.modalities:
+        console.warn(
+            f"{slices.path} holds {', '.join(slices.modalities)}, but {start.name} was trained on "
+            f"{', '.join(known)}: its weights have to learn the other contrast."
+        )
+    differences = picture_differences(slices.preprocessing, start.metadata.preprocessing)
+    for name, (found, wanted) in differences.items():
+        console.warn(
+            f"{slices.path} was made with {name} = {found}, but {start.name} was trained with "
+            f"{wanted}: its weights have to learn the difference; make the slices as it had them "
+            "to spare them that."
+        )
+
+
+def _shown(show: Callable[[Tick], None]) -> Callable[[TrainingProgress], None]:
+    """Show each report, and in its words the accuracy that was measured last."""
+    last: GuidanceAccuracy | None = None
+
+    def report(progress: TrainingProgress) -> None:
+        nonlocal last
+        last = progress.accuracy or last
+        accuracy = "" if last is None else f"accuracy {last.best:.2f}, "
+        words = (
+            f"loss {progress.loss:.4f}, {accuracy}{progress.images_per_second:.1f} images/s, "
+            f"{in_words(progress.seconds_left)} left"
+        )
+        show(Tick("Training", progress.step, progress.steps, words, _values(progress)))
+
+    return report
+
+
+def _values(progress: TrainingProgress) -> dict[str, float]:
+    from anofpdm.training.monitor.progress import held_out_mean
+
+    values = {"loss": progress.loss}
+    if progress.validation is not None:
+        values["held_out"] = held_out_mean(progress.validation)
+    if progress.accuracy is not None:
+        values["accuracy"] = progress.accuracy.best
+        values["baseline"] = progress.accuracy.baseline
+    return values
+
+
+def _accuracy_words(result: TrainingResult) -> str:
+    if result.accuracy is None:
+        return ""
+    return (
+        f", accuracy {result.accuracy.best:.2f} on held-out slices (calling all alike: "
+        f"{result.accuracy.baseline:.2f})"
+    )

@@ -1,0 +1,111 @@
+"""Commands that can be jobs: with `--job` they queue, and keep a record of themselves."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, cast
+
+import typer
+
+from anofpdm.cli.shared.exit_codes import CANCELLED, IN_PART, OK, USER_ERROR
+from anofpdm.common.errors import AnofpdmError
+from anofpdm.common.worker_processes import LEADER
+
+if TYPE_CHECKING:
+    from anofpdm.jobs.state import Status
+
+Given = ParamSpec("Given")
+
+_ENDS: dict[int, tuple[Status, str]] = {
+    OK: ("done", ""),
+    IN_PART: ("done", "Some inputs were skipped; the log names them."),
+    CANCELLED: ("stopped", "Stopped; resume it to go on."),
+}
+
+
+def as_job(command: Callable[Given, None]) -> Callable[Given, None]:
+    """Let a command with the parameters `context` and `job` be a job.
+
+    Without `--job`, and with `--dry-run`, it runs as it is. Of the processes that torchrun starts,
+    the first alone is the job.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Given.args, **options: Given.kwargs) -> None:
+        if LEADER in os.environ:
+            return _as_one_of_several(lambda: command(*args, **options))
+        name = cast("str | None", options.get("job"))
+        if name is None or options.get("dry_run") or os.environ.get("RANK", "0") != "0":
+            return command(*args, **options)
+        from anofpdm.jobs.places import job_folder
+        from anofpdm.jobs.record import recorded
+        from anofpdm.jobs.request import JobRequest
+
+        request = JobRequest.of(cast("typer.Context", options["context"]).obj)
+        with recorded(job_folder(name), request, _say_wait) as attempt:
+            try:
+                command(*args, **options)
+            except typer.Exit as end:
+                attempt.status, attempt.message = _ENDS.get(end.exit_code, ("failed", ""))
+                raise
+        return None
+
+    return run
+
+
+def _as_one_of_several(command: Callable[[], None]) -> None:
+    """Run a command whose job, if it is one, is the process that started this one."""
+    from anofpdm.training.run.several import follow, tell_outcome
+
+    follow()
+    try:
+        command()
+    except typer.Exit as end:
+        tell_outcome(end.exit_code)
+        # All of them end like this, which is no failure for torchrun to report.
+        raise typer.Exit(OK) from end
+    except AnofpdmError as error:
+        tell_outcome(USER_ERROR, str(error))
+        raise typer.Exit(USER_ERROR) from error
+    tell_outcome(OK)
+
+
+def has_begun(job: str | None) -> bool:
+    """Whether a job has done something before, so that it is to go on from there."""
+    if job is None:
+        return False
+    from anofpdm.jobs.places import job_folder
+    from anofpdm.jobs.watch import has_progress
+
+    return has_progress(job_folder(job))
+
+
+def run_job(folder: Path) -> None:
+    """Run a job in this process, and exit with its code.
+
+    Raises
+    ------
+    JobError
+        When the folder holds no job, or the folder that it was given in is gone.
+    """
+    from anofpdm.cli.app import app
+    from anofpdm.common.errors import JobError
+    from anofpdm.jobs.request import read_request
+
+    request = read_request(folder)
+    try:
+        os.chdir(request.cwd)
+    except OSError as error:
+        raise JobError(
+            f"{request.cwd}, where the job {folder.name} was given, cannot be entered "
+            f"({error.strerror})."
+        ) from error
+    app([*request.arguments, "--job", str(folder)], prog_name="anofpdm")
+
+
+def _say_wait(ahead: int) -> None:
+    jobs = "one job" if ahead == 1 else f"{ahead} jobs"
+    typer.echo(f"Waits for {jobs} before it.", err=True)

@@ -1,0 +1,13 @@
+"""What `--dry-run` says."""
+
+from __future__ import annotations
+
+from anofpdm.cli.shared.console import Console
+from anofpdm.common.cost import Cost
+
+
+def finish_dry_run(console: Console, cost: Cost) -> None:
+    """Warn of what stands against the start, and print what it will take."""
+    for problem in cost.problems:
+        console.warn(problem)
+    console.finish({"dry_run": True, **cost.payload}, cost.words)

@@ -1,0 +1,103 @@
+"""How the command line ends: one sentence and a code, never a surprise traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from anofpdm.common.errors import AnofpdmError, Cancelled
+
+OK = 0
+INTERNAL_ERROR = 1
+USER_ERROR = 2
+IN_PART = 3
+CANCELLED = 130
+
+_CANCELLED = "Cancelled; nothing half-written remains."
+
+
+class CommandLine(TyperGroup):
+    """The root command; it turns every way a command can end into an exit code.
+
+    0 done; 2 a mistake that the user can mend, in one sentence on stderr; 3 done, but for inputs
+    that had to be skipped and are named; 130 cancelled (Ctrl-C or SIGTERM); 1 an error of ours,
+    with its traceback under --debug.
+    """
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run the command named in `args` (default `sys.argv[1:]`) and exit."""
+        given = list(sys.argv[1:] if args is None else args)
+        previous = None
+        if threading.current_thread() is threading.main_thread():
+            previous = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            code = super().main(
+                given or ["--help"],
+                prog_name=prog_name,
+                complete_var=complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                obj=given,
+                **extra,
+            )
+            if code == CANCELLED:
+                _say(_CANCELLED)
+        except Exception as error:
+            code = _exit_code(error, debug="--debug" in given)
+        finally:
+            if previous is not None:
+                signal.signal(signal.SIGTERM, previous)
+        sys.exit(code or OK)
+
+
+def _exit_code(error: Exception, *, debug: bool) -> int:
+    if debug:
+        _say("".join(traceback.format_exception(error)).rstrip())
+    if isinstance(error, (Cancelled, typer.Abort)):
+        _say(_CANCELLED)
+        return CANCELLED
+    if isinstance(error, typer.TyperException):
+        # How pydantic introduces what a choice is not; typer passes it on.
+        said = _one_line(error.format_message()).replace("Value error, ", "").rstrip(".?")
+        _say(f"Error: {said}{_help_hint(error)}.")
+        return USER_ERROR
+    if isinstance(error, AnofpdmError):
+        _say(f"Error: {_one_line(str(error))}")
+        return USER_ERROR
+    name = type(error).__name__
+    hint = "" if debug else " Run the command again with --debug for the traceback."
+    _say(f"Internal error: {name}: {_one_line(str(error))}{hint}")
+    return INTERNAL_ERROR
+
+
+def _help_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (see {context.command_path} --help)" if context is not None else ""
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,107 @@
+"""What `segment`, `interpret` and `demo` have in common: notices, files, summary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+from rich.console import Group
+from rich.table import Table
+
+from anofpdm.cli.shared.console import Console
+from anofpdm.method.calibration import Calibration, NetworkGrid, chosen_grid
+from anofpdm.method.settings import Settings
+from anofpdm.method.settings_words import threshold_words
+
+if TYPE_CHECKING:
+    from anofpdm.analysis.analysis import Analysis
+    from anofpdm.method.interpretation import Interpretation
+    from anofpdm.results.native import NativeResult
+
+
+def warn_of_calibration(
+    console: Console,
+    name: str,
+    calibration: Calibration | None,
+    settings: Settings,
+    grid: NetworkGrid | None = None,
+) -> None:
+    """Say when the settings have no calibration behind them, or another one than this."""
+    if calibration is None:
+        console.warn(
+            f"The bundle {name} is not calibrated: the mask comes from {threshold_words(settings)} "
+            f"at w = {settings.guidance:g}, and slices are not judged healthy or not; calibrate it "
+            "with anofpdm select-guidance."
+        )
+        return
+    calibrated = chosen_grid(calibration)
+    if grid is not None and grid != calibrated:
+        console.warn(
+            f"The bundle {name} was calibrated with {calibrated}, and this run uses "
+            f"{grid}: its thresholds may not fit."
+        )
+    if settings.polarity != calibration.polarity:
+        console.warn(
+            f"The bundle {name} was calibrated for the polarity {calibration.polarity}, and this "
+            f"is {settings.polarity}: its thresholds on the map may not fit."
+        )
+
+
+def finish_results(
+    folder: Path,
+    analysis: Analysis,
+    interpretation: Interpretation,
+    started: float,
+    console: Console,
+    truth: NDArray[Any] | None = None,
+) -> tuple[dict[str, Any], NativeResult]:
+    """Write the four result files into `folder`.
+
+    Parameters
+    ----------
+    started : float
+        `time.perf_counter()` at the beginning of the command.
+    truth : ndarray, shape of the scan, optional
+        A known lesion, drawn into the picture.
+
+    Returns
+    -------
+    report : dict
+    native : NativeResult
+        Mask and map as they were written.
+    """
+    from anofpdm.results.files import write_results
+    from anofpdm.results.native import to_native
+    from anofpdm.results.report import build_report
+
+    for warning in analysis.metadata.warnings:
+        if warning not in console.warnings:
+            console.warn(warning)
+    native = to_native(analysis, interpretation)
+    seconds = time.perf_counter() - started
+    report = build_report(
+        analysis, interpretation, native, seconds=seconds, warnings=console.warnings
+    )
+    write_results(folder, analysis, interpretation, native, report, truth=truth)
+    return report, native
+
+
+def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
+    """Sum up a report in a small table for people."""
+    lesions, slices = report["lesions"], report["slices"]
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("Lesion volume", f"{lesions['volume_ml']:.2f} ml")
+    table.add_row("Connected lesions", str(len(lesions["components"])))
+    settings = report["settings"]
+    if settings["gate"] or settings["threshold"]["kind"] == "absolute":
+        unhealthy = sum(not entry["healthy"] for entry in slices)
+        table.add_row("Slices called unhealthy", f"{unhealthy} of {len(slices)}")
+    else:
+        table.add_row("Slices analysed", str(len(slices)))
+    table.add_row("Guidance w", f"{report['settings']['guidance']:g}")
+    table.add_row("Time", f"{report['seconds']:.1f} s")
+    table.add_row("Results", str(out))
+    return Group(table, report["intended_use"])

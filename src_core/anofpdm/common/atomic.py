@@ -1,0 +1,156 @@
+"""Write to a temporary name beside the target, then rename: a target is whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from anofpdm.common.errors import OutputError
+
+# What a full or protected disk raises while the body writes; any other OSError is the body's own.
+_WRITE_FAULTS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+)
+
+
+class AtomicTarget:
+    """A file or folder in the making: `path` is written, then `commit` renames it to `target`.
+
+    Parameters
+    ----------
+    target : str or Path
+        Where the file or folder shall appear. Missing parent folders are made, and removed again
+        by `discard`.
+    overwrite : bool
+        Replace what stands at `target`: a file by a file, a folder by a folder.
+
+    Raises
+    ------
+    OutputError
+        When `target` exists and `overwrite` is false, or its folder cannot be made.
+    """
+
+    def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        self.target = Path(target)
+        self.overwrite = overwrite
+        if not self.target.name:
+            raise OutputError(f"{self.target} is no new file or folder; give it a name.")
+        self._refuse_existing()
+        self._made_parents: list[Path] = []
+        self._make_parents()
+        # The target's name stays at the end, so that writers which look at suffixes are content.
+        token = secrets.token_hex(4)
+        self.path = self.target.with_name(f".{token}-{self.target.name}")
+        self._aside = self.target.with_name(f".{token}-old-{self.target.name}")
+
+    def commit(self) -> None:
+        """Rename the temporary path to the target.
+
+        Raises
+        ------
+        OutputError
+            When the target has appeared meanwhile, or the rename fails; nothing is left behind.
+        """
+        try:
+            self._refuse_existing()
+            if self.path.is_dir() and self.target.exists():
+                self._swap_folders()
+            else:
+                os.replace(self.path, self.target)  # noqa: PTH105 - the atomic call, by its name
+        except BaseException as error:
+            self.discard()
+            if isinstance(error, OSError):
+                raise _cannot_write(self.target, error) from error
+            raise
+
+    def discard(self) -> None:
+        """Remove the temporary path and the parent folders that were made for it."""
+        _remove(self.path)
+        for folder in reversed(self._made_parents):
+            with suppress(OSError):
+                folder.rmdir()
+
+    def _refuse_existing(self) -> None:
+        if not self.overwrite and os.path.lexists(self.target):
+            raise OutputError(
+                f"{self.target} exists already; choose another place or ask to overwrite it."
+            )
+
+    def _make_parents(self) -> None:
+        folder = self.target.parent
+        try:
+            missing = []
+            while not folder.exists():
+                missing.append(folder)
+                folder = folder.parent
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder")
+            for each in reversed(missing):
+                each.mkdir(exist_ok=True)
+                self._made_parents.append(each)
+            if not os.access(self.target.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, f"{self.target.parent} is not writable")
+        except OSError as error:
+            for made in reversed(self._made_parents):
+                made.rmdir()
+            raise _cannot_write(self.target, error) from error
+
+    def _swap_folders(self) -> None:
+        # A folder that is not empty cannot be renamed over: the old one steps aside, and comes
+        # back if anything, an interrupt included, strikes before the new one is in place.
+        try:
+            self.target.rename(self._aside)
+            self.path.rename(self.target)
+        finally:
+            if not self.target.exists() and self._aside.exists():
+                self._aside.rename(self.target)
+            _remove(self._aside)
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; renamed at the end, removed on any exception.
+
+    The body writes a file, or makes a folder, at the yielded path, which ends in the target's own
+    name, suffixes included. An interrupt (KeyboardInterrupt) cleans up like any other exception.
+
+    Parameters
+    ----------
+    target : str or Path
+        Where the file or folder shall appear; missing parent folders are made.
+    overwrite : bool
+        Replace what stands there. A folder is replaced as a whole: make sure that it is yours.
+
+    Raises
+    ------
+    OutputError
+        When `target` exists and `overwrite` is false, or it cannot be written (a parent that is a
+        file, no permission, a full disk).
+    """
+    pending = AtomicTarget(target, overwrite=overwrite)
+    try:
+        yield pending.path
+    except BaseException as error:
+        pending.discard()
+        if isinstance(error, OSError) and error.errno in _WRITE_FAULTS:
+            raise _cannot_write(pending.target, error) from error
+        raise
+    pending.commit()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _cannot_write(target: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(f"{target} cannot be written ({reason}); choose another place.")

@@ -1,0 +1,124 @@
+"""What a long command will take: time, memory and disk, told before it starts."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from anofpdm.common.pace import in_words
+
+_MEBIBYTE = 2**20
+# Two times that differ by less are told as one.
+_ALIKE = 1.15
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command is expected to take, beside whatever else runs on the machine.
+
+    Attributes
+    ----------
+    work : str
+        What was looked at, such as "300 steps of 16 slices on cpu".
+    seconds : tuple of float, or None
+        The least and the most, from what was measured; None where nothing could be.
+    basis : str
+        What the time was measured on, or why it was not.
+    memory_bytes : int
+        Memory of the device at its fullest.
+    device : str
+        The device whose memory that is.
+    disk_bytes : int
+        What the results take, and what is written on the way to them.
+    problems : tuple of str
+        What stands against the start, one sentence each.
+    """
+
+    work: str
+    seconds: tuple[float, float] | None
+    basis: str
+    memory_bytes: int
+    device: str
+    disk_bytes: int
+    problems: tuple[str, ...] = ()
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        values = asdict(self)
+        return {**values, "problems": list(self.problems), "words": self.words}
+
+    @property
+    def words(self) -> str:
+        """Three lines for people; `problems` are told apart."""
+        time = "unknown" if self.seconds is None else range_in_words(*self.seconds)
+        whose = "" if self.device == "cpu" else f" of {self.device}"
+        return (
+            f"Time: {time} for {self.work} ({self.basis})\n"
+            f"Memory: about {size_in_words(self.memory_bytes)}{whose}\n"
+            f"Disk: about {size_in_words(self.disk_bytes)}"
+        )
+
+
+def range_in_words(least: float, most: float) -> str:
+    """Return a time as "about 12 s", or "12 s to 3 min 05 s" where the two differ."""
+    if most <= _ALIKE * max(least, 1.0):
+        return f"about {in_words(max(most, 1.0))}"
+    return f"{in_words(max(least, 1.0))} to {in_words(most)}"
+
+
+def size_in_words(count: int) -> str:
+    """Return a number of bytes as "512 MiB" or "1.5 GiB"; at least 1 MiB."""
+    mebibytes = count / _MEBIBYTE
+    return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{max(mebibytes, 1):.0f} MiB"
+
+
+def disk_problems(target: Path, needed: int) -> list[str]:
+    """Return a sentence where the disk of a path to be written has less free than is needed."""
+    folder = target.absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free >= needed:
+        return []
+    return [
+        f"{target} will take about {size_in_words(needed)}, but its disk has only "
+        f"{size_in_words(free)} free; make room or choose another place."
+    ]
+
+
+def memory_problems(device: str, needed: int, remedy: str) -> list[str]:
+    """Return a sentence where a device has less memory free than is needed."""
+    from anofpdm.common.device import free_bytes
+
+    free = free_bytes(device)
+    if free >= needed:
+        return []
+    return [
+        f"About {size_in_words(needed)} of memory are needed, but {device} has only "
+        f"{size_in_words(free)} free; {remedy}."
+    ]
+
+
+def held_bytes(device: str) -> int:
+    """Return the most memory of a device that this process has held so far."""
+    import torch
+
+    if device.startswith("cuda"):
+        return int(torch.cuda.max_memory_reserved(device))
+    return int(torch.mps.driver_allocated_memory()) if device == "mps" else peak_bytes()
+
+
+def peak_bytes() -> int:
+    """Return the most memory of the machine that this process has held so far."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

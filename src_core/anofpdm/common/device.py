@@ -1,0 +1,92 @@
+"""Which device computes, why CUDA is not usable, and how much memory is free."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+from anofpdm.common.errors import DeviceError
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def resolve_device(name: str = "auto") -> str:
+    """Return the torch device for a name; `auto` prefers CUDA, then MPS, then the CPU.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda", "mps"}
+        A CUDA device may carry an index, such as "cuda:1".
+
+    Raises
+    ------
+    DeviceError
+        When the device is unknown or cannot be used, with the reason.
+    """
+    import torch
+
+    if name not in get_args(DeviceName) and not re.fullmatch(r"cuda:[0-9]+", name):
+        known = ", ".join(get_args(DeviceName))
+        raise DeviceError(f"The device '{name}' is unknown; choose one of {known}.")
+    if name == "auto":
+        if why_no_cuda() is None:
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.startswith("cuda"):
+        reason = why_no_cuda()
+        if reason is not None:
+            raise DeviceError(f"CUDA cannot be used: {reason}; choose the device cpu or auto.")
+        index = int(name.partition(":")[2] or 0)
+        if index >= torch.cuda.device_count():
+            raise DeviceError(
+                f"There is no GPU {index}; this machine has {torch.cuda.device_count()}."
+            )
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("MPS cannot be used: it needs a Mac with Apple silicon; choose cpu.")
+    return name
+
+
+def why_no_cuda() -> str | None:
+    """Return the reason why CUDA cannot be used, in words, or None when it can."""
+    import torch
+
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None:
+        return "the installed PyTorch was built without CUDA"
+    return "PyTorch finds no NVIDIA GPU with a working driver"
+
+
+def gpu_count() -> int:
+    """Count the NVIDIA GPUs that can be used."""
+    import torch
+
+    return torch.cuda.device_count() if why_no_cuda() is None else 0
+
+
+def free_bytes(device: str) -> int:
+    """Memory that is free on a device: its own on a GPU, the machine's elsewhere."""
+    import psutil
+    import torch
+
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def release_memory() -> None:
+    """Give the GPU memory that PyTorch holds in reserve back to other programs."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def synchronize(device: str) -> None:
+    """Let a GPU finish what it was given; a CPU has finished."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device == "mps":
+        torch.mps.synchronize()

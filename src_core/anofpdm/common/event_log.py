@@ -1,0 +1,44 @@
+"""What happens in a folder, written as it happens: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from anofpdm.common.errors import OutputError
+
+EVENTS: Final = "events.jsonl"
+
+
+class EventLog:
+    """Appends JSON lines to events.jsonl.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a training run or a job.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVENTS
+        # A process killed while it wrote leaves half a line; the next must not be glued to it.
+        self._torn = self._path.exists() and self._path.read_bytes()[-1:] not in (b"", b"\n")
+
+    def write(self, event: str, **values: Any) -> None:
+        """Append one line, whole, so that a reader never meets half of it for long.
+
+        Raises
+        ------
+        OutputError
+            When the disk is full or protected.
+        """
+        line = json.dumps({"event": event, **values})
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n" * self._torn + line + "\n")
+        except OSError as error:
+            raise OutputError(
+                f"{self._path} cannot be written ({error.strerror}); make room and go on."
+            ) from error
+        self._torn = False

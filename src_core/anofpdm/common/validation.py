@@ -1,0 +1,65 @@
+"""Turn pydantic's report on wrong values into one sentence of the project's own errors."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from anofpdm.common.errors import AnofpdmError, SettingsError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(
+    model: type[Model],
+    /,
+    *,
+    raises: type[AnofpdmError] = SettingsError,
+    where: str = "",
+    **values: Any,
+) -> Model:
+    """Build a pydantic model; wrong values become one sentence.
+
+    Parameters
+    ----------
+    model : type
+        The pydantic class to build.
+    raises : type
+        The error class that fits the origin of the values.
+    where : str
+        What holds the values (a file, an option), named at the start of the sentence.
+    **values
+        The model's fields.
+
+    Raises
+    ------
+    AnofpdmError
+        Of class `raises`, naming the first wrong field, its value and what is allowed.
+    """
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise raises(sentence(error, where)) from None
+
+
+def sentence(error: ValidationError, where: str = "") -> str:
+    """Return one sentence on the first fault of a pydantic report, and the number of others."""
+    details = error.errors(include_url=False)
+    first = details[0]
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    field = ".".join(str(part) for part in first["loc"])
+    text = message
+    if first["type"] == "missing":
+        text = f"{field} is missing"
+    elif first["type"] == "extra_forbidden":
+        text = f"{field} is not a known field"
+    elif field:
+        text = f"{field} is {_short(first['input'])}, but {message[:1].lower()}{message[1:]}"
+    others = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return f"{where + ': ' if where else ''}{text}{others}."
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

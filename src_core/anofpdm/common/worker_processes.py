@@ -1,0 +1,86 @@
+"""Processes that work for this one, and end with it, however it ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+
+import psutil
+
+from anofpdm.common.errors import DatasetError
+
+LEADER = "ANOFPDM_LEADER"
+"""Environment variable: the number of the process that this one is one of several of."""
+
+_stop: Event | None = None
+
+
+def usable_cpus() -> int:
+    """Count the CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield so many processes; they leave Ctrl-C to this one.
+
+    What was not begun when the body ends is not done; see `asked_to_stop`.
+
+    Raises
+    ------
+    DatasetError
+        When one of them was ended from outside.
+    """
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(stop,))
+    try:
+        yield executor
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "A worker process was ended from outside, perhaps for lack of memory; run the same "
+            "command again, with fewer --workers: what is done is kept."
+        ) from error
+    finally:
+        stop.set()
+        executor.shutdown(cancel_futures=True)
+
+
+def asked_to_stop() -> bool:
+    """Whether this is such a process, and its work is no longer wanted."""
+    return _stop is not None and _stop.is_set()
+
+
+def end_with(pid: int) -> None:
+    """Let this process end when another one has ended, however it did."""
+    try:
+        _end_after(psutil.Process(pid).wait)
+    except psutil.NoSuchProcess:
+        os._exit(1)
+
+
+def _begin(stop: Event) -> None:
+    """Leave Ctrl-C to the parent process, and end when it has ended."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    _end_after(parent.join)
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    def end() -> None:
+        wait()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()

@@ -1,0 +1,103 @@
+"""Everything that decides a prepared dataset, as one validated value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from anofpdm.common.errors import DatasetError
+from anofpdm.datasets.labels.rule import LESION_MM2
+from anofpdm.datasets.layouts import Layout, default_modalities, default_scored
+from anofpdm.datasets.preparation.subject import Recipe
+from anofpdm.datasets.split import Shares
+from anofpdm.datasets.store.slices import Split
+from anofpdm.scans.preprocessing import PreprocessingConfig
+
+EXTENT_MM = 208.0
+"""Side of the field of view by default: an extracted adult brain and a margin."""
+
+
+class PrepareConfig(BaseModel):
+    """From which scans a dataset is made, and how.
+
+    Attributes
+    ----------
+    source : Path
+        A folder, or the CSV file of the layout "table".
+    layout : {"brats", "atlas", "bids", "table"}
+        How the source is arranged.
+    modalities : tuple of str, optional
+        Channels in order; the layout's own by default.
+    scored : tuple of str, optional
+        Those of them that the anomaly map is read from; the layout's own by default.
+    preprocessing : PreprocessingConfig
+        Grid, field of view and scaling. Its `spacing_range_mm` is found from the scans.
+    lesion_mm2 : float
+        Lesion area in a slice from which a mask makes it unhealthy; 0 takes any.
+    labels : Path, optional
+        CSV with `subject`, `label`, `unhealthy_slices`; goes before masks.
+    shares : tuple of float
+        Of the splits train, val and test.
+    seed : int
+        Of the split.
+    splits : Path, optional
+        CSV with `patient` or `subject`, and `split`, in place of the shares.
+    match : dict of str to str
+        BIDS entities that a scan's name must have; "" for none of that entity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Path
+    layout: Layout
+    modalities: tuple[str, ...] = ()
+    scored: tuple[str, ...] = ()
+    preprocessing: PreprocessingConfig = PreprocessingConfig(size=128, extent_mm=EXTENT_MM)
+    lesion_mm2: Annotated[float, Field(ge=0)] = LESION_MM2
+    labels: Path | None = None
+    shares: Shares = (75.0, 5.0, 20.0)
+    seed: Annotated[int, Field(ge=0)] = 0
+    splits: Path | None = None
+    match: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if min(self.shares) < 0 or self.shares[0] <= 0:
+            raise ValueError("the shares must be 0 or more, and that of train above 0")
+        if self.match and self.layout not in ("atlas", "bids"):
+            raise ValueError("match belongs to the layouts bids and atlas")
+        if repeated := {m for m in self.modalities if self.modalities.count(m) > 1}:
+            raise ValueError(f"the modality {min(repeated)} is named twice")
+        return self
+
+    def complete(self) -> Self:
+        """Return a copy whose modalities are named.
+
+        Raises
+        ------
+        DatasetError
+            When the layout has none of its own, a table cannot be read, or a scored modality is
+            not among them.
+        """
+        modalities = self.modalities or default_modalities(self.source, self.layout)
+        scored = self.scored or default_scored(self.layout, modalities)
+        if strange := [modality for modality in scored if modality not in modalities]:
+            raise DatasetError(
+                f"The scored modality {strange[0]} is not among those of the model, "
+                f"{', '.join(modalities)}; name it there, too."
+            )
+        # A model scores its modalities in their order, each once.
+        ordered = tuple(modality for modality in modalities if modality in scored)
+        return self.model_copy(update={"modalities": modalities, "scored": ordered})
+
+    @property
+    def recipe(self) -> Recipe:
+        """What decides how one case becomes slices."""
+        return Recipe(self.modalities, self.preprocessing, self.lesion_mm2)
+
+    @property
+    def share_of(self) -> dict[Split, float]:
+        """Share of each split."""
+        return dict(zip(get_args(Split), self.shares, strict=True))

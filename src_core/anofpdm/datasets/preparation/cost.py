@@ -1,0 +1,168 @@
+"""What the preparation of a dataset will take: a few of its subjects are made, elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from anofpdm.common.cost import Cost, disk_problems, memory_problems, peak_bytes
+from anofpdm.common.errors import AnofpdmError
+from anofpdm.common.worker_processes import usable_cpus
+from anofpdm.datasets.case import Annotation, Case
+from anofpdm.datasets.preparation.config import PrepareConfig
+from anofpdm.datasets.preparation.listing import list_cases
+from anofpdm.datasets.preparation.parts import PartStore, part_key
+from anofpdm.datasets.preparation.subject import Recipe, subject_slices
+from anofpdm.datasets.store.slices import SliceDataset
+
+_SAMPLE = 3
+_ENOUGH_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """What some subjects took.
+
+    Attributes
+    ----------
+    making : list of float
+        Seconds of each.
+    writing : float
+        Seconds a subject, from its part into the dataset.
+    bytes_each : float
+        Bytes a subject: its part, and its slices in the dataset.
+    problems : list of str
+        Which of them cannot be used.
+    """
+
+    making: list[float]
+    writing: float
+    bytes_each: float
+    problems: list[str]
+
+
+def prepare_cost(
+    config: PrepareConfig,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Cost:
+    """Find what `prepare` will take, by a few subjects; nothing stays written.
+
+    Parameters
+    ----------
+    config, out, workers
+        As of `prepare`.
+    clock : callable
+        Seconds, monotonic.
+
+    Raises
+    ------
+    DatasetError
+        When no subject is found, or the files that go with them cannot be read.
+    """
+    out, config = Path(out), config.complete()
+    cases = [case for case in list_cases(config).cases if not case.problem]
+    unmade = _unmade(cases, config.recipe, PartStore(PartStore.beside(out)))
+    sample = _sample(unmade or cases, config, clock)
+    count = max(1, min(workers or usable_cpus(), len(unmade)))
+    # The parts stand beside the dataset until it is whole.
+    disk = round(len(cases) * sample.bytes_each)
+    memory = count * peak_bytes()
+    problems = list(sample.problems)
+    if cases and all(case.mask is None and case.annotation == Annotation() for case in cases):
+        problems.append(
+            f"No slice of {config.source} will be labelled, for there is neither a mask nor a "
+            "label; give a CSV of labels with --labels."
+        )
+    return Cost(
+        work=f"{len(unmade):,} of {len(cases):,} subjects, {count} at a time",
+        seconds=_seconds(sample, len(unmade), len(cases), count),
+        basis=f"measured on {len(sample.making)} of them",
+        memory_bytes=memory,
+        device="cpu",
+        disk_bytes=disk,
+        problems=(
+            *problems,
+            *disk_problems(out, disk),
+            *memory_problems("cpu", memory, "give fewer --workers"),
+        ),
+    )
+
+
+def _unmade(cases: Sequence[Case], recipe: Recipe, store: PartStore) -> list[Case]:
+    """Return the cases whose part an earlier attempt has not left."""
+    found = []
+    for case in cases:
+        summary = store.summary(case.subject)
+        try:
+            made = summary is not None and summary.key == part_key(case, recipe)
+        except AnofpdmError:
+            continue  # a missing file, which is told when it is read
+        if not made:
+            found.append(case)
+    return found
+
+
+def _sample(cases: Sequence[Case], config: PrepareConfig, clock: Callable[[], float]) -> _Sample:
+    """Make some subjects, evenly spread, and a dataset of them."""
+    places = np.unique(np.linspace(0, len(cases) - 1, min(_SAMPLE, len(cases))).astype(int))
+    making: dict[str, float] = {}
+    problems: list[str] = []
+    began = clock()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = PartStore(folder)
+        for case in (cases[place] for place in places):
+            started = clock()
+            try:
+                store.save(case.subject, "", subject_slices(case, config.recipe))
+                making[case.subject] = clock() - started
+            except AnofpdmError as error:
+                problems.append(f"{case.subject} cannot be used: {error}")
+            if clock() - began > _ENOUGH_SECONDS:
+                break
+        if not making:
+            return _Sample([], 0, 0, problems)
+        started = clock()
+        _write(folder / "d.zarr", config, store, making)
+        writing = (clock() - started) / len(making)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return _Sample(list(making.values()), writing, size / len(making), problems)
+
+
+def _write(path: Path, config: PrepareConfig, store: PartStore, subjects: Iterable[str]) -> None:
+    with SliceDataset.create(
+        path,
+        modalities=config.modalities,
+        preprocessing=config.preprocessing.model_dump(mode="json"),
+    ) as writer:
+        for subject in subjects:
+            part = store.load(subject)
+            writer.append(
+                part.images,
+                part.labels,
+                subject=subject,
+                split="train",
+                slice_ids=part.slice_ids,
+                foreground=part.foreground,
+                truth=part.truth,
+            )
+
+
+def _seconds(
+    sample: _Sample, unmade: int, subjects: int, workers: int
+) -> tuple[float, float] | None:
+    if not sample.making:
+        return None
+    writing = subjects * sample.writing
+    return (
+        writing + min(sample.making) * unmade / workers,
+        writing + max(sample.making) * unmade / workers,
+    )

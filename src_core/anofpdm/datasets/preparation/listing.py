@@ -1,0 +1,88 @@
+"""Which cases a dataset is made of: those found, with the labels and splits that CSV files give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from anofpdm.common.errors import DatasetError
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.csv_file import read_csv
+from anofpdm.datasets.labels.annotations import read_annotations
+from anofpdm.datasets.layouts import find_cases
+from anofpdm.datasets.preparation.config import PrepareConfig
+from anofpdm.datasets.split import read_splits
+from anofpdm.datasets.store.slices import Split
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The cases of a dataset.
+
+    Attributes
+    ----------
+    cases : tuple of Case
+        Sorted by subject; some may carry a problem.
+    splits : dict of str to str, or None
+        Split by subject where a file gives it.
+    warnings : tuple of str
+        What looks like a mistake in the files given.
+    """
+
+    cases: tuple[Case, ...]
+    splits: dict[str, Split] | None
+    warnings: tuple[str, ...]
+
+
+def list_cases(config: PrepareConfig) -> Listing:
+    """Find the cases, and lay the labels and splits of CSV files over them.
+
+    Parameters
+    ----------
+    config : PrepareConfig
+        Complete (its modalities named).
+
+    Raises
+    ------
+    DatasetError
+        When a file cannot be read, or source and files have no subject in common.
+    """
+    cases = find_cases(config.source, config.layout, config.modalities, config.match)
+    warnings: list[str] = []
+    if config.labels is not None:
+        cases = _labelled(cases, config, warnings)
+    splits = None
+    listed_in = config.splits or (config.source if _table_has_splits(config) else None)
+    if listed_in is not None:
+        splits = read_splits(listed_in, cases)
+        cases = [
+            case
+            if case.subject in splits
+            else replace(case, problem=case.problem or f"{listed_in} names no split for it.")
+            for case in cases
+        ]
+    return Listing(tuple(cases), splits, tuple(warnings))
+
+
+def _labelled(cases: list[Case], config: PrepareConfig, warnings: list[str]) -> list[Case]:
+    path = config.labels
+    assert path is not None
+    annotations = read_annotations(path)
+    unknown = sorted(annotations.keys() - {case.subject for case in cases})
+    if len(unknown) == len(annotations):
+        raise DatasetError(
+            f"{path} names no subject of {config.source}, where the first is {cases[0].subject}; "
+            "name the subjects alike."
+        )
+    if unknown:
+        warnings.append(
+            f"{path} labels {len(unknown)} subjects that {config.source} does not hold, the first "
+            f"of them {unknown[0]}."
+        )
+    return [
+        replace(case, annotation=annotations[case.subject]) if case.subject in annotations else case
+        for case in cases
+    ]
+
+
+def _table_has_splits(config: PrepareConfig) -> bool:
+    return config.layout == "table" and "split" in read_csv(config.source).columns

@@ -1,0 +1,189 @@
+"""Finished subjects of a dataset in the making, kept on disk so that a stop costs little."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import DatasetError, OutputError
+from anofpdm.common.folder_lock import folder_lock
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.preparation.subject import Recipe, SubjectSlices
+
+_VERSION: Final = 1
+_ARRAYS: Final = ("images", "foreground", "labels", "slice_ids")
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """What is known of a finished part without reading its images.
+
+    Attributes
+    ----------
+    key : str
+        SHA-256 of all that decided its content.
+    healthy, unhealthy, unknown : int
+        Number of slices.
+    has_truth : bool
+        Whether a pixel mask is stored.
+    spacing_mm : float
+        Distance between slices.
+    warnings : tuple of str
+        What preprocessing found doubtful.
+    """
+
+    key: str
+    healthy: int
+    unhealthy: int
+    unknown: int
+    has_truth: bool
+    spacing_mm: float
+    warnings: tuple[str, ...]
+
+
+class PartStore:
+    """The folder `DATASET.parts` beside a dataset in the making; use `PartStore.locked`.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @staticmethod
+    def beside(dataset: Path) -> Path:
+        """Folder of the parts of a dataset."""
+        return dataset.with_name(f"{dataset.name}.parts")
+
+    @classmethod
+    @contextmanager
+    def locked(cls, dataset: Path) -> Iterator[PartStore]:
+        """Open or make the parts of a dataset, for this process alone.
+
+        What an earlier process left half-written is removed, and the folder, too, when no part is
+        in it at the end.
+
+        Raises
+        ------
+        OutputError
+            When another process is at work on it, or it cannot be written.
+        """
+        folder = cls.beside(dataset)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be made ({error.strerror}).") from error
+        with folder_lock(folder, str(dataset)):
+            for stale in folder.glob(".*"):
+                shutil.rmtree(stale, ignore_errors=True) if stale.is_dir() else stale.unlink()
+            try:
+                yield cls(folder)
+            finally:
+                if not any(folder.glob("*.npz")):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def path(self, subject: str) -> Path:
+        """File of a subject's part."""
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "_", subject)[:80].lstrip(".")
+        return self.folder / f"{readable}-{_sha256(subject)[:8]}.npz"
+
+    def save(self, subject: str, key: str, slices: SubjectSlices) -> None:
+        """Write a part; it appears whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be written.
+        """
+        summary = PartSummary(
+            key=key,
+            healthy=int((slices.labels == 0).sum()),
+            unhealthy=int((slices.labels == 1).sum()),
+            unknown=int((slices.labels < 0).sum()),
+            has_truth=slices.truth is not None,
+            spacing_mm=slices.spacing_mm,
+            warnings=slices.warnings,
+        )
+        arrays: dict[str, Any] = {name: getattr(slices, name) for name in _ARRAYS}
+        if slices.truth is not None:
+            arrays["truth"] = slices.truth
+        text = json.dumps(asdict(summary)).encode()
+        with atomic_path(self.path(subject), overwrite=True) as pending, pending.open("wb") as file:
+            np.savez_compressed(file, summary=np.frombuffer(text, dtype=np.uint8), **arrays)
+
+    def summary(self, subject: str) -> PartSummary | None:
+        """Summary of a finished part, or None where there is none that can be read."""
+        try:
+            with np.load(self.path(subject)) as stored:
+                values = json.loads(stored["summary"].tobytes())
+            return PartSummary(**{**values, "warnings": tuple(values["warnings"])})
+        except (*_DAMAGE, TypeError):
+            return None
+
+    def load(self, subject: str) -> SubjectSlices:
+        """Read a finished part.
+
+        Raises
+        ------
+        DatasetError
+            When it is damaged; it is then removed, so that the next run makes it again.
+        """
+        path, summary = self.path(subject), self.summary(subject)
+        try:
+            if summary is None:
+                raise ValueError("no summary")
+            with np.load(path) as stored:
+                arrays = {name: stored[name] for name in _ARRAYS}
+                truth = stored["truth"] if summary.has_truth else None
+        except _DAMAGE as error:
+            path.unlink(missing_ok=True)
+            raise DatasetError(
+                f"The part {path} was damaged ({error}) and has been removed; run the same command "
+                "again to make it anew."
+            ) from error
+        return SubjectSlices(
+            truth=truth, spacing_mm=summary.spacing_mm, warnings=summary.warnings, **arrays
+        )
+
+    def remove(self) -> None:
+        """Remove the folder with everything in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def part_key(case: Case, recipe: Recipe) -> str:
+    """SHA-256 of all that decides a part: files (path, size, time), annotation and recipe.
+
+    Raises
+    ------
+    DatasetError
+        When a file of the case is missing.
+    """
+    files = []
+    for role, path in case.files().items():
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise DatasetError(f"The {role} {path} cannot be read ({error.strerror}).") from error
+        files.append([role, str(path), stat.st_size, stat.st_mtime_ns])
+    recipe_values = {**asdict(recipe), "preprocessing": recipe.preprocessing.model_dump()}
+    return _sha256(json.dumps([_VERSION, files, asdict(case.annotation), recipe_values]))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

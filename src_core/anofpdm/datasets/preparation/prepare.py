@@ -1,0 +1,211 @@
+"""From scans on disk to a slice dataset: found, preprocessed, labelled, split by patient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from anofpdm.common.atomic import AtomicTarget
+from anofpdm.common.errors import DatasetError, OutputError
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.preparation.config import PrepareConfig
+from anofpdm.datasets.preparation.contact_sheet import save_contact_sheet
+from anofpdm.datasets.preparation.listing import Listing, list_cases
+from anofpdm.datasets.preparation.parts import PartStore, PartSummary, part_key
+from anofpdm.datasets.preparation.summary import Prepared, Skipped, described
+from anofpdm.datasets.preparation.workers import Job, make_parts
+from anofpdm.datasets.split import Kind, split_patients
+from anofpdm.datasets.store.slices import SliceDataset, Split
+from anofpdm.datasets.store.writer import check_replaceable
+
+CONTACT_SHEET: Final = "contact_sheet.png"
+REPORT: Final = "prepared.json"
+
+OnProgress = Callable[[str, int, int], None]
+
+
+def prepare(
+    config: PrepareConfig,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Prepared:
+    """Make a slice dataset of the scans that `config` names.
+
+    Finished subjects are kept in `OUT.parts` until the dataset is whole. After a stop of any kind
+    the same call goes on from there; subjects whose files, labels or settings have changed are
+    made again. The dataset appears whole or not at all.
+
+    Parameters
+    ----------
+    config : PrepareConfig
+        What to make it of.
+    out : str or Path
+        The dataset's folder, customarily `NAME.zarr`.
+    workers : int, optional
+        Processes; one a CPU by default.
+    overwrite : bool
+        Replace a dataset that stands at `out`.
+    on_progress : callable, optional
+        Told the stage, how many are done, and how many there are.
+
+    Raises
+    ------
+    DatasetError
+        When no case is found, none can be used, or none is labelled.
+    OutputError
+        When `out` exists, or is to be overwritten and is no dataset, cannot be written, or another
+        process is making it.
+    """
+    out, config = Path(out), config.complete()
+    show = on_progress or (lambda stage, done, total: None)
+    listing = list_cases(config)
+    if overwrite:
+        check_replaceable(out)
+    AtomicTarget(out, overwrite=overwrite).discard()
+    with PartStore.locked(out) as store:
+        summaries, skipped = _finished_parts(listing, config, store, workers, show)
+        _check_labelled(summaries, config)
+        splits = listing.splits or _drawn_splits(listing.cases, summaries, config)
+        staged = _assemble(config, listing, store, summaries, splits, show)
+        dataset = SliceDataset.open(staged)
+        wanted = [] if listing.splits else [s for s, share in config.share_of.items() if share]
+        prepared = described(dataset, out, listing.cases, summaries, skipped, store.folder, wanted)
+        prepared = replace(prepared, warnings=(*listing.warnings, *prepared.warnings))
+        _finish(dataset, prepared, overwrite=overwrite)
+        if prepared.parts is None:
+            store.remove()
+    return prepared
+
+
+def _finished_parts(
+    listing: Listing,
+    config: PrepareConfig,
+    store: PartStore,
+    workers: int | None,
+    show: OnProgress,
+) -> tuple[dict[str, PartSummary], list[Skipped]]:
+    """Make the parts that are not there yet; give the summaries of all."""
+    reasons = {case.subject: case.problem for case in listing.cases if case.problem}
+    keys, jobs = {}, []
+    for case in listing.cases:
+        if case.problem:
+            continue
+        try:
+            key = keys[case.subject] = part_key(case, config.recipe)
+        except DatasetError as error:
+            reasons[case.subject] = str(error)
+            continue
+        found = store.summary(case.subject)
+        if found is None or found.key != key:
+            jobs.append(Job(case, config.recipe, store.folder, key))
+    done, total = len(keys) - len(jobs), len(keys)
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        show("Preparing subjects", done, total)
+
+    reasons |= make_parts(jobs, workers, advance)
+    summaries = {}
+    for subject, key in keys.items():
+        summary = store.summary(subject)
+        if subject not in reasons and summary is not None and summary.key == key:
+            summaries[subject] = summary
+    if not summaries:
+        subject, reason = next(iter(reasons.items()))
+        raise DatasetError(
+            f"None of the {len(listing.cases)} subjects can be used; of {subject}: {reason}"
+        )
+    return summaries, [Skipped(*pair) for pair in sorted(reasons.items())]
+
+
+def _check_labelled(summaries: Mapping[str, PartSummary], config: PrepareConfig) -> None:
+    if all(s.healthy + s.unhealthy == 0 for s in summaries.values()):
+        raise DatasetError(
+            f"No slice of {config.source} is labelled, for there is neither a mask nor a label; "
+            "give a CSV of labels with --labels."
+        )
+
+
+def _drawn_splits(
+    cases: Iterable[Case], summaries: Mapping[str, PartSummary], config: PrepareConfig
+) -> dict[str, Split]:
+    kinds: dict[str, Kind] = {}
+    patient_of = {case.subject: case.patient for case in cases if case.subject in summaries}
+    for subject, patient in patient_of.items():
+        kinds[patient] = _graver(kinds.get(patient, "healthy"), _kind(summaries[subject]))
+    drawn = split_patients(kinds, config.shares, config.seed)
+    return {subject: drawn[patient] for subject, patient in patient_of.items()}
+
+
+def _kind(summary: PartSummary) -> Kind:
+    if summary.unhealthy:
+        return "unhealthy"
+    return "unknown" if summary.unknown else "healthy"
+
+
+def _graver(first: Kind, second: Kind) -> Kind:
+    order: tuple[Kind, ...] = ("healthy", "unknown", "unhealthy")
+    return max(first, second, key=order.index)
+
+
+def _assemble(
+    config: PrepareConfig,
+    listing: Listing,
+    store: PartStore,
+    summaries: Mapping[str, PartSummary],
+    splits: Mapping[str, Split],
+    show: OnProgress,
+) -> Path:
+    """Write the dataset inside the part store, subject by subject; give its path."""
+    spacings = [round(summary.spacing_mm, 3) for summary in summaries.values()]
+    preprocessing = config.preprocessing.model_copy(
+        update={"spacing_range_mm": (min(spacings), max(spacings))}
+    )
+    staged = store.folder / ".dataset.zarr"
+    with SliceDataset.create(
+        staged,
+        modalities=config.modalities,
+        scored=config.scored,
+        preprocessing=preprocessing.model_dump(mode="json"),
+        # No path and no name: this goes on into the bundles that are trained on it.
+        provenance={
+            "layout": config.layout,
+            "lesion_mm2": config.lesion_mm2,
+            "shares": None if listing.splits else list(config.shares),
+            "seed": None if listing.splits else config.seed,
+        },
+    ) as writer:
+        for done, subject in enumerate(summaries, start=1):
+            part = store.load(subject)
+            writer.append(
+                part.images,
+                part.labels,
+                subject=subject,
+                split=splits[subject],
+                slice_ids=part.slice_ids,
+                foreground=part.foreground,
+                truth=part.truth,
+            )
+            show("Writing the dataset", done, len(summaries))
+    return staged
+
+
+def _finish(dataset: SliceDataset, prepared: Prepared, *, overwrite: bool) -> None:
+    """Add picture and report, and move the dataset to its name."""
+    staged = dataset.path
+    try:
+        save_contact_sheet(dataset, staged / CONTACT_SHEET)
+        text = json.dumps(prepared.report, indent=2)
+        (staged / REPORT).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{prepared.path} cannot be written ({error.strerror}).") from error
+    target = AtomicTarget(prepared.path, overwrite=overwrite)
+    staged.rename(target.path)
+    target.commit()

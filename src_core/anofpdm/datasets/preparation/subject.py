@@ -1,0 +1,123 @@
+"""One case to labelled slices on the network's grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anofpdm.common.errors import DatasetError
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.labels.rule import Labels, labels_from_annotation, labels_from_area
+from anofpdm.method.class_labels import UNKNOWN
+from anofpdm.scans.preprocessing import PreprocessingConfig, SliceStack, preprocess
+from anofpdm.scans.volume import Volume, check_same_grid, read_volume
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides how a case becomes slices.
+
+    Attributes
+    ----------
+    modalities : tuple of str
+        Channels in order.
+    preprocessing : PreprocessingConfig
+        Grid, field of view and scaling.
+    lesion_mm2 : float
+        Lesion area in a slice from which its mask makes it unhealthy; see `labels_from_area`.
+    """
+
+    modalities: tuple[str, ...]
+    preprocessing: PreprocessingConfig
+    lesion_mm2: float
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectSlices:
+    """The foreground slices of one case.
+
+    Attributes
+    ----------
+    images : ndarray (S, C, H, W) float16
+        In [-1, 1].
+    foreground : ndarray (S, H, W) bool
+        Brain.
+    truth : ndarray (S, H, W) bool, or None
+        Lesion, where a mask or the word "healthy" tells.
+    labels : ndarray (S,) int8
+        0 healthy, 1 unhealthy, -1 unknown.
+    slice_ids : ndarray (S,) int32
+        Canonical axial indices.
+    spacing_mm : float
+        Distance between axial slices.
+    warnings : tuple of str
+        What preprocessing found doubtful.
+    """
+
+    images: NDArray[np.float16]
+    foreground: NDArray[np.bool_]
+    truth: NDArray[np.bool_] | None
+    labels: Labels
+    slice_ids: NDArray[np.int32]
+    spacing_mm: float
+    warnings: tuple[str, ...]
+
+
+def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
+    """Read, preprocess and label a case.
+
+    Raises
+    ------
+    AnofpdmError
+        One sentence on why the case cannot be used.
+    """
+    volumes = {m: read_volume(case.images[m], m) for m in recipe.modalities}
+    first = volumes[recipe.modalities[0]]
+    brain = None if case.brain_mask is None else read_volume(case.brain_mask)
+    stack = preprocess(volumes, recipe.modalities, recipe.preprocessing, brain)
+    lesion = None if case.mask is None else _lesion_share(read_volume(case.mask), first, stack)
+    _check_verdict(case, lesion)
+    truth = None if lesion is None else lesion >= 0.5
+    if lesion is None and case.annotation.verdict == "healthy":
+        truth = np.zeros_like(stack.foreground)
+    return SubjectSlices(
+        images=stack.slices.astype(np.float16),
+        foreground=stack.foreground,
+        truth=truth,
+        labels=_labels(case, recipe, stack, lesion),
+        slice_ids=stack.slice_ids.astype(np.int32),
+        spacing_mm=stack.geometry.slice_thickness_mm,
+        warnings=stack.warnings,
+    )
+
+
+def _lesion_share(mask: Volume, scan: Volume, stack: SliceStack) -> NDArray[np.float32]:
+    """Share of each network pixel that is lesion, (S, H, W) in [0, 1]."""
+    check_same_grid(scan, mask)
+    with np.errstate(invalid="ignore"):
+        binary = replace(mask, data=(mask.data >= 0.5).astype(np.float32)).data
+    geometry = stack.geometry
+    return geometry.to_network(geometry.orientation.to_canonical(binary))[stack.slice_ids]
+
+
+def _check_verdict(case: Case, lesion: NDArray[np.float32] | None) -> None:
+    verdict = case.annotation.verdict
+    if lesion is None or verdict is None or bool(lesion.any()) == (verdict == "unhealthy"):
+        return
+    marks = "marks a lesion" if verdict == "healthy" else "is empty"
+    raise DatasetError(f"{case.subject} is called {verdict}, but its mask {case.mask} {marks}.")
+
+
+def _labels(
+    case: Case, recipe: Recipe, stack: SliceStack, lesion: NDArray[np.float32] | None
+) -> Labels:
+    depth = stack.geometry.canonical_shape[2]
+    said = labels_from_annotation(case.annotation, stack.slice_ids, depth)
+    if said is not None:
+        return said
+    if lesion is None:
+        return np.full(len(stack.slice_ids), UNKNOWN, dtype=np.int8)
+    area = lesion.sum(axis=(1, 2)) * float(np.prod(stack.geometry.pixel_mm))
+    return labels_from_area(area, recipe.lesion_mm2)

@@ -1,0 +1,97 @@
+"""Make the missing parts, in this process or in several; bad cases are named, never raised."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from anofpdm.common.errors import AnofpdmError
+from anofpdm.common.worker_processes import asked_to_stop, usable_cpus, worker_processes
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.preparation.parts import PartStore
+from anofpdm.datasets.preparation.subject import Recipe, subject_slices
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One part to make.
+
+    Attributes
+    ----------
+    case : Case
+        What to read.
+    recipe : Recipe
+        How to make slices of it.
+    folder : Path
+        The part store's.
+    key : str
+        What the part is stored under.
+    """
+
+    case: Case
+    recipe: Recipe
+    folder: Path
+    key: str
+
+
+def make_parts(
+    jobs: Sequence[Job], workers: int | None, on_done: Callable[[], None]
+) -> dict[str, str]:
+    """Make the parts.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What to make.
+    workers : int, optional
+        Processes; one a CPU that this process may use by default. 1 works in this process.
+    on_done : callable
+        Called after each job.
+
+    Returns
+    -------
+    dict of str to str
+        Why a subject could not be made, one sentence, by its name.
+
+    Raises
+    ------
+    OutputError
+        When parts cannot be written.
+    DatasetError
+        When a worker process was ended from outside.
+    """
+    reasons = {}
+    count = min(workers or usable_cpus(), len(jobs))
+    outcomes = ((job, _make(job)) for job in jobs) if count <= 1 else _in_processes(jobs, count)
+    for job, reason in outcomes:
+        if reason is not None:
+            reasons[job.case.subject] = reason
+        on_done()
+    return reasons
+
+
+def _in_processes(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str | None]]:
+    with worker_processes(count) as executor:
+        pending = {executor.submit(_make, job): job for job in jobs}
+        for future in as_completed(pending):
+            yield pending[future], future.result()
+
+
+def _make(job: Job) -> str | None:
+    if asked_to_stop():
+        return None
+    try:
+        slices = subject_slices(job.case, job.recipe)
+    except AnofpdmError as error:
+        return str(error)
+    except Exception as error:
+        # A scan that trips the code is one bad scan; the others need not wait for a remedy.
+        _LOG.debug("%s", job.case.subject, exc_info=True)
+        return f"{type(error).__name__}: {error}"
+    PartStore(job.folder).save(job.case.subject, job.key, slices)
+    return None

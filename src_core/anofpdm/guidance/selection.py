@@ -1,0 +1,352 @@
+"""Guidance selection on labelled slices: one pass of the network for all candidates (METHOD 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anofpdm.common.errors import DatasetError, DeviceError, SettingsError
+from anofpdm.common.validation import validated
+from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
+from anofpdm.guidance.choice import (
+    QUANTILE_RANGES,
+    GuidanceReport,
+    best_cosine_threshold,
+    best_map_threshold,
+    calibrate,
+    choose_guidance,
+)
+from anofpdm.method.calibration import (
+    PAPER_MEDIAN_KERNEL,
+    PAPER_MIN_COMPONENT_PIXELS,
+    Criterion,
+    Polarity,
+    Process,
+    Region,
+    RuleKind,
+)
+from anofpdm.method.map_score import map_score
+from anofpdm.method.schedule import NoiseSchedule
+from anofpdm.method.settings import AbsoluteThreshold, Settings
+from anofpdm.method.thresholds import error_cosine
+from anofpdm.scans.preprocessing import picture_differences
+
+if TYPE_CHECKING:
+    import torch
+
+    from anofpdm.datasets.store.slices import SliceDataset, Split
+    from anofpdm.method.accumulators import Accumulated
+    from anofpdm.method.forward_process import NoisePredictor
+    from anofpdm.model.bundle import ModelBundle, Precision
+
+__all__ = [
+    "QUANTILE_RANGES",
+    "GuidanceReport",
+    "best_cosine_threshold",
+    "best_map_threshold",
+    "calibrate",
+    "choose_guidance",
+    "measure",
+    "select_guidance",
+]
+
+
+class Measurements(NamedTuple):
+    """What one pass of the network measures of n candidates and S slices.
+
+    Attributes
+    ----------
+    cosines : array
+        Eq. 18, (n, S).
+    divergence_at_end : array
+        M_{t_e}, (n, S, scored channels).
+    scores : array or None
+        How strongly each map marks its slice, (n, S).
+    """
+
+    cosines: NDArray[np.float64]
+    divergence_at_end: NDArray[np.float64]
+    scores: NDArray[np.float64] | None
+
+
+def measure(
+    batches: Iterable[tuple[torch.Tensor, Sequence[int]]],
+    predictor: NoisePredictor,
+    schedule: NoiseSchedule,
+    timesteps: Sequence[int],
+    candidates: Sequence[float],
+    *,
+    channels: Sequence[int],
+    process: Process,
+    clip: bool,
+    seed: int,
+    polarity: Polarity = "both",
+    score: Callable[[NDArray[np.floating]], float] | None = None,
+    on_step: Callable[[int], None] | None = None,
+    on_batch: Callable[[Measurements], None] | None = None,
+) -> Measurements:
+    """Cosines and M_{t_e} of all candidates, from one pass of the network over the slices.
+
+    Parameters
+    ----------
+    batches : iterable of (Tensor, sequence of int)
+        Slices (N, C, H, W) on the working device, and their identities.
+    predictor, schedule, timesteps, process, clip, seed
+        As for `forward_process`.
+    candidates : sequence of float
+        w_1 < ... < w_n.
+    channels : sequence of int
+        The scored channels.
+    polarity : {"both", "hyperintense", "hypointense"}
+        Of the maps that are scored; see `Settings`.
+    score : callable, optional
+        Takes the aggregated map of a slice, (H, W), and says how strongly it marks the slice.
+    on_step : callable, optional
+        Called with N after every step of a batch; what it raises ends the search.
+    on_batch : callable, optional
+        Called after every batch with what has been measured of the slices so far.
+    """
+    from anofpdm.method.accumulators import SliceAccumulator
+    from anofpdm.method.forward_process import forward_process
+
+    lanes = [validated(Settings, guidance=w, polarity=polarity) for w in candidates]
+    gathered = []
+    for x0, slice_ids in batches:
+        accumulator = SliceAccumulator(
+            x0[:, list(channels)],
+            schedule,
+            timesteps,
+            lanes,
+            clip=clip,
+            keep_maps=score is not None,
+        )
+        for full in forward_process(
+            x0,
+            predictor,
+            schedule,
+            timesteps,
+            process=process,
+            clip=clip,
+            seed=seed,
+            slice_ids=slice_ids,
+        ):
+            step = full.channels(channels)
+            accumulator.update(step.t, step.x0_null, step.eps_gap)
+            if on_step is not None:
+                on_step(len(x0))
+        gathered.append([_measured(result, score) for result in accumulator.result()])
+        if on_batch is not None:
+            on_batch(_joined(gathered, scored=score is not None))
+    return _joined(gathered, scored=score is not None)
+
+
+def select_guidance(
+    bundle: ModelBundle,
+    dataset: SliceDataset,
+    *,
+    candidates: Sequence[float],
+    split: Split = "val",
+    process: Process = "ddim",
+    steps: int = 30,
+    t_max: int = 600,
+    clip: bool = True,
+    seed: int = 0,
+    device: str = "cpu",
+    precision: Precision = "float32",
+    batch_size: int = 16,
+    fraction: float = 0.98,
+    criterion: Criterion = "accuracy",
+    quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
+    region: Region = "image",
+    median_kernel: int = PAPER_MEDIAN_KERNEL,
+    min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
+    rule: RuleKind = "dynamic",
+    map_extent: float = 1.0,
+    polarity: Polarity = "both",
+    progress: Callable[[int, int], None] | None = None,
+    on_accuracy: Callable[[GuidanceAccuracy], None] | None = None,
+) -> GuidanceReport:
+    """Search the guidance on a dataset's labelled slices, with one pass for all candidates.
+
+    Write the outcome into the model with ``bundle.with_calibration(report.calibration)``.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+    dataset : SliceDataset
+        Slices labelled -1 (unknown) stay out.
+    candidates : sequence of float
+        Guidances to try, 0..1000, in any order.
+    split : {"train", "val", "test"}
+    process, steps, t_max, clip, seed
+        The forward process to calibrate; `steps` timesteps up to `t_max`.
+    device : str
+        Torch device.
+    precision : {"float32", "bfloat16"}
+        Of the network.
+    batch_size : int
+        Slices in one call of the network (which sees twice as many).
+    fraction, criterion, quantile_range, region, median_kernel, min_component_pixels
+        See `calibrate`.
+    rule : {"dynamic", "absolute"}
+        How masks shall be made; see `Calibration`. "absolute" finds, for each candidate, the fixed
+        threshold on the map from the slice labels as well, and compares candidates by it.
+    map_extent : float
+        With "absolute", how far marked spots extend; see `AbsoluteThreshold`.
+    polarity : {"both", "hyperintense", "hypointense"}
+        Which departures from health the maps count; see `Settings`.
+    progress : callable, optional
+        Called with (slice steps done, slice steps in all); what it raises ends the search.
+    on_accuracy : callable, optional
+        Called after every batch with the accuracy of each candidate on the slices measured so far,
+        as soon as both classes are among them; it has no part in the outcome.
+
+    Raises
+    ------
+    DatasetError
+        When the dataset's modalities, size or preprocessing are not the bundle's, or a class is
+        missing.
+    SettingsError
+        When candidates, batch size or the grid are out of range.
+    DeviceError
+        When the device's memory does not suffice for the batch.
+    """
+    import torch
+
+    ordered = sorted({float(w) for w in candidates})
+    if not ordered or batch_size < 1:
+        raise SettingsError("Guidance selection needs 1 or more candidates and slices in a batch.")
+    metadata = bundle.metadata
+    if dataset.modalities != metadata.modalities:
+        raise DatasetError(
+            f"{dataset.path} holds {', '.join(dataset.modalities)}, but the model takes "
+            f"{', '.join(metadata.modalities)}; use slices of the same modalities."
+        )
+    _check_preprocessing(bundle, dataset)
+    timesteps = bundle.timesteps(steps, t_max)
+    chosen = dataset.select(split)
+    known = np.flatnonzero(chosen.labels >= 0)
+    labels = chosen.labels[known].astype(np.int64)
+    # Refused before the pass, not after the hours that it may take.
+    _check_classes(dataset, split, labels)
+    done, total = 0, len(known) * len(timesteps)
+
+    def on_step(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+    def on_batch(so_far: Measurements) -> None:
+        seen = labels[: so_far.cosines.shape[1]]
+        accuracy = guidance_accuracy(ordered, so_far.cosines, seen, so_far.scores, criterion)
+        if on_accuracy is not None and accuracy is not None:
+            on_accuracy(accuracy)
+
+    def batches() -> Iterable[tuple[torch.Tensor, Sequence[int]]]:
+        for start in range(0, len(known), batch_size):
+            rows = known[start : start + batch_size]
+            images = np.ascontiguousarray(chosen.images[rows], dtype=np.float32)
+            yield torch.from_numpy(images).to(device), chosen.positions[rows].tolist()
+
+    filters: dict[str, Any] = {
+        "median_kernel": median_kernel,
+        "min_component_pixels": min_component_pixels,
+    }
+    validated(Settings, **filters)
+    validated(AbsoluteThreshold, value=0, extent=map_extent)
+    try:
+        found = measure(
+            batches(),
+            bundle.predictor(device, precision),
+            bundle.schedule,
+            timesteps,
+            ordered,
+            channels=[metadata.modalities.index(name) for name in metadata.scored],
+            process=process,
+            clip=clip,
+            seed=seed,
+            polarity=polarity,
+            score=partial(map_score, extent=map_extent, **filters) if rule == "absolute" else None,
+            on_step=on_step,
+            on_batch=None if on_accuracy is None else on_batch,
+        )
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"The memory of {device} does not suffice for {batch_size} slices at a time; give a "
+            "smaller batch size, or choose the device cpu."
+        ) from error
+    return calibrate(
+        ordered,
+        found.cosines,
+        found.divergence_at_end,
+        labels,
+        scores=found.scores,
+        process=process,
+        steps=steps,
+        t_max=t_max,
+        clip=clip,
+        fraction=fraction,
+        criterion=criterion,
+        quantile_range=quantile_range,
+        region=region,
+        map_extent=map_extent,
+        polarity=polarity,
+        **filters,
+        source=f"{dataset.path.name}, split {split}",
+    )
+
+
+def _check_classes(dataset: SliceDataset, split: Split, labels: NDArray[np.int64]) -> None:
+    present = [name for label, name in enumerate(("healthy", "unhealthy")) if label in labels]
+    if len(present) < 2:
+        found = f"{present[0]} ones alone" if present else "no labelled slices"
+        raise DatasetError(
+            f'Guidance selection needs healthy and unhealthy slices, but the split "{split}" of '
+            f"{dataset.path} holds {found}; choose another split, or label and add the other kind."
+        )
+
+
+def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
+    """Refuse slices that `segment` would not make: their thresholds would fit no scan."""
+    size = bundle.metadata.network.image_size
+    if dataset.slice_shape[1:] != (size, size):
+        rows, columns = dataset.slice_shape[1:]
+        raise DatasetError(
+            f"{dataset.path} holds slices of {rows}x{columns} pixels, but the model takes "
+            f"{size}x{size}; make the slices anew at that size."
+        )
+    differences = picture_differences(dataset.preprocessing, bundle.metadata.preprocessing)
+    if differences:
+        name, (found, wanted) = next(iter(differences.items()))
+        raise DatasetError(
+            f"{dataset.path} was made with {name} = {found}, but the model was trained with "
+            f"{wanted}; make the slices anew as the model's were "
+            "(prepare has an option for it, such as --intensity)."
+        )
+
+
+_Measured = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _joined(gathered: Sequence[Sequence[_Measured]], *, scored: bool) -> Measurements:
+    """Put the batches, each with its candidates, behind one another."""
+    by_candidate = [list(zip(*batches, strict=True)) for batches in zip(*gathered, strict=True)]
+    cosines, divergences, scores = (
+        np.array([np.concatenate(parts[kind]) for parts in by_candidate]) for kind in range(3)
+    )
+    return Measurements(cosines, divergences, scores if scored else None)
+
+
+def _measured(
+    result: Accumulated, score: Callable[[NDArray[np.floating]], float] | None
+) -> _Measured:
+    cosine = error_cosine(result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy())
+    scores = np.full(len(cosine), np.nan)
+    if score is not None and result.maps is not None:
+        scores = np.array([score(one) for one in result.maps.mean(dim=1).cpu().numpy()])
+    return cosine, result.divergence_at_end.cpu().numpy().astype(np.float64), scores

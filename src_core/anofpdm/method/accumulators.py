@@ -1,0 +1,269 @@
+"""Curves and anomaly maps gathered step by step, in memory independent of the number of steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anofpdm.common.errors import SettingsError
+from anofpdm.method.calibration import Polarity
+from anofpdm.method.schedule import NoiseSchedule
+from anofpdm.method.settings import Sam, Settings
+
+
+@dataclass(frozen=True)
+class Accumulated:
+    """What one guidance leaves behind after the last step.
+
+    Attributes
+    ----------
+    divergence, mse_healthy, mse_null : Tensor
+        M_t (Eq. 12), ||e_h||^2 / d and ||e_null||^2 / d (Eq. 14, 16), each (N, C, K).
+    end_index : Tensor
+        Index of t_e on the grid, (N, C), int64.
+    divergence_at_end : Tensor
+        M_{t_e}, (N, C).
+    maps : Tensor or None
+        H of Eq. 20 (or the map at t_e), (N, C, H, W); None when maps were not asked for.
+    """
+
+    divergence: Tensor
+    mse_healthy: Tensor
+    mse_null: Tensor
+    end_index: Tensor
+    divergence_at_end: Tensor
+    maps: Tensor | None
+
+
+class SliceAccumulator:
+    """Feeds on steps, live or stored, for several settings at once.
+
+    Of the settings, `guidance`, `sam`, `polarity` and `end_step` matter here. Per setting a running
+    sum of the sub-anomaly maps is kept, and copied whenever M_t reaches a new maximum: at the end
+    the copy is the sum up to t_e. Only scalars per step (M_t and the errors) grow with the steps.
+
+    Parameters
+    ----------
+    x0 : Tensor
+        The scored channels of the slices, (N, C, H, W), in [-1, 1]; its dtype and device are
+        those of all arithmetic.
+    schedule : NoiseSchedule
+    timesteps : sequence of int
+        The grid that will be fed, in order.
+    settings : sequence of Settings
+        One result for each.
+    clip : bool
+        Clip both predictions to [-1, 1] before M_t, the errors and S_t. The gradient variants
+        rest on the gap that is never clipped.
+    keep_maps : bool
+        False gathers the curves alone, for a guidance search.
+
+    Raises
+    ------
+    SettingsError
+        When an `end_step` is not on the grid.
+    """
+
+    def __init__(
+        self,
+        x0: Tensor,
+        schedule: NoiseSchedule,
+        timesteps: Sequence[int],
+        settings: Sequence[Settings],
+        *,
+        clip: bool = True,
+        keep_maps: bool = True,
+    ) -> None:
+        self._x0 = x0.contiguous()
+        self._schedule = schedule
+        self._timesteps = tuple(timesteps)
+        self._clip = clip
+        self._fed = 0
+        self._mse_null = _curve(self._x0, len(self._timesteps))
+        self._lanes = [
+            _Lane(self._x0, one, _end_index(one.end_step, self._timesteps), len(self._timesteps))
+            for one in settings
+        ]
+        if keep_maps:
+            for lane in self._lanes:
+                lane.keep_maps(self._x0)
+
+    @torch.no_grad()
+    def update(self, t: int, x0_null: Tensor, eps_gap: Tensor) -> None:
+        """Take in the next step of the grid.
+
+        Parameters
+        ----------
+        t : int
+            Its timestep.
+        x0_null, eps_gap : Tensor
+            Unclipped unguided prediction and eps_h - eps_null of the scored channels,
+            (N, C, H, W), of any float dtype.
+        """
+        position = self._fed
+        if position >= len(self._timesteps) or t != self._timesteps[position]:
+            raise SettingsError(f"Step t = {t} came out of the order of the grid of timesteps.")
+        x0 = self._x0
+        null = x0_null.to(x0).contiguous()
+        gap = eps_gap.to(x0).contiguous() * self._schedule.a(t)
+        shown = null.clamp(-1.0, 1.0) if self._clip else null
+        self._mse_null[..., position] = mean_square(shown - x0)
+        self._fed += 1
+        for lane in self._lanes:
+            healthy = healthy_prediction(null, gap, lane.guidance, clip=self._clip)
+            error = healthy.sub(x0)
+            divergence = mean_square(healthy.sub_(shown))
+            lane.update(position, divergence, error, gap, self._schedule.b(t))
+
+    def result(self) -> list[Accumulated]:
+        """Return one `Accumulated` per setting, in their order.
+
+        Raises
+        ------
+        SettingsError
+            When steps of the grid have not been fed, or the network gave values that are not
+            finite.
+        """
+        if self._fed != len(self._timesteps):
+            raise SettingsError(
+                f"{self._fed} of {len(self._timesteps)} timesteps were fed; all are "
+                "needed for an interpretation."
+            )
+        return [lane.result(self._mse_null) for lane in self._lanes]
+
+
+class _Lane:
+    """The state of one setting.
+
+    All of it is allocated at the start and changed in place: small tensors born between the
+    large ones of a step and living on would keep the allocator from using their room again.
+    """
+
+    def __init__(
+        self, x0: Tensor, settings: Settings, end_index: int | None, num_steps: int
+    ) -> None:
+        self.guidance = settings.guidance
+        self._sam: Sam = settings.sam
+        self._polarity: Polarity = settings.polarity
+        self._given = end_index
+        self._divergence = _curve(x0, num_steps)
+        self._mse_healthy = _curve(x0, num_steps)
+        self._best = x0.new_full(x0.shape[:2], -math.inf)
+        self._best_index = torch.zeros(x0.shape[:2], dtype=torch.int64, device=x0.device)
+        self._sum: Tensor | None = None
+        self._kept: Tensor | None = None
+
+    def keep_maps(self, x0: Tensor) -> None:
+        """Gather maps, too."""
+        self._kept = torch.zeros_like(x0)
+        self._sum = None if self._at_end else torch.zeros_like(x0)
+
+    @property
+    def _at_end(self) -> bool:
+        return self._sam.endswith("_at_end")
+
+    def update(
+        self, position: int, divergence: Tensor, error: Tensor, gap: Tensor, b: float
+    ) -> None:
+        """Take in M_t (N, C), e_h and the unclipped g_t (N, C, H, W), and B_t."""
+        square = error.square()
+        self._divergence[..., position] = divergence
+        self._mse_healthy[..., position] = _spatial_mean(square)
+        if self._given is not None and position > self._given:
+            return
+        # Strictly greater: of equal maxima the first is t_e, as an argmax gives it.
+        reached = divergence > self._best
+        if self._given is not None:
+            reached.fill_(position == self._given)
+        torch.where(reached, divergence, self._best, out=self._best)
+        self._best_index.masked_fill_(reached, position)
+        if self._kept is None:
+            return
+        latest = self._sub_anomaly_map(error, square, gap, b)
+        if self._sum is not None:
+            latest = self._sum.add_(latest)
+        torch.where(reached[..., None, None], latest, self._kept, out=self._kept)
+
+    def _sub_anomaly_map(self, error: Tensor, square: Tensor, gap: Tensor, b: float) -> Tensor:
+        """S_t of Eq. 19, or a variant of appendix D (Table 2), of the polarity alone."""
+        if self._sam in ("sam", "sam_at_end"):
+            if self._polarity == "both":
+                return square
+            departure = error
+        elif self._sam == "weighted_gradient":
+            departure = gap * -(1.0 + self.guidance)
+        else:
+            departure = gap / -b
+        # Below 0 the healthy prediction is the darker one: the scan is hyperintense.
+        if self._polarity == "hyperintense":
+            departure = departure.clamp(max=0.0)
+        elif self._polarity == "hypointense":
+            departure = departure.clamp(min=0.0)
+        return departure.square()
+
+    def result(self, mse_null: Tensor) -> Accumulated:
+        if not bool(torch.isfinite(self._divergence).all()):
+            raise SettingsError(
+                "The network's predictions are not finite numbers; use precision float32, or "
+                "another bundle."
+            )
+        maps = self._kept
+        if maps is not None and not self._at_end:
+            maps = maps / (self._best_index + 1)[..., None, None].to(maps)
+        return Accumulated(
+            divergence=self._divergence,
+            mse_healthy=self._mse_healthy,
+            mse_null=mse_null,
+            end_index=self._best_index,
+            divergence_at_end=self._best,
+            maps=maps,
+        )
+
+
+def _curve(x0: Tensor, num_steps: int) -> Tensor:
+    return x0.new_zeros((*x0.shape[:2], num_steps))
+
+
+def healthy_prediction(null: Tensor, gap: Tensor, guidance: float, *, clip: bool) -> Tensor:
+    """Guide the prediction toward health (Eq. 7): x0_null - (1 + w) g_t, as a new tensor.
+
+    Parameters
+    ----------
+    null, gap : Tensor
+        x0_null and g_t, neither clipped, of one shape.
+    guidance : float
+        w.
+    clip : bool
+        Clip the result to [-1, 1].
+    """
+    # Product and difference stay two operations: a fused one may round otherwise in the tail of a
+    # vector, and results would depend on the batch size.
+    healthy = null - gap * (1.0 + guidance)
+    return healthy.clamp_(-1.0, 1.0) if clip else healthy
+
+
+def mean_square(difference: Tensor) -> Tensor:
+    """||difference||^2 / d over rows and columns, (..., H, W) to (...)."""
+    return _spatial_mean(difference.square())
+
+
+def _spatial_mean(values: Tensor) -> Tensor:
+    # In two stages, so that the order of summation is the same for any batch and thread count.
+    return values.mean(dim=-1).mean(dim=-1)
+
+
+def _end_index(end_step: int | None, timesteps: tuple[int, ...]) -> int | None:
+    if end_step is None:
+        return None
+    if end_step in timesteps:
+        return timesteps.index(end_step)
+    below = max((t for t in timesteps if t < end_step), default=None)
+    above = min((t for t in timesteps if t > end_step), default=None)
+    near = " or ".join(str(t) for t in (below, above) if t is not None)
+    raise SettingsError(
+        f"End step {end_step} is not among the analysis' timesteps; choose {near} instead."
+    )

@@ -1,0 +1,90 @@
+"""Median filter on anomaly maps and removal of small components from masks (METHOD 8)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from anofpdm.common.errors import SettingsError
+
+Float = TypeVar("Float", bound=np.floating)
+REFERENCE_PIXELS = 128 * 128
+"""Grid for which the smallest component is stated in pixels."""
+
+
+def median_filter(anomaly_map: NDArray[Float], kernel: int) -> NDArray[Float]:
+    """Median over a square of `kernel` pixels, the border repeated; 1 changes nothing.
+
+    Parameters
+    ----------
+    anomaly_map : array
+        (H, W).
+    kernel : int
+        Odd side of the square.
+    """
+    if kernel == 1:
+        return anomaly_map
+    filtered: NDArray[Float] = ndimage.median_filter(anomaly_map, size=kernel, mode="nearest")
+    return filtered
+
+
+def remove_small_components(mask: NDArray[np.bool_], min_pixels: int) -> NDArray[np.bool_]:
+    """Remove 8-connected components of a slice whose filled area is `min_pixels` or less.
+
+    The filled area counts a component's holes. The holes themselves stay as they are.
+
+    Parameters
+    ----------
+    mask : array
+        (H, W), bool.
+    min_pixels : int
+        Stated for 128 x 128 pixels; on another grid it scales with the number of pixels.
+    """
+    limit = min_pixels * mask.size / REFERENCE_PIXELS
+    structure = np.ones((3, 3), dtype=bool)
+    labels, count = ndimage.label(mask, structure=structure)
+    keep = np.zeros(count + 1, dtype=bool)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    for index, box in enumerate(ndimage.find_objects(labels), start=1):
+        # Filling can only add to an area, so most components need no filling to be kept.
+        keep[index] = areas[index] > limit or (
+            ndimage.binary_fill_holes(labels[box] == index, structure=structure).sum() > limit
+        )
+    return keep[labels]
+
+
+def remove_small_volumes(
+    mask: NDArray[np.bool_], voxel_volume_ml: float, min_ml: float
+) -> NDArray[np.bool_]:
+    """Remove 26-connected components of a volume that are smaller than `min_ml`.
+
+    Parameters
+    ----------
+    mask : array
+        3-D, bool.
+    voxel_volume_ml : float
+        Volume of one voxel in millilitres, above 0.
+    min_ml : float
+        Components of exactly this volume stay; 0 changes nothing.
+
+    Raises
+    ------
+    SettingsError
+        When the mask is not 3-D or the voxel volume is not positive.
+    """
+    if mask.ndim != 3 or voxel_volume_ml <= 0:
+        raise SettingsError(
+            f"Components in ml need a 3-D mask and a voxel volume above 0; got {mask.ndim}-D and "
+            f"{voxel_volume_ml} ml."
+        )
+    if min_ml <= 0:
+        return mask
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3), dtype=bool))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    # A hair of slack: n voxels of v ml must count as n * v ml however the product rounds.
+    keep = sizes * voxel_volume_ml >= min_ml * (1.0 - 1e-9)
+    keep[0] = False
+    return keep[labels]

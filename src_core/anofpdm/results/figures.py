@@ -1,0 +1,392 @@
+"""The report's picture: slices with map and mask, the M_t curves, the cosine of every slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from anofpdm.method.settings_words import threshold_words, verdict_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+
+    from anofpdm.analysis.analysis import Analysis
+    from anofpdm.method.interpretation import Interpretation
+    from anofpdm.method.settings import Settings
+    from anofpdm.results.native import NativeResult
+
+NOTICE = "Research use only - not a medical device"
+COLUMNS = 6
+_TITLE_INCHES, _LINE_INCHES, _LINE_CHARACTERS = 0.6, 0.24, 150
+_HEALTHY, _UNHEALTHY = "#0072B2", "#D55E00"
+_MASK, _TRUTH = "#00E5FF", "#F0E442"
+_LINES = ("-", "--", ":", "-.")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the report shows, on the scan's own voxels along canonical axes (toward R, A, S).
+
+    Attributes
+    ----------
+    scan : ndarray, shape (i, j, k)
+        The scan drawn beneath, in its own units; NaN counts as background.
+    anomaly_map : ndarray, shape (i, j, k)
+        H, 0 or more.
+    mask : ndarray of bool, shape (i, j, k)
+    spacing : tuple of float
+        Voxel size in mm along the three axes.
+    title : str
+        What was analysed, and the outcome, in one line.
+    footer : str
+        The bundle's name and version, and how it was run.
+    warnings : tuple of str
+        What may spoil the result, a sentence each.
+    truth : ndarray of bool, shape (i, j, k), optional
+        A known lesion.
+    """
+
+    scan: NDArray[Any]
+    anomaly_map: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    spacing: tuple[float, float, float]
+    title: str
+    footer: str
+    warnings: tuple[str, ...] = ()
+    truth: NDArray[np.bool_] | None = None
+
+
+def picture_of(
+    analysis: Analysis,
+    native: NativeResult,
+    report: Mapping[str, Any],
+    truth: NDArray[Any] | None = None,
+) -> Picture:
+    """Turn scan, map and mask to canonical axes, and sum up the report in two lines.
+
+    The scan drawn is that of the first scored modality; where the analysis carries no scan, its
+    slices on the network's grid stand in.
+    """
+    geometry, modality = analysis.geometry, analysis.scored[0]
+    if modality in analysis.native:
+        scan = np.asarray(analysis.native[modality])
+    else:
+        scan = geometry.map_to_native((analysis.x0[:, 0] + 1) / 2, analysis.slice_ids)
+    turn = geometry.orientation.to_canonical
+    x, y, z = (float(v) for v in np.linalg.norm(geometry.canonical_affine[:3, :3], axis=0))
+    lesions, bundle, run = report["lesions"], report["bundle"], report["analysis"]
+    count = len(lesions["components"])
+    name = next((s["name"] for s in report["sources"] if s["modality"] == modality), "scan")
+    return Picture(
+        scan=turn(scan),
+        anomaly_map=turn(native.anomaly_map),
+        mask=turn(native.mask).astype(bool),
+        truth=None if truth is None else turn(truth).astype(bool),
+        spacing=(x, y, z),
+        title=f"{name}: {lesions['volume_ml']:.2f} ml marked in {count} "
+        f"component{'' if count == 1 else 's'}",
+        warnings=tuple(report["warnings"]),
+        footer=f"bundle {bundle['name']} {bundle['version']} ({bundle['hash'][:12]}), "
+        f"{modality.upper()}, {run['process'].upper()}, {len(run['timesteps'])} steps up to "
+        f"t = {run['timesteps'][-1]}, seed {run['seed']}, {run['device']}",
+    )
+
+
+def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -> None:
+    """Draw the report's picture as a PNG file.
+
+    Slices are seen from the feet (radiological convention: the patient's right is on the left),
+    and keep their proportions in millimetres.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG file to write.
+    picture : Picture
+        Scan, map and mask.
+    interpretation : Interpretation
+        Curves, end steps, cosines and verdicts of the analysed slices.
+    """
+    lines = [(picture.footer, "0.25"), (_settings_line(interpretation.settings), "0.25")]
+    for warning in picture.warnings:
+        lines += [(line, _UNHEALTHY) for line in wrap(f"Warning: {warning}", _LINE_CHARACTERS)]
+    head = _TITLE_INCHES + _LINE_INCHES * len(lines)
+    figure = Figure(figsize=(14, 15 + head), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(3, 1, height_ratios=[head, 11.3, 3.7])
+    header, montage, curves = (figure.add_subfigure(grid[row]) for row in range(3))
+    header.text(0.02, 1 - 0.2 / head, picture.title, fontsize=15, weight="bold", va="top")
+    header.text(0.98, 1 - 0.2 / head, NOTICE, fontsize=12, va="top", ha="right", color=_UNHEALTHY)
+    for number, (line, colour) in enumerate(lines):
+        height = 1 - (_TITLE_INCHES + _LINE_INCHES * number) / head
+        header.text(0.02, height, line, fontsize=11, va="top", color=colour)
+    _draw_montage(montage, picture, interpretation)
+    _draw_curves(curves, picture, interpretation)
+    figure.savefig(path, format="png")
+
+
+def _settings_line(settings: Settings) -> str:
+    sides = "" if settings.polarity == "both" else f", {settings.polarity} alone"
+    return (
+        f"w = {settings.guidance:g}, mask by {threshold_words(settings)}{sides}; "
+        f"{verdict_words(settings)}"
+    )
+
+
+def chosen_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
+    """Pick the slices worth showing: spread evenly, and those with the most lesion.
+
+    Parameters
+    ----------
+    area : ndarray, shape (n,)
+        Lesion area of each slice.
+    count : int
+        How many to pick; all of them when `n` is not larger.
+
+    Returns
+    -------
+    ndarray of int
+        Positions, increasing. Up to half are the largest lesions, neighbours kept apart so that
+        one lesion does not fill the page; the rest are spread evenly.
+    """
+    total = len(area)
+    if total <= count:
+        return np.arange(total)
+    apart = max(1, total // (2 * count))
+    picked: list[int] = []
+    for position in np.argsort(-area, kind="stable"):
+        if area[position] <= 0 or len(picked) == count // 2:
+            break
+        if all(abs(int(position) - other) >= apart for other in picked):
+            picked.append(int(position))
+    edges = np.array([-1, *sorted(picked), total])
+    shares = np.zeros(len(edges) - 1, dtype=int)
+    for _ in range(count - len(picked)):
+        shares[np.argmax(np.diff(edges) / (shares + 1))] += 1
+    for low, high, share in zip(edges[:-1], edges[1:], shares, strict=True):
+        picked.extend(np.rint(np.linspace(low, high, share + 2)[1:-1]).astype(int))
+    return np.array(sorted(picked), dtype=np.intp)
+
+
+def displayed(volume: NDArray[Any], index: int) -> NDArray[Any]:
+    """Axial slice `index` of a canonical volume as an image: anterior up, patient's right left."""
+    image: NDArray[Any] = volume[::-1, ::-1, index].T
+    return image
+
+
+def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
+    lesion = picture.mask.sum(axis=(0, 1))
+    slice_ids = np.asarray(interpretation.slice_ids)
+    positions = chosen_slices(lesion[slice_ids], 2 * COLUMNS)
+    window = _window(picture.scan)
+    # Up to the threshold at least: what lies far below it must not look like a lesion.
+    top = max(_map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))
+    crop = _crop(picture)
+    axes = area.subplots(
+        4,
+        COLUMNS,
+        gridspec_kw={
+            "left": 0.01, "right": 0.905, "bottom": 0.01, "top": 0.96, "wspace": 0.03, "hspace": 0.1
+        },
+    )  # fmt: skip
+    image = None
+    for place in range(2 * COLUMNS):
+        row, column = 2 * (place // COLUMNS), place % COLUMNS
+        plain, overlay = axes[row, column], axes[row + 1, column]
+        for axis in (plain, overlay):
+            axis.set_axis_off()
+        if place >= len(positions):
+            continue
+        index = int(slice_ids[positions[place]])
+        label = _slice_label(index, int(positions[place]), interpretation)
+        _draw_scan(plain, picture, index, window, crop)
+        _draw_scan(overlay, picture, index, window, crop)
+        image = _draw_overlay(overlay, picture, index, top, crop)
+        plain.set_title(label, fontsize=11, pad=3)
+        _draw_sides(overlay)
+        if picture.truth is not None:
+            _draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
+    if image is not None:
+        bar = area.colorbar(image, extend="max", cax=area.add_axes((0.918, 0.25, 0.012, 0.45)))
+        known = "" if picture.truth is None else "; yellow line: truth"
+        polarity = interpretation.settings.polarity
+        alone = "" if polarity == "both" else f", {polarity} alone"
+        bar.set_label(f"anomaly map H{alone} (cyan line: mask{known})", fontsize=11)
+
+
+def _slice_label(index: int, position: int, interpretation: Interpretation) -> str:
+    verdict = "healthy" if interpretation.healthy[position] else "unhealthy"
+    return f"slice {index}" + (f", {verdict}" if interpretation.settings.judges else "")
+
+
+def _draw_scan(
+    axes: Axes, picture: Picture, index: int, window: tuple[float, float], crop: tuple[slice, slice]
+) -> None:
+    axes.imshow(
+        displayed(picture.scan, index)[crop],
+        cmap="gray",
+        vmin=window[0],
+        vmax=window[1],
+        aspect=picture.spacing[1] / picture.spacing[0],
+        interpolation="nearest",
+    )
+
+
+def _draw_sides(axes: Axes) -> None:
+    """Mark the patient's right and left, readable on dark and on bright tissue."""
+    for x, side, align in ((0.03, "R", "left"), (0.97, "L", "right")):
+        text = axes.text(x, 0.5, side, transform=axes.transAxes, color="w", fontsize=11, ha=align)
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
+
+
+def _draw_overlay(
+    axes: Axes, picture: Picture, index: int, top: float, crop: tuple[slice, slice]
+) -> Any:
+    image = axes.imshow(
+        displayed(picture.anomaly_map, index)[crop],
+        cmap=_transparent_at_zero(),
+        vmin=0.0,
+        vmax=top,
+        aspect=picture.spacing[1] / picture.spacing[0],
+        interpolation="nearest",
+    )
+    _draw_contour(axes, displayed(picture.mask, index)[crop], _MASK)
+    return image
+
+
+def _draw_contour(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:
+    if not mask.any():
+        return
+    # The border keeps a lesion that touches the picture's edge closed.
+    grid = np.pad(mask.astype(float), 1)
+    rows, columns = np.arange(-1, mask.shape[0] + 1), np.arange(-1, mask.shape[1] + 1)
+    axes.contour(columns, rows, grid, levels=[0.5], colors=[colour], linewidths=1.2)
+    axes.set_xlim(-0.5, mask.shape[1] - 0.5)
+    axes.set_ylim(mask.shape[0] - 0.5, -0.5)
+
+
+def _draw_curves(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
+    left, right = area.subplots(
+        1,
+        2,
+        gridspec_kw={"left": 0.075, "right": 0.98, "bottom": 0.16, "top": 0.90, "wspace": 0.16},
+    )
+    _draw_divergence(left, interpretation)
+    _draw_cosine(right, interpretation)
+
+
+def _draw_divergence(axes: Axes, interpretation: Interpretation) -> None:
+    """M_t of every slice; the end step t_e as a dot."""
+    timesteps = np.asarray(interpretation.timesteps)
+    faint = max(0.15, min(0.8, 12 / max(1, len(interpretation.slice_ids))))
+    for position in range(len(interpretation.slice_ids)):
+        colour = _HEALTHY if interpretation.healthy[position] else _UNHEALTHY
+        for channel in range(len(interpretation.modalities)):
+            axes.plot(
+                timesteps,
+                interpretation.divergence[position, channel],
+                _LINES[channel % len(_LINES)],
+                color=colour,
+                alpha=faint,
+                linewidth=1,
+            )
+            axes.plot(
+                interpretation.end_step[position, channel],
+                interpretation.divergence_at_end[position, channel],
+                ".",
+                color=colour,
+                alpha=min(1.0, 2 * faint),
+                markersize=5,
+            )
+    axes.set_title(
+        f"Divergence M$_t$ of each slice (dot: end step t$_e$), w = "
+        f"{interpretation.settings.guidance:g}",
+        fontsize=12,
+    )
+    axes.set_xlabel("noise level t", fontsize=11)
+    axes.set_ylabel("M$_t$", fontsize=11)
+    axes.set_ylim(bottom=0)
+    for channel, modality in enumerate(interpretation.modalities):
+        line = _LINES[channel % len(_LINES)]
+        axes.plot([], [], line, color="0.3", label=modality.upper())
+    if interpretation.settings.judges:
+        axes.plot([], [], "s", color=_UNHEALTHY, label="unhealthy slice")
+        axes.plot([], [], "s", color=_HEALTHY, label="healthy slice")
+    axes.legend(fontsize=10, frameon=False)
+
+
+def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
+    healthy = np.asarray(interpretation.healthy)
+    ids, cosine = np.asarray(interpretation.slice_ids), np.asarray(interpretation.cosine)
+    settings = interpretation.settings
+    axes.plot(ids, cosine, "-", color="0.8", linewidth=1, zorder=1)
+    axes.scatter(
+        ids[~healthy],
+        cosine[~healthy],
+        marker="o",
+        s=22,
+        color=_UNHEALTHY,
+        label="unhealthy" if settings.judges else "slice (gate off)",
+    )
+    if settings.judges:
+        axes.scatter(
+            ids[healthy], cosine[healthy], marker="^", s=22, color=_HEALTHY, label="healthy"
+        )
+    if settings.gate:
+        threshold = settings.cosine_threshold
+        assert threshold is not None  # Settings holds that the gate has one
+        axes.axhline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
+    axes.ticklabel_format(axis="y", useOffset=False)
+    title = "Cosine of the two error curves, slice by slice"
+    if settings.judges and not settings.gate:
+        title += "\n(the colours follow the mask: the verdict does not go by the cosine)"
+    axes.set_title(title, fontsize=12)
+    axes.set_xlabel("slice (from the feet up)", fontsize=11)
+    axes.set_ylabel("cosine", fontsize=11)
+    axes.legend(fontsize=10, frameon=False, loc="best")
+
+
+def _transparent_at_zero() -> ListedColormap:
+    colours = colormaps["inferno"](np.linspace(0.15, 1.0, 256))
+    colours[:, 3] = np.linspace(0.0, 1.0, 256) ** 0.8 * 0.85
+    return ListedColormap(colours)
+
+
+def _window(scan: NDArray[Any]) -> tuple[float, float]:
+    """Grey levels from 0 (or the minimum) to the 99.5th percentile of the foreground."""
+    values = scan[np.isfinite(scan)]
+    bright = values[values > 0]
+    low = min(0.0, float(values.min())) if not bright.size else 0.0
+    high = float(np.percentile(bright, 99.5)) if bright.size else low + 1.0
+    return low, high
+
+
+def _map_top(anomaly_map: NDArray[np.float32]) -> float:
+    positive = anomaly_map[anomaly_map > 0]
+    return float(np.percentile(positive, 99.8)) if positive.size else 1.0
+
+
+def _crop(picture: Picture) -> tuple[slice, slice]:
+    """Rows and columns of the displayed image that hold the head, with a small margin."""
+    filled = np.nan_to_num(picture.scan) > 0.05 * _window(picture.scan)[1]
+    shadow = displayed(filled.any(axis=2, keepdims=True), 0)
+    ranges = []
+    for axis in (1, 0):
+        used = np.flatnonzero(shadow.any(axis=axis))
+        size = shadow.shape[1 - axis]
+        low, high = (int(used[0]), int(used[-1])) if used.size else (0, size - 1)
+        margin = max(1, (high - low) // 20)
+        ranges.append(slice(max(0, low - margin), min(size, high + margin + 1)))
+    return ranges[0], ranges[1]

@@ -1,0 +1,45 @@
+"""The lesions of a mask as a table that spreadsheets and statistics programs read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+COLUMNS = (
+    "number",
+    "volume_ml",
+    "voxels",
+    "diameter_mm",
+    "first_slice",
+    "last_slice",
+    "peak",
+    "centre_right_mm",
+    "centre_anterior_mm",
+    "centre_superior_mm",
+)
+
+
+def write_lesion_table(path: Path, components: Sequence[Mapping[str, Any]]) -> None:
+    """Write one line a lesion, largest first, below a line of column names.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV file, in UTF-8 with commas; it is replaced.
+    components : sequence of mapping
+        As `anofpdm.results.report.lesions_of` lists them. Slices count from the feet up, the
+        centre is in RAS, and the peak is empty without a map.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    """
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(COLUMNS)
+        for each in components:
+            measured = (each[name] for name in ("number", "volume_ml", "voxels", "diameter_mm"))
+            table.writerow([*measured, *each["slices"], each["peak"], *each["centre_mm"]])

@@ -1,0 +1,115 @@
+"""Settings in a JSON file, with the model that they were found with."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from anofpdm.analysis.metadata import AnalysisMetadata
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import SettingsError
+from anofpdm.common.validation import sentence
+from anofpdm.method.settings import Settings
+
+FORMAT_VERSION = 1
+
+
+class ModelIdentity(BaseModel):
+    """Which model settings belong to.
+
+    Attributes
+    ----------
+    name, version : str
+        As the bundle's metadata give them.
+    hash : str
+        `ModelBundle.hash`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    hash: str
+
+    @classmethod
+    def of(cls, metadata: AnalysisMetadata) -> ModelIdentity:
+        """Name the model of an analysis."""
+        bundle = metadata.bundle
+        return cls(name=bundle.name, version=bundle.version, hash=metadata.bundle_hash)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} ({self.hash[:12]})"
+
+
+class SettingsFile(BaseModel):
+    """What a settings file holds.
+
+    Attributes
+    ----------
+    format_version : int
+    model : ModelIdentity
+        The model of the analysis that the settings were found on.
+    settings : Settings
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[1] = 1
+    model: ModelIdentity
+    settings: Settings
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> SettingsFile:
+        """Read and check a settings file.
+
+        Raises
+        ------
+        SettingsError
+            When the file is missing, is no settings file, is of another format version, or holds a
+            value out of its range.
+        """
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(
+                f"The settings file {path} cannot be read ({error.strerror}); choose another file."
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise SettingsError(f"{path} is not valid JSON ({error}); save it again.") from error
+        if not isinstance(document, dict) or "format_version" not in document:
+            raise SettingsError(f"{path} is no file of AnoFPDM settings; choose another file.")
+        if document["format_version"] != FORMAT_VERSION:
+            raise SettingsError(
+                f"{path} has format_version {document['format_version']!r}, but this program reads "
+                f"{FORMAT_VERSION}; update anofpdm or save the settings again."
+            )
+        try:
+            return cls.model_validate_json(json.dumps(document))
+        except ValidationError as error:
+            raise SettingsError(sentence(error, str(path))) from error
+
+    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the file, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            When it exists already and `overwrite` is false, or cannot be written.
+        """
+        text = json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        with atomic_path(path, overwrite) as pending:
+            pending.write_text(text, encoding="utf-8")
+
+    def doubt(self, metadata: AnalysisMetadata) -> str | None:
+        """Say, in one sentence, that the settings were found with another model than this one."""
+        model = ModelIdentity.of(metadata)
+        if self.model.hash == model.hash:
+            return None
+        return (
+            f"The settings were found with the model {self.model}, and this analysis comes from "
+            f"{model}: guidance, thresholds and gate may not fit."
+        )

@@ -1,0 +1,329 @@
+"""From volumes to the network's slices: orientation, field of view, foreground, intensity."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from anofpdm.common.errors import SettingsError, VolumeError
+from anofpdm.scans.checks import check_usable, scan_warnings
+from anofpdm.scans.foreground import (
+    Canonical,
+    cleaned,
+    foreground_of,
+    foreground_percentile,
+    robust_centre,
+)
+from anofpdm.scans.geometry import Direction, SliceGeometry, image_axis
+from anofpdm.scans.orientation import Orientation
+from anofpdm.scans.volume import Volume, check_same_grid
+
+Intensity = Literal["volume_p99", "volume_median", "slice_minmax"]
+
+MEDIAN_HEADROOM = 1.6
+"""The brightest value told apart with `volume_median`, in medians of the brain. Of healthy tissue
+on FLAIR 99 % lie below 1.2 to 1.6 medians (measured on phantoms and four scans), lesions mostly
+between 1.2 and 2.2."""
+
+
+class PreprocessingConfig(BaseModel):
+    """How a model's slices were made; a checkpoint works only with what it was trained on.
+
+    Attributes
+    ----------
+    size : int
+        Rows and columns of the network's image.
+    field_of_view : {"fixed", "stretch"}
+        `fixed`: a square of `extent_mm` centred on the brain. `stretch`: the whole slice.
+    extent_mm : float or None
+        Side of the fixed field in mm; None with `stretch`.
+    intensity : {"volume_p99", "volume_median", "slice_minmax"}
+        `volume_p99`: 2 clip(v / p99, 0, 1) - 1, p99 of the volume's foreground (METHOD 8).
+        `volume_median`: the same with `MEDIAN_HEADROOM` times the foreground's median in place of
+        p99. Tissue then has the same grey however large a lesion is; p99 lies within a large
+        lesion, and cuts a small bright one off at the grey of tissue.
+        `slice_minmax`: 2 (x - min) / (max - min + 1e-5) - 1, slice by slice (the reference's).
+    rows, columns : {"R", "L", "A", "P"}
+        Toward which the row and the column index of the network's image grow.
+    brain_extracted : bool
+        Whether the model was trained on brains without skull.
+    min_foreground_fraction : float
+        Slices whose foreground fills less of the field of view are not analysed.
+    spacing_range_mm : tuple of float or None
+        Smallest and largest slice distance the model was trained or tested with, for warnings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(ge=8, le=1024)
+    field_of_view: Literal["fixed", "stretch"] = "fixed"
+    extent_mm: float | None = Field(default=None, gt=0, le=1000)
+    intensity: Intensity = "volume_p99"
+    rows: Direction = "P"
+    columns: Direction = "L"
+    brain_extracted: bool = True
+    min_foreground_fraction: float = Field(default=0.02, ge=0, lt=1)
+    spacing_range_mm: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.field_of_view == "fixed") != (self.extent_mm is not None):
+            raise ValueError("extent_mm belongs to field_of_view 'fixed', and only to it")
+        if (self.rows in "RL") == (self.columns in "RL"):
+            raise ValueError("rows and columns must run along different axes")
+        low, high = self.spacing_range_mm or (1.0, 1.0)
+        if not 0 < low <= high:
+            raise ValueError("spacing_range_mm must hold the smaller, then the larger distance")
+        return self
+
+
+def picture_differences(
+    made: Mapping[str, Any], config: PreprocessingConfig
+) -> dict[str, tuple[Any, Any]]:
+    """Tell in what slices differ from those of a model, as a picture would show it.
+
+    Parameters
+    ----------
+    made : mapping
+        How the slices were made, as JSON values; what it does not name is taken for equal.
+    config : PreprocessingConfig
+        The model's.
+
+    Returns
+    -------
+    dict
+        For each key of `PreprocessingConfig` that differs, its value in `made` and in `config`.
+        The size is not among them: it is the network's.
+    """
+    wanted = config.model_dump(mode="json")
+    names = ("field_of_view", "extent_mm", "intensity", "rows", "columns")
+    return {
+        name: (made[name], wanted[name])
+        for name in names
+        if name in made and made[name] != wanted[name]
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class SliceStack:
+    """What the network is given, and the way back.
+
+    Attributes
+    ----------
+    slices : ndarray, shape (S, C, size, size), float32 in [-1, 1]
+        Channels in the order of the model's modalities.
+    foreground : ndarray of bool, shape (S, size, size)
+        Brain on the network's grid.
+    slice_ids : ndarray of int, shape (S,)
+        Canonical axial index of each slice, growing toward the head's top.
+    foreground_native : ndarray of bool, shape of the input
+        Brain on the input's grid.
+    geometry : SliceGeometry
+        The map between the two.
+    warnings : tuple of str
+        Sentences for the user on what may spoil the result.
+    """
+
+    slices: NDArray[np.float32]
+    foreground: NDArray[np.bool_]
+    slice_ids: NDArray[np.int64]
+    foreground_native: NDArray[np.bool_]
+    geometry: SliceGeometry
+    warnings: tuple[str, ...]
+
+
+def preprocess(
+    volumes: Mapping[str, Volume],
+    modalities: Sequence[str],
+    config: PreprocessingConfig,
+    brain_mask: Volume | None = None,
+) -> SliceStack:
+    """Turn co-registered volumes into the network's axial slices (METHOD 8).
+
+    Parameters
+    ----------
+    volumes : mapping of str to Volume
+        One volume a modality, all on one grid.
+    modalities : sequence of str
+        The model's channels in order.
+    config : PreprocessingConfig
+        The model's preprocessing.
+    brain_mask : Volume or None
+        Voxels of 0.5 and more are brain; without one, foreground is what is brighter than the
+        background in any modality.
+
+    Raises
+    ------
+    SettingsError
+        When a modality is missing or unknown to the model.
+    GeometryError
+        When volumes or mask are on different grids.
+    VolumeError
+        When a volume holds no usable MRI, or no slice holds enough brain.
+    """
+    ordered = _in_order(volumes, modalities)
+    first = ordered[0]
+    for other in [*ordered[1:], *([brain_mask] if brain_mask is not None else [])]:
+        check_same_grid(first, other)
+    for volume in ordered:
+        check_usable(volume)
+
+    inside = None if brain_mask is None else _canonical_mask(brain_mask)
+    values = [cleaned(_canonical(volume)) for volume in ordered]
+    grounds = [foreground_of(v) for v in values]
+    if inside is not None:
+        grounds = [ground & inside for ground in grounds]
+    brain = inside if inside is not None else np.logical_or.reduce(grounds)
+    geometry = _lay_field(first, brain, config)
+
+    covered = geometry.to_network(brain.astype(np.float32)) >= 0.5
+    kept = np.flatnonzero(_enough_foreground(covered, config.min_foreground_fraction))
+    if kept.size == 0:
+        raise VolumeError(
+            f"{first.name} has no axial slice with foreground in "
+            f"{100 * config.min_foreground_fraction:g} % of the field of view; "
+            "check the scan, its voxel size and the brain mask."
+        )
+    slices = np.empty((kept.size, len(ordered), config.size, config.size), dtype=np.float32)
+    for c, (volume, v, ground) in enumerate(zip(ordered, values, grounds, strict=True)):
+        scaled = _scaled(volume, v, ground, config)
+        slices[:, c] = _network_intensity(scaled[:, :, kept], geometry, config)
+    warnings = scan_warnings(ordered, brain, geometry, config)
+    if config.brain_extracted and inside is None:
+        # Here, for a bundle's metadata are read without scipy.ndimage, which loads slowly.
+        from anofpdm.scans.skull import skull_warnings
+
+        warnings += skull_warnings(ordered, values, covered, geometry)
+    return SliceStack(
+        slices=slices,
+        foreground=covered[kept],
+        slice_ids=kept.astype(np.int64),
+        foreground_native=np.ascontiguousarray(geometry.orientation.to_input(brain)),
+        geometry=geometry,
+        warnings=warnings,
+    )
+
+
+def twin_slices(
+    twin: Volume, scan: Volume, stack: SliceStack, config: PreprocessingConfig
+) -> NDArray[np.float32]:
+    """Slices of a scan's twin, cut and scaled as the scan's own.
+
+    Parameters
+    ----------
+    twin, scan : Volume
+        On one grid; the scale is taken from `scan`, so that both differ where the twins do.
+    stack : SliceStack
+        What `preprocess` made of `scan`.
+    config : PreprocessingConfig
+        The same as for `scan`.
+
+    Returns
+    -------
+    ndarray, shape (S, size, size), float32 in [-1, 1]
+        One for each slice of `stack`.
+    """
+    check_same_grid(scan, twin)
+    values, reference = cleaned(_canonical(twin)), cleaned(_canonical(scan))
+    bright = _white(reference, foreground_of(reference), config)
+    scaled = np.where(foreground_of(values), values / np.float32(bright), np.float32(0))
+    return _network_intensity(scaled[:, :, stack.slice_ids], stack.geometry, config)
+
+
+def _in_order(volumes: Mapping[str, Volume], modalities: Sequence[str]) -> list[Volume]:
+    wanted = ", ".join(modalities)
+    if missing := [name for name in modalities if name not in volumes]:
+        raise SettingsError(
+            f"The model reads {wanted}, and {' and '.join(missing)} is missing; "
+            f"add it (--image {missing[0]}=PATH)."
+        )
+    if unknown := [name for name in volumes if name not in modalities]:
+        raise SettingsError(
+            f"The model reads {wanted} and knows no {' or '.join(unknown)}; "
+            "leave it out, or name the modality as the model does."
+        )
+    return [replace(volumes[name], modality=name) for name in modalities]
+
+
+def _canonical(volume: Volume) -> NDArray[Any]:
+    return Orientation.of_affine(volume.affine).to_canonical(volume.data)
+
+
+def _canonical_mask(mask: Volume) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        inside = np.asarray(_canonical(mask) >= 0.5)
+    if not inside.any():
+        raise VolumeError(f"{mask.name} is an empty brain mask; give one whose brain voxels are 1.")
+    return inside
+
+
+def _lay_field(
+    volume: Volume, brain: NDArray[np.bool_], config: PreprocessingConfig
+) -> SliceGeometry:
+    if not brain.any():
+        raise VolumeError(f"{volume.name} has no foreground; check the scan.")
+    orientation = Orientation.of_affine(volume.affine)
+    lines = []
+    for direction in (config.rows, config.columns):
+        axis = 0 if direction in "RL" else 1
+        spacing = volume.spacing[orientation.axes[axis]]
+        field = None
+        if config.extent_mm is not None:
+            field = (config.extent_mm, robust_centre(brain, axis))
+        lines.append(image_axis(direction, config.size, brain.shape[axis], spacing, field))
+    header = None
+    if volume.header is not None:
+        header = base64.b64encode(volume.header.binaryblock).decode("ascii")
+    return SliceGeometry(
+        shape=volume.shape,
+        affine=tuple(tuple(float(x) for x in row) for row in volume.affine),
+        size=config.size,
+        field_of_view=config.field_of_view,
+        rows=lines[0],
+        columns=lines[1],
+        header=header,
+    )
+
+
+def _enough_foreground(covered: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
+    share = covered.mean(axis=(1, 2))
+    return np.asarray((share >= least) & (share > 0))
+
+
+def _white(values: Canonical, foreground: NDArray[np.bool_], config: PreprocessingConfig) -> float:
+    """Give the value that becomes the network's brightest, 1."""
+    if config.intensity == "volume_median":
+        return MEDIAN_HEADROOM * foreground_percentile(values, foreground, 50)
+    return foreground_percentile(values, foreground, 99)
+
+
+def _scaled(
+    volume: Volume,
+    values: Canonical,
+    foreground: NDArray[np.bool_],
+    config: PreprocessingConfig,
+) -> Canonical:
+    bright = _white(values, foreground, config)
+    if bright <= 0:
+        raise VolumeError(
+            f"{volume.name} has no positive voxel in the brain; check the scan and the brain mask."
+        )
+    return np.asarray(np.where(foreground, values / np.float32(bright), np.float32(0)))
+
+
+def _network_intensity(
+    scaled: Canonical, geometry: SliceGeometry, config: PreprocessingConfig
+) -> NDArray[np.float32]:
+    if config.intensity != "slice_minmax":
+        images = geometry.to_network(np.minimum(scaled, np.float32(1)))
+        return np.clip(2 * images - 1, -1, 1)
+    images = geometry.to_network(scaled)
+    low = images.min(axis=(1, 2), keepdims=True)
+    high = images.max(axis=(1, 2), keepdims=True)
+    return np.asarray(2 * (images - low) / (high - low + np.float32(1e-5)) - 1)

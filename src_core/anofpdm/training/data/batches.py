@@ -1,0 +1,101 @@
+"""The images of each step's batch, read ahead of the training in threads."""
+
+from __future__ import annotations
+
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anofpdm.datasets.store.slices import SliceSelection
+from anofpdm.training.data.data_order import DataOrder
+
+THREADS: Final = 4
+AHEAD: Final = 8
+"""Steps whose slices are being read while one is trained on."""
+
+
+class Batches:
+    """Slices and labels of any step; those of the steps after it are read meanwhile.
+
+    What a step gets depends on nothing but the order, so a resumed run, or one that reads at
+    another pace, gets the same. Of the dataset no more than `AHEAD` batches are in memory, except
+    where its images are stored compressed: a scattered slice of those costs a whole chunk, so they
+    are held in memory altogether.
+
+    Parameters
+    ----------
+    selection : SliceSelection
+        Training slices.
+    order : DataOrder
+        Which of them make up the batch of a step.
+    share : slice
+        This process's part of the batch.
+    device : torch.device
+        Where the batches go.
+    """
+
+    def __init__(
+        self, selection: SliceSelection, order: DataOrder, share: slice, device: torch.device
+    ) -> None:
+        self._order, self._share, self._device = order, share, device
+        self._labels = torch.from_numpy(selection.labels)
+        self._positions = selection.positions
+        self._scattered = selection.dataset.scattered_images
+        self._held = None if self._scattered else torch.from_numpy(selection.images)
+        self._pending: dict[int, Future[tuple[Tensor, Tensor]]] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="batches")
+        # Threads that wait for work would keep a trainer alive that nobody uses any more.
+        self._closing = weakref.finalize(
+            self, self._threads.shutdown, wait=False, cancel_futures=True
+        )
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Slices (B, C, H, W) float32 and labels (B,) int64 of a step, on the device.
+
+        Raises
+        ------
+        DatasetError
+            When the dataset is damaged.
+        """
+        wanted = range(step, step + AHEAD + 1)
+        for other in self._pending.keys() - set(wanted):
+            self._pending.pop(other).cancel()
+        for ahead in wanted:
+            if ahead not in self._pending:
+                self._pending[ahead] = self._threads.submit(self._read, ahead)
+        images, labels = self._pending.pop(step).result()
+        # Half as many bytes cross to the device this way round.
+        moved = images.to(self._device, non_blocking=True).to(torch.float32)
+        return moved, labels.to(self._device, non_blocking=True)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._closing()
+
+    def _read(self, step: int) -> tuple[Tensor, Tensor]:
+        chosen = self._order.batch(step)[self._share]
+        images = self._images(chosen)
+        strengths = self._order.strengths(step)[self._share]
+        faint = np.flatnonzero(strengths < 1)
+        if faint.size:
+            assert self._order.twins is not None
+            twins = self._images(self._order.twins[chosen[faint]]).float()
+            weight = torch.from_numpy(strengths[faint])[:, None, None, None]
+            images = images.float()
+            images[faint] = torch.lerp(twins, images[faint], weight)
+        labels = self._labels[torch.from_numpy(chosen)].to(torch.int64)
+        if self._device.type != "cuda":
+            return images, labels
+        with torch.cuda.device(self._device):  # a thread's own is the first GPU
+            return images.pin_memory(), labels.pin_memory()
+
+    def _images(self, chosen: NDArray[np.integer[Any]]) -> Tensor:
+        if self._scattered is not None:
+            return torch.from_numpy(self._scattered.read(self._positions[chosen]))
+        assert self._held is not None
+        return self._held[torch.from_numpy(chosen)]

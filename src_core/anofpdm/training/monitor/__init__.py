@@ -1,0 +1,4 @@
+"""What a run measures and records of itself: losses, accuracy, pictures, TensorBoard.
+
+Imports `training.step` and `guidance`.
+"""

@@ -1,0 +1,4 @@
+"""A run from its start to its bundle: checkpoints, stops, resumption, several processes, cost.
+
+Imports the other rooms of `training`.
+"""

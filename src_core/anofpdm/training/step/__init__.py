@@ -1,0 +1,4 @@
+"""One step of training: the objective, the trainer, the processes that share it.
+
+Imports `training.data`.
+"""

@@ -1,0 +1,227 @@
+"""One step of training, and the state that it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim import AdamW
+from torch.optim.swa_utils import AveragedModel
+
+from anofpdm.common.errors import DeviceError, TrainingError
+from anofpdm.datasets.store.slices import SliceSelection
+from anofpdm.training.config import TrainingConfig
+from anofpdm.training.data.augmentation import augment
+from anofpdm.training.data.batches import Batches
+from anofpdm.training.data.data_order import DataOrder
+from anofpdm.training.data.draws import SharedDraws
+from anofpdm.training.step.objective import NoisedBatch, Noising, slice_losses
+from anofpdm.training.step.processes import Processes
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+class Trainer:
+    """Network, moving average, optimizer and data of a run.
+
+    Several processes take shares of each batch; slices, noise, timesteps and augmentation are
+    those that one process would take, and only dropout draws otherwise.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The run.
+    network : Module
+        Called as network(x, index, label); moved to `device`.
+    selection : SliceSelection
+        Training slices; read ahead of their steps (see `Batches`).
+    device : torch.device
+        Where to train.
+    flip_axis : int
+        Axis of a batch that runs left-right, -1 or -2.
+    processes : Processes
+        Those that share the run.
+
+    Raises
+    ------
+    TrainingError
+        When a batch has fewer slices than processes and accumulation ask for, or the data lack
+        what it is made of.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        network: nn.Module,
+        selection: SliceSelection,
+        device: torch.device,
+        flip_axis: int = -1,
+        processes: Processes | None = None,
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.ema = AveragedModel(self.network, multi_avg_fn=_ema_update(config.ema_decay))
+        self.optimizer = AdamW(
+            self.network.parameters(),
+            lr=config.lr,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            fused=device.type in ("cpu", "cuda"),
+        )
+        self.noising = Noising(config.schedule, device, config.max_timestep, config.min_snr_gamma)
+        order = DataOrder(
+            selection.labels,
+            config.batch_size,
+            config.seed,
+            config.unhealthy_fraction,
+            selection.twins if config.twins else None,
+            config.faintest_lesion,
+        )
+        self._processes = processes or Processes.alone(device)
+        share = _share(config, self._processes)
+        self._batches = Batches(selection, order, share, device)
+        rows = torch.from_numpy(order.rows())
+        self._rows, self._row_count = rows[share], int(rows.max()) + 1
+        self._generator = torch.Generator(device)
+        self._flip_axis = flip_axis
+        self._parallel = self._processes.wrapped(self.network)
+        called: nn.Module = self.network if self._parallel is None else self._parallel
+        self._called = cast(nn.Module, torch.compile(called)) if config.compile else called
+
+    def step(self, step: int, lr: float) -> float:
+        """Train on the batch of a step.
+
+        Parameters
+        ----------
+        step : int
+            0 for the first; with the seed it decides everything random.
+        lr : float
+            Learning rate.
+
+        Returns
+        -------
+        float
+            The batch's loss, all processes together.
+
+        Raises
+        ------
+        TrainingError
+            When loss or gradient is not finite, or the network cannot be compiled; the weights are
+            as before the step.
+        DeviceError
+            When the device's memory does not suffice.
+        DatasetError
+            When the dataset is damaged.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            share = self._gradients(self._batch(step), step)
+        except torch.OutOfMemoryError as error:
+            raise _too_large(self.config, self.device) from error
+        except RuntimeError as error:
+            # Dynamo's and inductor's errors; any other is not compile's fault.
+            if self.config.compile and type(error).__module__.startswith("torch._"):
+                raise _not_compiled(error) from error
+            raise
+        value = float(self._processes.total(share))
+        norm = nn.utils.clip_grad_norm_(
+            self.network.parameters(), self.config.grad_clip or float("inf"), foreach=True
+        )
+        if not np.isfinite(value) or not bool(norm.isfinite()):
+            raise TrainingError(
+                f"The loss became {value} (gradient norm {float(norm):g}) at step {step + 1}; "
+                f"resume from the last checkpoint with a learning rate below {lr:g}."
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.ema.update_parameters(self.network)
+        return value
+
+    def close(self) -> None:
+        """End what reads ahead."""
+        self._batches.close()
+
+    def _batch(self, step: int) -> NoisedBatch:
+        """Noised slices of this process's share of a step's batch."""
+        config = self.config
+        images, labels = self._batches.batch(step)
+        self._generator.manual_seed(step_seed(config.seed, step))
+        draws = SharedDraws(self._rows, self._generator, self._row_count)
+        images = augment(images, config.augmentation, draws, self._flip_axis)
+        return self.noising.draw(images, labels, config.null_label_probability, draws)
+
+    def _gradients(self, batch: NoisedBatch, step: int) -> Tensor:
+        """Add up the gradients of the share, part by part; return its part in the batch's loss."""
+        config, processes = self.config, self._processes
+        total = torch.zeros((), device=self.device)
+        parts = batch.split(config.accumulation)
+        for number, part in enumerate(parts):
+            # The network's dropout draws from the global generator.
+            torch.manual_seed(step_seed(config.seed, step, processes.rank, number))
+            with self._exchange(last=number == len(parts) - 1), _attention_kernel(self.device):
+                losses = slice_losses(self._called, part, bfloat16=config.precision == "bfloat16")
+                loss = (self.noising.weights(part) * losses).sum() / config.batch_size
+                # Gradients are averaged over the processes, losses of shares add up.
+                (loss * processes.count).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def _exchange(self, *, last: bool) -> AbstractContextManager[None]:
+        """Exchange gradients with the other processes after the last part alone."""
+        if self._parallel is None or last:
+            return nullcontext()
+        return self._parallel.no_sync()
+
+
+def _attention_kernel(device: torch.device) -> AbstractContextManager[None]:
+    # The CPU's fused kernel saves memory, but its backward pass takes several times as long as
+    # plain matrix products at the few tokens of our coarse levels.
+    if device.type == "cpu":
+        return cast(AbstractContextManager[None], sdpa_kernel(SDPBackend.MATH))
+    return nullcontext()
+
+
+def step_seed(seed: int, step: int, rank: int = 0, part: int = 0) -> int:
+    """Seed of a step's generators, well mixed from the run's seed, the step and the place."""
+    key = np.random.SeedSequence([seed, step, rank, part])
+    return int(key.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _share(config: TrainingConfig, processes: Processes) -> slice:
+    if processes.count * config.accumulation > config.batch_size:
+        raise TrainingError(
+            f"batch_size = {config.batch_size} is too small for accumulation = "
+            f"{config.accumulation} in {processes.count} process(es), where each part needs a "
+            "slice; change one of them."
+        )
+    return processes.share(config.batch_size)
+
+
+def _too_large(config: TrainingConfig, device: torch.device) -> DeviceError:
+    return DeviceError(
+        f"The memory of {device} does not suffice for a step; raise accumulation above "
+        f"{config.accumulation} (and resume), or lower batch_size below {config.batch_size}."
+    )
+
+
+def _not_compiled(error: RuntimeError) -> TrainingError:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return TrainingError(
+        f"compile = true: PyTorch cannot compile the network here ({reason}); set compile = false."
+    )
+
+
+def _ema_update(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    @torch.no_grad()
+    def update(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
+        k = int(count)
+        torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + k) / (10 + k)))
+
+    return update

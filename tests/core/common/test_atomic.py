@@ -1,0 +1,120 @@
+"""A target is whole or absent, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from anofpdm.common.atomic import AtomicTarget, atomic_path
+from anofpdm.common.errors import OutputError
+
+
+def everything_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def test_file_appears_only_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "deep" / "scan.nii.gz"
+    with atomic_path(target) as path:
+        path.write_bytes(b"whole")
+        assert path.parent == target.parent
+        assert path.name.endswith("scan.nii.gz")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole"
+    assert everything_below(tmp_path) == {"new", "new/deep", "new/deep/scan.nii.gz"}
+
+
+@pytest.mark.parametrize("fault", [ValueError("bad"), KeyboardInterrupt(), SystemExit(1)])
+def test_nothing_remains_after_a_fault(tmp_path: Path, fault: BaseException) -> None:
+    with pytest.raises(type(fault)), atomic_path(tmp_path / "a" / "b" / "x.json") as path:
+        path.write_text("half")
+        raise fault
+    assert everything_below(tmp_path) == set()
+
+
+def test_fault_keeps_the_old_file_and_folders_that_were_there(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target = tmp_path / "there" / "x"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_path(target, overwrite=True) as path:
+        path.write_text("half")
+        raise ZeroDivisionError
+    assert target.read_text() == "old"
+    assert everything_below(tmp_path) == {"there", "there/x"}
+
+
+def test_existing_target_is_refused_before_any_work(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_text("old")
+    with pytest.raises(OutputError, match=r"exists already.*overwrite"), atomic_path(target):
+        pytest.fail("the body must not run")
+    assert target.read_text() == "old"
+
+
+def test_target_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    with pytest.raises(OutputError, match="exists already"), atomic_path(target) as path:
+        path.write_text("mine")
+        target.write_text("theirs")
+    assert target.read_text() == "theirs"
+    assert everything_below(tmp_path) == {"x"}
+
+
+def test_overwrite_replaces_a_folder_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "x.zarr"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with atomic_path(target, overwrite=True) as path:
+        path.mkdir()
+        (path / "new").write_text("new")
+    assert everything_below(tmp_path) == {"x.zarr", "x.zarr/new"}
+
+
+def test_old_folder_comes_back_when_the_swap_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "x"
+    target.mkdir()
+    (target / "old").write_text("old")
+    pending = AtomicTarget(target, overwrite=True)
+    pending.path.mkdir()
+    rename = Path.rename
+
+    def interrupted(self: Path, to: Path) -> Path:
+        if self == pending.path:
+            raise KeyboardInterrupt
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pending.commit()
+    assert everything_below(tmp_path) == {"x", "x/old"}
+
+
+def test_a_file_does_not_replace_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with (
+        pytest.raises(OutputError, match="cannot be written"),
+        atomic_path(tmp_path / "x", overwrite=True) as path,
+    ):
+        path.write_text("file")
+    assert everything_below(tmp_path) == {"x"}
+
+
+def test_path_below_a_regular_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    target = tmp_path / "file" / "sub" / "x"
+    with pytest.raises(OutputError, match="not a folder") as caught, atomic_path(target):
+        pytest.fail("the body must not run")
+    assert str(target) in str(caught.value)
+    assert everything_below(tmp_path) == {"file"}
+
+
+def test_full_disk_is_an_output_error_and_other_os_errors_pass(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No space left"), atomic_path(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "x"):
+        (tmp_path / "missing").read_bytes()
+    assert everything_below(tmp_path) == set()

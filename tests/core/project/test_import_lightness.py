@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+import anofpdm
+from tests.core.loaded_modules import loaded_after
+
+HEAVY = (
+    "torch",
+    "numpy",
+    "scipy",
+    "skimage",
+    "sklearn",
+    "nibabel",
+    "nilearn",
+    "zarr",
+    "matplotlib",
+    "pydantic",
+    "typer",
+)
+GUI = ("napari", "qtpy", "PyQt5", "PyQt6", "PySide6", "magicgui", "superqt")
+
+
+def test_the_probe_sees_an_import() -> None:
+    assert "sqlite3" in loaded_after("import sqlite3")
+    assert "sqlite3" not in loaded_after("pass")
+
+
+def test_importing_the_core_is_light() -> None:
+    assert loaded_after("import anofpdm").isdisjoint({*HEAVY, *GUI})
+
+
+@pytest.mark.parametrize(
+    "names", ["Settings", "Volume, read_volume, write_nifti", "list_bundles", "load_bundle"]
+)
+def test_names_that_need_no_network_leave_torch_alone(names: str) -> None:
+    assert loaded_after(f"from anofpdm import {names}").isdisjoint({"torch", *GUI})
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    assert loaded_after("import anofpdm.cli").isdisjoint({"torch", *GUI})
+
+
+def test_the_whole_public_interface_needs_no_gui() -> None:
+    assert loaded_after("from anofpdm import *").isdisjoint(GUI)
+
+
+def test_the_plugin_modules_leave_torch_and_qt_alone() -> None:
+    code = "import napari_anofpdm, napari_anofpdm.io.sample_data"
+    assert loaded_after(code).isdisjoint({"torch", *GUI})
+
+
+def test_every_public_name_resolves() -> None:
+    for name in anofpdm.__all__:
+        assert getattr(anofpdm, name) is not None
+    assert set(anofpdm.__all__) <= set(dir(anofpdm))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'segmentation'"):
+        _ = anofpdm.segmentation

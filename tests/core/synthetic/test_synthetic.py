@@ -1,0 +1,230 @@
+"""Synthetic subjects: repeatable, known truth, and the properties that a model learns from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from anofpdm.common.errors import SettingsError
+from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.volume import read_volume
+from anofpdm.synthetic import make_phantom, write_phantom
+from anofpdm.synthetic.anatomy import draw_anatomy, load_template
+from anofpdm.synthetic.dataset import build_phantom_dataset, labelled_slices, slice_labels
+from anofpdm.synthetic.fields import smooth_noise
+from anofpdm.synthetic.lesions import Plan, draw_lesions, draw_plan
+
+COARSE = (3.0, 3.0, 4.0)
+DATASET_GRID = PreprocessingConfig(size=32, extent_mm=208.0)
+
+
+def test_a_seed_gives_the_same_subject_twice() -> None:
+    first, second = (make_phantom(11, spacing=COARSE) for _ in range(2))
+    assert np.array_equal(first.volumes["flair"].data, second.volumes["flair"].data)
+    assert np.array_equal(first.lesion.data, second.lesion.data)
+    assert first.description == second.description
+
+
+def test_seeds_differ() -> None:
+    first, second = (make_phantom(seed, spacing=COARSE) for seed in (11, 12))
+    assert not np.array_equal(first.volumes["flair"].data, second.volumes["flair"].data)
+
+
+def test_the_lesion_does_not_depend_on_the_modalities_asked_for() -> None:
+    alone = make_phantom(5, ["t2"], healthy=False, spacing=COARSE)
+    among = make_phantom(5, ["flair", "t1", "t2"], healthy=False, spacing=COARSE)
+    assert np.array_equal(alone.lesion.data, among.lesion.data)
+    assert np.array_equal(alone.volumes["t2"].data, among.volumes["t2"].data)
+    assert set(among.volumes) == {"flair", "t1", "t2"}
+
+
+def test_healthy_subjects_have_no_lesion_and_others_do() -> None:
+    healthy = make_phantom(3, healthy=True, spacing=COARSE)
+    assert not healthy.lesion.data.any()
+    assert healthy.description["kind"] == "healthy"
+    assert make_phantom(3, healthy=False, spacing=COARSE).lesion.data.any()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 7])
+def test_lesions_are_bright_on_flair_and_inside_the_brain(seed: int) -> None:
+    phantom = make_phantom(seed, healthy=False, spacing=COARSE)
+    scan, lesion = phantom.volumes["flair"].data, phantom.lesion.data.astype(bool)
+    assert scan.dtype == np.float32
+    assert (scan >= 0).all()
+    assert (scan[lesion] > 0).all()
+    brain = (scan > 0) & ~lesion
+    assert np.percentile(scan[lesion], 75) > np.percentile(scan[brain], 75)
+
+
+def test_background_is_exactly_zero() -> None:
+    scan = make_phantom(4, spacing=COARSE).volumes["flair"].data
+    assert not scan[:: scan.shape[0] - 1, :: scan.shape[1] - 1, :: scan.shape[2] - 1].any()
+    assert 0.3 < (scan == 0).mean() < 0.9
+
+
+def test_the_grid_is_ras_with_the_spacing_asked_for() -> None:
+    volume = make_phantom(4, spacing=COARSE).volumes["flair"]
+    assert np.allclose(np.diag(volume.affine)[:3], COARSE)
+    assert volume.spacing == pytest.approx(COARSE)
+    centre = volume.affine @ [*(np.array(volume.shape) - 1) / 2, 1]
+    assert np.abs(centre[:3]).max() <= max(COARSE)
+
+
+def test_truth_volume_is_what_the_description_says() -> None:
+    phantom = make_phantom(9, healthy=False, spacing=COARSE)
+    ml = phantom.lesion.data.sum() * np.prod(COARSE) / 1000
+    assert phantom.description["lesion_ml"] == pytest.approx(ml)
+
+
+def test_planned_volumes_span_one_to_a_hundred_millilitres() -> None:
+    plans = [draw_plan(np.random.default_rng(seed)) for seed in range(500)]
+    volumes = np.array([plan.volume_ml for plan in plans])
+    assert volumes.min() >= 1.0
+    assert volumes.max() <= 100.0
+    assert (volumes < 3).any()
+    assert (volumes > 60).any()
+    kinds = {kind for plan in plans for kind in plan.kinds}
+    assert kinds == {"tumour", "infarct", "periventricular", "scattered"}
+
+
+def test_a_tumour_has_about_the_volume_it_was_planned_with() -> None:
+    plan = Plan(("tumour",), 30.0, np.array([28.0, 0.0, 30.0]), None)
+    volumes = []
+    for seed in range(6):
+        anatomy = draw_anatomy(np.random.default_rng(seed), COARSE)
+        maps = draw_lesions(np.random.default_rng(seed), anatomy, plan)
+        volumes.append((maps.extent >= 0.5).sum() * np.prod(COARSE) / 1000)
+    assert 12 < np.median(volumes) < 60
+
+
+def test_tissue_fractions_add_up_to_the_brain() -> None:
+    anatomy = draw_anatomy(np.random.default_rng(0), COARSE)
+    total = anatomy.grey + anatomy.white + anatomy.csf
+    assert np.allclose(total, anatomy.brain, atol=1e-4)
+    assert min(anatomy.grey.min(), anatomy.white.min(), anatomy.csf.min()) >= 0
+
+
+def test_ventricles_lie_deep_and_on_both_sides() -> None:
+    template = load_template()
+    ventricle = template.ventricle_distance < 1.0
+    x = template.affine[0, 0] * np.argwhere(ventricle)[:, 0] + template.affine[0, 3]
+    assert (x < -3).any()
+    assert (x > 3).any()
+    assert template.depth[ventricle].min() > 15
+
+
+def test_smooth_noise_has_unit_variance_and_the_correlation_asked_for() -> None:
+    field = smooth_noise(np.random.default_rng(0), (80, 80, 80), (1.0, 1.0, 1.0), 4.0)
+    assert abs(float(field.mean())) < 0.15
+    assert 0.7 < float(field.std()) < 1.1
+    near = np.corrcoef(field[:-2].ravel(), field[2:].ravel())[0, 1]
+    far = np.corrcoef(field[:-24].ravel(), field[24:].ravel())[0, 1]
+    assert near > 0.85
+    assert abs(far) < 0.25
+
+
+def test_write_phantom_leaves_readable_files(tmp_path: Path) -> None:
+    phantom = write_phantom(2, tmp_path, ["flair", "t1"], healthy=False)
+    for name in ("flair", "t1"):
+        volume = read_volume(tmp_path / f"{name}.nii.gz")
+        assert np.array_equal(volume.data, phantom.volumes[name].data)
+        assert np.allclose(volume.affine, phantom.volumes[name].affine, atol=1e-4)
+    assert np.array_equal(read_volume(tmp_path / "lesion.nii.gz").data, phantom.lesion.data)
+    assert json.loads((tmp_path / "phantom.json").read_text())["seed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("seed", "modalities", "word"), [(-1, ["flair"], "-1"), (0, ["pet"], "pet"), (0, [], "none")]
+)
+def test_wrong_requests_are_refused(seed: int, modalities: list[str], word: str) -> None:
+    with pytest.raises(SettingsError, match=word):
+        make_phantom(seed, modalities)
+
+
+@pytest.mark.parametrize("lesion_mm2", [0.0, 100.0])
+def test_slice_labels_follow_the_area_that_pixels_show(lesion_mm2: float) -> None:
+    share = np.zeros((4, 8, 8))
+    share[1, 0, 0] = 0.4
+    share[2, :3, :3] = 0.6
+    share[3, :5, :5] = 0.5
+    # Nine pixels of 10 mm2 are too few; a lesion that fills none by half is still one.
+    few = 1 if lesion_mm2 == 0 else -1
+    assert slice_labels(share, (2.0, 5.0), lesion_mm2).tolist() == [0, few, few, 1]
+
+
+def test_phantoms_slices_are_labelled_from_their_truth() -> None:
+    config = PreprocessingConfig(size=64, extent_mm=208.0)
+    phantom = make_phantom(1, healthy=False, spacing=COARSE)
+    part = labelled_slices(phantom, ["flair"], config, 100.0)
+    area = part.truth.sum(axis=(1, 2)) * float(np.prod(part.stack.geometry.pixel_mm))
+    np.testing.assert_array_equal(part.labels == 1, area >= 100.0)
+    assert not area[part.labels == 0].any()
+    assert {0, 1} <= set(part.labels.tolist())
+
+
+@pytest.fixture(scope="module")
+def twin_dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
+    """Three seeds with twins; its drawing, in a process of its own, takes the tests longest."""
+    path = tmp_path_factory.mktemp("twins") / "d.zarr"
+    seen: list[tuple[int, int]] = []
+    build_phantom_dataset(
+        path,
+        range(3),
+        DATASET_GRID,
+        twins=True,
+        workers=1,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    return SliceDataset.open(path)
+
+
+def test_a_dataset_keeps_subjects_apart(twin_dataset: SliceDataset) -> None:
+    train, val = twin_dataset.select("train"), twin_dataset.select("val")
+    assert set(val.subjects) == {"phantom-0"}
+    assert {name.removesuffix("-twin") for name in train.subjects} == {"phantom-1", "phantom-2"}
+    assert PreprocessingConfig.model_validate(twin_dataset.preprocessing) == DATASET_GRID
+
+
+def test_an_empty_range_of_seeds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at least one seed"):
+        build_phantom_dataset(
+            tmp_path / "d.zarr", [], PreprocessingConfig(size=32, extent_mm=208.0)
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_twin_differs_from_its_scan_in_the_lesion_alone() -> None:
+    phantom = make_phantom(1, ["flair", "t2"], healthy=False, spacing=COARSE, twins=True)
+    plain = make_phantom(1, ["flair", "t2"], healthy=False, spacing=COARSE)
+    far = ~ndimage.binary_dilation(phantom.lesion.data > 0, iterations=3)
+    for name, twin in phantom.twins.items():
+        scan = phantom.volumes[name]
+        assert np.array_equal(scan.data, plain.volumes[name].data)
+        assert np.array_equal(twin.data == 0, scan.data == 0)
+        scale = float(np.percentile(scan.data, 99))
+        inside = (phantom.lesion.data > 0) & (scan.data > 0)
+        assert np.abs(scan.data - twin.data)[inside].mean() > 0.1 * scale
+        assert np.abs(scan.data - twin.data)[far].mean() < 0.002 * scale
+    assert not make_phantom(1, healthy=True, spacing=COARSE, twins=True).twins
+
+
+def test_a_dataset_pairs_unhealthy_training_slices_with_their_twins(
+    twin_dataset: SliceDataset,
+) -> None:
+    assert not (twin_dataset.select("val").twins >= 0).any()
+    train = twin_dataset.select("train")
+    sick = np.flatnonzero(train.labels == 1)
+    assert sick.size
+    assert (train.twins[sick] >= 0).all()
+    assert (train.labels[train.twins[sick]] == 0).all()
+    truth = train.truth
+    assert truth is not None
+    twins = train.images[train.twins[sick]].astype(np.float32)
+    apart = np.abs(train.images[sick].astype(np.float32) - twins)[:, 0]
+    assert apart[truth[sick]].mean() > 20 * apart[~truth[sick]].mean()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from npe2 import PluginManifest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLineEdit,
+    QMainWindow,
+    QScrollBar,
+    QTabBar,
+    QTableView,
+    QWidget,
+)
+
+from napari_anofpdm.app.workspace import PANELS, Panel, open_workspace
+from tests.plugin.patience import LONG
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+def dock(viewer: Viewer, title: str) -> QDockWidget:
+    above: QWidget | None = viewer.window.dock_widgets[title]
+    while not isinstance(above, QDockWidget):
+        assert above is not None
+        above = above.parentWidget()
+    return above
+
+
+def test_panels_are_those_of_the_manifest() -> None:
+    points = PluginManifest.from_distribution("napari-anofpdm").contributions
+    named = {command.id: command.python_name for command in points.commands or []}
+    offered = {widget.display_name: named[widget.command] for widget in points.widgets or []}
+    assert offered == {panel.name: f"{panel.module}:{panel.widget}" for panel in PANELS}
+
+
+def test_one_command_opens_all_panels(viewer: Viewer) -> None:
+    open_workspace(viewer)
+    assert set(viewer.window.dock_widgets) >= {panel.title for panel in PANELS}
+    right = [dock(viewer, panel.title) for panel in PANELS if panel.area == "right"]
+    window = right[0].parentWidget()
+    assert isinstance(window, QMainWindow)
+    assert set(window.tabifiedDockWidgets(right[0])) == set(right[1:])
+    corner = window.corner(Qt.Corner.BottomLeftCorner)
+    assert corner == Qt.DockWidgetArea.LeftDockWidgetArea
+
+
+def test_curves_opened_in_a_low_window_get_room_in_a_higher_one(
+    viewer: Viewer, qtbot: QtBot
+) -> None:
+    viewer.window.resize(1000, 690)
+    open_workspace(viewer)
+    curves = dock(viewer, PANELS[-1].title)
+    window = curves.window()
+    assert isinstance(window, QMainWindow)
+    with qtbot.waitExposed(window, timeout=LONG):
+        window.show()
+    qtbot.waitUntil(lambda: 0 < curves.height() < curves.sizeHint().height(), timeout=LONG)
+    window.resize(1600, 1000)
+    qtbot.waitUntil(lambda: curves.height() >= curves.sizeHint().height(), timeout=LONG)
+    # What the user gave it by hand stays, in a window that grows, too.
+    window.resizeDocks([curves], [380], Qt.Orientation.Vertical)
+    qtbot.waitUntil(lambda: curves.height() == 380, timeout=LONG)
+    window.resize(1600, 1050)
+    qtbot.waitUntil(lambda: window.height() == 1050, timeout=LONG)
+    assert curves.height() >= 380
+
+
+def test_opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Viewer) -> None:
+    open_workspace(viewer)
+    before = dict(viewer.window.dock_widgets)
+    hidden = dock(viewer, PANELS[-1].title)
+    hidden.hide()
+    open_workspace(viewer)
+    assert not hidden.isHidden()
+    assert dict(viewer.window.dock_widgets) == before
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+def test_every_control_has_a_tooltip(viewer: Viewer, panel: Panel) -> None:
+    open_workspace(viewer)
+    kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
+    top = viewer.window.dock_widgets[panel.title]
+    controls = [w for w in top.findChildren(QWidget) if isinstance(w, kinds)]
+    assert controls
+    bare = [w for w in controls if not _explained(w, top) and not _of_qt_itself(w)]
+    assert not bare, f"without a tooltip: {bare}"
+
+
+def _of_qt_itself(widget: QWidget) -> bool:
+    """Whether it is a scroll bar, the corner of a table, or an arrow beside tabs."""
+    inside = isinstance(widget.parentWidget(), (QTableView, QTabBar))
+    return isinstance(widget, QScrollBar) or inside
+
+
+def _explained(widget: QWidget, top: QWidget) -> bool:
+    """Whether it, or a composite that it is a part of, has a tooltip."""
+    above: QWidget | None = widget
+    while above is not None and above is not top:
+        if above.toolTip():
+            return True
+        above = above.parentWidget()
+    return False

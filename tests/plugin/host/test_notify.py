@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from napari.utils.notifications import Notification, notification_manager
+
+from anofpdm.common.errors import BundleError
+from napari_anofpdm.host import notify
+
+
+@pytest.fixture
+def shown() -> Iterator[list[tuple[str, str]]]:
+    found: list[tuple[str, str]] = []
+
+    def note(notification: Notification) -> None:
+        found.append((str(notification.severity), notification.message))
+
+    notification_manager.notification_ready.connect(note)
+    yield found
+    notification_manager.notification_ready.disconnect(note)
+
+
+@pytest.mark.parametrize(
+    ("show", "severity"),
+    [
+        (notify.show_info, "info"),
+        (notify.show_warning, "warning"),
+        (notify.show_error, "error"),
+    ],
+)
+def test_each_has_its_severity(
+    shown: list[tuple[str, str]], show: Callable[[str], None], severity: str
+) -> None:
+    show("A sentence.")
+    assert shown == [(severity, "A sentence.")]
+
+
+def test_a_known_error_speaks_for_itself(
+    shown: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    notify.show_failure(BundleError("The bundle has gone."), "the analysis")
+    assert shown == [("error", "The bundle has gone.")]
+    assert not caplog.records
+
+
+def test_an_unexpected_error_is_one_sentence_and_its_traceback_goes_to_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    try:
+        raise ValueError("wrong\nand more")
+    except ValueError as error:
+        with caplog.at_level(logging.ERROR, logger="napari_anofpdm"):
+            said = notify.sentence_of(error, "the analysis")
+    assert said == "An unexpected error stopped the analysis (ValueError: wrong)."
+    assert "Traceback" in caplog.text

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pytestqt.qtbot import QtBot
+
+from anofpdm import Analysis, Interpretation, interpret
+from anofpdm.common.errors import AnalysisError
+from anofpdm.results.native import to_native
+from napari_anofpdm.session import interpreter as interpreter_module
+from napari_anofpdm.session import session as session_module
+from napari_anofpdm.session.interpreter import Interpreter
+from napari_anofpdm.session.session import Session, session_of
+from tests.plugin.patience import LONG
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    session = Session()
+    session.interpreter = Interpreter(session)
+    yield session
+    session.close()
+
+
+class Volumes(list[Interpretation]):
+    """The interpretations of the volume that a session has told of."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        session.volume_interpreted.connect(self.append)
+
+
+class BrokenSteps:
+    """Steps of which the slices from position 2 on cannot be read."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._steps = analysis.steps
+        self.shape, self.dtype = analysis.steps.shape, analysis.steps.dtype
+
+    def read(self, position: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        if position >= 2:
+            raise AnalysisError("scan.anofpdm.zarr is damaged; run the analysis again.")
+        return self._steps.read(position)
+
+
+def current(session: Session) -> Callable[[], bool]:
+    return lambda: session.is_current
+
+
+def test_results_are_the_cores(session: Session, tiny_analysis: Analysis, qtbot: QtBot) -> None:
+    session.set_analysis(tiny_analysis)
+    session.set_position(1)
+    session.update_settings(
+        threshold={"kind": "absolute", "value": 0.5}, median_kernel=1, guidance=3.0
+    )
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert session.settings is not None
+    expected = interpret(tiny_analysis, session.settings)
+    assert session.volume_result is not None and session.slice_result is not None
+    np.testing.assert_array_equal(session.volume_result.mask, expected.mask)
+    np.testing.assert_array_equal(session.slice_result.mask[0], expected.mask[1])
+    assert session.native is not None and session.native.mask.any()
+    native = to_native(tiny_analysis, expected)
+    np.testing.assert_array_equal(session.native.mask, native.mask)
+    np.testing.assert_array_equal(session.native.anomaly_map, native.anomaly_map)
+    assert session.lesions is not None
+    np.testing.assert_array_equal(session.lesions.labels > 0, native.mask > 0)
+
+
+def test_the_slice_comes_with_the_settings(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot
+) -> None:
+    session.set_analysis(tiny_analysis)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    session.set_position(0)
+    assert session.slice_result is not None
+    session.update_settings(guidance=4.0)
+    assert session.slice_result.settings.guidance == 4.0
+    assert not session.is_current
+
+
+def test_the_newest_settings_win(session: Session, tiny_analysis: Analysis, qtbot: QtBot) -> None:
+    session.set_analysis(tiny_analysis)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    volumes = Volumes(session)
+    assert session.interpreter is not None
+    for guidance in (3.0, 4.0, 5.0):
+        session.update_settings(guidance=guidance)
+        session.interpreter.hurry()
+        with qtbot.waitSignal(session.interpreter._timer.timeout, timeout=LONG):
+            pass
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert volumes[-1].settings.guidance == 5.0
+    assert [v.settings.guidance for v in volumes] == sorted({v.settings.guidance for v in volumes})
+
+
+def test_only_computed_slices_are_interpreted(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot
+) -> None:
+    steps: Any = BrokenSteps(tiny_analysis)
+    session.set_analysis(replace(tiny_analysis, steps=steps), done=[1])
+    session.set_position(3)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert session.volume_result is not None
+    assert session.volume_result.slice_ids.tolist() == [int(tiny_analysis.slice_ids[1])]
+    assert session.slice_result is None
+    session.add_done([0])
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert len(session.volume_result.slice_ids) == 2
+    session.finish_analysis(tiny_analysis)
+    assert session.slice_result is not None, "the slice in view is interpreted when it is done"
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert len(session.volume_result.slice_ids) == 4
+
+
+def test_a_failure_is_told_once(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(interpreter_module, "show_error", told.append)
+    steps: Any = BrokenSteps(tiny_analysis)
+    session.set_analysis(replace(tiny_analysis, steps=steps))
+    qtbot.waitUntil(lambda: bool(told), timeout=LONG)
+    session.set_position(3)
+    session.set_position(2)
+    assert told == ["scan.anofpdm.zarr is damaged; run the analysis again."]
+    session.set_position(0)
+    assert session.slice_result is not None, "sound slices can still be seen"
+    session.set_analysis(tiny_analysis)
+    qtbot.waitUntil(current(session), timeout=LONG)
+
+
+def test_a_healthy_slice_can_be_shown_anyway(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot
+) -> None:
+    session.set_analysis(tiny_analysis)
+    session.update_settings(
+        threshold={"kind": "absolute", "value": 0.0},
+        cosine_threshold=0.0,
+        guidance=3.0,
+        median_kernel=1,
+    )
+    qtbot.waitUntil(current(session), timeout=LONG)
+    session.set_position(0)
+    session.update_settings(cosine_threshold=0.0, gate=True)
+    position = next(p for p in range(4) if session.volume_result.healthy[p])  # type: ignore[union-attr]
+    session.set_position(position)
+    assert session.slice_result is not None and session.slice_mask is not None
+    assert session.slice_result.healthy[0] and not session.slice_mask.any()
+    session.show_anyway(position)
+    assert session.settings is not None
+    ungated = session.settings.model_copy(update={"gate": False})
+    expected = interpret(tiny_analysis, ungated, [position]).mask[0]
+    np.testing.assert_array_equal(session.slice_mask, expected)
+    assert session.slice_result.healthy[0]
+    session.show_anyway(position, False)
+    assert not session.slice_mask.any()
+
+
+def test_nothing_comes_after_the_end(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot
+) -> None:
+    session.set_analysis(tiny_analysis)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    volumes = Volumes(session)
+    session.update_settings(guidance=4.0)
+    session.close()
+    session.set_position(2)
+    assert session.slice_result is None
+    assert session.interpreter is not None and not session.interpreter._timer.isActive()
+    assert not volumes
+
+
+def test_a_layer_of_a_stored_analysis_opens_it(
+    viewer: Viewer, tiny_analysis: Analysis, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tiny_analysis.save(tmp_path / "scan.anofpdm.zarr").path
+    session = session_of(viewer)
+    for _ in range(2):
+        viewer.add_image(np.zeros((4, 5, 6)), metadata={"anofpdm_analysis": str(path)})
+    qtbot.waitUntil(lambda: session.analysis is not None, timeout=LONG)
+    opened = session.analysis
+    assert opened is not None and opened.path == path
+    viewer.add_image(np.zeros((4, 5, 6)), metadata={"anofpdm_analysis": str(path)})
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert session.analysis is opened
+
+
+def test_an_analysis_that_has_gone_is_one_message(
+    viewer: Viewer, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def hear(error: Exception, doing: str) -> None:
+        del doing
+        told.append(str(error))
+
+    monkeypatch.setattr(session_module, "show_failure", hear)
+    gone = tmp_path / "gone.anofpdm.zarr"
+    session = session_of(viewer)
+    viewer.add_image(np.zeros((4, 5, 6)), metadata={"anofpdm_analysis": str(gone)})
+    qtbot.waitUntil(lambda: bool(told), timeout=LONG)
+    assert len(told) == 1 and "gone.anofpdm.zarr" in told[0]
+    assert session.analysis is None
+
+
+def test_the_session_ends_with_its_viewer(viewer: Viewer, qtbot: QtBot) -> None:
+    session = session_of(viewer)
+    assert session_of(viewer) is session
+    viewer.close()
+    qtbot.waitUntil(lambda: session.is_closed, timeout=LONG)
+
+
+def test_making_a_session_imports_no_torch() -> None:
+    code = (
+        "import sys; from napari_anofpdm.session.session import Session; "
+        "from napari_anofpdm.layers import manager; "
+        "from napari_anofpdm.session import interpreter; Session(); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,411 @@
+"""A run from its start to each of its ends: one message, nothing left running, a usable session."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from napari.utils.notifications import Notification, notification_manager
+
+from anofpdm import Analysis, Volume, analyze
+from anofpdm.model.bundle import ModelBundle
+from napari_anofpdm.session.run_request import RunRequest
+from napari_anofpdm.session.runner import AnalysisRun, RunProgress, run_of
+from napari_anofpdm.session.session import session_of
+from napari_anofpdm.space.layer_volume import layer_data
+from tests.plugin.patience import LONG
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+
+class Gate:
+    """Lets a test act in the middle of a run: the network waits, or raises, at its n-th call."""
+
+    def __init__(self) -> None:
+        self.at = -1
+        self.error: BaseException | None = None
+        self.calls = 0
+        self.reached, self.release = threading.Event(), threading.Event()
+
+    def pass_through(self) -> None:
+        self.calls += 1
+        if self.calls == self.at:
+            self.reached.set()
+            if self.error is not None:
+                raise self.error
+            assert self.release.wait(60)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate, real = Gate(), ModelBundle.predictor
+
+    def predictor(self: ModelBundle, *args: Any) -> Callable[..., torch.Tensor]:
+        predict = real(self, *args)
+
+        def gated(*inputs: torch.Tensor) -> torch.Tensor:
+            gate.pass_through()
+            return predict(*inputs)
+
+        return gated
+
+    monkeypatch.setattr(ModelBundle, "predictor", predictor)
+    yield gate
+    gate.release.set()
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, str]]]:
+    found: list[tuple[str, str]] = []
+
+    def note(notification: Notification) -> None:
+        found.append((str(notification.severity), notification.message))
+
+    notification_manager.notification_ready.connect(note)
+    yield found
+    notification_manager.notification_ready.disconnect(note)
+
+
+@pytest.fixture
+def scan(viewer: Viewer, tiny_volume: Volume) -> Image:
+    data, attributes, _ = layer_data(tiny_volume, "FLAIR", "image")
+    layer: Image = viewer.add_image(data, **attributes)
+    return layer
+
+
+def _request(bundle: Path, volume: Volume, **changes: Any) -> RunRequest:
+    given: dict[str, Any] = {"process": "ddim", "steps": 4, "device": "cpu", "batch_size": 1}
+    return RunRequest(
+        bundle=str(bundle), volumes={"flair": volume}, brain_mask=None, **(given | changes)
+    )
+
+
+def _until_idle(qtbot: QtBot, run: AnalysisRun) -> None:
+    qtbot.waitUntil(lambda: run.state == "idle", timeout=LONG)
+
+
+def _same(one: Analysis, other: Analysis) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a, b)
+        for p in range(len(one))
+        for a, b in zip(one.steps_of(p), other.steps_of(p), strict=True)
+    )
+
+
+def test_a_run_ends_in_the_analysis_that_the_core_computes(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    told: list[tuple[str, str]],
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    seen: list[tuple[int, int]] = []
+    states: list[str] = []
+    grown: list[int] = []
+    run.progressed.connect(lambda p: seen.append((p.done, p.total)))
+    run.state_changed.connect(states.append)
+    session.analysis_changed.connect(lambda _: grown.append(len(session.done)))
+    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    _until_idle(qtbot, run)
+    assert session.analysis is not None
+    expected = analyze({"flair": tiny_volume}, tiny_bundle, steps=4, device="cpu", batch_size=1)
+    assert _same(session.analysis, expected)
+    assert session.done == set(range(len(expected)))
+    assert states == ["running", "idle"]
+    assert seen[-1] == (4 * len(expected), 4 * len(expected))
+    assert grown == [1]
+    assert run.outcome == f"Analysed {len(expected)} slices."
+    assert {severity for severity, _ in told} <= {"warning"}
+
+
+def test_slices_come_from_the_one_in_view_outward(
+    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    order: list[int] = []
+    session.analysis_changed.connect(lambda _: order.extend(session.done))
+    session.slices_done.connect(order.extend)
+    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    _until_idle(qtbot, run)
+    assert session.analysis is not None
+    distances = [abs(int(session.analysis.slice_ids[p]) - 3) for p in order]
+    assert distances == sorted(distances)
+    assert len(distances) == len(session.analysis) > 3
+
+
+def test_one_slice_can_be_run_alone(
+    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    run.start(_request(tiny_bundle, tiny_volume, slices=(2,)), [scan])
+    _until_idle(qtbot, run)
+    assert session.analysis is not None
+    assert session.analysis.slice_ids.tolist() == [2]
+    assert run.outcome == "Analysed 1 slice."
+
+
+def test_cancel_keeps_what_was_finished_and_a_second_run_completes(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    gate: Gate,
+    told: list[tuple[str, str]],
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    gate.at = 10  # two slices of four steps are done, the third is under way
+    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
+    assert gate.reached.wait(60)
+    run.cancel()
+    assert run.state == "cancelling"
+    gate.release.set()
+    _until_idle(qtbot, run)
+    assert gate.calls == 10
+    assert session.analysis is not None
+    assert session.analysis.slice_ids.tolist() == [2, 3]
+    assert session.done == {0, 1}
+    text = "The run was cancelled. The 2 slices that were done stay in view."
+    assert told == [("info", text)]
+    assert run.outcome == text
+    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    _until_idle(qtbot, run)
+    assert len(session.analysis) > 2
+
+
+def test_an_analysis_opened_during_a_run_stays_until_its_end(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    tiny_analysis: Analysis,
+    gate: Gate,
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    gate.at = 10
+    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
+    assert gate.reached.wait(60)
+    session.set_analysis(tiny_analysis)
+    later: list[Analysis | None] = []
+    session.analysis_changed.connect(later.append)
+    gate.release.set()
+    _until_idle(qtbot, run)
+    assert session.analysis is not None
+    assert later == [session.analysis]
+    assert session.analysis is not tiny_analysis
+    assert session.done == set(range(len(session.analysis)))
+
+
+def test_cancel_before_the_first_slice_leaves_the_former_analysis(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    tiny_analysis: Analysis,
+    gate: Gate,
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    session.set_analysis(tiny_analysis)
+    gate.at = 2
+    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    assert gate.reached.wait(60)
+    run.cancel()
+    gate.release.set()
+    _until_idle(qtbot, run)
+    assert session.analysis is tiny_analysis
+    assert run.outcome == "The run was cancelled."
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "does not suffice for a single slice"),
+        (MemoryError(), "does not suffice for a single slice"),
+        (ValueError("something\nodd"), "An unexpected error stopped the run (ValueError: someth"),
+    ],
+)
+def test_an_error_in_the_middle_is_one_message_and_the_next_run_works(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    gate: Gate,
+    told: list[tuple[str, str]],
+    error: BaseException,
+    words: str,
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    gate.at, gate.error = 7, error
+    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    _until_idle(qtbot, run)
+    assert len(told) == 1
+    assert told[0][0] == "error"
+    assert words in told[0][1]
+    assert "\n" not in told[0][1]
+    assert session.done == {0}
+    assert session.analysis is not None
+    assert session.analysis.slice_ids.tolist() == [3]
+    gate.error = None
+    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    _until_idle(qtbot, run)
+    assert len(session.analysis) > 1
+
+
+def test_a_scan_removed_during_the_run_stops_it_and_is_named(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    gate: Gate,
+    told: list[tuple[str, str]],
+) -> None:
+    run = run_of(viewer)
+    gate.at = 3
+    other = viewer.add_image(np.zeros((3, 4, 5)), units=("mm",) * 3)
+    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    assert gate.reached.wait(60)
+    viewer.layers.remove(other)
+    assert run.state == "running"
+    viewer.layers.remove(scan)
+    gate.release.set()
+    _until_idle(qtbot, run)
+    assert told == [("warning", "The run stopped because the layer 'FLAIR' was removed.")]
+    assert gate.calls == 3
+
+
+def test_a_bundle_that_was_removed_is_named(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    tmp_path: Path,
+    told: list[tuple[str, str]],
+) -> None:
+    gone = tmp_path / "gone"
+    shutil.copytree(tiny_bundle, gone)
+    request = _request(gone, tiny_volume)
+    shutil.rmtree(gone)
+    run = run_of(viewer)
+    run.start(request, [scan])
+    _until_idle(qtbot, run)
+    assert len(told) == 1
+    assert str(gone) in told[0][1]
+    assert session_of(viewer).analysis is None
+
+
+def test_a_bundle_removed_while_the_network_runs_does_no_harm(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    tmp_path: Path,
+    gate: Gate,
+) -> None:
+    gone = tmp_path / "gone"
+    shutil.copytree(tiny_bundle, gone)
+    run, session = run_of(viewer), session_of(viewer)
+    gate.at = 3
+    run.start(_request(gone, tiny_volume), [scan])
+    assert gate.reached.wait(60)
+    shutil.rmtree(gone)
+    gate.release.set()
+    _until_idle(qtbot, run)
+    assert session.analysis is not None
+    assert run.outcome.startswith("Analysed ")
+
+
+def test_closing_the_viewer_ends_the_run_in_silence(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    gate: Gate,
+    told: list[tuple[str, str]],
+) -> None:
+    run, session = run_of(viewer), session_of(viewer)
+    gate.at = 6
+    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    assert gate.reached.wait(60)
+    del scan
+    viewer.close()
+    qtbot.waitUntil(lambda: session.is_closed, timeout=LONG)
+    gate.release.set()
+    _until_idle(qtbot, run)
+    assert gate.calls == 6
+    assert told == []
+    assert run.outcome == ""
+
+
+def test_two_runs_at_once_are_refused(
+    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume, gate: Gate
+) -> None:
+    run = run_of(viewer)
+    gate.at = 1
+    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    with pytest.raises(RuntimeError, match="under way"):
+        run.start(_request(tiny_bundle, tiny_volume), [scan])
+    gate.release.set()
+    _until_idle(qtbot, run)
+
+
+def test_what_may_spoil_the_result_is_told(
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    told: list[tuple[str, str]],
+    tmp_path: Path,
+) -> None:
+    broken = tiny_volume.data.copy()
+    broken[7, 7, 3] = np.nan
+    run, before = run_of(viewer), list[tuple[str, str]]()
+    session_of(viewer).analysis_changed.connect(lambda _: before.extend(told))
+    path = tmp_path / "scan.nii.gz"
+    path.write_bytes(b"its checksum enters the analysis")
+    named = Volume(broken, tiny_volume.affine, "flair", path)
+    run.start(_request(tiny_bundle, named), [scan])
+    _until_idle(qtbot, run)
+    ((severity, text),) = told
+    assert before == told  # in time to stop the run
+    assert severity == "warning"
+    assert "scan.nii.gz has 1 voxels that are NaN" in text
+    assert tmp_path.name not in text
+
+
+def test_the_progress_names_the_time_left(
+    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume
+) -> None:
+    run = run_of(viewer)
+    seen: list[RunProgress] = []
+    run.progressed.connect(seen.append)
+    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    _until_idle(qtbot, run)
+    assert list(dict.fromkeys(each.stage for each in seen)) == [
+        "Waiting for the engine",
+        "Reading the model",
+        "Preparing the scan",
+        "Starting the network",
+        "Running the network",
+    ]
+    assert seen[-1].seconds_left == 0.0
