@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from anofpdm.datasets.preparation.config import PrepareConfig
-from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import Volume, write_nifti
 from anofpdm.synthetic import Phantom, make_phantom
 

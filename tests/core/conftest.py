@@ -11,7 +11,7 @@ from anofpdm.model.bundle import ModelBundle
 from anofpdm.model.bundle_metadata import BundleMetadata
 from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
-from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
 
 @pytest.fixture

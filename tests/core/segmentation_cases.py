@@ -17,7 +17,8 @@ from anofpdm.model.bundle import ModelBundle
 from anofpdm.model.bundle_metadata import BundleMetadata
 from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
-from anofpdm.scans.preprocessing import PreprocessingConfig, preprocess
+from anofpdm.scans.preprocessing import preprocess
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import Volume
 
 SIZE = 16

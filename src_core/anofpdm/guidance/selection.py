@@ -33,7 +33,7 @@ from anofpdm.method.map_score import map_score
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.method.settings import AbsoluteThreshold, Settings
 from anofpdm.method.thresholds import error_cosine
-from anofpdm.scans.preprocessing import picture_differences
+from anofpdm.scans.preprocessing_config import picture_differences
 
 if TYPE_CHECKING:
     import torch

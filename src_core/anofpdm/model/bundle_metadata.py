@@ -21,7 +21,7 @@ from anofpdm.common.validation import sentence
 from anofpdm.method.calibration import Calibration
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.unet_config import UNetConfig
-from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
 FORMAT_VERSION = 1
 

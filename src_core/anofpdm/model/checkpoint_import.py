@@ -74,7 +74,7 @@ def import_checkpoint(
     from anofpdm.method.schedule import NoiseSchedule
     from anofpdm.model.bundle import ModelBundle
     from anofpdm.model.bundle_metadata import BundleMetadata
-    from anofpdm.scans.preprocessing import PreprocessingConfig
+    from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
     path = Path(path)
     weights = read_state_dict(path)

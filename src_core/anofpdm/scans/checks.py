@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
+from anofpdm.scans.geometry import SliceGeometry
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import Volume
-
-if TYPE_CHECKING:
-    from anofpdm.scans.geometry import SliceGeometry
-    from anofpdm.scans.preprocessing import PreprocessingConfig
 
 # Air in Hounsfield units is -1000; ringing around a brain never gets a percent below -200.
 _AIR_HU = -200

@@ -14,7 +14,8 @@ from anofpdm.common.errors import SettingsError
 from anofpdm.common.worker_processes import usable_cpus, worker_processes
 from anofpdm.datasets.labels.rule import LESION_MM2, Labels, labels_from_area
 from anofpdm.datasets.store.slices import SliceDataset, SliceDatasetWriter
-from anofpdm.scans.preprocessing import PreprocessingConfig, SliceStack, preprocess, twin_slices
+from anofpdm.scans.preprocessing import SliceStack, preprocess, twin_slices
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.synthetic.phantom import Phantom, make_phantom
 
 _VALIDATION_SHARE = 0.06

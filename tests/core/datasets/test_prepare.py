@@ -27,7 +27,8 @@ from anofpdm.datasets.preparation.config import PrepareConfig
 from anofpdm.datasets.preparation.parts import PartStore
 from anofpdm.datasets.preparation.prepare import prepare
 from anofpdm.datasets.preparation.subject import Recipe, SubjectSlices, subject_slices
-from anofpdm.scans.preprocessing import PreprocessingConfig, preprocess
+from anofpdm.scans.preprocessing import preprocess
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import read_volume
 from tests.core.cohorts import BRATS, GRID, brats_config, phantom, save, write_atlas, write_brats
 

@@ -38,7 +38,7 @@ from anofpdm.method.thresholds import dynamic_quantile, error_cosine
 from anofpdm.model.bundle_metadata import BundleMetadata
 from anofpdm.model.unet_config import UNetConfig
 from anofpdm.scans.geometry import ImageAxis, SliceGeometry
-from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from tests.core.oracles import GaussianOracle, MixtureOracle
 
 SCHEDULE = NoiseSchedule()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
 from anofpdm.scans.checks import check_usable
-from anofpdm.scans.preprocessing import PreprocessingConfig, preprocess
+from anofpdm.scans.preprocessing import preprocess
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import Volume, read_volume
 
 CONFIG = PreprocessingConfig(size=64, extent_mm=256.0, spacing_range_mm=(1.0, 6.0))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from anofpdm.common.errors import GeometryError
 from anofpdm.scans.geometry import ImageAxis, SliceGeometry
 from anofpdm.scans.orientation import Orientation
-from anofpdm.scans.preprocessing import PreprocessingConfig, preprocess
+from anofpdm.scans.preprocessing import preprocess
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.resampling import antialias_matrix, linear_matrix
 from anofpdm.scans.volume import Volume, read_volume, write_nifti
 

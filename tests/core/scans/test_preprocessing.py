@@ -12,13 +12,8 @@ from pydantic import ValidationError
 
 from anofpdm.common.errors import GeometryError, SettingsError, VolumeError
 from anofpdm.scans.foreground import cleaned, foreground_of, robust_centre
-from anofpdm.scans.preprocessing import (
-    MEDIAN_HEADROOM,
-    PreprocessingConfig,
-    SliceStack,
-    preprocess,
-    twin_slices,
-)
+from anofpdm.scans.preprocessing import SliceStack, preprocess, twin_slices
+from anofpdm.scans.preprocessing_config import MEDIAN_HEADROOM, PreprocessingConfig
 from anofpdm.scans.volume import Volume, read_volume
 
 SHAPE = (40, 48, 10)

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from anofpdm.common.errors import SettingsError
 from anofpdm.datasets.store.slices import SliceDataset
-from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import read_volume
 from anofpdm.synthetic import make_phantom, write_phantom
 from anofpdm.synthetic.anatomy import draw_anatomy, load_template

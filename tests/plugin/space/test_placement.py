@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from anofpdm import Volume
 from anofpdm.scans.geometry import SliceGeometry
-from anofpdm.scans.preprocessing import PreprocessingConfig, preprocess
+from anofpdm.scans.preprocessing import preprocess
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from napari_anofpdm.space.placement import RAS_TO_WORLD, PlacedArray, place, place_network
 
 SPACING = (0.9, 1.1, 4.0)

@@ -91,7 +91,7 @@ def phantom_dataset(
     """
     from anofpdm.common.validation import validated
     from anofpdm.datasets.store.slices import SliceDataset
-    from anofpdm.scans.preprocessing import PreprocessingConfig
+    from anofpdm.scans.preprocessing_config import PreprocessingConfig
     from anofpdm.synthetic.dataset import build_phantom_dataset
     from anofpdm.synthetic.phantom import SPACING_MM, TRAINING_SEEDS_BELOW
 

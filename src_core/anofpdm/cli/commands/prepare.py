@@ -214,7 +214,7 @@ def prepare(
     from anofpdm.common.validation import validated
     from anofpdm.datasets.preparation.config import EXTENT_MM, PrepareConfig
     from anofpdm.datasets.preparation.prepare import prepare as prepare_dataset
-    from anofpdm.scans.preprocessing import PreprocessingConfig
+    from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug, job=None if dry_run else job)
     if field_of_view == "fixed" and extent_mm is None:

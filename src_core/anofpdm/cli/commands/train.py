@@ -193,7 +193,7 @@ def train(
 
 def _warn_of_other_pictures(console: Console, start: ModelBundle, slices: SliceDataset) -> None:
     """Say where the weights have been trained on other pictures than they shall go on with."""
-    from anofpdm.scans.preprocessing import picture_differences
+    from anofpdm.scans.preprocessing_config import picture_differences
 
     known = start.metadata.modalities
     if known != slices.modalities:

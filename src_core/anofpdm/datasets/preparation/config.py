@@ -13,7 +13,7 @@ from anofpdm.datasets.layouts import Layout, default_modalities, default_scored
 from anofpdm.datasets.preparation.subject import Recipe
 from anofpdm.datasets.split import Shares
 from anofpdm.datasets.store.slices import Split
-from anofpdm.scans.preprocessing import PreprocessingConfig
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
 EXTENT_MM = 208.0
 """Side of the field of view by default: an extracted adult brain and a margin."""

@@ -11,7 +11,8 @@ from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.labels.rule import Labels, labels_from_annotation, labels_from_area
 from anofpdm.method.class_labels import UNKNOWN
-from anofpdm.scans.preprocessing import PreprocessingConfig, SliceStack, preprocess
+from anofpdm.scans.preprocessing import SliceStack, preprocess
+from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import Volume, check_same_grid, read_volume
 
 

@@ -1,0 +1,95 @@
+"""How a model's slices are made of a scan, as one validated value; needs no scan to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from anofpdm.scans.geometry import Direction
+
+Intensity = Literal["volume_p99", "volume_median", "slice_minmax"]
+
+MEDIAN_HEADROOM = 1.6
+"""The brightest value told apart with `volume_median`, in medians of the brain. Of healthy tissue
+on FLAIR 99 % lie below 1.2 to 1.6 medians (measured on phantoms and four scans), lesions mostly
+between 1.2 and 2.2."""
+
+
+class PreprocessingConfig(BaseModel):
+    """How a model's slices were made; a checkpoint works only with what it was trained on.
+
+    Attributes
+    ----------
+    size : int
+        Rows and columns of the network's image.
+    field_of_view : {"fixed", "stretch"}
+        `fixed`: a square of `extent_mm` centred on the brain. `stretch`: the whole slice.
+    extent_mm : float or None
+        Side of the fixed field in mm; None with `stretch`.
+    intensity : {"volume_p99", "volume_median", "slice_minmax"}
+        `volume_p99`: 2 clip(v / p99, 0, 1) - 1, p99 of the volume's foreground (METHOD 8).
+        `volume_median`: the same with `MEDIAN_HEADROOM` times the foreground's median in place of
+        p99. Tissue then has the same grey however large a lesion is; p99 lies within a large
+        lesion, and cuts a small bright one off at the grey of tissue.
+        `slice_minmax`: 2 (x - min) / (max - min + 1e-5) - 1, slice by slice (the reference's).
+    rows, columns : {"R", "L", "A", "P"}
+        Toward which the row and the column index of the network's image grow.
+    brain_extracted : bool
+        Whether the model was trained on brains without skull.
+    min_foreground_fraction : float
+        Slices whose foreground fills less of the field of view are not analysed.
+    spacing_range_mm : tuple of float or None
+        Smallest and largest slice distance the model was trained or tested with, for warnings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(ge=8, le=1024)
+    field_of_view: Literal["fixed", "stretch"] = "fixed"
+    extent_mm: float | None = Field(default=None, gt=0, le=1000)
+    intensity: Intensity = "volume_p99"
+    rows: Direction = "P"
+    columns: Direction = "L"
+    brain_extracted: bool = True
+    min_foreground_fraction: float = Field(default=0.02, ge=0, lt=1)
+    spacing_range_mm: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.field_of_view == "fixed") != (self.extent_mm is not None):
+            raise ValueError("extent_mm belongs to field_of_view 'fixed', and only to it")
+        if (self.rows in "RL") == (self.columns in "RL"):
+            raise ValueError("rows and columns must run along different axes")
+        low, high = self.spacing_range_mm or (1.0, 1.0)
+        if not 0 < low <= high:
+            raise ValueError("spacing_range_mm must hold the smaller, then the larger distance")
+        return self
+
+
+def picture_differences(
+    made: Mapping[str, Any], config: PreprocessingConfig
+) -> dict[str, tuple[Any, Any]]:
+    """Tell in what slices differ from those of a model, as a picture would show it.
+
+    Parameters
+    ----------
+    made : mapping
+        How the slices were made, as JSON values; what it does not name is taken for equal.
+    config : PreprocessingConfig
+        The model's.
+
+    Returns
+    -------
+    dict
+        For each key of `PreprocessingConfig` that differs, its value in `made` and in `config`.
+        The size is not among them: it is the network's.
+    """
+    wanted = config.model_dump(mode="json")
+    names = ("field_of_view", "extent_mm", "intensity", "rows", "columns")
+    return {
+        name: (made[name], wanted[name])
+        for name in names
+        if name in made and made[name] != wanted[name]
+    }
