@@ -87,7 +87,8 @@ def blob_scan(slices: int) -> Volume:
 
 def made_up(scan: Volume) -> Analysis:
     """Make an analysis of the scan whose steps err on the blob; no network needed."""
-    from anofpdm.analysis.analysis import AnalysisInputs
+    from anofpdm.analysis.growing import finished
+    from anofpdm.analysis.inputs import AnalysisInputs
     from anofpdm.analysis.metadata import AnalysisMetadata
     from anofpdm.analysis.writer import AnalysisWriter
     from anofpdm.method.schedule import strided_timesteps
@@ -119,7 +120,7 @@ def made_up(scan: Volume) -> Analysis:
             noise = rng.standard_normal((2, STEPS, *x0.shape), dtype=np.float32)
             gap = 0.05 * blob + 0.01 * noise[1]
             writer.write([position], (x0 + 0.03 * noise[0])[None], gap[None])
-        return writer.finish()
+        return finished(writer)
 
 
 @contextmanager

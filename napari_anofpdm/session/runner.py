@@ -223,7 +223,7 @@ class AnalysisRun:
 
     def _keep_finished(self) -> str:
         """Leave the slices that were finished in view; return what to say of them."""
-        from anofpdm.analysis.steps import finished_part
+        from anofpdm.analysis.growing import finished_part
 
         growing, session = self._growing, self._session
         if growing is None or session.analysis is not growing:

@@ -8,7 +8,9 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from anofpdm.analysis.analysis import Analysis, AnalysisInputs
+from anofpdm.analysis.analysis import Analysis
+from anofpdm.analysis.growing import finished
+from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile
 from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.method.calibration import Calibration
@@ -116,4 +118,4 @@ def analysis(path: Path | None = None, *, gap: float = 0.2) -> Analysis:
     gaps[: slices // 2, :, :, 5:9, 6:11] = gap
     with AnalysisWriter(path, metadata, inputs, dtype="float32") as writer:
         writer.write(range(slices), null, gaps)
-        return writer.finish()
+        return finished(writer)

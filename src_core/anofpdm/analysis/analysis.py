@@ -6,81 +6,23 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, StepDtype
+from anofpdm.analysis.steps import Steps
 from anofpdm.analysis.store import INPUT_ARRAYS, StoredAnalysis, StoredScans
+from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.common.errors import AnalysisError, AnofpdmError
 from anofpdm.common.validation import sentence
 from anofpdm.method.calibration import Calibration, NetworkGrid, chosen_grid
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
 from anofpdm.method.settings import Settings
 from anofpdm.scans.geometry import SliceGeometry
-
-
-def estimate_nbytes(
-    slices: int, steps: int, channels: int, rows: int, columns: int, dtype: StepDtype = "float16"
-) -> int:
-    """Bytes that the steps of an analysis take in memory; on disk 10 to 25 % less."""
-    return 2 * slices * steps * channels * rows * columns * np.dtype(dtype).itemsize
-
-
-class Steps(Protocol):
-    """Where the predictions of the steps lie: in memory or on disk."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(S, K, C, H, W)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float16 or float32."""
-
-    def read(self, position: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return x0_null and eps_gap of one slice, each (K, C, H, W)."""
-
-
-@dataclass(frozen=True, eq=False)
-class AnalysisInputs:
-    """What was analysed: the scan, its slices on the network's grid, and the way between them.
-
-    Attributes
-    ----------
-    x0 : ndarray, shape (S, C, H, W), float32 in [-1, 1]
-        The slices, scored modalities only.
-    foreground : ndarray of bool, shape (S, H, W)
-        Brain on the network's grid.
-    slice_ids : ndarray of int, shape (S,)
-        Canonical axial index of each slice.
-    foreground_native : ndarray of bool, shape of the scan
-        Brain on the scan's own voxels.
-    geometry : SliceGeometry
-        The map between the two grids.
-    native : Mapping of str to ndarray
-        The scan of each modality in its own dtype, for display; may be empty.
-    """
-
-    x0: NDArray[np.float32]
-    foreground: NDArray[np.bool_]
-    slice_ids: NDArray[np.integer[Any]]
-    foreground_native: NDArray[np.bool_]
-    geometry: SliceGeometry
-    native: Mapping[str, NDArray[Any]]
-
-    def __post_init__(self) -> None:
-        """Refuse arrays that do not belong together."""
-        s, _, h, w = self.x0.shape
-        fits = self.foreground.shape == (s, h, w) and self.slice_ids.shape == (s,)
-        if not fits or self.foreground_native.shape != self.geometry.shape:
-            raise AnalysisError(
-                f"The parts of an analysis do not fit: slices {self.x0.shape}, foreground "
-                f"{self.foreground.shape}, slice_ids {self.slice_ids.shape}, scan "
-                f"{self.geometry.shape}, its foreground {self.foreground_native.shape}."
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +96,14 @@ class Analysis:
             When `path` exists and `overwrite` is false, is something else than an analysis, lacks
             the suffix, or cannot be written; nothing is left behind.
         """
-        from anofpdm.analysis.writer import AnalysisWriter
-
         with AnalysisWriter(
             path, self.metadata, self.inputs, dtype=self.dtype, overwrite=overwrite
         ) as writer:
             for position in range(len(self)):
                 x0_null, eps_gap = self.steps_of(position)
                 writer.write([position], x0_null[None], eps_gap[None])
-            return writer.finish()
+            writer.finish()
+        return Analysis.open(path)
 
     def steps_of(self, slice_position: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Predictions of one slice.

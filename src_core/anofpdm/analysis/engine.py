@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anofpdm.analysis.analysis import Analysis, AnalysisInputs
+from anofpdm.analysis.analysis import Analysis
+from anofpdm.analysis.growing import finished, growing
+from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
 from anofpdm.analysis.place import place
 from anofpdm.analysis.writer import AnalysisWriter, kept_as
@@ -175,10 +177,10 @@ def analyze(
     try:
         with AnalysisWriter(target, metadata, inputs, dtype=dtype, overwrite=overwrite) as writer:
             if on_start is not None:
-                on_start(writer.growing())
+                on_start(growing(writer))
             seconds = run.fill(writer, batch_size, first_slice, listeners)
             writer.metadata = metadata.model_copy(update={"seconds": seconds})
-            analysis = writer.finish()
+            analysis = finished(writer)
     except BaseException:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

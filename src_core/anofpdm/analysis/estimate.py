@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anofpdm.analysis.analysis import estimate_nbytes
+from anofpdm.analysis.steps import estimate_nbytes
 from anofpdm.common.device import resolve_device, synchronize
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.model.bundle import ModelBundle, Precision, load_bundle

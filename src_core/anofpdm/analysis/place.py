@@ -8,8 +8,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from anofpdm.analysis.analysis import AnalysisInputs, estimate_nbytes
+from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import StepDtype
+from anofpdm.analysis.steps import estimate_nbytes
 from anofpdm.analysis.writer import SUFFIX
 from anofpdm.common.device import free_bytes
 from anofpdm.common.errors import OutputError

@@ -12,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anofpdm.analysis.analysis import Analysis, AnalysisInputs, estimate_nbytes
+from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, StepDtype
-from anofpdm.analysis.steps import GrowingSteps, MemorySteps
+from anofpdm.analysis.steps import GrowingSteps, MemorySteps, estimate_nbytes
 from anofpdm.analysis.store import (
     INPUT_ARRAYS,
     STEP_ARRAYS,
+    StoredAnalysis,
     create_group,
     create_steps,
     is_analysis,
@@ -32,7 +33,7 @@ SUFFIX = ".anofpdm.zarr"
 
 
 class AnalysisWriter:
-    """Collects the steps of slices; `finish` gives the analysis, all else leaves nothing behind.
+    """Collects the steps of slices; `finish` completes them, all else leaves nothing behind.
 
     As a context manager it aborts unless `finish` was called.
 
@@ -46,6 +47,11 @@ class AnalysisWriter:
         What the steps are kept as.
     overwrite : bool
         Replace an analysis at `path`.
+
+    Attributes
+    ----------
+    steps : GrowingSteps
+        What is written, to be read meanwhile.
 
     Raises
     ------
@@ -69,23 +75,16 @@ class AnalysisWriter:
         self._dtype_name: StepDtype = dtype
         self._target: AtomicTarget | None = None
         self._memory: MemorySteps | None = None
-        self._steps = GrowingSteps(self.shape, dtype)
+        self.steps = GrowingSteps(self.shape, dtype)
         if path is None:
             self._memory = MemorySteps.empty(self.shape, dtype)
-            self._steps.arrays = dict(self._memory.arrays)
+            self.steps.arrays = dict(self._memory.arrays)
             return
         self._target = _target(Path(path), overwrite)
         with self._all_or_nothing():
             self._group = create_group(self._target.path)
-            self._steps.arrays = dict(create_steps(self._group, self.shape, dtype))
+            self.steps.arrays = dict(create_steps(self._group, self.shape, dtype))
             self._write_inputs()
-
-    def growing(self) -> Analysis:
-        """Return the analysis in the making: slices that are written can be interpreted at once.
-
-        After `finish` it reads what was finished. After `abort`, slices in memory stay readable.
-        """
-        return Analysis(self.metadata, self.inputs, self._steps)
 
     def write(self, positions: Sequence[int], x0_null: ArrayLike, eps_gap: ArrayLike) -> None:
         """Keep the steps of some slices.
@@ -115,10 +114,10 @@ class AnalysisWriter:
             blocks.append(block)
         with self._all_or_nothing():
             for position, *of_slice in zip(positions, *blocks, strict=True):
-                self._steps.write(position, *of_slice)
+                self.steps.write(position, *of_slice)
 
-    def finish(self) -> Analysis:
-        """Complete the analysis and return it; on disk, it appears at its path now.
+    def finish(self) -> MemorySteps | StoredAnalysis:
+        """Complete the steps and return them; on disk, the analysis appears at its path now.
 
         Raises
         ------
@@ -127,7 +126,7 @@ class AnalysisWriter:
         OutputError
             When the path was taken meanwhile, or the disk is full.
         """
-        missing = self._steps.missing
+        missing = self.steps.missing
         if missing.size:
             self.abort()
             raise AnalysisError(
@@ -135,9 +134,9 @@ class AnalysisWriter:
                 f"missing, the first at position {missing[0]}."
             )
         if self._memory is not None:
-            with self._steps.lock:
-                self._steps.become(self._memory)
-            return Analysis(self.metadata, self.inputs, self._memory)
+            with self.steps.lock:
+                self.steps.become(self._memory)
+            return self._memory
         assert self._target is not None
         document = {
             "metadata": self.metadata.model_dump(mode="json"),
@@ -146,18 +145,18 @@ class AnalysisWriter:
         }
         with self._all_or_nothing():
             seal(self._group, self._target.path, document)
-            with self._steps.lock:
+            with self.steps.lock:
                 self._target.commit()
                 path, self._target = self._target.target, None
-                analysis = Analysis.open(path)
-                self._steps.become(analysis.steps)
-        return analysis
+                stored = StoredAnalysis(path)
+                self.steps.become(stored)
+        return stored
 
     def abort(self) -> None:
         """Remove what was written; after `finish`, do nothing."""
         if self._memory is None:
-            with self._steps.lock:
-                self._steps.discard()
+            with self.steps.lock:
+                self.steps.discard()
                 if self._target is not None:
                     self._target.discard()
                     self._target = None

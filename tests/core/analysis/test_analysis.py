@@ -13,8 +13,11 @@ import pytest
 import zarr
 from numpy.typing import NDArray
 
-from anofpdm.analysis.analysis import Analysis, AnalysisInputs, estimate_nbytes
+from anofpdm.analysis.analysis import Analysis
+from anofpdm.analysis.growing import finished
+from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
+from anofpdm.analysis.steps import estimate_nbytes
 from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.common.errors import AnalysisError, OutputError
 from anofpdm.method.calibration import Calibration
@@ -91,7 +94,7 @@ def make(
         with AnalysisWriter(path, metadata, inputs, dtype=dtype, **options) as writer:
             for positions in ([2, 0, 3], [1]):
                 writer.write(positions, steps[0][positions], steps[1][positions])
-            return writer.finish()
+            return finished(writer)
 
     return build
 

@@ -12,7 +12,7 @@ import torch
 
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.engine import analyze
-from anofpdm.analysis.steps import finished_part
+from anofpdm.analysis.growing import finished_part
 from anofpdm.common.errors import AnalysisError, Cancelled, OutputError, SettingsError
 from anofpdm.method.interpretation import interpret
 from anofpdm.model.bundle import ModelBundle

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from anofpdm.analysis.analysis import Analysis, AnalysisInputs
+from anofpdm.analysis.analysis import Analysis
+from anofpdm.analysis.growing import finished
+from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, StepDtype
 from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.common.errors import SettingsError
@@ -138,7 +140,7 @@ def stored(steps: Sequence[Step], path: Path | None, dtype: StepDtype) -> Analys
             null = np.stack([s.x0_null[rows].numpy() for s in steps], axis=1)
             gap = np.stack([s.eps_gap[rows].numpy() for s in steps], axis=1)
             writer.write(rows, null, gap)
-        return writer.finish()
+        return finished(writer)
 
 
 def settings_of_all_kinds() -> list[Settings]:

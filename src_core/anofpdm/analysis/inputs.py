@@ -1,0 +1,52 @@
+"""What was analysed: the scan, its slices, and the way between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anofpdm.common.errors import AnalysisError
+from anofpdm.scans.geometry import SliceGeometry
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysisInputs:
+    """What was analysed: the scan, its slices on the network's grid, and the way between them.
+
+    Attributes
+    ----------
+    x0 : ndarray, shape (S, C, H, W), float32 in [-1, 1]
+        The slices, scored modalities only.
+    foreground : ndarray of bool, shape (S, H, W)
+        Brain on the network's grid.
+    slice_ids : ndarray of int, shape (S,)
+        Canonical axial index of each slice.
+    foreground_native : ndarray of bool, shape of the scan
+        Brain on the scan's own voxels.
+    geometry : SliceGeometry
+        The map between the two grids.
+    native : Mapping of str to ndarray
+        The scan of each modality in its own dtype, for display; may be empty.
+    """
+
+    x0: NDArray[np.float32]
+    foreground: NDArray[np.bool_]
+    slice_ids: NDArray[np.integer[Any]]
+    foreground_native: NDArray[np.bool_]
+    geometry: SliceGeometry
+    native: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together."""
+        s, _, h, w = self.x0.shape
+        fits = self.foreground.shape == (s, h, w) and self.slice_ids.shape == (s,)
+        if not fits or self.foreground_native.shape != self.geometry.shape:
+            raise AnalysisError(
+                f"The parts of an analysis do not fit: slices {self.x0.shape}, foreground "
+                f"{self.foreground.shape}, slice_ids {self.slice_ids.shape}, scan "
+                f"{self.geometry.shape}, its foreground {self.foreground_native.shape}."
+            )
