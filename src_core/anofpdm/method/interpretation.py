@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,10 +19,42 @@ from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.method.settings import Settings
 from anofpdm.method.thresholds import error_cosine, slice_quantiles, slice_threshold, thresholded
 
-if TYPE_CHECKING:
-    from anofpdm.analysis.analysis import Analysis
-
 Floats = NDArray[np.floating]
+
+
+class StoredSteps(Protocol):
+    """What is read of an `Analysis`: the slices, and the network's predictions at each step."""
+
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """The grid, length K."""
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """The model's noise schedule."""
+
+    @property
+    def clip(self) -> bool:
+        """Whether predictions are clipped to [-1, 1]."""
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Names of the C scored modalities."""
+
+    @property
+    def slice_ids(self) -> NDArray[np.integer[Any]]:
+        """Identity of each slice, (S,)."""
+
+    @property
+    def x0(self) -> NDArray[np.float32]:
+        """The slices, (S, C, H, W), in [-1, 1]."""
+
+    @property
+    def foreground(self) -> NDArray[np.bool_]:
+        """The brain, (S, H, W)."""
+
+    def steps_of(self, slice_position: int, /) -> tuple[NDArray[Any], NDArray[Any]]:
+        """x0_null and eps_gap of one slice, each (K, C, H, W)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +117,14 @@ class Interpretation:
 
 
 def interpret(
-    analysis: Analysis, settings: Settings, slices: Sequence[int] | None = None
+    analysis: StoredSteps, settings: Settings, slices: Sequence[int] | None = None
 ) -> Interpretation:
     """Interpret a stored analysis, slice by slice; memory holds one slice's steps at a time.
 
     Parameters
     ----------
-    analysis : Analysis
+    analysis : StoredSteps
+        An `Analysis`.
     settings : Settings
     slices : sequence of int, optional
         Positions of slices in the analysis; all by default.
@@ -106,7 +139,7 @@ def interpret(
 
 
 def interpret_many(
-    analysis: Analysis, settings: Sequence[Settings], slices: Sequence[int] | None = None
+    analysis: StoredSteps, settings: Sequence[Settings], slices: Sequence[int] | None = None
 ) -> list[Interpretation]:
     """Interpret under several settings at once, reading every slice's steps only once.
 
@@ -205,7 +238,7 @@ def concatenate(parts: Sequence[Interpretation]) -> Interpretation:
 
 
 def _interpret_slice(
-    analysis: Analysis, settings: Sequence[Settings], position: int
+    analysis: StoredSteps, settings: Sequence[Settings], position: int
 ) -> list[Interpretation]:
     """All settings for one stored slice."""
     here = slice(position, position + 1)

@@ -132,12 +132,12 @@ def start(
 
 
 @app.command()
-def run(job: JobArgument, debug: opt.DebugOption = False) -> None:
+def run(context: typer.Context, job: JobArgument, debug: opt.DebugOption = False) -> None:
     """Run a job here and now, in this terminal, when its turn has come."""
     from anofpdm.cli.shared.as_job import run_job
     from anofpdm.jobs.places import find_job
 
-    run_job(find_job(job))
+    run_job(find_job(job), context.find_root().command.main)
 
 
 @app.command()

@@ -83,15 +83,21 @@ def has_begun(job: str | None) -> bool:
     return has_progress(job_folder(job))
 
 
-def run_job(folder: Path) -> None:
+def run_job(folder: Path, root: Callable[..., object]) -> None:
     """Run a job in this process, and exit with its code.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's.
+    root : callable
+        The root command's `main`, which runs the job's command.
 
     Raises
     ------
     JobError
         When the folder holds no job, or the folder that it was given in is gone.
     """
-    from anofpdm.cli.app import app
     from anofpdm.common.errors import JobError
     from anofpdm.jobs.request import read_request
 
@@ -103,7 +109,7 @@ def run_job(folder: Path) -> None:
             f"{request.cwd}, where the job {folder.name} was given, cannot be entered "
             f"({error.strerror})."
         ) from error
-    app([*request.arguments, "--job", str(folder)], prog_name="anofpdm")
+    root([*request.arguments, "--job", str(folder)], prog_name="anofpdm")
 
 
 def _say_wait(ahead: int) -> None:
