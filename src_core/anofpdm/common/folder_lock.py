@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anofpdm.common.errors import OutputError
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
 LOCK_NAME = "lock"
-
-if sys.platform == "win32":  # pragma: no cover
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+_LOOK_SECONDS = 0.02
 
 
 @contextmanager
 def folder_lock(folder: Path, what: str) -> Iterator[None]:
-    """Hold a folder for this process; the operating system gives it free when the process ends.
+    """Hold a folder for this process; the operating system releases it when the process ends.
 
     Parameters
     ----------
     folder : Path
-        An existing folder; a file named "lock" in it stays there.
+        An existing folder; a file named "lock" in it may stay there.
     what : str
         What is done in it, for the message.
 
@@ -46,35 +32,29 @@ def folder_lock(folder: Path, what: str) -> Iterator[None]:
     OutputError
         When another process holds it, or it cannot be written.
     """
-    descriptor = hold(folder / LOCK_NAME)
-    if descriptor is None:
+    lock = hold(folder / LOCK_NAME)
+    if lock is None:
         raise OutputError(f"Another process is at work on {what}; wait for it or stop it first.")
     try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
-def hold(path: Path) -> int | None:
+def hold(path: Path) -> BaseFileLock | None:
     """Lock a file, which is made where there is none.
 
     Returns
     -------
-    int or None
-        A descriptor, whose closing gives the lock free; None when another holds it.
+    filelock.BaseFileLock or None
+        Its `release` gives the lock free; None when another holds it.
 
     Raises
     ------
     OutputError
         When the file cannot be written.
     """
-    descriptor = _opened(path)
-    try:
-        _try_lock(descriptor)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return _acquired(path, wait=False)
 
 
 @contextmanager
@@ -84,23 +64,34 @@ def alone(path: Path) -> Iterator[None]:
     Parameters
     ----------
     path : Path
-        The file that is locked; it stays there.
+        The file that is locked; it may stay there.
 
     Raises
     ------
     OutputError
         When the file cannot be written.
     """
-    descriptor = _opened(path)
+    lock = _acquired(path, wait=True)
+    assert lock is not None  # it waited
     try:
-        _lock(descriptor)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
-def _opened(path: Path) -> int:
+def _acquired(path: Path, *, wait: bool) -> BaseFileLock | None:
+    # Here, for a command's start shall not pay for it.
+    from filelock import FileLock, Timeout
+
+    # Not bound to a thread: whoever ends the work may release it.
+    lock = FileLock(path, thread_local=False)
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        lock.acquire(blocking=wait, poll_interval=_LOOK_SECONDS)
+    except Timeout:
+        return None
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}).") from error
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror or error}); check the permissions of "
+            f"{path.parent}."
+        ) from error
+    return lock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import time
@@ -52,8 +51,8 @@ def turn(
     with _mutex(folder):
         number = 1 + max(_numbers(folder), default=0)
         ticket = folder / _name(number)
-        descriptor = hold(ticket)
-    assert descriptor is not None  # the number is new
+        lock = hold(ticket)
+    assert lock is not None  # the number is new
     try:
         waited = 0
         while (ahead := _ahead(folder, number)) > 0:
@@ -63,9 +62,10 @@ def turn(
             sleep(_LOOK_SECONDS)
         yield
     finally:
+        # First, for once it is free another job may have the number.
         with suppress(OSError):
             ticket.unlink()
-        os.close(descriptor)
+        lock.release()
 
 
 def _ahead(folder: Path, number: int) -> int:
@@ -76,11 +76,11 @@ def _ahead(folder: Path, number: int) -> int:
             if earlier >= number:
                 continue
             path = folder / _name(earlier)
-            descriptor = hold(path)
-            if descriptor is None:
+            lock = hold(path)
+            if lock is None:
                 count += 1
                 continue
-            os.close(descriptor)
+            lock.release()
             with suppress(OSError):
                 path.unlink()
     return count
