@@ -7,8 +7,8 @@ import os
 
 def main() -> None:
     """Run the command line on `sys.argv` and exit with its code (0, 1, 2 or 130)."""
-    # Threads that spin while they wait cost a busy machine many times the work itself, and gain an
-    # idle one nothing; OpenMP reads this when torch is first imported.
+    # Spinning threads slow a busy machine many times over and gain nothing on an idle one. OpenMP
+    # reads this variable when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from anofpdm.cli.app import app
 

@@ -1,4 +1,4 @@
-"""`python -m anofpdm.cli` does what `anofpdm` does."""
+"""Run the command line as `python -m anofpdm.cli`."""
 
 from anofpdm.cli import main
 

@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The root command and its subcommands."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ app = typer.Typer(
     cls=CommandLine,
     help="Anomaly segmentation in brain MRI with diffusion models. Research use only; not a "
     "medical device.",
-    epilog="Exit codes: 0 done, 2 a mistake to mend (one sentence on stderr), 3 done but for "
-    "inputs that were skipped, 130 cancelled, 1 an error of ours (--debug shows where).",
+    epilog="Exit codes: 0 success; 1 internal error (--debug shows the traceback); 2 invalid input "
+    "or usage, explained on stderr; 3 completed with some inputs skipped; 130 cancelled.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -53,7 +53,7 @@ def _root(version: VersionOption = False) -> None:
     pass
 
 
-_USE, _MODELS = "Use a model", "Make a model"
+_USE, _MODELS = "Use a model", "Create a model"
 app.command(rich_help_panel=_USE)(segment)
 app.command(rich_help_panel=_USE)(interpret)
 app.command(rich_help_panel=_USE)(demo)

@@ -344,7 +344,7 @@ def test_missing_modality_is_named(case: Path, tmp_path: Path) -> None:
 
 def test_lone_path_for_several_modalities_is_refused(case: Path, tmp_path: Path) -> None:
     result = segment(case, tmp_path / "out", "--image", "scan.nii", model="two")
-    refused(result, "names no modality")
+    refused(result, "has no modality")
 
 
 def test_modalities_on_different_grids_are_refused(case: Path, tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_cancelling_leaves_nothing(
     monkeypatch.setattr(anofpdm.analysis.engine, "analyze", interrupted)
     result = segment(case, tmp_path / "deep" / "out")
     assert result.exit_code == 130
-    assert result.stderr == "Cancelled; nothing half-written remains.\n"
+    assert result.stderr == "Cancelled; no partial results were left.\n"
     assert names(tmp_path) == []
 
 

@@ -97,7 +97,7 @@ def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     common = [config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run", "--device", "cpu"]
     first = run("train", *common)
     assert first.exit_code == 0
-    assert "on held-out slices (calling all alike: 0.50)" in first.stdout
+    assert "on held-out slices (one class for all: 0.50)" in first.stdout
     again = run("train", *common)
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
     result = run("train", *common, "--resume", "--steps", 5, "--json")
@@ -122,8 +122,8 @@ def test_train_warns_where_it_starts_from_weights_of_other_pictures(
                      "--out", tmp_path / f"tuned{number}", "--device", "cpu")  # fmt: skip
         assert result.exit_code == 0, result.stderr
         said.append(" ".join(result.stderr.split()))
-    assert "to learn" not in said[0]
-    assert "holds t2, but own was trained on flair" in said[1]
+    assert "must adapt" not in said[0]
+    assert "contains t2, but own was trained on flair" in said[1]
     assert "intensity = slice_minmax, but own was trained with volume_p99" in said[1]
 
 
@@ -179,7 +179,7 @@ def test_select_guidance_finds_a_fixed_threshold_from_labels(dataset: Path, tmp_
     assert settings.threshold == AbsoluteThreshold(value=calibration.map_threshold, extent=0.5)
     shown = run("bundle", "show", tmp_path / "new")
     words = " ".join(shown.stdout.split())
-    assert "nothing in the map reaches" in words and "hyperintense alone" in words
+    assert "the map stays below" in words and "hyperintense only" in words
 
 
 @pytest.mark.parametrize(("criterion", "baseline"), [("accuracy", 2 / 3), ("balanced", 0.5)])
@@ -202,13 +202,13 @@ def test_select_guidance_warns_of_a_model_that_has_learnt_nothing(
     result = run("select-guidance", *common, "--out", tmp_path / "new")
     assert result.exit_code == 0, result.stderr
     said = " ".join(result.stderr.split())
-    assert f"calling all of them alike ({baseline:.3f})" in said and "Train it longer" in said
+    assert f"one class for all ({baseline:.3f})" in said and "Train it longer" in said
     report = json.loads((tmp_path / "new-report" / "guidance.json").read_text())
     assert report["criterion"] == criterion
     assert report["chosen"]["baseline"] == pytest.approx(baseline)
     cosines[0, 2] = 0.4
     result = run("select-guidance", *common, "--out", tmp_path / "better")
-    assert (result.exit_code, "alike" in result.stderr) == (0, False)
+    assert (result.exit_code, "classifies" in result.stderr) == (0, False)
 
 
 @pytest.mark.parametrize("candidates", ["", "1,,2", "1,two", "-1", "1,1001", "nan"])
@@ -243,7 +243,7 @@ def test_select_guidance_refuses_a_taken_report_before_the_search(
 
 @pytest.mark.parametrize(
     ("out", "report", "words"),
-    [("new", "new/report", "lies in the new bundle"), ("new", "new", "lies in the new bundle")],
+    [("new", "new/report", "is inside the new bundle"), ("new", "new", "is inside the new bundle")],
 )
 def test_select_guidance_keeps_its_report_out_of_the_bundle(
     dataset: Path, tmp_path: Path, out: str, report: str, words: str
@@ -314,7 +314,7 @@ def test_phantom_dataset_writes_slices_and_warns_of_seeds_kept_for_tests(tmp_pat
         "phantom-dataset", "--seeds", "500001:500003", "--out", tmp_path / "d.zarr", *small
     )
     assert result.exit_code == 0, result.stderr
-    assert "kept for tests" in result.stderr
+    assert "reserved for tests" in result.stderr
     payload = json.loads(result.stdout)
     data = SliceDataset.open(tmp_path / "d.zarr")
     assert payload["slices"] == len(data) > 0

@@ -1,4 +1,4 @@
-"""`anofpdm bundle show|list|verify`: what models there are, and what is in them."""
+"""`anofpdm bundle list|show|verify`: list, describe and check models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anofpdm.method.calibration import Calibration
     from anofpdm.model.bundle_metadata import BundleMetadata
 
-app = typer.Typer(help="List, show and verify the models (bundles).")
+app = typer.Typer(help="List, show and verify models (bundles).")
 
 BundleArgument = Annotated[
     str,
@@ -32,10 +32,10 @@ def list_(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """List the bundles found: the package's own, and those of your folders.
+    """List the bundles in the package and in your own bundle folders.
 
-    Your folders are named in the environment variable ANOFPDM_BUNDLES, or as bundle_dirs in the
-    settings file.
+    Set your folders in the environment variable ANOFPDM_BUNDLES, or as bundle_dirs in the settings
+    file.
     """
     from anofpdm.model.registry import list_bundles
 
@@ -70,9 +70,9 @@ def show(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Show what a bundle is for, what it reads, and how it was calibrated.
+    """Show a bundle's intended use, inputs and calibration.
 
-    With --json the whole metadata.
+    With --json, print all metadata.
     """
     from anofpdm.model.bundle import load_bundle
 
@@ -93,7 +93,7 @@ def verify(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Check a bundle: its files, the hash of its weights, and that they fit its network."""
+    """Check a bundle's files, the hash of its weights, and that the weights fit the network."""
     from anofpdm.model.bundle import load_bundle
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
@@ -108,7 +108,7 @@ def verify(
         "parameters": parameters,
         "valid": True,
     }
-    console.finish(payload, f"{model.name} is whole: {parameters:,} parameters, hash {model.hash}")
+    console.finish(payload, f"{model.name} is valid: {parameters:,} parameters, hash {model.hash}")
 
 
 def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
@@ -126,7 +126,7 @@ def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
         "Scores": ", ".join(metadata.scored),
         "Grid": f"{preprocessing.size}x{preprocessing.size} pixels, {field}",
         "Brain extracted": "yes" if preprocessing.brain_extracted else "no",
-        "Calibration": "none: a manual quantile or threshold, no gate"
+        "Calibration": "none (manual quantile or threshold, no gate)"
         if calibration is None
         else f"w = {calibration.guidance:g}, {_rule_words(calibration)}, {calibration.process}, "
         f"{calibration.steps} steps up to t = {calibration.t_max}",
@@ -141,7 +141,7 @@ def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
 
 
 def _rule_words(calibration: Calibration) -> str:
-    sides = "" if calibration.polarity == "both" else f", {calibration.polarity} alone"
+    sides = "" if calibration.polarity == "both" else f", {calibration.polarity} only"
     if calibration.rule == "absolute":
-        return f"healthy where nothing in the map reaches {calibration.map_threshold:.4g}{sides}"
+        return f"healthy if the map stays below {calibration.map_threshold:.4g}{sides}"
     return f"healthy above cosine {calibration.cosine_threshold:.4f}{sides}"

@@ -1,4 +1,4 @@
-"""`anofpdm demo`: a synthetic subject, segmented, scored against its truth, pictured."""
+"""`anofpdm demo`: segment a synthetic subject and score the result against its known lesion."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DemoSeedOption = Annotated[
         "--seed",
         min=0,
         metavar="N",
-        help="Which synthetic subject: from 500000 on the model has not seen it.",
+        help="Seed of the synthetic subject; the model was not trained on 500000 and above.",
     ),
 ]
 
@@ -55,7 +55,7 @@ def demo(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Draw a synthetic brain with a lesion, segment it with flair-synth, and score the result.
+    """Generate a synthetic brain with a lesion, segment it with flair-synth and score the result.
 
     Example: anofpdm demo --out demo --seed 500007
     """
@@ -71,7 +71,7 @@ def demo(
     settings = chosen_settings(model.metadata.calibration)
     names = (*_NAMES, ANALYSIS_FOLDER)
     with result_folder(out, overwrite=overwrite, names=names) as staging:
-        console.note(f"Drawing the synthetic subject {seed} ...")
+        console.note(f"Generating synthetic subject {seed} ...")
         subject = write_phantom(seed, staging, healthy=False)
         warn_of_calibration(console, model.name, model.metadata.calibration, settings)
         with console.progress() as show:
@@ -96,7 +96,7 @@ def demo(
 def _scores(
     analysis: Analysis, interpretation: Interpretation, native: NativeResult, lesion: Volume
 ) -> dict[str, Any]:
-    """Score the mask that is written, on the scan's voxels; AUPRC inside the brain."""
+    """Score the saved mask on the scan's voxels, and the map (AUPRC) inside the brain."""
     from anofpdm.results.metrics import auprc, dice, image_accuracy, iou
 
     truth, brain = lesion.data.astype(bool), analysis.foreground_native
@@ -125,20 +125,20 @@ def _summary(
     rows = {
         "DICE (whole volume)": f"{scores['dice']:.3f}",
         "IoU (whole volume)": f"{scores['iou']:.3f}",
-        "Lesion marked": f"{scores['volume_ml']:.2f} ml",
-        "Lesion in truth": f"{scores['true_volume_ml']:.2f} ml",
+        "Marked volume": f"{scores['volume_ml']:.2f} ml",
+        "True volume": f"{scores['true_volume_ml']:.2f} ml",
         "Time": f"{report['seconds']:.1f} s",
     }
     if "auprc_brain" in scores:
         rows["AUPRC in the brain"] = f"{scores['auprc_brain']:.3f}"
         rows["  intensity alone"] = f"{scores['auprc_brain_intensity_alone']:.3f}"
     if "image_accuracy" in scores:
-        rows["Slices judged rightly"] = f"{100 * scores['image_accuracy']:.0f} %"
+        rows["Slices classified correctly"] = f"{100 * scores['image_accuracy']:.0f} %"
     for name, value in rows.items():
         table.add_row(name, value)
     return Group(
         table,
-        f"Picture: {out / 'report.png'} (yellow line: the truth)",
+        f"Picture: {out / 'report.png'} (yellow outline: true lesion)",
         f"Files:   {', '.join(files)} in {out}",
         report["intended_use"],
     )

@@ -1,4 +1,4 @@
-"""`anofpdm import-checkpoint`: a bundle from weights of the method's public reference code."""
+"""`anofpdm import-checkpoint`: make a bundle from weights trained with the reference code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CheckpointArgument = Annotated[
     Path,
     typer.Argument(
         metavar="CKPT.pt",
-        help="The checkpoint; it is loaded as weights only, no code in it is run.",
+        help="The checkpoint. Only weights are loaded; no code in the file is run.",
         show_default=False,
     ),
 ]
@@ -27,7 +27,7 @@ NewBundleOption = Annotated[
     typer.Option(
         "--out",
         metavar="BUNDLE",
-        help="Where the bundle goes: a new folder, or one file ending in .zip.",
+        help="Path of the new bundle: a folder, or a file ending in .zip.",
     ),
 ]
 HeadsOption = Annotated[
@@ -36,7 +36,7 @@ HeadsOption = Annotated[
         "--heads",
         min=1,
         metavar="N",
-        help="Attention heads, which the weights' shapes do not tell.",
+        help="Number of attention heads; the weights do not record it.",
     ),
 ]
 ModalitiesOption = Annotated[
@@ -44,7 +44,7 @@ ModalitiesOption = Annotated[
     typer.Option(
         "--modalities",
         metavar="NAME,NAME,...",
-        help="What the network's channels are, in order, such as flair,t1,t1ce,t2.",
+        help="Modalities of the network's channels, in order, such as flair,t1,t1ce,t2.",
     ),
 ]
 ScoredOption = Annotated[
@@ -52,8 +52,8 @@ ScoredOption = Annotated[
     typer.Option(
         "--scored",
         metavar="NAME,...",
-        help="The modalities whose anomaly maps are read, such as flair,t2.",
-        show_default="all of them",
+        help="Modalities that the anomaly map is computed from, such as flair,t2.",
+        show_default="all modalities",
     ),
 ]
 SizeOption = Annotated[
@@ -63,22 +63,25 @@ SizeOption = Annotated[
         min=8,
         max=1024,
         metavar="PIXELS",
-        help="Rows and columns of the training slices.",
-        show_default="what the weights imply",
+        help="Rows and columns of the training slices, in pixels.",
+        show_default="inferred from the weights",
     ),
 ]
 RowsOption = Annotated[
     Direction,
-    typer.Option("--rows", help="Toward which side of the patient the row index grew in training."),
+    typer.Option("--rows", help="Patient direction in which row indices increased in training."),
 ]
 ColumnsOption = Annotated[
     Direction,
-    typer.Option("--columns", help="The same for the column index; left-right or front-back."),
+    typer.Option(
+        "--columns", help="Patient direction in which column indices increased in training."
+    ),
 ]
 SkullOption = Annotated[
     bool,
     typer.Option(
-        "--brain-extracted/--with-skull", help="Whether it was trained on brains without skull."
+        "--brain-extracted/--with-skull",
+        help="Whether the training scans were brain-extracted or had their skull.",
     ),
 ]
 
@@ -97,9 +100,9 @@ def import_checkpoint(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Make a bundle of weights trained with the method's public reference code.
+    """Import weights trained with the method's public reference code into a bundle.
 
-    The bundle is not calibrated: run anofpdm select-guidance on it.
+    The bundle is not calibrated; run anofpdm select-guidance on it.
 
     Example: anofpdm import-checkpoint ema.pt --heads 4 --modalities t1 --out atlas
     """
@@ -122,12 +125,12 @@ def import_checkpoint(
     console.finish(
         {"out": str(out), "hash": model.hash, "metadata": metadata.model_dump(mode="json")},
         f"Imported {checkpoint} into {out}: reads {', '.join(metadata.modalities)}, scores "
-        f"{', '.join(metadata.scored)}. It is not calibrated yet: anofpdm select-guidance does it.",
+        f"{', '.join(metadata.scored)}. Calibrate it with anofpdm select-guidance.",
     )
 
 
 def _names(option: str, text: str) -> tuple[str, ...]:
     names = tuple(name.strip().lower() for name in text.split(","))
     if not all(names):
-        raise SettingsError(f"{option} {text!r} holds an empty name; write it as flair,t2.")
+        raise SettingsError(f"{option} {text!r} contains an empty name; write it as flair,t2.")
     return names

@@ -1,4 +1,4 @@
-"""`anofpdm interpret`: new settings on a stored analysis, without the network."""
+"""`anofpdm interpret`: apply new settings to a stored analysis, without the network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AnalysisArgument = Annotated[
     Path,
     typer.Argument(
         metavar="ANALYSIS",
-        help="A stored analysis (analysis.anofpdm.zarr), made by `anofpdm segment "
+        help="A stored analysis (analysis.anofpdm.zarr), written by `anofpdm segment "
         "--keep-analysis`.",
         show_default=False,
     ),
@@ -34,8 +34,8 @@ SettingsOption = Annotated[
     typer.Option(
         "--settings",
         metavar="FILE",
-        help="Take all settings from a file that the viewer saved; not together with the options "
-        "below.",
+        help="Read all settings from a file saved by the viewer. Cannot be combined with the "
+        "options below.",
         rich_help_panel=opt.READING,
     ),
 ]
@@ -75,7 +75,7 @@ def interpret(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Read a stored analysis with other settings, in seconds and without the network.
+    """Apply other settings to a stored analysis, in seconds and without the network.
 
     Example: anofpdm interpret results/analysis.anofpdm.zarr --threshold 0.8 --out wider
     """
@@ -105,7 +105,7 @@ def interpret(
             min_component_ml=min_component_ml,
         )
         check_end_step(end_step, stored.timesteps)
-    # An analysis in the output folder is the input, more often than not: it is no result here.
+    # The output folder may hold the input analysis, which must not be replaced as a result.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
         warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)
         interpretation = interpret_analysis(stored, settings)
@@ -114,7 +114,7 @@ def interpret(
 
 
 def _refuse_both(context: typer.Context) -> None:
-    """Refuse options beside a settings file, for one of the two would be ignored."""
+    """Refuse options beside a settings file, because one of the two would be ignored."""
     sources = {name: context.get_parameter_source(name) for name in _READING_OPTIONS}
     given = [
         _READING_OPTIONS[name]
@@ -122,7 +122,7 @@ def _refuse_both(context: typer.Context) -> None:
         if source is not None and source.name == "COMMANDLINE"
     ]
     if given:
-        raise SettingsError(f"--settings and {given[0]} exclude each other; give one of them.")
+        raise SettingsError(f"--settings and {given[0]} cannot be combined; use one of them.")
 
 
 def _settings_of(path: Path, stored: Analysis, console: Console) -> Settings:

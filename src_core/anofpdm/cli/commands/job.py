@@ -1,4 +1,4 @@
-"""`anofpdm job list|show|start|run|stop|resume|remove`: long commands that run by themselves."""
+"""`anofpdm job list|show|start|run|stop|resume|remove`: run long commands in the background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anofpdm.common.pace import in_words
 if TYPE_CHECKING:
     from anofpdm.jobs.watch import JobWatch
 
-app = typer.Typer(help="Run prepare, train and select-guidance as jobs, which queue and go on.")
+app = typer.Typer(help="Run prepare, train and select-guidance as queued background jobs.")
 
 JobArgument = Annotated[
     str,
@@ -31,7 +31,7 @@ NameOption = Annotated[
     typer.Option(
         "--name",
         metavar="NAME|FOLDER",
-        help="A new name, or the path of a folder to be made.",
+        help="Name of the job, or the path of its new folder.",
         show_default="the command and the time",
     ),
 ]
@@ -39,7 +39,7 @@ CommandArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="COMMAND ...",
-        help="prepare, train or select-guidance with its own options.",
+        help="prepare, train or select-guidance, with its options.",
         show_default=False,
     ),
 ]
@@ -49,11 +49,13 @@ PatienceOption = Annotated[
         "--patience",
         min=0,
         metavar="SECONDS",
-        help="How long it may take to save before it is ended by force.",
+        help="Time for the job to save its state before it is killed.",
     ),
 ]
-LinesOption = Annotated[int, typer.Option("--lines", min=0, help="Lines of the log to show.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+LinesOption = Annotated[
+    int, typer.Option("--lines", min=0, help="Number of log lines to show, from the end.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
 
 
 @app.command("list")
@@ -62,7 +64,7 @@ def list_(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """List the jobs: those in their folder (ANOFPDM_JOBS names another) and others noted."""
+    """List all jobs: those in the job folder (set by ANOFPDM_JOBS) and those started elsewhere."""
     from anofpdm.jobs.places import job_folders
     from anofpdm.jobs.watch import JobWatch
 
@@ -89,7 +91,7 @@ def show(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Show what a job does, how far it is, and the end of its log."""
+    """Show a job's command, state, progress and the end of its log."""
     from anofpdm.jobs.log import log_tail
     from anofpdm.jobs.places import find_job
     from anofpdm.jobs.watch import JobWatch
@@ -117,7 +119,7 @@ def start(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Start a command as a job, which goes on when you log out.
+    """Start a command as a background job, which continues after you log out.
 
     Example: anofpdm job start --name first -- train model.toml --dataset slices.zarr --out run
     """
@@ -127,13 +129,13 @@ def start(
     folder = start_job(command, name)
     console.finish(
         {"name": folder.name, "folder": str(folder)},
-        f"Started the job {folder.name} in {folder}; anofpdm job show {folder.name} tells of it.",
+        f"Started job {folder.name} in {folder}. Follow it with: anofpdm job show {folder.name}",
     )
 
 
 @app.command()
 def run(context: typer.Context, job: JobArgument, debug: opt.DebugOption = False) -> None:
-    """Run a job here and now, in this terminal, when its turn has come."""
+    """Run a job in this terminal as soon as the jobs before it have ended."""
     from anofpdm.cli.shared.as_job import run_job
     from anofpdm.jobs.places import find_job
 
@@ -170,14 +172,14 @@ def resume(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Start a job again that failed or was stopped; it goes on from what it has saved."""
+    """Resume a failed or stopped job from its saved state."""
     from anofpdm.jobs.places import find_job
     from anofpdm.jobs.start import resume_job
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     folder = find_job(job)
     resume_job(folder)
-    console.finish({"name": folder.name, "folder": str(folder)}, f"The job {folder.name} goes on.")
+    console.finish({"name": folder.name, "folder": str(folder)}, f"Resumed job {folder.name}.")
 
 
 @app.command()
@@ -188,14 +190,14 @@ def remove(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Delete a job's folder, with the results that lie in it; results elsewhere stay."""
+    """Delete a job's folder and the results in it; results elsewhere are kept."""
     from anofpdm.jobs.places import find_job
     from anofpdm.jobs.remove import remove_job
 
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     folder = find_job(job)
     if not yes:
-        typer.confirm(f"Delete {folder} and all that is in it?", abort=True, err=True)
+        typer.confirm(f"Delete {folder} and everything in it?", abort=True, err=True)
     remove_job(folder)
     console.finish({"removed": str(folder)}, f"Removed {folder}.")
 

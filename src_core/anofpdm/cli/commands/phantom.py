@@ -1,4 +1,4 @@
-"""`anofpdm phantom`: a synthetic subject whose lesion is known."""
+"""`anofpdm phantom`: write a synthetic subject with a known lesion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ModalityOption = Annotated[
     typer.Option(
         "--modality",
         metavar="flair|t1|t2",
-        help="A contrast to synthesise; repeat it for several on one grid.",
+        help="A contrast to synthesise. Repeat the option for several contrasts on one grid.",
         show_default="flair",
     ),
 ]
@@ -25,15 +25,15 @@ SubjectSeedOption = Annotated[
         "--seed",
         min=0,
         metavar="N",
-        help="Which subject: 0 or more; from 500000 on no bundled model has seen it.",
+        help="Seed of the subject; bundled models were not trained on 500000 and above.",
     ),
 ]
 HealthyOption = Annotated[
     bool | None,
     typer.Option(
         "--healthy/--lesion",
-        help="Force a healthy subject, or one with lesions.",
-        show_default="drawn from the seed, about 30 % are healthy",
+        help="Generate a healthy subject, or one with lesions.",
+        show_default="chosen by the seed; about 30 % are healthy",
     ),
 ]
 
@@ -48,7 +48,7 @@ def phantom(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Write a synthetic subject: flair.nii.gz (t1, t2 when asked) and the truth, lesion.nii.gz.
+    """Write a synthetic subject: its scans (flair.nii.gz, t1, t2) and its mask (lesion.nii.gz).
 
     Example: anofpdm phantom --seed 500001 --out subject
     """

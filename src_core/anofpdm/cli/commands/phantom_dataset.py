@@ -1,4 +1,4 @@
-"""`anofpdm phantom-dataset`: labelled slices of many synthetic subjects, to train a model on."""
+"""`anofpdm phantom-dataset`: make a training dataset from synthetic subjects."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SeedsOption = Annotated[
     typer.Option(
         "--seeds",
         metavar="FIRST:END",
-        help="One subject a seed, END left out; the first 6 % become the validation split.",
+        help="Range of subject seeds, END excluded. The first 6 % become the validation split.",
     ),
 ]
 DatasetOutOption = Annotated[
     Path,
-    typer.Option("--out", metavar="DIR.zarr", help="The slice dataset to make."),
+    typer.Option("--out", metavar="DIR.zarr", help="Path of the new slice dataset."),
 ]
 ModalityOption = Annotated[
     list[str] | None,
     typer.Option(
         "--modality",
         metavar="flair|t1|t2",
-        help="A channel of the model; repeat it for several.",
+        help="A channel of the model. Repeat the option for several channels.",
         show_default="flair",
     ),
 ]
@@ -45,7 +45,8 @@ IntensityOption = Annotated[
     Literal["volume_p99", "volume_median"],
     typer.Option(
         "--intensity",
-        help="Scaled by the brain's 99th percentile, or by its median, which lesions hardly move.",
+        help="Scale by the brain's 99th percentile (volume_p99) or by its median, which lesions "
+        "hardly change (volume_median).",
     ),
 ]
 LesionOption = Annotated[
@@ -53,20 +54,23 @@ LesionOption = Annotated[
     typer.Option(
         "--lesion-mm2",
         min=0,
-        help="Lesion area from which a slice is unhealthy; one with less, but some, is unknown.",
+        help="Smallest lesion area of an unhealthy slice. Slices with a smaller lesion are "
+        "labelled unknown.",
     ),
 ]
 TwinsOption = Annotated[
     bool,
     typer.Option(
         "--twins",
-        help="Store each unhealthy slice of the training split a second time, without its lesion, "
-        "as a healthy one (twins = true in a training configuration uses them).",
+        help="Also store each unhealthy training slice without its lesion, as a healthy slice. "
+        "twins = true in a training configuration uses these pairs.",
     ),
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes that draw.", show_default="one a CPU"),
+    typer.Option(
+        "--workers", min=1, help="Number of parallel processes.", show_default="one per CPU"
+    ),
 ]
 
 
@@ -85,7 +89,7 @@ def phantom_dataset(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Draw synthetic subjects and store their slices with slice labels, for training.
+    """Generate synthetic subjects and store their labelled slices as a training dataset.
 
     Example: anofpdm phantom-dataset --seeds 0:440 --out slices.zarr
     """
@@ -106,8 +110,8 @@ def phantom_dataset(
     )
     if chosen.stop > TRAINING_SEEDS_BELOW:
         console.warn(
-            f"--seeds {seeds} reaches past {TRAINING_SEEDS_BELOW}: those subjects are kept for "
-            "tests, so train and tune no model on them."
+            f"--seeds {seeds} includes seeds from {TRAINING_SEEDS_BELOW} on, which are reserved "
+            "for tests; do not train or calibrate a model on them."
         )
     with console.progress() as show:
         build_phantom_dataset(
@@ -119,7 +123,7 @@ def phantom_dataset(
             twins=twins,
             workers=workers,
             overwrite=overwrite,
-            on_progress=lambda done, total: show(Tick("Drawing subjects", done, total)),
+            on_progress=lambda done, total: show(Tick("Generating subjects", done, total)),
         )
     dataset = SliceDataset.open(out)
     labels = dataset.read("label", np.arange(len(dataset)))
@@ -127,7 +131,7 @@ def phantom_dataset(
     console.finish(
         {"out": str(out), "subjects": len(chosen), "slices": len(dataset), **counts},
         f"{len(dataset)} slices of {len(chosen)} subjects in {out}: {counts['healthy']} healthy, "
-        f"{counts['unhealthy']} unhealthy, {counts['unknown']} with too little lesion to tell.",
+        f"{counts['unhealthy']} unhealthy, {counts['unknown']} unknown (lesion too small).",
     )
 
 
@@ -140,9 +144,9 @@ def seed_range(text: str) -> range:
     Raises
     ------
     SettingsError
-        When it is not two whole numbers of 0 or more, the second the larger.
+        When `text` is not two non-negative integers, the second larger than the first.
     """
     match = re.fullmatch(r"(\d+):(\d+)", text)
     if match is None or int(match[1]) >= int(match[2]):
-        raise SettingsError(f"--seeds {text} is no range of seeds; write FIRST:END, such as 0:440.")
+        raise SettingsError(f"--seeds {text} is not a range; write FIRST:END, such as 0:440.")
     return range(int(match[1]), int(match[2]))

@@ -1,4 +1,4 @@
-"""`anofpdm prepare`: a slice dataset from one's own scans, to train and calibrate a model on."""
+"""`anofpdm prepare`: make a slice dataset from scans, for training and calibration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SourceArgument = Annotated[
     Path,
     typer.Argument(
         metavar="SOURCE",
-        help="The folder with the subjects; for the layout table, a CSV file.",
+        help="The folder with the subjects, or the CSV file for the layout table.",
         show_default=False,
     ),
 ]
@@ -34,21 +34,21 @@ LayoutOption = Annotated[
     Literal["brats", "atlas", "bids", "table"],
     typer.Option(
         "--layout",
-        help="How the source is arranged: brats (2018 to 2023), atlas (v2.0), any bids folder, or "
-        "table: a CSV with the columns subject and one for each modality.",
+        help="Layout of the source: brats (2018 to 2023), atlas (v2.0), bids (any BIDS folder), or "
+        "table (a CSV with a column subject and one column for each modality).",
         rich_help_panel=_SCANS,
     ),
 ]
 DatasetOutOption = Annotated[
-    Path, typer.Option("--out", metavar="DIR.zarr", help="The slice dataset to make.")
+    Path, typer.Option("--out", metavar="DIR.zarr", help="Path of the new slice dataset.")
 ]
 ModalityOption = Annotated[
     list[str] | None,
     typer.Option(
         "--modality",
         metavar="NAME",
-        help="A channel of the model, such as flair; repeat it for several, in order.",
-        show_default="flair, t1, t1ce, t2 for brats; t1 for atlas; a table's own",
+        help="A channel of the model, such as flair. Repeat the option for several, in order.",
+        show_default="flair, t1, t1ce, t2 for brats; t1 for atlas; all columns of a table",
         rich_help_panel=_SCANS,
     ),
 ]
@@ -57,8 +57,8 @@ ScoredOption = Annotated[
     typer.Option(
         "--scored",
         metavar="NAME",
-        help="A modality that the anomaly map is read from; repeat it for several.",
-        show_default="flair and t2 for brats, else all",
+        help="A modality that the anomaly map is computed from. Repeat the option for several.",
+        show_default="flair and t2 for brats, otherwise all",
         rich_help_panel=_SCANS,
     ),
 ]
@@ -67,8 +67,9 @@ LabelsOption = Annotated[
     typer.Option(
         "--labels",
         metavar="CSV",
-        help="Columns subject, label (healthy or unhealthy) and unhealthy_slices (such as "
-        "12-30, 41-47; counted from 0, from the feet up); goes before masks.",
+        help="Slice labels, in the columns subject, label (healthy or unhealthy) and "
+        "unhealthy_slices (such as 12-30, 41-47; slice 0 is nearest the feet). They override the "
+        "masks.",
         show_default="from the masks",
         rich_help_panel=_SCANS,
     ),
@@ -78,7 +79,8 @@ MatchOption = Annotated[
     typer.Option(
         "--match",
         metavar="KEY=VALUE",
-        help="For bids: what a scan's name must hold, such as space=MNI152; KEY= for none of it.",
+        help="For bids: an entity that a scan's name must have, such as space=MNI152; KEY= for "
+        "names without that entity.",
         show_default="space=MNI152NLin2009aSym for atlas",
         rich_help_panel=_SCANS,
     ),
@@ -89,15 +91,19 @@ LesionOption = Annotated[
         "--lesion-mm2",
         min=0,
         metavar="MM2",
-        help="Lesion area in a mask from which a slice is unhealthy; less, but some, is unknown; 0 "
-        "takes any lesion.",
+        help="Smallest lesion area, in a mask, of an unhealthy slice. Slices with a smaller lesion "
+        "are labelled unknown. With 0, any lesion makes a slice unhealthy.",
         rich_help_panel=_SCANS,
     ),
 ]
 SizeOption = Annotated[
     int,
     typer.Option(
-        "--size", min=8, max=512, help="Rows and columns in pixels.", rich_help_panel=_SLICES
+        "--size",
+        min=8,
+        max=512,
+        help="Rows and columns of a slice, in pixels.",
+        rich_help_panel=_SLICES,
     ),
 ]
 FieldOption = Annotated[
@@ -123,8 +129,9 @@ IntensityOption = Annotated[
     Literal["volume_p99", "volume_median", "slice_minmax"],
     typer.Option(
         "--intensity",
-        help="Scaled by the 99th percentile of the volume's brain; or by its median, which lesions "
-        "hardly move; or slice by slice, as the method's public code does.",
+        help="Scale each volume by the brain's 99th percentile (volume_p99) or by its median, "
+        "which lesions hardly change (volume_median); or scale each slice by its own minimum and "
+        "maximum, as the reference code does (slice_minmax).",
         rich_help_panel=_SLICES,
     ),
 ]
@@ -132,7 +139,7 @@ SkullOption = Annotated[
     bool,
     typer.Option(
         "--with-skull",
-        help="The scans are not brain-extracted, and the model is for such scans.",
+        help="Accept scans that are not brain-extracted, for a model of such scans.",
         rich_help_panel=_SLICES,
     ),
 ]
@@ -142,7 +149,7 @@ ForegroundOption = Annotated[
         "--min-foreground",
         min=0,
         max=0.99,
-        help="Leave out slices whose foreground fills a smaller share of the field of view.",
+        help="Leave out slices whose foreground fills a smaller fraction of the field of view.",
         rich_help_panel=_SLICES,
     ),
 ]
@@ -151,32 +158,32 @@ SharesOption = Annotated[
     typer.Option(
         "--split",
         metavar="TRAIN,VAL,TEST",
-        help="Shares of the patients; a patient's scans stay together.",
+        help="Shares of the patients in each split. All scans of a patient go to one split.",
         rich_help_panel=_SPLITS,
     ),
 ]
 SeedOption = Annotated[
     int,
-    typer.Option(
-        "--seed", min=0, help="Another seed gives another split.", rich_help_panel=_SPLITS
-    ),
+    typer.Option("--seed", min=0, help="Seed of the random split.", rich_help_panel=_SPLITS),
 ]
 SplitsOption = Annotated[
     Path | None,
     typer.Option(
         "--splits",
         metavar="CSV",
-        help="Columns patient (or subject) and split, in place of the shares; whom it does not "
-        "name is left out and reported.",
+        help="The split of each patient, in the columns patient (or subject) and split; replaces "
+        "the shares. Subjects that it does not list are left out and reported.",
         rich_help_panel=_SPLITS,
     ),
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes at work.", show_default="one a CPU"),
+    typer.Option(
+        "--workers", min=1, help="Number of parallel processes.", show_default="one per CPU"
+    ),
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the dataset that stands there.")
+    bool, typer.Option("--overwrite", help="Replace an existing dataset at this path.")
 ]
 
 
@@ -207,7 +214,7 @@ def prepare(
     debug: opt.DebugOption = False,
     job: opt.JobOption = None,
 ) -> None:
-    """Make a dataset of labelled slices from your own scans; a stopped run goes on where it was.
+    """Make a dataset of labelled slices from your own scans; run again to continue a stopped run.
 
     Example: anofpdm prepare BraTS2021 --layout brats --out brats21.zarr
     """
@@ -255,7 +262,7 @@ def prepare(
                 on_progress=lambda stage, done, total: show(Tick(stage, done, total)),
             )
     except KeyboardInterrupt:
-        console.note("What is done is kept; the same command goes on from there.")
+        console.note("Finished subjects are kept; run the same command again to continue.")
         raise
     _report(console, prepared)
     console.finish(_payload(prepared), _summary(prepared))
@@ -269,7 +276,7 @@ def parsed_shares(text: str) -> tuple[float, float, float]:
     Raises
     ------
     SettingsError
-        When it is not three numbers of 0 or more, the first above 0.
+        When `text` is not three non-negative numbers, the first above 0.
     """
     try:
         train, val, test = map(float, text.split(","))
@@ -277,7 +284,7 @@ def parsed_shares(text: str) -> tuple[float, float, float]:
         train = val = test = math.nan
     if not (train > 0 and val >= 0 and test >= 0 and math.isfinite(train + val + test)):
         raise SettingsError(
-            f"--split {text} is not three shares of train, val and test; write such as 75,5,20."
+            f"--split {text} is not three shares; write TRAIN,VAL,TEST, such as 75,5,20."
         )
     return train, val, test
 
@@ -294,7 +301,7 @@ def parsed_entities(pairs: list[str] | tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            raise SettingsError(f"--match {pair} is no pair; write KEY=VALUE, such as run=1.")
+            raise SettingsError(f"--match {pair} is not a pair; write KEY=VALUE, such as run=1.")
         found[key] = value
     return found
 
@@ -307,15 +314,15 @@ def _report(console: Console, prepared: Prepared) -> None:
         console.warn(f"Skipped {skipped.subject}: {skipped.reason}")
     if prepared.parts is not None:
         console.note(
-            f"Skipped in all: {len(prepared.skipped)}. Mend them and run the command again with "
-            f"--overwrite; {prepared.parts} spares the others a second reading (delete it when you "
-            "will not)."
+            f"Skipped subjects: {len(prepared.skipped)}. Fix them and run the command again with "
+            f"--overwrite. {prepared.parts} keeps the finished subjects for that run; delete it if "
+            "you do not need it."
         )
     for warning in prepared.warnings[:_SHOWN]:
         console.warn(warning)
     if len(prepared.warnings) > _SHOWN:
         console.warn(
-            f"More warnings ({len(prepared.warnings) - _SHOWN}) are in {prepared.path / REPORT}."
+            f"{len(prepared.warnings) - _SHOWN} more warnings are in {prepared.path / REPORT}."
         )
 
 
@@ -341,6 +348,4 @@ def _summary(prepared: Prepared) -> Group:
             *(str(counts[name]) for name in ("healthy", "unhealthy", "unknown")),
         )
     sheet = _payload(prepared)["contact_sheet"]
-    return Group(
-        table, f"The slices are in {prepared.path}; look at {sheet} before you train on them."
-    )
+    return Group(table, f"Dataset: {prepared.path}. Look at {sheet} before you train on it.")

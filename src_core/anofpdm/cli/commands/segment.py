@@ -1,4 +1,4 @@
-"""`anofpdm segment`: a scan in, a mask, an anomaly map and a report out."""
+"""`anofpdm segment`: segment a scan into a mask, an anomaly map and a report."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ImageOption = Annotated[
     typer.Option(
         "--image",
         metavar="MODALITY=PATH",
-        help="A scan (NIfTI) and what it is, such as flair=scan.nii.gz; repeat it for a model of "
-        "several modalities. A model of one modality takes a lone PATH.",
+        help="A NIfTI scan and its modality, such as flair=scan.nii.gz. Repeat the option for a "
+        "model with several modalities. For a model with one modality, PATH is enough.",
         rich_help_panel="Input and output",
     ),
 ]
@@ -32,8 +32,8 @@ BrainMaskOption = Annotated[
     typer.Option(
         "--brain-mask",
         metavar="PATH",
-        help="A NIfTI mask of the brain on the scan's grid (0.5 and more is brain).",
-        show_default="every voxel brighter than the background",
+        help="A NIfTI mask of the brain on the scan's grid (values of 0.5 and above are brain).",
+        show_default="all voxels above the background",
         rich_help_panel="Input and output",
     ),
 ]
@@ -41,8 +41,8 @@ KeepAnalysisOption = Annotated[
     bool,
     typer.Option(
         "--keep-analysis",
-        help=f"Keep {ANALYSIS_FOLDER} beside the results, to change settings later without the "
-        "network (anofpdm interpret, or napari).",
+        help=f"Save {ANALYSIS_FOLDER} beside the results, so that anofpdm interpret or napari can "
+        "apply other settings later without the network.",
         rich_help_panel="Input and output",
     ),
 ]
@@ -76,7 +76,7 @@ def segment(
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
 ) -> None:
-    """Segment the anomalies in a brain scan: mask, anomaly map, report and picture.
+    """Segment anomalies in a brain scan; write a mask, an anomaly map, a report and a picture.
 
     Example: anofpdm segment --image flair=scan.nii.gz --out results
     """

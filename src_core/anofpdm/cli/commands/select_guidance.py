@@ -1,4 +1,4 @@
-"""`anofpdm select-guidance`: calibrate a bundle on labelled slices (METHOD 7)."""
+"""`anofpdm select-guidance`: calibrate a bundle on labelled slices (appendix, Algorithm 1)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BundleOption = Annotated[
     str,
     typer.Option(
-        "--bundle", metavar="NAME|PATH", help="The model to calibrate; it stays as it is."
+        "--bundle", metavar="NAME|PATH", help="The model to calibrate; it is not changed."
     ),
 ]
 DatasetOption = Annotated[
@@ -39,7 +39,7 @@ DatasetOption = Annotated[
     typer.Option(
         "--dataset",
         metavar="DIR.zarr",
-        help="Slice dataset with healthy and unhealthy slices; unlabelled ones stay out.",
+        help="Slice dataset with healthy and unhealthy slices; unlabelled slices are ignored.",
     ),
 ]
 NewBundleOption = Annotated[
@@ -47,7 +47,7 @@ NewBundleOption = Annotated[
     typer.Option(
         "--out",
         metavar="NEW_BUNDLE",
-        help="Where the calibrated bundle goes: a new folder, or one file ending in .zip.",
+        help="Path of the calibrated bundle: a new folder, or a file ending in .zip.",
     ),
 ]
 CandidatesOption = Annotated[
@@ -55,12 +55,12 @@ CandidatesOption = Annotated[
     typer.Option(
         "--candidates",
         metavar="W,W,...",
-        help="Guidance strengths to try, each 0 to 1000; all are served by one network pass.",
+        help="Guidance strengths to try, each from 0 to 1000. All share one network pass.",
     ),
 ]
 SplitOption = Annotated[
     Literal["train", "val", "test"],
-    typer.Option("--split", help="Which part of the dataset to calibrate on."),
+    typer.Option("--split", help="Split of the dataset to calibrate on."),
 ]
 FractionOption = Annotated[
     float,
@@ -68,7 +68,7 @@ FractionOption = Annotated[
         "--fraction",
         min=0,
         max=1,
-        help="Take the largest w whose accuracy is at least this share of the best one's.",
+        help="Select the largest w whose accuracy is at least this fraction of the best accuracy.",
     ),
 ]
 ReportOption = Annotated[
@@ -76,27 +76,27 @@ ReportOption = Annotated[
     typer.Option(
         "--report",
         metavar="DIR",
-        help="New folder for what the search found: guidance.json and guidance.png with accuracy "
-        "against w, cosines and ROC.",
-        show_default="beside the new bundle: its name with -report",
+        help="New folder for the report: guidance.json and guidance.png with accuracy against w, "
+        "cosines and ROC.",
+        show_default="beside the new bundle, with -report added to its name",
     ),
 ]
 CriterionOption = Annotated[
     Criterion,
     typer.Option(
         "--criterion",
-        help="Choose thresholds and w by the share of slices classified rightly, as the paper; or "
-        "by the mean of that share among healthy and among unhealthy slices: it finds more where "
-        "healthy slices are many.",
+        help="How to choose thresholds and w. accuracy: the share of slices classified correctly, "
+        "as in the paper. balanced: the mean of that share among healthy and among unhealthy "
+        "slices, which finds more lesions when most slices are healthy.",
     ),
 ]
 RuleOption = Annotated[
     Literal["dynamic", "absolute"],
     typer.Option(
         "--rule",
-        help="How masks shall be made: by the paper's dynamic quantile behind the cosine's gate; "
-        "or by a fixed threshold on the map, found from the slice labels as well: a slice in "
-        "which it marks something is unhealthy.",
+        help="How masks are made. dynamic: the paper's dynamic quantile, after the cosine gate. "
+        "absolute: a fixed threshold on the map, found from the slice labels; a slice is unhealthy "
+        "if the threshold marks anything in it.",
     ),
 ]
 ExtentOption = Annotated[
@@ -105,8 +105,8 @@ ExtentOption = Annotated[
         "--extent",
         min=0.01,
         max=1,
-        help="With --rule absolute: the share of the threshold down to which a marked spot extends "
-        "(1: the threshold alone; 0.5: half maximum).",
+        help="With --rule absolute: each marked spot extends down to this fraction of the "
+        "threshold (1: no extension).",
     ),
 ]
 QuantileRangeOption = Annotated[
@@ -114,9 +114,9 @@ QuantileRangeOption = Annotated[
     typer.Option(
         "--quantile-range",
         metavar="LOW,HIGH",
-        help="Range of the dynamic quantile in --region: HIGH for the weakest anomaly, LOW for the "
-        "strongest.",
-        show_default="0.90,0.98 in the image, 0.70,0.97 in the brain",
+        help="Range of the dynamic quantile in --region: HIGH for the weakest anomalies, LOW for "
+        "the strongest.",
+        show_default="0.90,0.98 for image, 0.70,0.97 for brain",
     ),
 ]
 
@@ -150,7 +150,7 @@ def select_guidance(
     debug: opt.DebugOption = False,
     job: opt.JobOption = None,
 ) -> None:
-    """Find a bundle's guidance and thresholds on labelled slices, and write a calibrated bundle.
+    """Select a model's guidance and thresholds on labelled slices; write a calibrated bundle.
 
     Example: anofpdm select-guidance --bundle my-model --dataset slices.zarr --out my-model-cal
     """
@@ -175,14 +175,14 @@ def select_guidance(
     check_new_path(folder)
     if out.absolute() in (folder.absolute(), *folder.absolute().parents):
         raise SettingsError(
-            f"--report {folder} lies in the new bundle {out}; choose a place outside of it."
+            f"--report {folder} is inside the new bundle {out}; choose a folder outside it."
         )
     model = load_bundle(bundle)
     slices = SliceDataset.open(dataset)
     grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
     levels = len(model.timesteps(grid.steps, grid.t_max))
     where = resolve_device(device)
-    # Nothing of a step is kept, so its memory is that of one.
+    # Steps are not kept, so memory does not depend on their number.
     batch = batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
     search = partial(
         select,
@@ -216,9 +216,9 @@ def select_guidance(
         )
     if not found.told_apart:
         console.warn(
-            f"No guidance tells the slices of {dataset} apart better than calling all of them "
-            f"alike ({found.baseline:.3f}): {bundle} has not learnt the difference. Train it "
-            "longer, and do not trust the masks of the calibrated bundle."
+            f"No guidance classifies the slices of {dataset} better than one class for all "
+            f"({found.baseline:.3f}): {bundle} has not learnt the difference. Train it longer, and "
+            "do not trust the masks of the calibrated bundle."
         )
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
@@ -241,7 +241,7 @@ def parsed_candidates(text: str) -> list[float]:
     Raises
     ------
     SettingsError
-        When an entry is no number of 0 to 1000.
+        When an entry is not a number from 0 to 1000.
     """
     values = []
     for entry in text.split(","):
@@ -251,8 +251,8 @@ def parsed_candidates(text: str) -> list[float]:
             value = float("nan")
         if not 0 <= value <= 1000:
             raise SettingsError(
-                f"--candidates {text} holds {entry.strip() or 'an empty entry'!r}; give numbers "
-                "of 0 to 1000 with commas between, such as 1,2,4."
+                f"--candidates {text} contains {entry.strip() or 'an empty entry'!r}; give numbers "
+                "from 0 to 1000, separated by commas, such as 1,2,4."
             )
         values.append(value)
     return values
@@ -264,7 +264,7 @@ def parsed_range(text: str) -> tuple[float, float]:
     Raises
     ------
     SettingsError
-        When it is not two numbers between 0 and 1, the smaller first.
+        When `text` is not two numbers between 0 and 1, the smaller first.
     """
     try:
         low, high = map(float, text.split(","))
@@ -303,12 +303,12 @@ def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
             ", ".join(f"{m:.4g}" for m in candidate.max_divergence),
         )
     words = (
-        ["Accuracies are balanced: means of those among healthy and among unhealthy slices."]
+        ["Accuracies are balanced: the mean of those among healthy and among unhealthy slices."]
         if calibration.criterion == "balanced"
         else []
     )
     return Group(
         table,
         *words,
-        f"Selected w = {calibration.guidance:g} (*); the bundle is {out}, the report {folder}",
+        f"Selected w = {calibration.guidance:g} (*). Bundle: {out}. Report: {folder}",
     )

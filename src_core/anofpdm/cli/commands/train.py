@@ -1,4 +1,4 @@
-"""`anofpdm train`: a model of one's own, from a slice dataset."""
+"""`anofpdm train`: train a model on a slice dataset."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ ConfigArgument = Annotated[
     Path,
     typer.Argument(
         metavar="CONFIG.toml",
-        help="The run in TOML: network, steps, batch size, learning rate, augmentation, bundle.",
+        help="Training configuration: network, steps, batch size, learning rate, augmentation and "
+        "bundle metadata.",
         show_default=False,
     ),
 ]
 DatasetOption = Annotated[
     Path,
     typer.Option(
-        "--dataset", metavar="DIR.zarr", help="Slice dataset whose split train is learned from."
+        "--dataset", metavar="DIR.zarr", help="Slice dataset; its split train is used."
     ),
 ]
 RunOption = Annotated[
@@ -43,18 +44,18 @@ RunOption = Annotated[
     typer.Option(
         "--out",
         metavar="RUN",
-        help="Folder of the run: checkpoints, log (events.jsonl), pictures of sample predictions "
-        "and, at the end, the bundle.",
+        help="Folder of the run: checkpoints, log (events.jsonl), sample predictions and the "
+        "finished bundle.",
     ),
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on from the latest checkpoint in the run's folder.")
+    bool, typer.Option("--resume", help="Continue from the latest checkpoint in the run's folder.")
 ]
 SkipDamagedOption = Annotated[
     bool,
     typer.Option(
         "--skip-damaged",
-        help="With --resume: where the latest checkpoint is damaged, go on from the one before it.",
+        help="With --resume: if the latest checkpoint is damaged, continue from the previous one.",
     ),
 ]
 StartFromOption = Annotated[
@@ -62,8 +63,8 @@ StartFromOption = Annotated[
     typer.Option(
         "--start-from",
         metavar="BUNDLE",
-        help="Begin with this bundle's weights (a name or a path) to fit it to your own data; its "
-        "network must be the configuration's.",
+        help="Start from the weights of this bundle (a name or a path). Its network must match the "
+        "configuration.",
         show_default="random weights",
     ),
 ]
@@ -73,9 +74,9 @@ StepsOption = Annotated[
         "--steps",
         min=1,
         metavar="N",
-        help="Training steps in all, in place of the configuration's; with --resume it moves the "
-        "end.",
-        show_default="as the configuration says",
+        help="Total number of training steps; overrides the configuration. With --resume, it moves "
+        "the end of the run.",
+        show_default="from the configuration",
     ),
 ]
 MinutesOption = Annotated[
@@ -84,7 +85,7 @@ MinutesOption = Annotated[
         "--max-minutes",
         min=0.01,
         metavar="MINUTES",
-        help="End in an orderly way after so much training time, sessions before --resume "
+        help="Finish the run after this much training time, earlier sessions of a resumed run "
         "included.",
         show_default="no limit",
     ),
@@ -96,7 +97,7 @@ ProcessesOption = Annotated[
         "--processes",
         min=1,
         metavar="N",
-        help="Processes of this machine that share each batch, one GPU each.",
+        help="Number of processes on this machine that share each batch, one GPU each.",
     ),
 ]
 
@@ -119,12 +120,12 @@ def train(
     debug: opt.DebugOption = False,
     job: opt.JobOption = None,
 ) -> None:
-    """Train a model on labelled slices; Ctrl-C saves a checkpoint that --resume goes on from.
+    """Train a model on labelled slices; Ctrl-C saves a checkpoint from which --resume continues.
 
     Example: anofpdm train model.toml --dataset slices.zarr --out run
 
-    On 8 GPUs: --processes 8; batch_size stays the slices of a step in all. Over several machines
-    torchrun starts them: torchrun ... -m anofpdm.cli train model.toml ...
+    For 8 GPUs use --processes 8; batch_size remains the total number of slices in a step. For
+    several machines use torchrun: torchrun ... -m anofpdm.cli train model.toml ...
     """
     from anofpdm.common.device import resolve_device
     from anofpdm.datasets.store.slices import SliceDataset
@@ -136,7 +137,7 @@ def train(
     from anofpdm.training.run.several import run_in_processes
     from anofpdm.training.step.processes import check_processes
 
-    # Of the processes that torchrun starts, one alone talks.
+    # Only the first of torchrun's processes prints messages.
     first = os.environ.get("RANK", "0") == "0"
     console = Console(
         as_json=as_json and first,
@@ -181,37 +182,37 @@ def train(
             progress=_shown(show),
         )
     if not result.finished:
-        console.note(f"Stopped at step {result.step} of {run.steps}; go on with --resume.")
+        console.note(f"Stopped at step {result.step} of {run.steps}; continue with --resume.")
         raise typer.Exit(CANCELLED)
     payload = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()}
     console.finish(
         {"out": str(out), **payload},
         f"Trained {result.step} steps, loss {result.loss:.4f}{_accuracy_words(result)}. The bundle "
-        f"{result.bundle} is not calibrated yet: anofpdm select-guidance does it.",
+        f"{result.bundle} is not calibrated; run anofpdm select-guidance on it.",
     )
 
 
 def _warn_of_other_pictures(console: Console, start: ModelBundle, slices: SliceDataset) -> None:
-    """Say where the weights have been trained on other pictures than they shall go on with."""
+    """Warn if the weights were trained on slices that were made differently."""
     from anofpdm.scans.preprocessing_config import picture_differences
 
     known = start.metadata.modalities
     if known != slices.modalities:
         console.warn(
-            f"{slices.path} holds {', '.join(slices.modalities)}, but {start.name} was trained on "
-            f"{', '.join(known)}: its weights have to learn the other contrast."
+            f"{slices.path} contains {', '.join(slices.modalities)}, but {start.name} was trained "
+            f"on {', '.join(known)}: the weights must adapt to the other contrast."
         )
     differences = picture_differences(slices.preprocessing, start.metadata.preprocessing)
     for name, (found, wanted) in differences.items():
         console.warn(
             f"{slices.path} was made with {name} = {found}, but {start.name} was trained with "
-            f"{wanted}: its weights have to learn the difference; make the slices as it had them "
-            "to spare them that."
+            f"{wanted}: the weights must adapt to the difference. To avoid this, make the dataset "
+            f"with {name} = {wanted}."
         )
 
 
 def _shown(show: Callable[[Tick], None]) -> Callable[[TrainingProgress], None]:
-    """Show each report, and in its words the accuracy that was measured last."""
+    """Show each report with the latest accuracy."""
     last: GuidanceAccuracy | None = None
 
     def report(progress: TrainingProgress) -> None:
@@ -243,6 +244,6 @@ def _accuracy_words(result: TrainingResult) -> str:
     if result.accuracy is None:
         return ""
     return (
-        f", accuracy {result.accuracy.best:.2f} on held-out slices (calling all alike: "
+        f", accuracy {result.accuracy.best:.2f} on held-out slices (one class for all: "
         f"{result.accuracy.baseline:.2f})"
     )

@@ -1,4 +1,4 @@
-"""What several commands share: options, console, exit codes, summaries, running as a job.
+"""Shared by several commands: options, console, exit codes, summaries, running as a job.
 
 Imports no command.
 """

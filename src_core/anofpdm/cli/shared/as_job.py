@@ -1,4 +1,4 @@
-"""Commands that can be jobs: with `--job` they queue, and keep a record of themselves."""
+"""Commands that can run as jobs: with `--job` they queue and record their state."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Given = ParamSpec("Given")
 _ENDS: dict[int, tuple[Status, str]] = {
     OK: ("done", ""),
     IN_PART: ("done", "Some inputs were skipped; the log names them."),
-    CANCELLED: ("stopped", "Stopped; resume it to go on."),
+    CANCELLED: ("stopped", "Stopped; resume the job to continue."),
 }
 
 
 def as_job(command: Callable[Given, None]) -> Callable[Given, None]:
-    """Let a command with the parameters `context` and `job` be a job.
+    """Wrap a command with the parameters `context` and `job` so that it can run as a job.
 
-    Without `--job`, and with `--dry-run`, it runs as it is. Of the processes that torchrun starts,
-    the first alone is the job.
+    Without `--job`, or with `--dry-run`, the command runs directly. Of the processes that torchrun
+    starts, only the first is the job.
     """
 
     @functools.wraps(command)
@@ -57,7 +57,7 @@ def as_job(command: Callable[Given, None]) -> Callable[Given, None]:
 
 
 def _as_one_of_several(command: Callable[[], None]) -> None:
-    """Run a command whose job, if it is one, is the process that started this one."""
+    """Run a command in a worker; if it is a job, the parent process holds the job."""
     from anofpdm.training.run.several import follow, tell_outcome
 
     follow()
@@ -65,7 +65,7 @@ def _as_one_of_several(command: Callable[[], None]) -> None:
         command()
     except typer.Exit as end:
         tell_outcome(end.exit_code)
-        # All of them end like this, which is no failure for torchrun to report.
+        # Every process ends this way; torchrun must not report it as a failure.
         raise typer.Exit(OK) from end
     except AnofpdmError as error:
         tell_outcome(USER_ERROR, str(error))
@@ -74,7 +74,7 @@ def _as_one_of_several(command: Callable[[], None]) -> None:
 
 
 def has_begun(job: str | None) -> bool:
-    """Whether a job has done something before, so that it is to go on from there."""
+    """Whether a job has saved progress from which it must continue."""
     if job is None:
         return False
     from anofpdm.jobs.places import job_folder
@@ -96,7 +96,7 @@ def run_job(folder: Path, root: Callable[..., object]) -> None:
     Raises
     ------
     JobError
-        When the folder holds no job, or the folder that it was given in is gone.
+        When the folder contains no job, or the job's working folder no longer exists.
     """
     from anofpdm.common.errors import JobError
     from anofpdm.jobs.request import read_request
@@ -106,12 +106,12 @@ def run_job(folder: Path, root: Callable[..., object]) -> None:
         os.chdir(request.cwd)
     except OSError as error:
         raise JobError(
-            f"{request.cwd}, where the job {folder.name} was given, cannot be entered "
-            f"({error.strerror})."
+            f"The working folder {request.cwd} of job {folder.name} cannot be opened "
+            f"({error.strerror}); restore it, or start a new job."
         ) from error
     root([*request.arguments, "--job", str(folder)], prog_name="anofpdm")
 
 
 def _say_wait(ahead: int) -> None:
     jobs = "one job" if ahead == 1 else f"{ahead} jobs"
-    typer.echo(f"Waits for {jobs} before it.", err=True)
+    typer.echo(f"Waiting for {jobs} ahead in the queue.", err=True)

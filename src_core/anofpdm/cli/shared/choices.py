@@ -1,4 +1,4 @@
-"""From the options that were given to `Settings`: the calibration's, with the user's on top."""
+"""Turn command-line options into `Settings`: the calibration's values, overridden by the user's."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def chosen_settings(
     min_component_pixels: int | None = None,
     min_component_ml: float | None = None,
 ) -> Settings:
-    """Lay the options that were given over the calibration's settings.
+    """Override the calibration's settings with the options given.
 
     Parameters
     ----------
     calibration : Calibration or None
-        The bundle's; without one, a manual quantile of the brain and no gate.
+        The bundle's calibration; None selects a manual quantile in the brain and no gate.
     guidance, end_step, threshold, quantile, region, sam, polarity, gate, median,
     min_component_pixels, min_component_ml
         As the options of the same names; None means not given.
@@ -39,7 +39,7 @@ def chosen_settings(
     Raises
     ------
     SettingsError
-        When options exclude each other or a value is out of its range.
+        When two options cannot be combined or a value is out of range.
     """
     given: dict[str, Any] = {
         "guidance": guidance,
@@ -61,19 +61,19 @@ def chosen_settings(
 
 
 def check_end_step(end_step: int | None, timesteps: Sequence[int]) -> None:
-    """Refuse, before the network runs, an end step that the grid does not hold.
+    """Refuse, before the network runs, an end step that is not on the grid.
 
     Raises
     ------
     SettingsError
-        Naming the nearest noise levels that are on the grid.
+        Naming the nearest noise levels on the grid.
     """
     if end_step is None or end_step in timesteps:
         return
     nearest = sorted(sorted(timesteps, key=lambda t: abs(t - end_step))[:2])
     raise SettingsError(
-        f"--end-step {end_step} is not among the analysed noise levels; the nearest are "
-        f"{' and '.join(map(str, nearest))}."
+        f"--end-step {end_step} is not an analysed noise level; use a nearby one: "
+        f"{' or '.join(map(str, nearest))}."
     )
 
 
@@ -84,14 +84,14 @@ def _rule(
     calibration: Calibration | None,
 ) -> AbsoluteThreshold | ManualQuantile | None:
     if threshold is not None and quantile is not None:
-        raise SettingsError("--threshold and --quantile exclude each other; give one of them.")
+        raise SettingsError("--threshold and --quantile cannot be combined; use one of them.")
     if threshold is not None and region is not None:
         raise SettingsError(
-            "--threshold and --region exclude each other, for a fixed threshold has no region; "
-            "give one of them."
+            "--threshold and --region cannot be combined, because a fixed threshold has no region; "
+            "use one of them."
         )
     if threshold is not None:
-        # Spots extend as they were calibrated to, so that a lower threshold marks no less.
+        # Keep the calibrated extent; otherwise a lower threshold could mark less.
         extent = 1.0
         if calibration is not None and calibration.rule == "absolute":
             extent = calibration.map_extent

@@ -1,4 +1,4 @@
-"""What a person sees: progress and warnings on stderr, the outcome on stdout."""
+"""The console: progress and warnings on stderr, the outcome on stdout."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 @dataclass(frozen=True)
 class Tick:
-    """How far a stage has come.
+    """Progress of a stage.
 
     Attributes
     ----------
     stage : str
-        Its name, in words.
+        Readable name.
     done, total : int
-        Steps done, and in all.
+        Steps done, and their total number.
     detail : str
-        What else is worth showing, such as the speed.
+        Further text, such as the speed.
     values : mapping of str to float
-        What is measured at this step, for curves.
+        Values measured at this step, for curves.
     by_guidance : sequence of (float, float)
-        Guidance and accuracy of each candidate as far as it is measured; a whole curve.
+        Guidance and accuracy so far of each candidate: a whole curve.
     """
 
     stage: str
@@ -60,12 +60,13 @@ class Console:
     debug : bool
         Log records of every level go to stderr.
     job : str, optional
-        Name or folder of the job that the command is; it gets progress, messages and outcome, too.
+        Name or folder of the job that this command runs as. It also receives progress, messages
+        and the outcome.
 
     Attributes
     ----------
     warnings : list of str
-        What the user was warned of so far.
+        The warnings printed so far.
     """
 
     def __init__(self, *, as_json: bool, quiet: bool, debug: bool, job: str | None = None) -> None:
@@ -82,19 +83,19 @@ class Console:
         log.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
 
     def warn(self, message: str) -> None:
-        """Print one warning on stderr, and remember it for the report."""
+        """Print a warning on stderr and keep it for the report."""
         self.warnings.append(message)
         self.err.print(f"Warning: {message}", style="yellow")
         self._copy(f"Warning: {message}")
 
     def note(self, message: str) -> None:
-        """Say on stderr what is about to happen, unless quiet."""
+        """Print a message on stderr, unless quiet."""
         if not self.quiet:
             self.err.print(message)
         self._copy(message)
 
     def finish(self, payload: Mapping[str, Any], summary: RenderableType) -> None:
-        """Print the outcome on stdout, as JSON when asked for."""
+        """Print the outcome on stdout, as JSON if `as_json` is set."""
         if self._notes is not None:
             self._notes.result(payload)
         if self.as_json:
@@ -104,7 +105,7 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Tick], None]]:
-        """Yield what long stages report to: a bar, or a line at times where no terminal is."""
+        """Yield a progress callback: a bar on a terminal, otherwise a line now and then."""
         if self.quiet:
             yield self._noting(lambda tick: None)
         elif self.err.is_terminal:
@@ -141,7 +142,7 @@ def _notes_of(job: str | None) -> JobNotes | None:
 
 
 class _Handler(logging.Handler):
-    """Bring the library's log records to the console."""
+    """Print the library's log records on the console."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -166,7 +167,7 @@ def _bar(console: RichConsole) -> RichProgress:
 
 
 class _BarReporter:
-    """One progress bar a stage."""
+    """One progress bar for each stage."""
 
     def __init__(self, bar: RichProgress) -> None:
         self._bar = bar
@@ -180,7 +181,7 @@ class _BarReporter:
 
 
 class _LineReporter:
-    """One line now and then, for a log file; the first only after a while."""
+    """One line every `_SECONDS_BETWEEN_LINES`, for log files."""
 
     def __init__(self, console: RichConsole) -> None:
         self._console = console

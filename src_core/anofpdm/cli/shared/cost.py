@@ -1,4 +1,4 @@
-"""What `--dry-run` says."""
+"""Output of `--dry-run`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from anofpdm.common.cost import Cost
 
 
 def finish_dry_run(console: Console, cost: Cost) -> None:
-    """Warn of what stands against the start, and print what it will take."""
+    """Warn of problems that prevent the start, and print the estimated cost."""
     for problem in cost.problems:
         console.warn(problem)
     console.finish({"dry_run": True, **cost.payload}, cost.words)

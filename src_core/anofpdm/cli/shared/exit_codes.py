@@ -1,4 +1,4 @@
-"""How the command line ends: one sentence and a code, never a surprise traceback."""
+"""Exit codes: each way to end gives one sentence and a code, without a traceback."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ USER_ERROR = 2
 IN_PART = 3
 CANCELLED = 130
 
-_CANCELLED = "Cancelled; nothing half-written remains."
+_CANCELLED = "Cancelled; no partial results were left."
 
 
 class CommandLine(TyperGroup):
-    """The root command; it turns every way a command can end into an exit code.
+    """The root command, which turns every way a command can end into an exit code.
 
-    0 done; 2 a mistake that the user can mend, in one sentence on stderr; 3 done, but for inputs
-    that had to be skipped and are named; 130 cancelled (Ctrl-C or SIGTERM); 1 an error of ours,
-    with its traceback under --debug.
+    0: success. 1: internal error, with a traceback under --debug. 2: invalid input or usage,
+    explained in one sentence on stderr. 3: completed, but some inputs were skipped and named.
+    130: cancelled (Ctrl-C or SIGTERM).
     """
 
     def main(
@@ -73,7 +73,7 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
         _say(_CANCELLED)
         return CANCELLED
     if isinstance(error, typer.TyperException):
-        # How pydantic introduces what a choice is not; typer passes it on.
+        # Typer passes on pydantic's prefix.
         said = _one_line(error.format_message()).replace("Value error, ", "").rstrip(".?")
         _say(f"Error: {said}{_help_hint(error)}.")
         return USER_ERROR

@@ -1,4 +1,4 @@
-"""Which file is which modality: the `--image MODALITY=PATH` options."""
+"""The `--image MODALITY=PATH` options: which file holds which modality."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _SPEC = re.compile(r"(?P<modality>[A-Za-z0-9_-]+)=(?P<path>.+)", re.DOTALL)
 
 
 def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[str, Path]:
-    """Assign the files given to the model's modalities.
+    """Assign the given files to the model's modalities.
 
     Parameters
     ----------
     specs : sequence of str
-        Each ``MODALITY=PATH``; a lone ``PATH`` will do for a model of one modality.
+        Each ``MODALITY=PATH``, or just ``PATH`` for a model with one modality.
     modalities : sequence of str
         The model's, lower case.
 
     Returns
     -------
     dict of str to Path
-        One existing path a modality, in the model's order.
+        One existing path for each modality, in the model's order.
 
     Raises
     ------
@@ -39,29 +39,29 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
         match = _SPEC.fullmatch(spec)
         if match is None and len(modalities) > 1:
             raise SettingsError(
-                f"--image {spec} names no modality; write --image MODALITY=PATH, where the model "
-                f"reads {reads}."
+                f"--image {spec} has no modality; write --image MODALITY=PATH (the model reads "
+                f"{reads})."
             )
         modality = match["modality"].lower() if match else modalities[0]
         if modality not in modalities:
             raise SettingsError(
-                f"--image {spec} gives the modality {modality}, but the model reads {reads}; name "
-                "it as the model does, or leave it out."
+                f"--image {spec} has the modality {modality}, but the model reads {reads}; use the "
+                "model's name, or leave the option out."
             )
         if modality in found:
-            raise SettingsError(f"--image gives the modality {modality} twice; give it once.")
+            raise SettingsError(f"--image gives the modality {modality} twice; give it only once.")
         found[modality] = user_path(match["path"] if match else spec)
     missing = [modality for modality in modalities if modality not in found]
     if missing:
         raise SettingsError(
-            f"The model reads {reads}, and {' and '.join(missing)} is missing; add --image "
+            f"The model reads {reads}, but {' and '.join(missing)} is missing; add --image "
             f"{missing[0]}=PATH."
         )
     return {modality: found[modality] for modality in modalities}
 
 
 def check_new_path(path: Path) -> None:
-    """Say now, not after the work, that a new file or folder cannot be made at `path`.
+    """Check before the work starts that a new file or folder can be created at `path`.
 
     Raises
     ------

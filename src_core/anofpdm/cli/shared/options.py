@@ -1,4 +1,4 @@
-"""The options that several commands share, each with its one sentence of help."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OutOption = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Folder for the results; it is created and appears only when everything is done.",
+        help="Folder for the results. It appears only when the command has succeeded.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -37,7 +37,7 @@ OverwriteOption = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace results that the output folder already holds; other files there stay.",
+        help="Replace existing results in the output folder; other files there are kept.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -46,8 +46,8 @@ ProcessOption = Annotated[
     Process | None,
     typer.Option(
         "--process",
-        help="How noise is added: ddim is deterministic, ddpm draws fresh noise at each step.",
-        show_default="as the bundle was calibrated, else ddim",
+        help="Forward process: ddim is deterministic, ddpm draws fresh noise at each step.",
+        show_default="as calibrated, otherwise ddim",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -58,8 +58,8 @@ StepsOption = Annotated[
         min=1,
         max=1000,
         metavar="N",
-        help="Number of noise levels looked at, spread evenly over 1..t-max; 20 to 30 suffice.",
-        show_default="as the bundle was calibrated, else 30",
+        help="Number of noise levels to analyse, spread evenly over 1..t-max; 20 to 30 are enough.",
+        show_default="as calibrated, otherwise 30",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -70,8 +70,8 @@ TMaxOption = Annotated[
         min=1,
         max=1000,
         metavar="T",
-        help="Last and strongest noise level, in steps of the schedule.",
-        show_default="as the bundle was calibrated, else 600",
+        help="Last (strongest) noise level, in steps of the schedule.",
+        show_default="as calibrated, otherwise 600",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -80,7 +80,7 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         metavar="auto|cpu|cuda|mps",
-        help="Where the network runs; auto takes CUDA, then Apple's MPS, then the processor.",
+        help="Device for the network; auto uses CUDA if available, then Apple MPS, then the CPU.",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -100,8 +100,8 @@ BatchSizeOption = Annotated[
         "--batch-size",
         min=1,
         metavar="N",
-        help="Slices sent through the network together; it changes speed and memory, no result.",
-        show_default="from the memory that is free",
+        help="Number of slices in a batch. It affects speed and memory, not the result.",
+        show_default="chosen from the free memory",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -113,7 +113,7 @@ GuidanceOption = Annotated[
         min=0,
         max=1000,
         metavar="W",
-        help="Guidance strength w: larger values mark stronger and wider differences.",
+        help="Guidance strength w; larger values amplify differences from healthy.",
         show_default="the calibrated w",
         rich_help_panel=READING,
     ),
@@ -125,8 +125,8 @@ EndStepOption = Annotated[
         min=1,
         max=1000,
         metavar="T",
-        help="Last noise level that enters the anomaly map; it must be one of the analysed ones.",
-        show_default="found for each slice, where M_t peaks",
+        help="Last noise level included in the anomaly map; must be an analysed level.",
+        show_default="where M_t peaks, for each slice",
         rich_help_panel=READING,
     ),
 ]
@@ -136,8 +136,8 @@ ThresholdOption = Annotated[
         "--threshold",
         min=0,
         metavar="V",
-        help="Mark pixels whose anomaly map reaches V, and the spots around them down to the share "
-        "of V that the bundle was calibrated to; not together with --quantile or --region.",
+        help="Mark pixels where the anomaly map reaches V. Marked spots extend down to the "
+        "calibrated fraction of V. Cannot be combined with --quantile or --region.",
         show_default="the model's calibrated rule",
         rich_help_panel=READING,
     ),
@@ -147,8 +147,8 @@ QuantileOption = Annotated[
     typer.Option(
         "--quantile",
         metavar="Q",
-        help="Mark pixels above this quantile of a slice's anomaly map, between 0 and 1 "
-        "(0.95 marks 5 %); not together with --threshold.",
+        help="Mark pixels above this quantile of each slice's anomaly map, between 0 and 1 "
+        "(0.95 marks 5 %). Cannot be combined with --threshold.",
         show_default="the model's calibrated rule",
         rich_help_panel=READING,
     ),
@@ -157,8 +157,8 @@ RegionOption = Annotated[
     Region | None,
     typer.Option(
         "--region",
-        help="Take the quantile over the whole image (the paper) or over the brain only.",
-        show_default="as the bundle was calibrated",
+        help="Compute the quantile over the whole image (as in the paper) or over the brain only.",
+        show_default="as calibrated",
         rich_help_panel=READING,
     ),
 ]
@@ -167,8 +167,8 @@ SamOption = Annotated[
     typer.Option(
         "--sam",
         metavar="VARIANT",
-        help="The quantity averaged into the anomaly map: sam (the paper's), sam_at_end, gradient, "
-        "gradient_at_end or weighted_gradient.",
+        help="Step map that is averaged into the anomaly map: sam (the paper's), sam_at_end, "
+        "gradient, gradient_at_end or weighted_gradient.",
         rich_help_panel=READING,
     ),
 ]
@@ -176,9 +176,9 @@ PolarityOption = Annotated[
     Polarity | None,
     typer.Option(
         "--polarity",
-        help="Mark every departure from healthy, or only what is brighter (hyperintense) or darker "
-        "(hypointense) than the healthy picture.",
-        show_default="as the bundle was calibrated, else both",
+        help="Mark all differences from the healthy prediction (both), or only brighter "
+        "(hyperintense) or darker (hypointense) ones.",
+        show_default="as calibrated, otherwise both",
         rich_help_panel=READING,
     ),
 ]
@@ -186,7 +186,7 @@ NoGateOption = Annotated[
     bool,
     typer.Option(
         "--no-gate",
-        help="Mark slices, too, whose two error curves are so alike that they count as healthy.",
+        help="Also mark slices that the cosine of the two error curves classifies as healthy.",
         rich_help_panel=READING,
     ),
 ]
@@ -196,8 +196,8 @@ MedianOption = Annotated[
         "--median",
         min=1,
         metavar="PIXELS",
-        help="Width of the median filter on the anomaly map: an odd number, 1 for none.",
-        show_default="as calibrated, else 5",
+        help="Width of the median filter on the anomaly map: an odd number; 1 turns it off.",
+        show_default="as calibrated, otherwise 5",
         rich_help_panel=READING,
     ),
 ]
@@ -207,8 +207,8 @@ MinComponentPixelsOption = Annotated[
         "--min-component-pixels",
         min=0,
         metavar="PIXELS",
-        help="Drop spots of this filled area or less on a slice, counted at 128x128.",
-        show_default="as the bundle was calibrated, else 40",
+        help="Remove spots with at most this filled area on a slice, in pixels at 128x128.",
+        show_default="as calibrated, otherwise 40",
         rich_help_panel=READING,
     ),
 ]
@@ -218,8 +218,8 @@ MinComponentMlOption = Annotated[
         "--min-component-ml",
         min=0,
         metavar="ML",
-        help="Drop connected lesions smaller than this volume, in millilitres.",
-        show_default="0, none is dropped",
+        help="Remove connected lesions smaller than this volume, in millilitres.",
+        show_default="0 (keep all)",
         rich_help_panel=READING,
     ),
 ]
@@ -228,8 +228,8 @@ DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Tell time, memory and disk, measured on a little of the work, and what stands "
-        "against the start; then end without doing it.",
+        help="Estimate time, memory and disk space from a short trial, report problems that would "
+        "prevent the start, and exit.",
         rich_help_panel=_TALK,
     ),
 ]
@@ -237,7 +237,7 @@ JsonOption = Annotated[
     bool,
     typer.Option(
         "--json",
-        help="Print one JSON object on standard output, and nothing else there.",
+        help="Print the result on standard output as one JSON object.",
         rich_help_panel=_TALK,
     ),
 ]
@@ -245,7 +245,7 @@ QuietOption = Annotated[
     bool,
     typer.Option(
         "--quiet",
-        help="No progress and no summary; warnings and errors still appear.",
+        help="Hide progress and summary; warnings and errors are still shown.",
         rich_help_panel=_TALK,
     ),
 ]
@@ -253,7 +253,7 @@ DebugOption = Annotated[
     bool,
     typer.Option(
         "--debug",
-        help="Log every stage, and show the traceback when something fails.",
+        help="Log every stage, and show the traceback of an error.",
         rich_help_panel=_TALK,
     ),
 ]
@@ -262,9 +262,9 @@ JobOption = Annotated[
     typer.Option(
         "--job",
         metavar="NAME|FOLDER",
-        help="Be a job: wait for its turn, keep state, progress and result under this name for "
-        "`anofpdm job` and the viewer, and go on from there when it is run again.",
-        show_default="no job",
+        help="Run as a queued job with this name. `anofpdm job` and the viewer show its state, "
+        "progress and result; running it again continues it.",
+        show_default="not a job",
         rich_help_panel=_TALK,
     ),
 ]

@@ -1,4 +1,4 @@
-"""What `segment`, `interpret` and `demo` have in common: notices, files, summary."""
+"""Shared by `segment`, `interpret` and `demo`: warnings, result files and summary."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def warn_of_calibration(
     settings: Settings,
     grid: NetworkGrid | None = None,
 ) -> None:
-    """Say when the settings have no calibration behind them, or another one than this."""
+    """Warn if the bundle has no calibration, or one that does not match the settings."""
     if calibration is None:
         console.warn(
-            f"The bundle {name} is not calibrated: the mask comes from {threshold_words(settings)} "
-            f"at w = {settings.guidance:g}, and slices are not judged healthy or not; calibrate it "
-            "with anofpdm select-guidance."
+            f"The bundle {name} is not calibrated: the mask uses {threshold_words(settings)} at "
+            f"w = {settings.guidance:g}, and slices are not classified as healthy or unhealthy. "
+            "Calibrate it with anofpdm select-guidance."
         )
         return
     calibrated = chosen_grid(calibration)
     if grid is not None and grid != calibrated:
         console.warn(
-            f"The bundle {name} was calibrated with {calibrated}, and this run uses "
-            f"{grid}: its thresholds may not fit."
+            f"The bundle {name} was calibrated with {calibrated}, but this run uses {grid}: the "
+            "calibrated thresholds may not fit."
         )
     if settings.polarity != calibration.polarity:
         console.warn(
-            f"The bundle {name} was calibrated for the polarity {calibration.polarity}, and this "
-            f"is {settings.polarity}: its thresholds on the map may not fit."
+            f"The bundle {name} was calibrated for the polarity {calibration.polarity}, but this "
+            f"run uses {settings.polarity}: the calibrated thresholds may not fit."
         )
 
 
@@ -58,20 +58,20 @@ def finish_results(
     console: Console,
     truth: NDArray[Any] | None = None,
 ) -> tuple[dict[str, Any], NativeResult]:
-    """Write the four result files into `folder`.
+    """Write the result files into `folder`.
 
     Parameters
     ----------
     started : float
-        `time.perf_counter()` at the beginning of the command.
+        `time.perf_counter()` at the start of the command.
     truth : ndarray, shape of the scan, optional
-        A known lesion, drawn into the picture.
+        A known lesion, outlined in the picture.
 
     Returns
     -------
     report : dict
     native : NativeResult
-        Mask and map as they were written.
+        Mask and map as written.
     """
     from anofpdm.results.files import write_results
     from anofpdm.results.native import to_native
@@ -90,7 +90,7 @@ def finish_results(
 
 
 def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
-    """Sum up a report in a small table for people."""
+    """Summarise a report in a small table."""
     lesions, slices = report["lesions"], report["slices"]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("Lesion volume", f"{lesions['volume_ml']:.2f} ml")
@@ -98,7 +98,7 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     settings = report["settings"]
     if settings["gate"] or settings["threshold"]["kind"] == "absolute":
         unhealthy = sum(not entry["healthy"] for entry in slices)
-        table.add_row("Slices called unhealthy", f"{unhealthy} of {len(slices)}")
+        table.add_row("Unhealthy slices", f"{unhealthy} of {len(slices)}")
     else:
         table.add_row("Slices analysed", str(len(slices)))
     table.add_row("Guidance w", f"{report['settings']['guidance']:g}")

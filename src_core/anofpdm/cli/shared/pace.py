@@ -1,4 +1,4 @@
-"""Slices a second, and the time that is left."""
+"""Slices per second, and the time left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SliceProgress(Protocol):
-    """What the network's stages report (`anofpdm.analysis.engine.Progress`)."""
+    """A progress report of a network stage (`anofpdm.analysis.engine.Progress`)."""
 
     @property
     def stage(self) -> str:
@@ -27,15 +27,15 @@ class SliceProgress(Protocol):
 
     @property
     def total(self) -> int:
-        """Steps in all."""
+        """Total number of steps."""
 
     @property
     def slices_total(self) -> int:
-        """Slices that all steps together bring through the network."""
+        """Slices that pass through the network in all steps together."""
 
 
 class SlicePace:
-    """Pass progress on, with the pace since the stage's first report.
+    """Forward progress, with the pace since the stage's first report.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SlicePace:
         self._show(self._last)
 
     def add(self, accuracy: GuidanceAccuracy) -> None:
-        """Show the last report again, with what was measured at its end."""
+        """Show the last report again, with the accuracy measured at its end."""
         if self._last is not None:
             values = {"baseline": accuracy.baseline}
             self._show(replace(self._last, values=values, by_guidance=accuracy.points))
