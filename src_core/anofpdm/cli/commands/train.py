@@ -35,9 +35,7 @@ ConfigArgument = Annotated[
 ]
 DatasetOption = Annotated[
     Path,
-    typer.Option(
-        "--dataset", metavar="DIR.zarr", help="Slice dataset; its split train is used."
-    ),
+    typer.Option("--dataset", metavar="DIR.zarr", help="Slice dataset; its split train is used."),
 ]
 RunOption = Annotated[
     Path,
