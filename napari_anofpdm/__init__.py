@@ -1,1 +1,1 @@
-"""The napari plugin: a thin skin over the core package `anofpdm`."""
+"""The napari plugin: the user interface of the core package `anofpdm`."""

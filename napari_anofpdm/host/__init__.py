@@ -1,4 +1,4 @@
-"""What the plugin asks of napari and Qt themselves: notifications, preferences, docks, lifetimes.
+"""Services of napari and Qt: notifications, preferences, docks, widget lifetimes.
 
 Imports no other room.
 """

@@ -1,4 +1,4 @@
-"""`DockRoom`: a panel that a low window squeezed gets its room when the window grows."""
+"""`DockRoom`: enlarges a panel's dock when a small window grows."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ _LARGEST_SHARE = 0.4  # of the window's height; the canvas comes first
 
 
 class DockRoom(QObject):
-    """Gives a panel's dock the height that the panel asks for as soon as its window has it.
+    """Enlarges a panel's dock to the panel's size hint as soon as the window has room.
 
-    Qt keeps a dock's height when its window grows: opened in a low window and maximised, a panel
-    would stay low until its edge is dragged. A height that is larger is left alone, and so is one
-    in a window that does not grow.
+    Qt keeps a dock's height when its window grows. A panel opened in a small window would stay
+    small after the window is maximised, until the user drags its edge. A dock that is already
+    taller is left alone, and so is a dock in a window that does not grow.
 
     Parameters
     ----------
     panel : QWidget
-        In the dock; it calls `look` whenever it is resized.
+        The panel in the dock. It calls `look` whenever it is resized.
     """
 
     def __init__(self, panel: QWidget) -> None:
         super().__init__(panel)
         self._panel = panel
         self._window_height = 0
-        # A timer of its own dies with it; Qt has laid out the window when it rings.
+        # The timer is destroyed with its parent. When it fires, Qt has laid out the window.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._give)
 
     def look(self) -> None:
-        """See whether the window has grown."""
+        """Check whether the window has grown, and enlarge the dock if so."""
         window = self._panel.window()
         height = 0 if window is None else window.height()
         if height > self._window_height:
@@ -48,7 +48,7 @@ class DockRoom(QObject):
 
 
 def _dock_of(panel: QWidget) -> QDockWidget | None:
-    """Find the dock that holds a panel; None where it floats or stands alone."""
+    """Return the dock that holds a panel, or None if it floats or has no dock."""
     above = panel.parentWidget()
     while above is not None and not isinstance(above, QDockWidget):
         above = above.parentWidget()

@@ -1,4 +1,4 @@
-"""`DockedPanel`: a panel that ends its work when napari closes it."""
+"""`DockedPanel`: a panel that stops listening when napari closes its dock."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from napari_anofpdm.host.weak_listener import stop_listening
 
 
 class DockedPanel(QWidget):
-    """Base of the panels.
+    """Base class of the panels.
 
-    napari's button that closes a dock takes the panel out of it, and leaves the panel to Python.
-    It may live for long then, out of sight: it must no longer hear of keys, layers and results,
-    or it would act beside the panel that is opened next.
+    napari's close button removes the panel from its dock but does not destroy it. The hidden
+    panel must stop listening to keys, layers and results; otherwise it would act beside the
+    panel that is opened next.
     """
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Stop listening once the panel has no place any more."""
+        """Stop listening when the panel has lost its parent."""
         super().changeEvent(event)
         if (
             event is not None

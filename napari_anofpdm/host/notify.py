@@ -1,4 +1,4 @@
-"""Messages to the user: one sentence each, in napari's own notifications."""
+"""Messages to the user as napari notifications, one sentence each."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ logger = logging.getLogger(__name__)
 
 
 def show_info(text: str) -> None:
-    """Tell what was done, in one sentence."""
+    """Show one sentence about what was done."""
     from napari.utils.notifications import show_info as show
 
     show(text)
 
 
 def show_warning(text: str) -> None:
-    """Tell what may spoil a result, in one sentence."""
+    """Show one sentence about something that may affect a result."""
     from napari.utils.notifications import show_warning as show
 
     show(text)
 
 
 def show_error(text: str) -> None:
-    """Tell what failed and the remedy, in one sentence."""
+    """Show one sentence about a failure and its remedy."""
     from napari.utils.notifications import show_error as show
 
     show(text)
 
 
 def sentence_of(error: BaseException, doing: str) -> str:
-    """Return what to tell the user of a failure.
+    """Return the message to show for a failure.
 
     Parameters
     ----------
     error : BaseException
-        An `AnofpdmError` speaks for itself; of any other the traceback goes to the log.
+        The message of an `AnofpdmError` is used as it is. The traceback of any other error is
+        logged.
     doing : str
-        What was going on, as a noun: "the analysis".
+        What failed, as a noun: "the analysis".
     """
     from anofpdm.common.errors import AnofpdmError
 
@@ -49,5 +50,5 @@ def sentence_of(error: BaseException, doing: str) -> str:
 
 
 def show_failure(error: BaseException, doing: str) -> None:
-    """Show `sentence_of` the failure as an error."""
+    """Show the message of `sentence_of` as an error."""
     show_error(sentence_of(error, doing))

@@ -1,4 +1,4 @@
-"""The window that a dialog belongs to, from which it takes its theme."""
+"""The parent window of a dialog, which gives the dialog its theme."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
 
 def parent_window() -> QWidget | None:
-    """Return the window in use, else any main window on the screen, else None."""
+    """Return the active window, else any visible main window, else None."""
     active: QWidget | None = QApplication.activeWindow()
     if active is not None:
         return active

@@ -1,4 +1,4 @@
-"""The user's preferences: what the page Preferences > AnoFPDM holds, typed and with defaults."""
+"""The user's preferences (page Preferences > AnoFPDM), typed and with defaults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class RunPreferences:
-    """What the Analyse panel starts with.
+    """Initial values of the Analyse panel.
 
     Attributes
     ----------
@@ -26,11 +26,12 @@ class RunPreferences:
         Name or path of the model bundle.
     device : {"auto", "cpu", "cuda", "mps"}
     precision : {"float32", "bfloat16"}
-        What the network computes in.
+        Number format of the network's computation.
     memory_limit_gib : float
-        Analyses above this many GiB go to disk; 0 leaves it to the engine (half of what is free).
+        Analyses larger than this many GiB are stored on disk; 0 lets the engine decide (half of
+        the free memory).
     slices_per_call : int
-        Slices a network call; 0 takes as many as fit.
+        Slices per network call; 0 takes as many as fit.
     """
 
     bundle: str = "flair-synth"
@@ -41,7 +42,7 @@ class RunPreferences:
 
     @property
     def memory_limit(self) -> int | None:
-        """Bytes an analysis may take in memory; None leaves it to the engine."""
+        """Bytes an analysis may take in memory; None lets the engine decide."""
         return round(self.memory_limit_gib * _GIB) or None
 
     @property
@@ -52,14 +53,14 @@ class RunPreferences:
 
 @dataclass(frozen=True)
 class FolderPreferences:
-    """Folders as the user wrote them, "" where the default of the page's text holds.
+    """Folders as the user typed them; "" means the default that the page names.
 
     Attributes
     ----------
     bundles : str
         Where the Analyse panel's file dialog starts.
     analyses : str
-        Where analyses too large for memory are kept.
+        Where analyses too large for memory are stored.
     exports : str
         Where the Export panel writes.
     """
@@ -70,17 +71,17 @@ class FolderPreferences:
 
 
 def run_preferences() -> RunPreferences:
-    """Return the preferences for runs, as they are now."""
+    """Return the current preferences for runs."""
     return RunPreferences(**_stored("runs", RunPreferences))
 
 
 def remember_bundle(bundle: str) -> None:
-    """Make a bundle, by its name or path, the one that the Analyse panel starts with.
+    """Store a bundle's name or path as the initial model of the Analyse panel.
 
     Raises
     ------
     SettingsError
-        When the plugin is disabled in this napari.
+        If the plugin is disabled in napari.
     """
     from napari.settings import get_plugin_settings
 
@@ -90,24 +91,24 @@ def remember_bundle(bundle: str) -> None:
         get_plugin_settings(PLUGIN).runs.bundle = bundle
     except KeyError as error:
         raise SettingsError(
-            "The plugin is disabled in this napari, which then remembers nothing for it; enable "
-            "it in the plugin manager."
+            "The plugin is disabled, so napari cannot store its preferences; enable it in the "
+            "plugin manager."
         ) from error
 
 
 def folder(which: Literal["bundles", "analyses", "exports"]) -> Path | None:
-    """Return a preferred folder, whether it exists or not, or None where the user named none."""
+    """Return a preferred folder, which need not exist, or None if the user set none."""
     named = FolderPreferences(**_stored("folders", FolderPreferences))
     text: str = getattr(named, which).strip()
     return user_path(text) if text else None
 
 
 def _stored(section: str, holder: type[RunPreferences | FolderPreferences]) -> dict[str, Any]:
-    """Values of one section of the page; none where napari knows no settings of the plugin."""
+    """Return one section of the page; empty if napari has no settings for the plugin."""
     from napari.settings import get_plugin_settings
 
     try:
         page = getattr(get_plugin_settings(PLUGIN), section)
     except KeyError:
-        return {}  # the plugin's modules are used, but the plugin is disabled in this napari
+        return {}  # the plugin is disabled in napari, but its modules are in use
     return {field.name: getattr(page, field.name) for field in fields(holder)}

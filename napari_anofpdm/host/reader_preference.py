@@ -1,4 +1,4 @@
-"""An offer, made once: let napari open NIfTI files with this plugin, also when they are dropped."""
+"""Ask once whether napari should open NIfTI files with this plugin by default."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 PATTERNS = ("*.nii", "*.nii.gz", "*.anofpdm.zarr/")
-"""As napari's Preferences > Plugins spells file types; a folder ends in a slash."""
+"""File patterns in the form of napari's Preferences > Plugins; a folder ends in a slash."""
 
 _QUESTION = (
-    "Shall napari open .nii and .nii.gz files and stored analyses with AnoFPDM from now on, also "
-    "when you drop them or use File > Open?\n\nYou can change this in Preferences > Plugins."
+    "Should napari open .nii and .nii.gz files and stored analyses with AnoFPDM from now on, also "
+    "by drag and drop and File > Open?\n\nYou can change this in Preferences > Plugins."
 )
 
 
 def offer_reader_preference(parent: QWidget | None) -> None:
-    """Ask whether this plugin shall be napari's reader of its files, unless asked before.
+    """Ask whether napari should use this plugin as the reader of its files, unless asked before.
 
-    Whatever the answer, the question is not asked again. A reader that the user has chosen for one
-    of the file types stays.
+    The question is asked once, whatever the answer. A reader that the user has already chosen
+    for a file type is kept.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def offer_reader_preference(parent: QWidget | None) -> None:
 
 
 def prefer_own_reader() -> None:
-    """Make this plugin napari's reader of the file types for which the user has chosen none."""
+    """Make this plugin napari's reader for those of its file types that have no reader yet."""
     from napari.settings import get_settings
 
     plugins = get_settings().plugins
@@ -57,7 +57,7 @@ def _is_open() -> bool:
     try:
         return bool(get_plugin_settings(PLUGIN).opening.offer_reader)
     except KeyError:
-        return False  # the plugin is disabled in this napari, so it cannot be its reader
+        return False  # the plugin is disabled in napari, so it cannot be the reader
 
 
 def _close_question() -> None:

@@ -14,13 +14,13 @@ _stops: weakref.WeakKeyDictionary[QWidget, list[Callable[[], None]]] = weakref.W
 def listen(widget: QWidget, heard: Sequence[tuple[Any, Callable[..., None]]]) -> None:
     """Connect signals of psygnal or napari to methods of a widget, for the widget's life.
 
-    Both kinds hold methods weakly, but Qt may destroy a widget whose Python object lives on; a
-    call would then fail.
+    Both kinds of signal hold methods weakly. But Qt may destroy a widget whose Python object
+    still exists, and a call to it would fail.
 
     Parameters
     ----------
     widget : QWidget
-        Whose methods are called.
+        Owner of the methods.
     heard : sequence of (signal, method)
     """
     methods = [(signal, weakref.WeakMethod(method)) for signal, method in heard]
@@ -39,7 +39,7 @@ def listen(widget: QWidget, heard: Sequence[tuple[Any, Callable[..., None]]]) ->
 
 
 def stop_listening(widget: QWidget) -> None:
-    """Disconnect a widget, and all within it, from what `listen` connected."""
+    """Disconnect the signals that `listen` connected to a widget and its children."""
     for each in (widget, *widget.findChildren(QWidget)):
         for stop in _stops.pop(each, []):
             stop()

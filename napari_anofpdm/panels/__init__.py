@@ -1,4 +1,4 @@
-"""One room for each panel; panels do not know each other.
+"""One package per panel; panels do not depend on each other.
 
 Imports everything but `app`.
 """

@@ -1,4 +1,4 @@
-"""The plots: curves, histogram, strip of slices. They know no session.
+"""The plots: curves, histogram, strip of slices. They do not depend on the session.
 
 Imports `widgets`.
 """

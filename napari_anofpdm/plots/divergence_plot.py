@@ -1,4 +1,4 @@
-"""`DivergencePlot`: M_t of the slice in view, its end step as a line to drag, the step in view."""
+"""`DivergencePlot`: M_t of the slice in view, with a line to drag for the end step."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from napari_anofpdm.plots.plot_frame import PlotFrame, paint_legend
 from napari_anofpdm.plots.snap_cursor import SnapCursor, nearest
 
 _TOOLTIP = (
-    "How far the healthy-guided and the unguided prediction lie apart at each noise level t\n"
-    "(mean squared difference, no unit). The peak is where the lesion shows best.\n"
-    "Drag the solid line tₑ: the anomaly map is the mean over the noise levels up to it.\n"
-    "Click, or drag the dashed line, to look at the sub-anomaly map of another step."
+    "Difference between the healthy-guided and the unguided prediction at each noise level t\n"
+    "(mean squared, no unit). The lesion is clearest at the peak.\n"
+    "Drag the solid line (tₑ): the anomaly map is the mean of the step maps up to it.\n"
+    "Click, or drag the dashed line, to view the step map of another step."
 )
-_AUTO = "Let tₑ be where Mₜ is largest, for each slice and modality by itself."
+_AUTO = "Set the end step (tₑ) to the peak of Mₜ, separately for each slice and modality."
 
 
 class DivergencePlot(PlotFrame):
-    """M_t (Eq. 12, 13) over the noise level t, one curve a modality."""
+    """M_t (Eq. 12, 13) over the noise level t, one curve per modality."""
 
     end_step_dragged = Signal(int)
-    """The kept timestep that the line was dragged to."""
+    """The stored timestep that the line was dragged to."""
     auto_requested = Signal()
-    """The end step shall be argmax M_t again (Eq. 21)."""
+    """The user asks for the end step argmax M_t again (Eq. 21)."""
     step_moved = Signal(int)
-    """Index, on the grid of timesteps, of the step to look at."""
+    """Index, on the grid of timesteps, of the step to view."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Divergence Mₜ", _TOOLTIP, parent=parent)
+        super().__init__("Divergence (Mₜ)", _TOOLTIP, parent=parent)
         self.auto = self.add_button("Auto", _AUTO, self.auto_requested.emit)
         (self._plot,) = self.plots
         self._plot.setLabel("bottom", "noise level t")
@@ -54,7 +54,7 @@ class DivergencePlot(PlotFrame):
         self.clear()
 
     def clear(self) -> None:
-        """Show no curve."""
+        """Remove all curves."""
         for item in (*self._curves, *self._end_lines):
             self._plot.removeItem(item)
         self._curves, self._end_lines = [], []
@@ -66,7 +66,7 @@ class DivergencePlot(PlotFrame):
         self.say("")
 
     def set_timesteps(self, timesteps: NDArray[np.int64]) -> None:
-        """Set the kept grid of timesteps, shape (K,), increasing."""
+        """Set the stored grid of timesteps, shape (K,), increasing."""
         self._timesteps = np.asarray(timesteps)
         self._cursor.set_values(self._timesteps)
         if len(self._timesteps):
@@ -80,7 +80,7 @@ class DivergencePlot(PlotFrame):
         *,
         fixed: bool,
     ) -> None:
-        """Show one slice; `set_timesteps` comes first.
+        """Show one slice; call `set_timesteps` first.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class DivergencePlot(PlotFrame):
             t_e of each modality, on the grid.
         modalities : sequence of str, length C
         fixed : bool
-            Whether the end step is the user's rather than argmax M_t.
+            Whether the user has set the end step, instead of argmax M_t.
         """
         if len(self._curves) != len(modalities):
             self.clear()
@@ -107,16 +107,16 @@ class DivergencePlot(PlotFrame):
         self.say(f"tₑ = {steps} ({'fixed' if fixed else 'auto'})", f"tₑ = {steps}")
 
     def set_step(self, index: int) -> None:
-        """Mark the step in view; no signal follows."""
+        """Mark the step in view without emitting a signal."""
         self._cursor.set_index(index)
         self._place_spot()
 
     def end_steps_shown(self) -> list[int]:
-        """Where lines of end steps stand, in the order of the modalities."""
+        """Return the positions of the end-step lines, in the order of the modalities."""
         return [round(line.value()) for line in self._end_lines if line.isVisible()]
 
     def step_shown(self) -> int:
-        """Index of the step marked, -1 for none."""
+        """Return the index of the marked step, -1 for none."""
         return self._cursor.index
 
     def paint(self) -> None:
@@ -152,7 +152,7 @@ class DivergencePlot(PlotFrame):
         self.paint()
 
     def _place_end_lines(self) -> None:
-        """Put the lines at the end steps, save one that the mouse holds."""
+        """Move the lines to the end steps, except a line that the user is dragging."""
         held = next((line for line in self._end_lines if line.moving), None)
         only = (held or self._end_lines[0]) if self._fixed else None
         for line, step in zip(self._end_lines, self._end_steps, strict=True):

@@ -1,4 +1,4 @@
-"""`ErrorPlot`: the two error curves of the slice in view, whose cosine the gate judges."""
+"""`ErrorPlot`: the two error curves of the slice in view, whose cosine the gate uses."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from napari_anofpdm.plots.snap_cursor import SnapCursor
 
 _TOOLTIP = (
     "Mean squared error of both predictions of this slice at each noise level t (no unit),\n"
-    "averaged over modalities. Healthy-guided: drawn toward healthy tissue. Unguided: not.\n"
-    "In a healthy slice the curves run alike and their cosine is near 1.\n"
-    "Click, or drag the dashed line, to look at another step."
+    "averaged over modalities. The healthy-guided prediction is steered toward healthy tissue.\n"
+    "In a healthy slice the curves are alike and their cosine is near 1.\n"
+    "Click, or drag the dashed line, to view another step."
 )
 
 
@@ -25,7 +25,7 @@ class ErrorPlot(PlotFrame):
     """MSE_h and MSE_null (Eq. 14, 16) over the noise level t."""
 
     step_moved = Signal(int)
-    """Index, on the grid of timesteps, of the step to look at."""
+    """Index, on the grid of timesteps, of the step to view."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Errors", _TOOLTIP, parent=parent)
@@ -41,28 +41,28 @@ class ErrorPlot(PlotFrame):
         self.clear()
 
     def clear(self) -> None:
-        """Show no curve."""
+        """Remove all curves."""
         self._healthy.setData([], [])
         self._null.setData([], [])
         self.show_plots(False)
         self.say("")
 
     def set_timesteps(self, timesteps: NDArray[np.int64]) -> None:
-        """Set the kept grid of timesteps, shape (K,), increasing."""
+        """Set the stored grid of timesteps, shape (K,), increasing."""
         self._timesteps = np.asarray(timesteps)
         self._cursor.set_values(self._timesteps)
         if len(self._timesteps):
             self._plot.setXRange(float(self._timesteps[0]), float(self._timesteps[-1]), 0.03)
 
     def set_curves(self, healthy: NDArray[Any], null: NDArray[Any], *words: str) -> None:
-        """Show one slice; `set_timesteps` comes first.
+        """Show one slice; call `set_timesteps` first.
 
         Parameters
         ----------
         healthy, null : ndarray, shape (C, K)
-            MSE_h and MSE_null of each modality, >= 0; drawn is their mean, as the cosine takes it.
+            MSE_h and MSE_null of each modality, >= 0. Their means are drawn; the cosine uses these.
         *words : str
-            What the gate makes of them, the fullest wording first.
+            The gate's verdict, the longest wording first.
         """
         self.show_plots(True)
         curves = healthy.mean(axis=0), null.mean(axis=0)
@@ -73,11 +73,11 @@ class ErrorPlot(PlotFrame):
         self.say(*words)
 
     def set_step(self, index: int) -> None:
-        """Mark the step in view; no signal follows."""
+        """Mark the step in view without emitting a signal."""
         self._cursor.set_index(index)
 
     def step_shown(self) -> int:
-        """Index of the step marked, -1 for none."""
+        """Return the index of the marked step, -1 for none."""
         return self._cursor.index
 
     def paint(self) -> None:

@@ -1,4 +1,4 @@
-"""`HistogramPlot`: the anomaly map's values in the brain, and the threshold as a line to drag."""
+"""`HistogramPlot`: the anomaly map's values in the brain, with a line to drag for the threshold."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from napari_anofpdm.plots.plot_frame import PlotFrame, paint_legend
 
 _BINS = 80
 _FLOOR = np.log10(0.5)
-"""Where columns stand, so that a single pixel still shows above it."""
+"""Base of the columns, low enough to show a column of a single pixel."""
 _TOOLTIP = (
-    "How often each value of the anomaly map H occurs among the brain's pixels of this slice\n"
-    "(squared intensity; counts on a logarithmic axis). Thin outline, where there is a median\n"
-    "filter: H after it, from which the mask is taken. Drag the threshold Q*: pixels to its right\n"
-    "are marked."
+    "Histogram of the anomaly map (H) over the brain's pixels of this slice\n"
+    "(squared intensity; counts on a logarithmic axis). The thin outline shows H after the median\n"
+    "filter, if there is one; the mask is made from it. Drag the threshold (Q*): pixels to its\n"
+    "right are marked."
 )
-_BACK = "Let the rule of the model's calibration choose the threshold of each slice again."
+_BACK = "Return to the threshold rule of the model's calibration."
 
 
 class HistogramPlot(PlotFrame):
-    """Histogram of H (Eq. 20) in the brain, log counts, with the threshold Q* (METHOD 6)."""
+    """Histogram of H (Eq. 20) in the brain, log counts, with the threshold Q*."""
 
     threshold_dragged = Signal(float)
     """The absolute threshold that the line was dragged to, >= 0."""
     rule_requested = Signal()
-    """The threshold shall be chosen by the bundle's own rule again."""
+    """The user asks for the bundle's own threshold rule again."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Map H", _TOOLTIP, parent=parent)
+        super().__init__("Anomaly map (H)", _TOOLTIP, parent=parent)
         self.auto = self.add_button("Auto", _BACK, self.rule_requested.emit)
         (self._plot,) = self.plots
         self._plot.setLabel("bottom", "H in the brain")
@@ -58,7 +58,7 @@ class HistogramPlot(PlotFrame):
         self.clear()
 
     def clear(self) -> None:
-        """Show no histogram."""
+        """Remove the histogram."""
         self.show_plots(False)
         self.auto.hide()
         self.say("")
@@ -71,17 +71,17 @@ class HistogramPlot(PlotFrame):
         Parameters
         ----------
         values, filtered : ndarray, shape (pixels of the brain,)
-            H, averaged over modalities, and the same after the median filter, >= 0. Where both
-            are the same, as with a filter of one pixel, one is drawn and no legend needed.
+            H, averaged over modalities, before and after the median filter, >= 0. If both are
+            equal, as with a filter of one pixel, only one is drawn, without a legend.
         threshold : float
             Q*, >= 0.
         manual : bool
-            Whether the rule differs from the bundle's own, so that there is a way back.
+            Whether the rule differs from the bundle's own; the button to restore it is then shown.
         """
         self.show_plots(True)
         if not self._line.moving:
             highest = float(values.max(initial=0.0)) or 1.0
-            # A threshold far above the map stays in sight without squeezing the columns.
+            # A threshold far above the map stays visible without squeezing the columns.
             self._top = max(highest, min(threshold, 2 * highest)) * 1.05
             self._plot.setXRange(0.0, self._top, 0)
         self._threshold = threshold
@@ -97,12 +97,12 @@ class HistogramPlot(PlotFrame):
         self._plot.setYRange(_FLOOR, np.log10(max(tallest, 1.0)) * 1.1 + 0.1, 0)
         self.auto.setVisible(manual)
         share = float(np.mean(filtered >= threshold)) if filtered.size and threshold > 0 else 0.0
-        beyond = ", off the axis" if threshold > self._top else ""
+        beyond = ", beyond the axis" if threshold > self._top else ""
         self.say(f"Q* = {threshold:.3g}{beyond}, {share:.1%} above", f"Q* = {threshold:.3g}")
         self._place_line()
 
     def threshold_shown(self) -> float:
-        """Where the line stands."""
+        """Return the position of the line."""
         return float(self._line.value())
 
     def paint(self) -> None:

@@ -1,4 +1,4 @@
-"""`JobAccuracy`: how well a model that is being made tells healthy from unhealthy slices."""
+"""`JobAccuracy`: how well a model in training separates healthy from unhealthy slices."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from anofpdm.jobs.watch import JobWatch
 
 _TOOLTIP = (
-    "Share of slices rightly told healthy or unhealthy, 0 to 1, with the threshold that fits them\n"
-    "best. Training: some held-out slices, at the best of a few guidances, over steps.\n"
-    "Guidance selection: the slices seen so far, over the guidance w (no unit); where thresholds\n"
-    "are chosen by balanced accuracy, the mean of the shares of healthy and of unhealthy slices.\n"
-    "Dashed: what calling all slices alike would score. A model that is no better has not learned\n"
-    "the difference yet."
+    "Share of slices classified correctly as healthy or unhealthy, 0 to 1, at the best threshold.\n"
+    "Training: a sample of held-out slices, at the best of a few guidances, over training steps.\n"
+    "Guidance selection: the slices processed so far, over the guidance w (no unit). If balanced\n"
+    "accuracy chooses the thresholds: the mean of the shares of healthy and of unhealthy slices.\n"
+    "Dashed line: the score of putting all slices in one class. A model that scores no better\n"
+    "has not learned the difference yet."
 )
-_ROOM = 0.45  # of what is drawn, below it: the words at the dashed line
+_ROOM = 0.45  # share of the range, kept free below it for the label of the dashed line
 _LEAST_SPAN = 0.05
 
 Points = Sequence[tuple[float, float]]
@@ -40,7 +40,7 @@ class JobAccuracy(PlotFrame):
         self._plot.addItem(self._alike, ignoreBounds=True)
 
     def show_job(self, job: JobWatch) -> bool:
-        """Draw what a job has measured so far, and tell whether it has measured any."""
+        """Draw what a job has measured so far; return whether there is anything to draw."""
         if job.request.command == "train":
             points: Points = job.curves.get("accuracy", [])
         else:
@@ -60,7 +60,7 @@ class JobAccuracy(PlotFrame):
         return True
 
     def baseline_shown(self) -> float | None:
-        """Height of the dashed line; None where there is none."""
+        """Return the height of the dashed line, or None if it is hidden."""
         return float(self._alike.value()) if self._alike.isVisible() else None
 
     def points_shown(self) -> list[tuple[float, float]]:
@@ -82,7 +82,7 @@ class JobAccuracy(PlotFrame):
         self._alike.setVisible(baseline is not None)
         if baseline is not None:
             self._alike.setValue(baseline)
-            self._alike.label.setFormat(f"all called alike: {baseline:.2f}")
+            self._alike.label.setFormat(f"all in one class: {baseline:.2f}")
             heights.append(baseline)
         low, high = min(heights), max(heights)
         span = max(high - low, _LEAST_SPAN)
@@ -90,10 +90,10 @@ class JobAccuracy(PlotFrame):
 
 
 def _of_result(result: dict[str, Any]) -> list[tuple[float, float]]:
-    """Guidance and accuracy of each candidate, in the result of a guidance selection."""
+    """Return guidance and accuracy of each candidate in the result of a guidance selection."""
     calibration = result.get("calibration")
     candidates = calibration.get("candidates", []) if isinstance(calibration, dict) else []
-    # By the map where the rule goes by it, as `Candidate.rule_accuracy` has it.
+    # Use the map's accuracy if the rule uses the map, as `Candidate.rule_accuracy` does.
     return [
         (float(each["guidance"]), float(each[name]))
         for each in candidates

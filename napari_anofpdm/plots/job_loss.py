@@ -1,4 +1,4 @@
-"""`JobLoss`: how well a training learns to find the noise."""
+"""`JobLoss`: the loss curves of a training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from anofpdm.jobs.watch import JobWatch
 
 _TOOLTIP = (
-    "Loss over steps (mean squared error of the noise, no unit): a moving average over the\n"
-    "training slices, and that of held-out slices."
+    "Loss over training steps (mean squared error of the predicted noise, no unit): the moving\n"
+    "average on training slices, and the loss on held-out slices."
 )
 
 

@@ -1,4 +1,4 @@
-"""`LabelBar`: all slices of a scan as a strip, with the unhealthy ones and the one in view."""
+"""`LabelBar`: all slices of a scan as a strip that marks unhealthy slices and the slice in view."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class LabelBar(QWidget):
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "The slices of the scan, feet on the left: marked ones in orange, the one in view as a "
-            "line. Click to look at a slice."
+            "The slices of the scan, from the feet (left) to the head (right). Unhealthy slices "
+            "are orange; the line marks the slice in view. Click to go to a slice."
         )
         self._theme = ON_DARK
         self._slices, self._in_view = 0, 0
         self._ranges: tuple[tuple[int, int], ...] = ()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Width as there is, one line high."""
+        """Return the size of one line; the width follows the panel."""
         return QSize(200, _HEIGHT_PX)
 
     def show_slices(self, slices: int, in_view: int, ranges: tuple[tuple[int, int], ...]) -> None:
@@ -44,7 +44,7 @@ class LabelBar(QWidget):
         self.update()
 
     def set_theme(self, theme: PlotTheme) -> None:
-        """Take other colours."""
+        """Set the colours."""
         self._theme = theme
         self.update()
 
@@ -60,7 +60,7 @@ class LabelBar(QWidget):
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Tell which slice was clicked."""
+        """Emit the slice that was clicked."""
         if event is not None and self._slices:
             index = int(event.position().x() / max(1, self.width()) * self._slices)
             self.clicked.emit(min(max(index, 0), self._slices - 1))

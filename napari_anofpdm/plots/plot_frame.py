@@ -1,4 +1,4 @@
-"""`PlotFrame`: a plot with a title, a line of words and room for a control."""
+"""`PlotFrame`: a plot with a title, a line of text and space for controls."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _LEFT_AXIS_PX = 48
 _HEADING_PX = 26
 _HEADROOM = 1.08
 _LEGEND_ALPHA = 200  # of 255
-_LEGEND_GAP_PX = 6  # its place below the top, and the width of a curve
+_LEGEND_GAP_PX = 6  # its distance from the top plus the width of a curve
 _LEGEND_SHARE = 0.6  # of the plot's height; more would squeeze the curves
 
 
 class PlotFrame(QWidget):
-    """Base of the four plots: a heading above one or more plots with a common look.
+    """Base class of the plots: a heading above one or more plots with a common look.
 
     Parameters
     ----------
     title : str
         What is plotted, in a few words.
     tooltip : str
-        What it means and what the mouse does here, in plain words.
+        What the plot means and what the mouse does in it.
     rows : int
-        Plots one above the other.
+        Number of plots, one above the other.
     parent : QWidget, optional
 
     Attributes
@@ -40,7 +40,7 @@ class PlotFrame(QWidget):
     heading : QHBoxLayout
         Controls are added at its end.
     words : FittingLabel
-        What the plot says, in one line.
+        One line beside the title that sums up the plot.
     theme : PlotTheme
         The colours in use.
     """
@@ -74,29 +74,29 @@ class PlotFrame(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def say(self, *wordings: str) -> None:
-        """Put one line beside the title: the first wording that fits, the fullest first."""
+        """Set the line beside the title: the first wording that fits, the longest first."""
         self.words.say(*wordings)
 
     def fit_height(self, top: float, legend: Any) -> None:
-        """Let the first plot reach from 0 to a value, whose curves stay below the legend.
+        """Scale the first plot from 0 to a value, so that the curves stay below the legend.
 
         Parameters
         ----------
         top : float
             Largest value drawn, > 0.
         legend : pyqtgraph.LegendItem
-            Stands at the top of the plot.
+            The legend at the top of the plot.
         """
         self._fitted = (top, legend)
         self._renew_height()
 
     def show_plots(self, shown: bool) -> None:
-        """Show the plots, or an empty place of the same size."""
-        # Not the plots one by one: Qt would not lay out anew those that were hidden meanwhile.
+        """Show the plots, or an empty area of the same size."""
+        # Not one by one: Qt would not lay out again the plots that were hidden in the meantime.
         self.canvas.ci.setVisible(shown)
 
     def set_theme(self, theme: PlotTheme) -> None:
-        """Take other colours."""
+        """Set the colours."""
         self.theme = theme
         self.canvas.setBackground(theme.background)
         for plot in self.plots:
@@ -107,7 +107,7 @@ class PlotFrame(QWidget):
         self.paint()
 
     def paint(self) -> None:
-        """Draw all curves and lines in the colours of `theme`; each plot has its own."""
+        """Draw all curves and lines in the colours of `theme`; each plot implements it."""
         raise NotImplementedError
 
     def add_button(self, text: str, tooltip: str, pressed: Callable[[], None]) -> QPushButton:
@@ -120,7 +120,7 @@ class PlotFrame(QWidget):
         return button
 
     def on_click(self, clicked: Callable[[float], None]) -> None:
-        """Call with the horizontal position, in the plot's units, of a left click in any plot."""
+        """Call `clicked` with the horizontal position of a left click, in the plot's units."""
 
         def at(event: Any) -> None:
             if event.button() != Qt.MouseButton.LeftButton:
@@ -154,7 +154,7 @@ class PlotFrame(QWidget):
 
 
 def paint_legend(legend: Any, theme: PlotTheme) -> None:
-    """Write a plot's legend in the colour of the theme's text, above the lines that cross it."""
+    """Draw a plot's legend in the theme's text colour, above the lines that cross it."""
     ground = pg.mkColor(theme.background)
     ground.setAlpha(_LEGEND_ALPHA)
     legend.setBrush(ground)

@@ -1,4 +1,4 @@
-"""Colours of the plots: the viewer's own, and a palette that colour-blind eyes tell apart."""
+"""Colours of the plots: the viewer's theme and a palette that is safe for colour blindness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class PlotTheme:
-    """What the plots are drawn with; every colour as "#rrggbb".
+    """Colours of the plots, each as "#rrggbb".
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class PlotTheme:
     handle : str
         Lines that can be dragged to change a setting.
     healthy, unhealthy : str
-        What the gate says of a slice.
+        Slices by the gate's verdict.
     curves : tuple of str
         One for each modality, used in turn.
     """
@@ -35,11 +35,11 @@ class PlotTheme:
     curves: tuple[str, ...]
 
     def curve(self, index: int) -> str:
-        """Colour of the curve of modality `index`."""
+        """Return the colour of the curve of modality `index`."""
         return self.curves[index % len(self.curves)]
 
 
-# Okabe and Ito's colours, lightened on dark and darkened on light ground until they stand out.
+# Okabe and Ito's colours, lighter on a dark background and darker on a light one.
 ON_DARK = PlotTheme(
     background="#262930",
     text="#f0f1f2",
@@ -63,12 +63,12 @@ ON_LIGHT = PlotTheme(
 
 
 def plot_theme(name: str) -> PlotTheme:
-    """Return the colours that go with a theme of napari.
+    """Return the colours for a theme of napari.
 
     Parameters
     ----------
     name : str
-        A theme's id, as `viewer.theme` has it; "system" follows the desktop.
+        A theme's id as in `viewer.theme`; "system" follows the desktop.
     """
     from napari.utils.theme import get_theme
 

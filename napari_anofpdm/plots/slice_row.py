@@ -1,4 +1,4 @@
-"""`SliceRow`: what is known of each analysed slice, for the strip and the figure."""
+"""`SliceRow`: verdict and lesion size of each analysed slice, for the strip and the figure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class SliceRow:
     slice_ids : ndarray of int, shape (S,)
         Canonical axial index.
     computed : ndarray of bool, shape (S,)
-        Whether a slice has been interpreted; its other entries mean nothing otherwise.
+        Whether a slice has been interpreted; if not, its other entries are undefined.
     cosine : ndarray, shape (S,)
         Eq. 18, 0..1.
     healthy : ndarray of bool, shape (S,)
-        What the gate says.
+        The gate's verdict.
     area_mm2 : ndarray, shape (S,)
-        Marked on the scan's own voxels.
+        Marked area on the scan's own voxels.
     thickness_mm : float
         Distance between slices: area times it is the volume.
     """
@@ -42,23 +42,23 @@ class SliceRow:
 
     @property
     def volume_ml(self) -> float:
-        """Volume marked in all computed slices, millilitres."""
-        # Rounded, so that it is written as the sum over the lesions is, whatever float64 loses.
+        """Marked volume of all computed slices, in millilitres."""
+        # Rounded to agree with the rounded sum over the lesions despite float64 errors.
         return round(float(self.area_mm2[self.computed].sum()) * self.thickness_mm / 1000.0, 6)
 
 
 def slice_row(
     analysis: Analysis, result: Interpretation | None, native: NativeResult | None
 ) -> SliceRow:
-    """Gather the row from an interpretation of some slices and its native mask.
+    """Build the row from an interpretation of some slices and its native mask.
 
     Parameters
     ----------
     analysis : Analysis
     result : Interpretation or None
-        Of any slices of the analysis; the others count as not computed, as do all with None.
+        Of any slices of the analysis; all other slices count as not computed.
     native : NativeResult or None
-        The same on the scan's own voxels; without it areas are 0.
+        The result on the scan's own voxels; without it areas are 0.
     """
     ids = np.asarray(analysis.slice_ids, dtype=np.int64)
     computed = np.zeros(len(ids), dtype=bool)

@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from anofpdm.method.settings import Settings
 
 _TOOLTIP = (
-    "Every analysed slice, from the feet up. Above: the cosine of its error curves (no unit);\n"
-    "slices above the dashed line Cos* count as healthy. Below: how much of it is marked.\n"
+    "All analysed slices, from the feet up. Top: the cosine of the error curves (no unit);\n"
+    "slices above the dashed line (Cos*) count as healthy. Bottom: the marked area or volume.\n"
     "Grey: not computed yet. Click a slice to go there."
 )
 
-_LEFT_AXIS_PX = 60  # cosines differ in their third digit, and have a name beside them
+_LEFT_AXIS_PX = 60  # room for cosines with three digits and the axis label
 
 
 class SliceStrip(PlotFrame):
     """Two rows over the slices: the cosine with Cos*, and the lesion's area or volume."""
 
     slice_chosen = Signal(int)
-    """Position, among the analysed slices, of the one to go to."""
+    """Position of the slice to go to, among the analysed slices."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Slices", _TOOLTIP, rows=2, parent=parent)
         self.unit = QComboBox()
         self.unit.addItems(["mm²", "ml"])
         self.unit.setToolTip(
-            "What the columns show of each slice: the marked area in square millimetres,\n"
+            "Unit of the columns: the marked area of each slice in square millimetres,\n"
             "or its volume in millilitres (area times the distance between slices)."
         )
         self.unit.currentIndexChanged.connect(lambda _: self._draw())
@@ -72,7 +72,7 @@ class SliceStrip(PlotFrame):
         self.clear()
 
     def clear(self) -> None:
-        """Show no slice."""
+        """Remove all slices."""
         self._row = None
         self._cursor.set_values(np.empty(0))
         self._draw()
@@ -84,9 +84,9 @@ class SliceStrip(PlotFrame):
         ----------
         row : SliceRow
         settings : Settings or None
-            Those of the row; None before there are any.
+            Settings of the row, or None if there are none yet.
         current : bool
-            Whether the row follows the current settings; it is said when it does not yet.
+            Whether the row matches the current settings; if not, the summary says so.
         """
         gated = settings is not None and settings.gate
         self._gate_threshold = settings.cosine_threshold if settings and gated else None
@@ -96,17 +96,17 @@ class SliceStrip(PlotFrame):
         self._draw()
 
     def set_position(self, position: int) -> None:
-        """Mark the slice in view, -1 for none; no signal follows."""
+        """Mark the slice in view, -1 for none, without emitting a signal."""
         self._cursor.set_index(position)
 
     def slices_shown(self) -> dict[str, list[int]]:
-        """Slice ids drawn as healthy, as unhealthy, and as missing."""
+        """Return the slice ids drawn as healthy, unhealthy and missing."""
         drawn = {name: item.getData()[0] for name, item in self._dots.items()}
         drawn["missing"] = self._missing[0].opts["x"]
         return {name: [int(k) for k in ids] for name, ids in drawn.items()}
 
     def sizes_shown(self) -> list[float]:
-        """Heights of the columns, in the unit chosen."""
+        """Return the heights of the columns, in the chosen unit."""
         return [float(height) for height in self._columns.opts["height"]]
 
     def paint(self) -> None:
@@ -139,7 +139,7 @@ class SliceStrip(PlotFrame):
         known = row.cosine[row.computed]
         for name, item in self._dots.items():
             picked = row.computed & (row.healthy == (name == "healthy"))
-            # The shape says it, too: colours alone are not for every eye.
+            # The symbol also shows the verdict, for colour-blind users.
             item.setData(
                 row.slice_ids[picked],
                 row.cosine[picked],
@@ -163,7 +163,7 @@ class SliceStrip(PlotFrame):
         self._columns.setOpts(x=row.slice_ids[known], height=size[known], width=0.8)
         largest = float(size[known].max(initial=0.0))
         self.plots[1].setYRange(0.0, (largest or 1.0) * 1.08, 0)
-        # Two numbers are all that the low row has room for.
+        # The bottom row has space for two numbers only.
         ticks = [(0.0, "0"), (largest, f"{largest:.3g}")] if largest else [(0.0, "0")]
         self.plots[1].getAxis("left").setTicks([ticks])
 
@@ -175,7 +175,7 @@ class SliceStrip(PlotFrame):
             item.setVisible(len(absent) > 0)
 
     def _summary(self, row: SliceRow) -> list[str]:
-        """Say how many and how much; what comes first is left out first."""
+        """Return the wordings of the summary; shorter ones leave out the first parts."""
         count, total = int(row.computed.sum()), len(row.computed)
         words = [] if count == total else [f"{count} of {total} computed"]
         if self._judged and count:

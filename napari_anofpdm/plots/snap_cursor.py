@@ -1,4 +1,4 @@
-"""`SnapCursor`: a vertical line that stands only at given values, moved by drag or click."""
+"""`SnapCursor`: a vertical line that snaps to given values, moved by drag or click."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_anofpdm.plots.plot_theme import PlotTheme
 
 
 def nearest(values: NDArray[Any], x: float) -> int:
-    """Index of the value nearest to `x`; `values` is not empty."""
+    """Return the index of the value nearest to `x`; `values` is not empty."""
     return int(np.argmin(np.abs(np.asarray(values, dtype=np.float64) - x)))
 
 
@@ -24,13 +24,13 @@ class SnapCursor(QObject):
     Parameters
     ----------
     plots : sequence of pyqtgraph.PlotItem
-        Each gets a line; all stand at the same value.
+        Each gets a line; all lines are at the same value.
     parent : QObject
 
     Attributes
     ----------
     index : int
-        Index of the value marked, -1 for none.
+        Index of the marked value, -1 for none.
     """
 
     moved = Signal(int)
@@ -41,19 +41,19 @@ class SnapCursor(QObject):
         self._values: NDArray[np.float64] = np.empty(0)
         self.lines = [pg.InfiniteLine(angle=90, movable=True) for _ in plots]
         for plot, line in zip(plots, self.lines, strict=True):
-            # Below the lines that change a setting: where both stand, those are meant.
+            # Below the lines that change a setting: where both coincide, the mouse drags those.
             line.setZValue(5)
             line.setVisible(False)
             line.sigDragged.connect(self._dragged)
             plot.addItem(line, ignoreBounds=True)
 
     def set_values(self, values: NDArray[Any]) -> None:
-        """Set where the cursor may stand; increasing, in the plot's units."""
+        """Set the positions of the cursor, increasing, in the plot's units."""
         self._values = np.asarray(values, dtype=np.float64)
         self.set_index(self.index)
 
     def set_index(self, index: int) -> None:
-        """Move to a value without a signal; outside the values it is hidden."""
+        """Move to a value without emitting a signal; hide the cursor outside the values."""
         self.index = index
         here = 0 <= index < len(self._values)
         for line in self.lines:
@@ -62,7 +62,7 @@ class SnapCursor(QObject):
                 line.setPos(float(self._values[index]))
 
     def move_to(self, x: float) -> None:
-        """Move to the value nearest to `x`, as a click there does."""
+        """Move to the value nearest to `x`, like a click there."""
         if len(self._values) == 0:
             return
         index = nearest(self._values, x)
@@ -72,7 +72,7 @@ class SnapCursor(QObject):
             self.moved.emit(index)
 
     def paint(self, theme: PlotTheme) -> None:
-        """Take the colours of a theme."""
+        """Set the colours of a theme."""
         for line in self.lines:
             line.setPen(pg.mkPen(theme.cursor, width=1, style=Qt.PenStyle.DashLine))
             line.setHoverPen(pg.mkPen(theme.cursor, width=3))

@@ -1,4 +1,4 @@
-"""Settings in plain words: names of the choices, and what differs from the calibration."""
+"""Texts for settings: names of the choices, and differences from the calibration."""
 
 from __future__ import annotations
 
@@ -12,72 +12,72 @@ if TYPE_CHECKING:
 SAM_WORDS: dict[Sam, tuple[str, str]] = {
     "sam": (
         "Squared error, all steps",
-        "How far the healthy picture is from the scan, squared, averaged over all noise levels "
-        "up to the end step (the paper's map).",
+        "Squared difference between the healthy prediction and the scan, averaged over all noise "
+        "levels up to the end step (the paper's map).",
     ),
     "sam_at_end": (
         "Squared error, end step only",
-        "How far the healthy picture is from the scan, squared, at the end step alone.",
+        "Squared difference between the healthy prediction and the scan, at the end step only.",
     ),
     "gradient": (
-        "Gradient squared, all steps",
-        "How strongly the model pulls each pixel toward healthy, squared, averaged up to the end "
-        "step.",
+        "Squared gradient, all steps",
+        "Squared guidance gradient toward healthy at each pixel, averaged over all noise levels "
+        "up to the end step.",
     ),
     "gradient_at_end": (
-        "Gradient squared, end step only",
-        "How strongly the model pulls each pixel toward healthy, squared, at the end step alone.",
+        "Squared gradient, end step only",
+        "Squared guidance gradient toward healthy at each pixel, at the end step only.",
     ),
     "weighted_gradient": (
         "Weighted gradient, all steps",
-        "The pull toward healthy, weighted by guidance and noise level, squared, averaged up to "
-        "the end step.",
+        "Squared gradient toward healthy, weighted by guidance and noise level, averaged over all "
+        "noise levels up to the end step.",
     ),
 }
-"""For each map a name and an explanation."""
+"""Name and explanation of each map."""
 
 POLARITY_WORDS: dict[Polarity, tuple[str, str]] = {
     "both": (
         "Brighter and darker",
-        "Count every departure from the healthy picture (the paper's map).",
+        "Count all differences from the healthy prediction (as in the paper).",
     ),
     "hyperintense": (
         "Brighter only",
-        "Count only where the scan is brighter than the healthy picture (hyperintense), such as "
+        "Count only pixels that are brighter than the healthy prediction (hyperintense), such as "
         "most lesions on FLAIR.",
     ),
     "hypointense": (
         "Darker only",
-        "Count only where the scan is darker than the healthy picture (hypointense), such as "
+        "Count only pixels that are darker than the healthy prediction (hypointense), such as "
         "most lesions on T1.",
     ),
 }
-"""For each polarity a name and an explanation."""
+"""Name and explanation of each polarity."""
 
 RULE_WORDS: dict[str, tuple[str, str]] = {
     "dynamic": (
         "Dynamic quantile",
-        "The paper's rule: the stronger a slice differs from healthy, the more of it is marked.",
+        "The paper's rule: the more a slice differs from healthy, the more of it is marked.",
     ),
     "quantile": ("Fixed quantile", "Mark the same share of every slice."),
     "absolute": (
         "Fixed value",
-        "Mark what reaches one value of the anomaly map, the same in all slices.",
+        "Mark the pixels whose anomaly map reaches a value, the same in all slices.",
     ),
 }
-"""For each kind of threshold a name and an explanation."""
+"""Name and explanation of each kind of threshold."""
 
 REGION_WORDS = {
-    "image": ("whole image", "Of all pixels of the slice, the background included (the paper's)."),
-    "brain": ("brain only", "Of the pixels inside the brain; the mask stays inside it."),
+    "image": ("whole image", "All pixels of the slice, with the background (as in the paper)."),
+    "brain": ("brain only", "The pixels inside the brain; the mask stays inside it."),
 }
-"""For each region a name and an explanation."""
+"""Name and explanation of each region."""
 
 
 def rule_words(rule: ThresholdRule) -> str:
-    """Say where a threshold comes from."""
+    """Describe a threshold rule."""
     if rule.kind == "absolute":
-        reach = "" if rule.extent == 1 else f", spots down to {rule.extent:.3g} of it"
+        reach = "" if rule.extent == 1 else f", extent {rule.extent:.3g}"
         return f"fixed value {rule.value:.4g}{reach}"
     region = REGION_WORDS[rule.region][0]
     if rule.kind == "quantile":
@@ -86,18 +86,18 @@ def rule_words(rule: ThresholdRule) -> str:
 
 
 def candidate_words(candidate: Candidate, calibration: Calibration) -> str:
-    """Say what a candidate of the guidance search achieved."""
+    """Describe the accuracy of a candidate of the guidance selection."""
     chosen = ", calibrated" if candidate.guidance == calibration.guidance else ""
-    right = "balanced accuracy" if calibration.criterion == "balanced" else "of slices right"
+    right = "balanced accuracy" if calibration.criterion == "balanced" else "of slices correct"
     return f"w = {candidate.guidance:g}: {candidate.rule_accuracy:.1%} {right}{chosen}"
 
 
 def differences_in_words(
     settings: Settings, calibrated: Settings, calibration: Calibration | None
 ) -> list[str]:
-    """Say what differs from the bundle's own settings, a phrase for each field.
+    """Describe the differences from the bundle's own settings, a phrase for each field.
 
-    What merely follows a changed guidance, as the calibration measured it, is not named.
+    Values that only follow a changed guidance, by the calibration, are not listed.
     """
     followed = calibrated.with_guidance(settings.guidance, calibration)
     changed = {"guidance": (calibrated.guidance, settings.guidance)}
@@ -132,7 +132,7 @@ _FIELDS: dict[str, tuple[str, Any]] = {
     "threshold": ("threshold", rule_words),
     "max_divergence": ("M_max", _numbers),
     "cosine_threshold": ("cosine threshold", _number),
-    "median_kernel": ("median", lambda n: f"{n} px"),
+    "median_kernel": ("median filter", lambda n: f"{n} px"),
     "min_component_pixels": ("smallest spot", lambda n: f"{n} px"),
     "min_component_ml": ("smallest lesion", lambda ml: f"{ml:g} ml"),
 }

@@ -1,4 +1,4 @@
-"""Voxels and world: how a volume stands in the viewer, planes, sides.
+"""Voxel and world coordinates: placing a volume in the viewer, planes, patient sides.
 
 Imports no other room.
 """

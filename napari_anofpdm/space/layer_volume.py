@@ -1,4 +1,4 @@
-"""From a volume to a napari layer that stands on it in world space, and back to the volume."""
+"""Convert a volume to a napari layer in world space, and a layer back to its volume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LayerKind = Literal["image", "labels"]
 LayerData = tuple["NDArray[np.generic]", dict[str, Any], LayerKind]
-"""Data, attributes and type, as napari's readers give a layer."""
+"""Data, attributes and type, as napari's readers return a layer."""
 
 _SHIFT_TOLERANCE = 0.01  # voxels; napari keeps scale and translate in float64
 
@@ -38,7 +38,7 @@ def layer_data(volume: Volume, name: str, kind: LayerKind) -> LayerData:
     -------
     tuple of ndarray (s, a, r), dict, str
         The voxels are a view of the volume's. The metadata carry the true affine (``affine``) and
-        the volume with its header and path (``volume``), from which `volume_of` finds back.
+        the volume with its header and path (``volume``), which `volume_of` needs.
     """
     placed = place(volume)
     attributes = {
@@ -53,7 +53,7 @@ def layer_data(volume: Volume, name: str, kind: LayerKind) -> LayerData:
 
 
 def volume_of(layer: Layer, modality: str | None = None) -> Volume:
-    """Return the volume that a layer shows, with the layer's present voxels.
+    """Return the volume that a layer shows, with the layer's current voxels.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def volume_of(layer: Layer, modality: str | None = None) -> Volume:
     Raises
     ------
     VolumeError
-        When the layer has no affine, or is no single 3-D volume.
+        If the layer has no affine, or is not a single 3-D volume.
     GeometryError
-        When it was cropped, resampled or moved since it was made.
+        If it was cropped, resampled or moved since it was made.
     """
     data, attributes, _ = layer.as_layer_data_tuple()
     return volume_of_data(data, attributes, modality)
@@ -107,8 +107,8 @@ def volume_of_data(
     affine, source = metadata.get("affine"), metadata.get("volume")
     if affine is None:
         raise VolumeError(
-            f"Layer '{name}' does not say where its voxels lie in the patient; open the scan "
-            "with AnoFPDM (Open scans, in the panel Analyse or View)."
+            f"Layer '{name}' has no affine, so its position in the patient is unknown; open the "
+            "scan with AnoFPDM (Open scans in the Analyse or View panel)."
         )
     if np.ndim(data) != 3:
         raise VolumeError(f"Layer '{name}' has {np.ndim(data)} axes; a scan has three.")
@@ -120,30 +120,30 @@ def volume_of_data(
         volume = Volume(voxels, affine, modality or source.modality, source.path, source.header)
     else:
         raise GeometryError(
-            f"Layer '{name}' has shape {voxels.shape}, its scan {source.shape}: it was cropped "
-            "or resampled and is on another grid; use the layer as it was opened."
+            f"Layer '{name}' has shape {voxels.shape}, but its scan has shape {source.shape}: it was "
+            "cropped or resampled and is on another grid; use the layer as it was opened."
         )
     if not _stands_where_placed(volume, attributes):
         raise GeometryError(
-            f"Layer '{name}' was moved, scaled or turned since it was opened; reset its "
+            f"Layer '{name}' was moved, scaled or rotated since it was opened; reset its "
             "transform, or open it again."
         )
     return volume
 
 
 def lend_geometry(layer: Layer, volume: Volume) -> bool:
-    """Give a layer without an affine that of a volume, if it stands exactly on its voxels.
+    """Give a layer without an affine that of a volume, if it lies exactly on its voxels.
 
     Parameters
     ----------
     layer : napari.layers.Layer
-        For instance labels that napari's own button has just made.
+        For instance labels just made with napari's own button.
     volume : Volume
 
     Returns
     -------
     bool
-        Whether it was lent.
+        Whether the layer was given the affine.
     """
     if layer.metadata.get("affine") is not None:
         return False

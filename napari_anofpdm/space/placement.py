@@ -1,4 +1,4 @@
-"""Where a volume stands in the viewer: axial slices, radiological convention, world in mm."""
+"""Place a volume in the viewer: axial slices, radiological convention, world in mm."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RAS_TO_WORLD = np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
 
 @dataclass(frozen=True)
 class PlacedArray:
-    """A volume's voxels as a napari layer takes them.
+    """A volume's voxels in the form of a napari layer.
 
     The layer's world runs superior, posterior, left, in mm: the first axis is the axial slice, and
     napari, which draws rows downward, then shows anterior up and the patient's left on the right.
@@ -33,7 +33,7 @@ class PlacedArray:
     data : ndarray, shape (s, a, r)
         View of the voxels along the canonical axes; indices grow toward S, A and R.
     scale : tuple of float
-        mm a voxel along each axis, negative where the index runs against the world.
+        mm per voxel along each axis, negative where the index runs against the world axis.
     translate : tuple of float
         World position in mm of voxel (0, 0, 0).
     """
@@ -44,16 +44,16 @@ class PlacedArray:
 
 
 def place(volume: Volume) -> PlacedArray:
-    """Bring a volume to the viewer's axes.
+    """Place a volume along the viewer's axes.
 
     The placement is exact for every affine that only permutes, flips and scales the axes. An
-    oblique volume is drawn unrotated about its own centre, for napari would drop the part of the
-    rotation that leaves the slice.
+    oblique volume is drawn unrotated about its own centre, because napari would drop the part of
+    the rotation that leaves the slice.
 
     Parameters
     ----------
     volume : Volume
-        Any orientation; its affine stays what results are written with.
+        Any orientation; results are still written with its own affine.
     """
     from anofpdm.scans.orientation import Orientation
 
@@ -65,7 +65,7 @@ def place(volume: Volume) -> PlacedArray:
 
 @dataclass(frozen=True)
 class NetworkGrid:
-    """Where slices on the network's grid stand; one plane for every axial slice of the scan.
+    """Placement of slices on the network's grid; one plane for each axial slice of the scan.
 
     Attributes
     ----------
@@ -74,10 +74,10 @@ class NetworkGrid:
     scale, translate : tuple of float
         As in `PlacedArray`, in mm.
     swapped : bool
-        Whether rows and columns of the network's images change places.
+        Whether rows and columns of the network's images are swapped.
     part : tuple of two slices
-        Pixels, toward P and L, that lie on the scan. The network's margin around it stays away:
-        napari would count it among the coronal and sagittal planes.
+        Pixels, toward P and L, that lie on the scan. The network's margin around it is left out;
+        napari would add it to the coronal and sagittal planes.
     """
 
     shape: tuple[int, int, int]
@@ -92,7 +92,7 @@ class NetworkGrid:
 
 
 def place_network(geometry: SliceGeometry) -> NetworkGrid:
-    """Bring the network's slices to the viewer's axes, onto the scan as `place` shows it.
+    """Place the network's slices along the viewer's axes, on the scan as `place` shows it.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def place_network(geometry: SliceGeometry) -> NetworkGrid:
 
 
 def _pixels_within(line: ImageAxis, length: int, size: int) -> tuple[int, int]:
-    """First and last pixel between the middles of the scan's outermost voxels; at least one."""
+    """First and last pixel between the centres of the scan's outermost voxels; at least one."""
     ends = sorted((-line.start / line.step, (length - 1 - line.start) / line.step))
     first = max(math.ceil(ends[0] - _ROUNDING), 0)
     last = min(math.floor(ends[1] + _ROUNDING), size - 1)
@@ -130,7 +130,7 @@ def _pixels_within(line: ImageAxis, length: int, size: int) -> tuple[int, int]:
 
 
 def place_point(geometry: SliceGeometry, point: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Tell where a point of the scan stands in the viewer, on the scan as `place` shows it.
+    """Return the position of a point of the scan in the viewer, on the scan as `place` shows it.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def place_point(geometry: SliceGeometry, point: NDArray[np.float64]) -> NDArray[
 def _grid(
     canonical_affine: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Scale and translate of voxels stored (s, a, r), turned straight about their centre."""
+    """Scale and translate of voxels stored (s, a, r), unrotated about their centre."""
     spacing = np.linalg.norm(canonical_affine[:3, :3], axis=0)
     centre = (np.asarray(shape) - 1) / 2
     scale = RAS_TO_WORLD @ spacing

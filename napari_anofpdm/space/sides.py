@@ -1,4 +1,4 @@
-"""Which side of the patient each edge of the canvas is: the letters R, L, A, P, S, I."""
+"""The patient's sides at the edges of the canvas: the letters R, L, A, P, S, I."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FONT_SIZE = 14
 
 
 class Sides(NamedTuple):
-    """The letter at each edge of the canvas; "" where the edge is no side of the patient."""
+    """The letter at each edge of the canvas; "" if the edge is not a side of the patient."""
 
     left: str = ""
     right: str = ""
@@ -29,7 +29,7 @@ class Sides(NamedTuple):
 
 
 def sides_in_view(viewer: Viewer) -> Sides:
-    """Tell the patient's sides from the viewer's axes and camera.
+    """Derive the patient's sides from the viewer's axes and camera.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def sides_in_view(viewer: Viewer) -> Sides:
 
 
 def mark_sides(viewer: Viewer) -> None:
-    """Write the patient's sides at the edges of the canvas, and keep them true to the view.
+    """Show the patient's sides at the edges of the canvas, and update them with the view.
 
     The marks are overlays of napari's canvas: they stay at its edges at any zoom, follow the theme
-    and are in every screenshot. A second call changes nothing.
+    and appear in every screenshot. A second call changes nothing.
     """
     from napari.components.overlays import TextOverlay
 

@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-_SUPERIOR = -3  # axis of the world, from the last
+_SUPERIOR = -3  # world axis, counted from the last
 
 
 def slice_in_view(viewer: napari.viewer.Viewer, layer: Layer) -> int:
-    """Return the canonical axial index of a scan at the viewer's point, the nearest one outside it.
+    """Return a scan's canonical axial index at the viewer's point, clipped to the scan.
 
     Parameters
     ----------

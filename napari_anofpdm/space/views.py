@@ -15,14 +15,14 @@ PlaneName = Literal["axial", "coronal", "sagittal"]
 
 @dataclass(frozen=True)
 class Plane:
-    """How a plane lies on the canvas.
+    """Orientation of a plane on the canvas.
 
     Attributes
     ----------
     through, rows, columns : {"S", "P", "L"}
         World axis of the slider, down the canvas, and across it.
     vertical : {"down", "up"}
-        Where the row axis grows; with "up" superior is at the top.
+        Direction in which the row axis grows; with "up" superior is at the top.
     """
 
     through: str
@@ -45,7 +45,7 @@ def show_plane(viewer: napari.viewer.Viewer, name: PlaneName) -> None:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Without three axes nothing happens.
+        A viewer with fewer than three axes is left unchanged.
     name : {"axial", "coronal", "sagittal"}
     """
     first = viewer.dims.ndim - len(WORLD_AXES)
@@ -75,7 +75,7 @@ def show_sagittal(viewer: napari.viewer.Viewer) -> None:
 
 
 def plane_in_view(viewer: napari.viewer.Viewer) -> PlaneName | None:
-    """Return the plane that is shown as `show_plane` lays it out, or None."""
+    """Return the plane that is shown in the layout of `show_plane`, or None."""
     first = viewer.dims.ndim - len(WORLD_AXES)
     if first < 0 or viewer.dims.ndisplay != 2:
         return None

@@ -1,4 +1,4 @@
-"""Fields and boxes for forms; they know no session.
+"""Form fields and boxes that do not depend on the session.
 
 Imports `host`.
 """

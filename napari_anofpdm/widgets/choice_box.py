@@ -13,12 +13,12 @@ from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
 
 class ChoiceBox(QComboBox):
-    """A list of keys in words; `chosen` tells of the user's choice, never of `set_key`.
+    """A drop-down list; `chosen` is emitted for the user's choice, not for `set_key`.
 
     Parameters
     ----------
     words : mapping of str to (str, str)
-        For each key its name and its explanation.
+        Display name and explanation of each key.
     """
 
     chosen = Signal(str)
@@ -30,7 +30,7 @@ class ChoiceBox(QComboBox):
             self.setItemData(self.count() - 1, explanation, Qt.ItemDataRole.ToolTipRole)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        # The list may be wider than the box, which must not widen the panel.
+        # Long entries must not widen the panel; the open list may be wider than the box.
         self.setMinimumContentsLength(8)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.installEventFilter(WheelGuard(self))
@@ -42,12 +42,12 @@ class ChoiceBox(QComboBox):
         return str(self.currentData())
 
     def set_key(self, key: str) -> None:
-        """Show a choice; nothing is emitted."""
+        """Select a choice without emitting `chosen`."""
         with QSignalBlocker(self):
             self.setCurrentIndex(self.findData(key))
 
     def set_available(self, key: str, available: bool, explanation: str) -> None:
-        """Let a choice be taken or not, and say why."""
+        """Enable or disable a choice, with the explanation as its tooltip."""
         model = self.model()
         assert isinstance(model, QStandardItemModel)
         item = model.item(self.findData(key))

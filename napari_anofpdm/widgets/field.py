@@ -1,4 +1,4 @@
-"""`Field`: a control with its name, and beside it the reason when its value is wrong."""
+"""`Field`: a labelled control with a note that explains a wrong value."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Field(QWidget):
     Parameters
     ----------
     name : str
-        Stands on the left.
+        Label on the left.
     control : QWidget
-        What the user sets.
+        The control that the user edits.
     tooltip : str
-        Explains both, with the unit.
+        Tooltip of the label and the control, with the unit.
     *beside : QWidget
-        Stand on the control's right.
+        Widgets to the right of the control.
     """
 
     def __init__(self, name: str, control: QWidget, tooltip: str, *beside: QWidget) -> None:
@@ -50,18 +50,18 @@ class Field(QWidget):
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the value is refused."""
+        """Whether the value is wrong."""
         return self._is_wrong
 
     def set_note(self, text: str, *, wrong: bool = False) -> None:
-        """Say something about the value; in red, with a red border, where it is wrong."""
+        """Show a note below the control; if the value is wrong, in red with a red border."""
         self._is_wrong = wrong
         self.note.setText(text)
         self.note.setVisible(bool(text))
         self._paint()
 
     def set_dark(self, dark: bool) -> None:
-        """Follow the theme."""
+        """Use the colours of the dark or the light theme."""
         self._alarm = _ALARM_ON_DARK if dark else _ALARM_ON_LIGHT
         self._paint()
 
@@ -73,7 +73,7 @@ class Field(QWidget):
 
 
 def wrapped_label(text: str = "") -> QLabel:
-    """Return a label that wraps, never asks for width, and can be copied from."""
+    """Return a label that wraps, requests no width, and has selectable text."""
     label = QLabel(text)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)

@@ -1,4 +1,4 @@
-"""`FittingLabel`: one line that says as much as it has room for."""
+"""`FittingLabel`: a one-line label that shows the longest wording that fits."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
-_SLACK_PX = 2  # a letter may reach a little beyond its advance
+_SLACK_PX = 2  # a glyph may extend slightly beyond its advance
 
 
 class FittingLabel(QLabel):
-    """Shows the longest of several wordings that fits, and never asks for width.
+    """Shows the longest of several wordings that fits, and requests no width.
 
     Parameters
     ----------
@@ -24,26 +24,26 @@ class FittingLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def say(self, *wordings: str) -> None:
-        """Say one thing, the fullest wording first; it is the tooltip, too."""
+        """Set the wordings of one message, longest first; the longest is also the tooltip."""
         self._wordings = wordings
         self.setToolTip(wordings[0])
         self._fit()
 
     def text(self) -> str:
-        """Return the fullest wording, shown or not."""
+        """Return the longest wording, shown or not."""
         return self._wordings[0]
 
     def shown(self) -> str:
-        """Return what there is room for."""
+        """Return the wording that is shown."""
         return super().text()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Say more or less."""
+        """Choose the wording for the new width."""
         super().resizeEvent(event)
         self._fit()
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Measure again when napari's style brings another font."""
+        """Measure again when napari's style changes the font."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.FontChange:
             self._fit()

@@ -16,12 +16,12 @@ _NONE = "-1"
 
 
 class LayerBox(ChoiceBox):
-    """Layers by name; the user's choice outlives changes of the list.
+    """Layers by name; the user's choice is kept when the list changes.
 
     Parameters
     ----------
     none : str
-        What stands for no layer.
+        Text of the entry for no layer.
     """
 
     def __init__(self, none: str) -> None:
@@ -38,7 +38,7 @@ class LayerBox(ChoiceBox):
         return self._layers[index] if index >= 0 else None
 
     def offer(self, layers: Sequence[Layer], guess: int | None) -> None:
-        """List layers; a choice made by hand stays while its layer is there, else the guess.
+        """List layers; keep the user's choice while its layer is listed, else select the guess.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class LayerBox(ChoiceBox):
             Index of the one to choose.
         """
         former = self.layer
-        # napari hands out a new proxy of a layer each time; they are equal, not identical.
+        # napari returns a new proxy of a layer each time; proxies are equal, not identical.
         kept = [i for i, layer in enumerate(layers) if layer == former]
         if self._by_hand and former is not None and not kept:
             self._by_hand = False
@@ -63,7 +63,7 @@ class LayerBox(ChoiceBox):
         self.set_key(_NONE if index is None else str(index))
 
     def choose(self, layer: Layer | None) -> None:
-        """Choose a layer as a user would."""
+        """Select a layer as the user would."""
         index = next((i for i, each in enumerate(self._layers) if each == layer), -1)
         self.setCurrentIndex(index + 1)
 

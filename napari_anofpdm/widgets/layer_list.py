@@ -1,4 +1,4 @@
-"""`LayerList`: one of the viewer's layers that may be a mask, or none."""
+"""`LayerList`: a drop-down list of the viewer's layers that can hold a mask."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-# What the plugin draws itself; a committed mask is the user's own.
+# Layers that the plugin draws. A committed mask belongs to the user.
 _DERIVED_ROLES = frozenset({"map", "sam", "healthy", "unguided", "preview"})
 
 
 class LayerList(QComboBox):
-    """A list of the layers of labels, then of the images; it follows the viewer.
+    """A list of the labels layers, then the image layers; it updates with the viewer.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ class LayerList(QComboBox):
     """
 
     chosen = Signal(object)
-    """Another layer, or None; also when the one shown has left the viewer."""
+    """Emitted with the new layer or None, also when the selected layer is removed."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        # napari hands plugins a proxy whose layers are other objects at every look.
+        # napari gives plugins a proxy that returns new layer objects on each access.
         self._viewer = getattr(viewer, "__wrapped__", viewer)
         self._layer: Layer | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -45,7 +45,7 @@ class LayerList(QComboBox):
         self._fill()
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
-        """Open the list with the layers' present names."""
+        """Open the list with the layers' current names."""
         self._fill()
         super().showPopup()
 

@@ -1,4 +1,4 @@
-"""`NumberField`: one number of the settings, by slider or by keyboard."""
+"""`NumberField`: a number that the user sets by slider or keyboard."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SPIN_WIDTH_PX = 72
 
 
 class MarkedSlider(QSlider):
-    """A horizontal slider over places 0..1 with small triangles under chosen ones.
+    """A horizontal slider over positions 0..1, with small triangles below marked positions.
 
-    It is Qt's own: superqt's sliders of decimal numbers do not answer to the keyboard.
+    It extends Qt's slider because superqt's float sliders do not respond to the keyboard.
 
     Parameters
     ----------
@@ -44,22 +44,22 @@ class MarkedSlider(QSlider):
 
     @property
     def place(self) -> float:
-        """Where the handle stands, 0..1."""
+        """Position of the handle, 0..1."""
         return self.value() / PLACES
 
     def set_place(self, place: float) -> None:
-        """Move the handle; nothing is emitted."""
+        """Move the handle without emitting a signal."""
         with QSignalBlocker(self):
             self.setValue(round(place * PLACES))
 
     def set_marks(self, places: Sequence[float]) -> None:
-        """Mark places, each 0..1."""
+        """Set the marked positions, each 0..1."""
         self.marks = tuple(places)
         self.setMinimumHeight(24 if self.marks else 0)
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Draw the slider, then its marks where the handle's middle would stand."""
+        """Draw the slider, then its marks, aligned with the centre of the handle."""
         super().paintEvent(event)
         if self.marks:
             self._paint_marks()
@@ -83,31 +83,31 @@ class MarkedSlider(QSlider):
 
 
 class NumberField(QWidget):
-    """A slider on its own scale beside a spin box; the two agree.
+    """A slider and a spin box that show the same number.
 
     Parameters
     ----------
     scale : Scale
-        Of the slider; it may cover less than the spin box.
+        Scale of the slider; it may cover less than the spin box.
     low, high : float
-        What the spin box takes.
+        Range of the spin box.
     decimals : int
-        Digits that the spin box shows.
+        Decimals that the spin box shows.
     suffix : str
-        Unit, with its space.
+        Unit, with a leading space.
     step : float, optional
-        Of the spin box's arrows; by default a tenth of the number's magnitude.
+        Step of the spin box; by default a tenth of the number's magnitude.
     none_text : str
-        What the spin box shows at `low` where that stands for "not set".
+        Text that the spin box shows at `low` if that value means "not set".
 
     Attributes
     ----------
     value : float
-        The number shown, with all its digits.
+        The number, with all its digits.
     """
 
     edited = Signal(float)
-    """The user chose another value; not emitted by `set_value`."""
+    """Emitted when the user changes the value, not by `set_value`."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class NumberField(QWidget):
         self.spin.setSpecialValueText(none_text)
         self.spin.setKeyboardTracking(False)
         self.spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        # The arrow keys step; buttons would take the room that the digits need.
+        # The arrow keys change the value; buttons would take space from the digits.
         self.spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.spin.setFixedWidth(_SPIN_WIDTH_PX)
         if step is None:
@@ -149,20 +149,20 @@ class NumberField(QWidget):
         self.spin.valueChanged.connect(self._typed)
 
     def set_value(self, value: float) -> None:
-        """Show a value; nothing is emitted."""
+        """Show a value without emitting a signal."""
         self.value = value
         with QSignalBlocker(self.spin):
             self.spin.setValue(value)
-        # The handle stays where the hand has dragged it, not on the rounded value.
+        # While the user drags, the handle stays at the pointer, not on the rounded value.
         if not self.slider.isSliderDown():
             self.slider.set_place(self._scale.place(value))
 
     def mark(self, values: Sequence[float]) -> None:
-        """Mark values under the slider."""
+        """Mark values below the slider."""
         self.slider.set_marks([self._scale.place(value) for value in values])
 
     def setToolTip(self, text: str | None) -> None:  # noqa: N802 - Qt's name
-        """Explain both parts."""
+        """Set the tooltip of both parts."""
         super().setToolTip(text)
         for widget in (self.slider, self.spin):
             widget.setToolTip(text)

@@ -1,4 +1,4 @@
-"""`PathField`: a line for a path, with a button that asks for it."""
+"""`PathField`: a text field for a path, with a button that opens a dialog."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ PathKind = Literal["folder", "file", "either", "new file"]
 
 
 class PathField(QWidget):
-    """A path as the user wrote or chose it.
+    """A path that the user types or chooses in a dialog.
 
     Parameters
     ----------
     kind : {"folder", "file", "either", "new file"}
-        What is asked for; "either" has a button for each, a "new file" may exist.
+        What the dialog asks for. "either" has a button for each; a "new file" may exist.
     tooltip : str
     pattern : str
-        Of files, as Qt's dialogs want it.
+        File filter in the format of Qt's dialogs.
     optional : str
-        What the empty line says.
+        Placeholder of the empty field.
 
     Attributes
     ----------
     changed : Signal()
-        The text is another.
+        The text has changed.
     chosen : Signal()
         A path was chosen in the dialog.
     """
@@ -54,18 +54,18 @@ class PathField(QWidget):
             choices = {"…": choices["Folder…" if kind == "folder" else "File…"]}
         for text, ask in choices.items():
             button = QPushButton(text)
-            button.setToolTip("Choose it in a dialog.")
+            button.setToolTip("Choose the path in a dialog.")
             button.clicked.connect(ask)
             row.addWidget(button)
 
     @property
     def text(self) -> str:
-        """What stands in the line, without blanks around it."""
+        """The text of the field, without surrounding spaces."""
         return str(self.line.text()).strip()
 
     @property
     def path(self) -> Path | None:
-        """The absolute path; None where the line is empty."""
+        """The absolute path; None if the field is empty."""
         return user_path(self.text).absolute() if self.text else None
 
     def _ask_folder(self) -> None:
@@ -74,7 +74,7 @@ class PathField(QWidget):
 
     def _ask_file(self) -> None:
         if self._may_be_new:
-            # What stands there is added to, so that there is nothing to confirm.
+            # An existing file is added to, not replaced, so there is nothing to confirm.
             option = QFileDialog.Option.DontConfirmOverwrite
             chosen, _ = QFileDialog.getSaveFileName(
                 self, "Choose a file", self._start(), self._pattern, options=option

@@ -1,4 +1,4 @@
-"""`UprightScroll`: a form that scrolls up and down, and is never cut off at its side."""
+"""`UprightScroll`: a scroll area that scrolls vertically and shows its full width."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LEAST_WIDTH_PX, _LEAST_HEIGHT_PX = 270, 120
 
 
 class UprightScroll(QScrollArea):
-    """A scroll area that asks for the width its content needs.
+    """A scroll area that requests the width its content needs.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class UprightScroll(QScrollArea):
         content.installEventFilter(self)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Width of the content and of the bar."""
+        """Return the width of the content and the scroll bar."""
         content, bar = self.widget(), self.verticalScrollBar()
         assert content is not None
         assert bar is not None
@@ -34,12 +34,12 @@ class UprightScroll(QScrollArea):
         return QSize(width + bar.sizeHint().width(), _LEAST_HEIGHT_PX)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Give words that wrap the height they take at this width."""
+        """Give wrapped text the height that it needs at this width."""
         super().resizeEvent(event)
         self._fit_height()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Ask for another width when the content changes."""
+        """Update the requested width when the content changes."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
             self._fit_height()

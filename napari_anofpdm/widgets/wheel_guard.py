@@ -1,4 +1,4 @@
-"""`WheelGuard`: scrolling a panel must not change the settings in it."""
+"""`WheelGuard`: keeps the mouse wheel from changing fields while a panel scrolls."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from qtpy.QtWidgets import QWidget
 
 
 class WheelGuard(QObject):
-    """Keeps the wheel, turned to scroll a panel, from changing the field under the pointer."""
+    """Event filter that ignores the mouse wheel over a field without focus."""
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Leave the wheel to the panel unless the field was clicked into."""
+        """Pass wheel events to the panel unless the field has focus."""
         if (
             event is not None
             and event.type() == QEvent.Type.Wheel

@@ -1,1 +1,1 @@
-"""The panel Explore: settings, lesions, reference mask."""
+"""The Explore panel: settings, lesions, reference mask."""

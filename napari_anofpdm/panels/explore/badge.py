@@ -1,4 +1,4 @@
-"""`Badge`: are the settings the calibration's own, and if not, in what they differ."""
+"""`Badge`: shows whether the settings match the calibration, and how they differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Badge(QWidget):
-    """One line on the settings, and the button that takes them back."""
+    """One line about the settings, and a button that resets them."""
 
     reset = Signal()
 
@@ -25,7 +25,7 @@ class Badge(QWidget):
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.button = QPushButton("Reset")
-        self.button.setToolTip("Take back every setting to what the model asks for.")
+        self.button.setToolTip("Reset all settings to the model's own.")
         self.button.clicked.connect(lambda: self.reset.emit())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -40,22 +40,22 @@ class Badge(QWidget):
 
 
 def badge_words(analysis: Analysis, settings: Settings, own: Settings) -> str:
-    """Say whether the settings are the calibration's, and what differs.
+    """Return whether the settings match the calibration, and what differs.
 
     Parameters
     ----------
     analysis : Analysis
         Names the model and its calibration.
     settings, own : Settings
-        The current ones, and those that the model asks for.
+        The current settings, and the model's own.
     """
     bundle, calibration = analysis.metadata.bundle, analysis.calibration
     differences = differences_in_words(settings, own, calibration)
     changed = f"Changed: {'; '.join(differences)}."
     if calibration is None:
-        found = f"{bundle.name} is not calibrated: nothing is known of its healthy slices"
+        found = f"{bundle.name} is not calibrated"
         if not differences:
-            return f"{found}; the mask comes from a {rule_words(settings.threshold)}."
+            return f"{found}; the threshold is a {rule_words(settings.threshold)}."
         return f"{found}. {changed}"
     from anofpdm.method.calibration import chosen_grid
 
@@ -63,8 +63,8 @@ def badge_words(analysis: Analysis, settings: Settings, own: Settings) -> str:
     doubt = ""
     if walked != calibrated:
         doubt = (
-            f" But the model was calibrated with {calibrated}, and this analysis has {walked}: "
-            "the thresholds may not fit."
+            f" The model was calibrated with {calibrated}, but this analysis has {walked}: "
+            "the thresholds may not apply."
         )
     if not differences:
         guidance = f"w\u00a0=\u00a0{settings.guidance:g}"

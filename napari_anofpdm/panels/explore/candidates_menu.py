@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class CandidatesMenu(QToolButton):
-    """A button with a menu of the candidates; hidden where there are none."""
+    """A button with a menu of the candidates; hidden if there are none."""
 
     chosen = Signal(float)
-    """The guidance of the candidate picked."""
+    """The guidance of the chosen candidate."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,8 +25,8 @@ class CandidatesMenu(QToolButton):
         self.setAccessibleName("Guidances tried")
         self.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.setToolTip(
-            "The guidances that the calibration tried, marked under the slider, with the share of "
-            "slices that each told healthy or not rightly."
+            "The guidances that the calibration tried, marked below the slider, each with its "
+            "share of correctly classified slices."
         )
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setMenu(QMenu(self))

@@ -1,4 +1,4 @@
-"""`EndStepField`: the end step, found for each slice or one of the kept timesteps."""
+"""`EndStepField`: the end step, automatic for each slice or one of the stored timesteps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LIST_WIDTH_PX = 108
 
 
 class EndStepField(QWidget):
-    """A slider over the timesteps of the analysis beside the list of them."""
+    """A slider over the timesteps of the analysis, and a list of them."""
 
     chosen = Signal(object)
-    """A timestep, or None for the one found where M_t peaks; only of the user's choice."""
+    """Emitted when the user chooses a timestep, or None for the peak of M_t."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class EndStepField(QWidget):
         self.list.currentIndexChanged.connect(self._picked)
 
     def set_timesteps(self, timesteps: Sequence[int]) -> None:
-        """Offer the timesteps of another analysis."""
+        """Set the timesteps of an analysis."""
         self._timesteps = tuple(timesteps)
         with QSignalBlocker(self.list), QSignalBlocker(self.slider):
             self.list.clear()
@@ -46,14 +46,14 @@ class EndStepField(QWidget):
             self.slider.setRange(0, max(len(self._timesteps) - 1, 0))
 
     def set_value(self, end_step: int | None, found: int | None = None) -> None:
-        """Show the end step; nothing is emitted.
+        """Show the end step without emitting a signal.
 
         Parameters
         ----------
         end_step : int or None
-            None where it is found for each slice.
+            None if it is found for each slice.
         found : int, optional
-            The one of the slice in view, at which the slider then stands.
+            The end step found for the slice in view; the slider then shows it.
         """
         place = None if end_step is None else self._timesteps.index(end_step)
         with QSignalBlocker(self.list):
@@ -65,7 +65,7 @@ class EndStepField(QWidget):
                 self.slider.setValue(place)
 
     def setToolTip(self, text: str | None) -> None:  # noqa: N802 - Qt's name
-        """Explain both parts."""
+        """Set the tooltip of both parts."""
         super().setToolTip(text)
         for widget in (self.slider, self.list):
             widget.setToolTip(text)

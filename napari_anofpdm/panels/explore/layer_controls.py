@@ -1,4 +1,4 @@
-"""`LayerControls`: a mask to paint on, the predictions of the steps, and whose steps are shown."""
+"""`LayerControls`: an editable mask, the predictions of the steps, and the modality shown."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from anofpdm import Analysis
     from napari_anofpdm.session.session import Session
 
-_MEAN = "mean of all"
+_MEAN = "Mean of all"
 
 
 class LayerControls(QWidget):
-    """What the user can ask of the layers beyond what is shown by itself.
+    """Controls for the layers that are not shown by default.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
     session : Session
-        Of this viewer.
+        The session of this viewer.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
@@ -33,16 +33,16 @@ class LayerControls(QWidget):
         self._session = session
         self.edit = QPushButton("Edit mask")
         self.edit.setToolTip(
-            "Copy the mask into a new layer to paint on, on the scan's own voxels and with its\n"
-            "own undo. The sliders leave it as it is; Export writes it beside the result."
+            "Copy the mask into a new layer to paint on, with its own undo, on the scan's own\n"
+            "voxels. Settings do not change this layer; Export writes it with the result."
         )
         self.predictions = QCheckBox("Predictions")
         self.predictions.setToolTip(
-            "Show two more layers: what the model expects of a healthy brain, and what it expects\n"
-            "unguided, at each noise level. The slider 'step' walks through them."
+            "Show two more layers: the model's healthy-guided and unguided predictions at each\n"
+            "noise level. The slider 'step' moves through them."
         )
         self.modality = QComboBox()
-        self.modality.setToolTip("The scan whose steps are shown.")
+        self.modality.setToolTip("The scan whose step maps are shown.")
         row = QHBoxLayout()
         row.addWidget(self.edit, 1)
         row.addWidget(self.predictions)
@@ -68,7 +68,7 @@ class LayerControls(QWidget):
             if self._session.layers is not None:
                 self._session.layers.commit_mask()
         except Exception as error:
-            show_failure(error, "taking over the mask")
+            show_failure(error, "copying the mask")
 
     def _show_predictions(self, shown: bool) -> None:
         if self._session.layers is not None:
@@ -91,7 +91,7 @@ class LayerControls(QWidget):
         self.edit.setEnabled(bool(self._session.done))
 
     def _on_removed(self, _: object = None) -> None:
-        """Untick what the user took away in the list of layers."""
+        """Clear the check box if the user removed the layers from the layer list."""
         layers = self._session.layers
         if layers is None or (layers.layer("healthy") is None and layers.layer("unguided") is None):
             blocked = self.predictions.blockSignals(True)

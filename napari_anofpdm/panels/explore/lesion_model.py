@@ -16,7 +16,7 @@ _ROOT = QModelIndex()
 
 
 class Column(NamedTuple):
-    """A column: its title, its explanation, and how a lesion is written in it."""
+    """A column: its title, its explanation, and the text for a lesion."""
 
     title: str
     explanation: str
@@ -29,7 +29,7 @@ def _slices(lesion: Lesion) -> str:
 
 
 COLUMNS = (
-    Column("No.", "Number, the largest lesion first.", lambda lesion: str(lesion.number)),
+    Column("No.", "Number; the largest lesion is 1.", lambda lesion: str(lesion.number)),
     Column("ml", "Volume in millilitres.", lambda lesion: f"{lesion.volume_ml:.2f}"),
     Column("mm", "Largest diameter in millimetres.", lambda lesion: f"{lesion.diameter_mm:.0f}"),
     Column("Slices", "First and last axial slice, counted from the feet.", _slices),
@@ -38,16 +38,16 @@ COLUMNS = (
         "Largest value of the anomaly map in the lesion (squared intensity, no unit).",
         lambda lesion: "" if lesion.peak is None else f"{lesion.peak:.3g}",
     ),
-    Column("Drop", "Tick to take the lesion out of the mask.", lambda lesion: ""),
+    Column("Drop", "Select to remove the lesion from the mask.", lambda lesion: ""),
 )
 SLICES, DROP = 3, len(COLUMNS) - 1
 
 
 class LesionModel(QAbstractTableModel):
-    """One row a lesion; the last column is a box to tick."""
+    """One row per lesion; the last column is a check box."""
 
     drop_chosen = Signal(object)
-    """Numbers of all ticked lesions, a frozenset, after the user ticked or unticked one."""
+    """Emitted when the user drops or restores a lesion: a frozenset of all dropped numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,14 +55,14 @@ class LesionModel(QAbstractTableModel):
         self._dropped: frozenset[int] = frozenset()
 
     def set_lesions(self, lesions: Lesions | None, dropped: Collection[int]) -> None:
-        """Show other lesions."""
+        """Set the lesions."""
         self.beginResetModel()
         self._table = () if lesions is None else lesions.table
         self._dropped = frozenset(dropped)
         self.endResetModel()
 
     def set_dropped(self, dropped: Collection[int]) -> None:
-        """Show other ticks; nothing is emitted."""
+        """Set the dropped lesions without emitting a signal."""
         self._dropped = frozenset(dropped)
         if self._table:
             last = self.index(len(self._table) - 1, DROP)
@@ -73,17 +73,17 @@ class LesionModel(QAbstractTableModel):
         return self._table[row]
 
     def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
-        """Count the lesions."""
+        """Return the number of lesions."""
         return 0 if parent.isValid() else len(self._table)
 
     def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
-        """Count the columns."""
+        """Return the number of columns."""
         return 0 if parent.isValid() else len(COLUMNS)
 
     def headerData(  # noqa: N802 - Qt's name
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
-        """Title and explanation of a column."""
+        """Return the title or the explanation of a column."""
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
                 return COLUMNS[section].title
@@ -92,7 +92,7 @@ class LesionModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Text, alignment and tick of a cell; a dropped lesion is struck out."""
+        """Return text, alignment or check state of a cell; a dropped lesion is struck out."""
         lesion, column = self._table[index.row()], index.column()
         dropped = lesion.number in self._dropped
         if role == Qt.ItemDataRole.DisplayRole:
@@ -110,14 +110,14 @@ class LesionModel(QAbstractTableModel):
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Let the last column be ticked."""
+        """Make the last column checkable."""
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         return flags | Qt.ItemFlag.ItemIsUserCheckable if index.column() == DROP else flags
 
     def setData(  # noqa: N802 - Qt's name
         self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole
     ) -> bool:
-        """Take the user's tick and tell of it."""
+        """Emit the dropped lesions after the user clicks a check box."""
         if role != Qt.ItemDataRole.CheckStateRole or index.column() != DROP:
             return False
         number = frozenset([self._table[index.row()].number])

@@ -25,9 +25,9 @@ class LesionTable(QWidget):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Moved to the lesion that is clicked.
+        It moves to the lesion that is clicked.
     session : Session
-        Whose lesions are shown, and which drops those that are ticked.
+        The session whose lesions are shown and dropped.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
@@ -51,7 +51,7 @@ class LesionTable(QWidget):
         self._show_lesions()
 
     def set_theme(self, name: str) -> None:
-        """Draw the boxes to tick as napari's own; `name` is a theme of napari."""
+        """Draw the check boxes like napari's own; `name` is a theme of napari."""
         from napari.utils.theme import get_theme
 
         theme = get_theme(name)
@@ -77,7 +77,7 @@ class LesionTable(QWidget):
         rows.hide()
         rows.setDefaultSectionSize(22)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        # Two numbers of three digits are more than an equal share.
+        # Two numbers of three digits need more than an equal share of the width.
         columns.setSectionResizeMode(SLICES, QHeaderView.ResizeMode.ResizeToContents)
         columns.setMinimumSectionSize(20)
         table.setFixedHeight((_ROWS_IN_VIEW + 1) * 22 + 14)
@@ -93,7 +93,7 @@ class LesionTable(QWidget):
     def _show_summary(self, _: object = None) -> None:
         session = self._session
         if session.lesions is None:
-            self.summary.setText("The lesions are counted when the slices are interpreted.")
+            self.summary.setText("The lesions are counted once all slices are interpreted.")
             return
         table = session.lesions.table
         kept = [lesion for lesion in table if lesion.number not in session.dropped]
@@ -108,7 +108,7 @@ class LesionTable(QWidget):
             self.go_to(self.model.lesion(index.row()).centre_mm)
 
     def go_to(self, centre_mm: tuple[float, float, float]) -> None:
-        """Move slice and camera to a point, RAS in mm."""
+        """Move the slice and the camera to a point, RAS in mm."""
         analysis = self._session.analysis
         assert analysis is not None
         world = place_point(analysis.geometry, np.array(centre_mm))

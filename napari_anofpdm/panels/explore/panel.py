@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Settings
 
 EMPTY = (
-    "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the panel "
-    "<i>Analyse</i>, or open a stored analysis (*.anofpdm.zarr).<br><br>"
-    "Then the sliders here change map and mask at once, without another run."
+    "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the "
+    "<i>Analyse</i> panel, or open a stored analysis (*.anofpdm.zarr).<br><br>"
+    "The settings here then change the map and the mask at once, without another run."
 )
 _INTERVAL_MS = 40
 _MINIMUM_PX = 330
@@ -43,12 +43,12 @@ _RED = {"dark": "#ff8a80", "light": "#b3261e"}
 
 
 class ExplorePanel(DockedPanel):
-    """Moves the settings, shows what follows.
+    """Edits the settings and shows their effect.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its session is changed.
+        The viewer whose session is edited.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -78,7 +78,7 @@ class ExplorePanel(DockedPanel):
         self._show_analysis(session.analysis)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Room beside the canvas; what does not fit is scrolled to."""
+        """Return a size that leaves space for the canvas; the panel scrolls."""
         return QSize(360, 420)
 
     def _build(self) -> None:
@@ -110,13 +110,13 @@ class ExplorePanel(DockedPanel):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def _edited(self, changes: dict[str, Any]) -> None:
-        # Of one field only the last value counts; what was changed together stays together.
+        # Only a field's last value counts; fields that change together stay together.
         self._pending.pop(frozenset(changes), None)
         self._pending[frozenset(changes)] = changes
         self._apply_soon()
 
     def _apply(self) -> None:
-        """Hand the user's changes to the session; what is not valid is framed in red."""
+        """Pass the user's changes to the session; invalid fields get a red frame."""
         pending, self._pending = self._pending, {}
         if self._session.settings is None:
             return
@@ -125,7 +125,7 @@ class ExplorePanel(DockedPanel):
         self.form.set_fault(names, faults[0][1] if faults else "")
 
     def _fault_of(self, changes: dict[str, Any]) -> tuple[frozenset[str], str] | None:
-        """Try a change; return the fields and the reason if it cannot be."""
+        """Try a change; return the fields and the reason if it is invalid."""
         from anofpdm.common.errors import SettingsError
 
         session = self._session

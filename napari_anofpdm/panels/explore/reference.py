@@ -1,4 +1,4 @@
-"""`ReferenceBox`: how the mask agrees with a known one, live."""
+"""`ReferenceBox`: live agreement of the mask with a reference mask."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 _SETTLED_MS = 150
 _TIP = (
-    "A known lesion mask on the scan's own voxels, such as an expert's: labels, or an image of 0 "
-    "and 1. What is not 0 counts as lesion."
+    "A known lesion mask on the scan's own voxels, such as an expert's: a labels layer, or an "
+    "image of 0 and 1. Any value except 0 counts as lesion."
 )
 _SCORES_TIP = (
-    "DICE and IoU run from 0 (no voxel in common) to 1 (the same mask); volumes are in "
+    "DICE and IoU range from 0 (no common voxels) to 1 (identical masks); volumes are in "
     "millilitres. Dropped lesions do not count."
 )
 
 
 class ReferenceBox(QWidget):
-    """Chooses the reference among the viewer's layers and shows DICE, IoU and volumes.
+    """Lets the user choose a reference layer and shows DICE, IoU and volumes.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class ReferenceBox(QWidget):
         self._layer: Layer | None = None
         self._reference: NDArray[np.bool_] | None = None
         self._mark: int | None = None
-        # napari tells of an undone stroke by nothing but a redrawing, as of any other slice.
+        # After an undo napari emits only a redraw event, the same as for another slice.
         self._redrawn = QTimer(self)
         self._redrawn.setSingleShot(True)
         self._redrawn.setInterval(_SETTLED_MS)
@@ -80,11 +80,11 @@ class ReferenceBox(QWidget):
         )
 
     def set_fault_colour(self, colour: str) -> None:
-        """Take the red that can be read in the viewer's theme, "#rrggbb"."""
+        """Set the red that is readable in the viewer's theme, "#rrggbb"."""
         self.fault.setStyleSheet(f"color: {colour};")
 
     def _take(self, layer: Layer | None) -> None:
-        """Follow another layer, also when it is painted on."""
+        """Use another layer, and update when the user paints on it."""
         if self._layer is not None:
             for event in _edits(self._layer):
                 event.disconnect(self._read_again)
@@ -141,7 +141,7 @@ class ReferenceBox(QWidget):
             self.slice.setText(f"Slice {slice_id}: {_words(scores)}")
 
     def _plane(self, analysis: Analysis, slice_id: int) -> NDArray[Any]:
-        """Bring the mask of the slice in view onto its voxels, without the dropped lesions."""
+        """Return the mask of the slice in view on the scan's voxels, without dropped lesions."""
         session, geometry = self._session, analysis.geometry
         assert session.slice_mask is not None
         plane = geometry.mask_plane(session.slice_mask, slice_id, analysis.foreground_native)
@@ -152,13 +152,13 @@ class ReferenceBox(QWidget):
 
 
 def _edits(layer: Layer) -> list[Any]:
-    """Name the events that tell of other voxels."""
+    """Return the events that report changed voxels."""
     names = ("data", "paint") if hasattr(layer.events, "paint") else ("data",)
     return [getattr(layer.events, name) for name in names]
 
 
 def _mark_of(layer: Layer) -> int | None:
-    """Tell voxels from others; None where they are not at hand in memory."""
+    """Return a checksum of the voxels, or None if they are not in memory."""
     data = layer.data
     if not isinstance(data, np.ndarray):
         return None

@@ -1,4 +1,4 @@
-"""A layer as the reference mask of an analysis, and how a mask scores against it."""
+"""Read a layer as the reference mask of an analysis, and score a mask against it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scores:
-    """How two masks on the same voxels agree.
+    """Agreement of two masks on the same voxels.
 
     Attributes
     ----------
     dice, iou : float
-        0..1; 1 where both are empty.
+        0..1; 1 if both masks are empty.
     volume_ml, reference_ml : float
     """
 
@@ -48,13 +48,13 @@ def scores_of(mask: NDArray[Any], reference: NDArray[np.bool_], voxel_volume_ml:
 
 
 def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
-    """Read a layer as the reference mask of an analysis; what is not 0 is lesion.
+    """Read a layer as the reference mask of an analysis; any value except 0 is lesion.
 
     Parameters
     ----------
     layer : napari.layers.Layer
-        Labels, or an image that holds a mask. One that was made in the viewer and so knows of no
-        affine must lie exactly on the scan.
+        A labels layer, or an image that holds a mask. A layer without an affine, made in the
+        viewer, must lie exactly on the scan.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
     Raises
     ------
     AnofpdmError
-        When the layer is on another grid than the scan, or holds no mask.
+        If the layer is on another grid than the scan, or holds no mask.
     """
     from napari.layers import Labels
 
@@ -72,7 +72,7 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
     from anofpdm.scans.volume import check_same_grid
 
     scan = analysis.geometry.as_volume(analysis.foreground_native, "analysed")
-    refused = f"Layer '{layer.name}' cannot be the reference:"
+    refused = f"Layer '{layer.name}' cannot be used as the reference:"
     try:
         lend_geometry(layer, scan)
         volume = volume_of(layer)
@@ -81,6 +81,6 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
         raise GeometryError(f"{refused} {error}") from error
     if not isinstance(layer, Labels) and not looks_like_mask(volume.data):
         raise VolumeError(
-            f"{refused} it holds the intensities of a scan, not a mask; choose a layer of labels."
+            f"{refused} it holds scan intensities, not a mask; choose a labels layer."
         )
     return np.asarray(volume.data != 0)

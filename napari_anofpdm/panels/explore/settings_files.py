@@ -26,11 +26,11 @@ class SettingsFileButtons(QWidget):
         self._session = session
         self.save_button = QPushButton("Save settings…")
         self.save_button.setToolTip(
-            "Save the settings in a file (JSON), with the name and hash of the model; "
-            "`anofpdm interpret --settings` reads it, too."
+            "Save the settings in a JSON file, with the name and hash of the model. "
+            "`anofpdm interpret --settings` also reads this file."
         )
         self.load_button = QPushButton("Load settings…")
-        self.load_button.setToolTip("Take all settings from a file that was saved here.")
+        self.load_button.setToolTip("Load all settings from a saved file.")
         self.save_button.clicked.connect(self._ask_where)
         self.load_button.clicked.connect(self._ask_which)
         layout = QHBoxLayout(self)
@@ -39,7 +39,7 @@ class SettingsFileButtons(QWidget):
         layout.addWidget(self.load_button)
 
     def save(self, path: Path, *, overwrite: bool) -> None:
-        """Save to a file; a failure is told in one sentence."""
+        """Save to a file; show a failure in one sentence."""
         from anofpdm.results.settings_files import ModelIdentity, SettingsFile
 
         analysis, settings = self._session.analysis, self._session.settings
@@ -55,12 +55,12 @@ class SettingsFileButtons(QWidget):
             show_info(f"Saved {path}.")
 
     def load(self, path: Path) -> None:
-        """Load from a file; a failure, or another model's settings, are told in one sentence."""
+        """Load from a file; show a failure, or another model's settings, in one sentence."""
         from anofpdm.results.settings_files import SettingsFile
 
         analysis = self._session.analysis
         if analysis is None:
-            show_warning("Settings need an analysis to work on; run one or open one first.")
+            show_warning("Settings require an analysis; run one or open one first.")
             return
         try:
             file = SettingsFile.read(path)

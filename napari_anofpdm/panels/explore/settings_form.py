@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Settings
 
 _NO_COSINE = -1.0
-# Where a gate that no calibration has measured begins: healthy slices have a cosine near 1.
+# Initial threshold of an uncalibrated gate: healthy slices have a cosine near 1.
 _FIRST_COSINE = 0.99
 _TIPS = {
-    "guidance": "How strongly the model is drawn toward healthy: larger values mark stronger and "
-    "wider differences (0 to 1000, no unit). Gate and M_max follow as the calibration measured.",
-    "end_step": "The last noise level that enters the anomaly map (a timestep, no unit). "
-    "Automatic: in each slice where the divergence M_t peaks.",
-    "sam": "What is measured at each pixel and averaged into the anomaly map.",
-    "polarity": "Which departures from the healthy picture count: brighter ones, darker ones, or "
-    "both. The curves stay as they are.",
-    "gate": "Leave the mask empty on slices that the gate calls healthy.",
-    "cosine": "A slice is healthy where the cosine of its two error curves is above this "
+    "guidance": "How strongly the model is steered toward healthy (0 to 1000, no unit). Larger "
+    "values mark stronger and wider differences. The gate and M_max follow the calibration.",
+    "end_step": "The last noise level that is averaged into the anomaly map (a timestep, no unit). "
+    "Automatic: the peak of the divergence (M_t) of each slice.",
+    "sam": "What the step maps measure. Their mean is the anomaly map.",
+    "polarity": "Which differences from the healthy prediction count: brighter ones, darker ones, "
+    "or both. The curves do not change.",
+    "gate": "Leave the mask empty on slices that the gate classifies as healthy.",
+    "cosine": "A slice is healthy if the cosine of its two error curves is above this value "
     "(-1 to 1, no unit).",
     "median": "Width of the median filter that smooths the anomaly map: an odd number of pixels "
-    "of the network's image; 1 for none.",
-    "spot": "Spots of this filled area or less are dropped, slice by slice: pixels of a 128x128 "
-    "image; 0 drops none.",
-    "lesion": "Connected lesions smaller than this are dropped (millilitres); 0 drops none.",
+    "of the network's image; 1 turns it off.",
+    "spot": "Spots of this area or less, holes included, are dropped in each slice (pixels of a "
+    "128x128 image); 0 keeps all.",
+    "lesion": "Connected lesions smaller than this are dropped (millilitres); 0 keeps all.",
 }
 
 
 class _Row(NamedTuple):
-    """A title, the fields of `Settings` it stands for, its widget, and what is wrong with it."""
+    """A title, its fields of `Settings`, its widget, and the label for an error."""
 
     title: str
     names: tuple[str, ...]
@@ -50,17 +50,17 @@ class _Row(NamedTuple):
     fault: QLabel
 
     def in_words(self, reason: str) -> str:
-        """Name a field as the panel does."""
+        """Replace field names by the title in the panel."""
         for name in self.names:
             reason = reason.replace(name, self.title)
         return reason
 
 
 class SettingsForm(QWidget):
-    """Shows `Settings` and tells what the user changes; it decides nothing."""
+    """Shows `Settings` and emits the user's changes; it validates nothing."""
 
     edited = Signal(object)
-    """The fields of `Settings` that the user changed, a dict; perhaps not valid ones."""
+    """The fields of `Settings` that the user changed, a dict; the values may be invalid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,14 +87,14 @@ class SettingsForm(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        self._add_row("Guidance w", _side_by_side(self.guidance, self.candidates), "guidance")
-        self._add_row("End step", self.end_step, "end_step")
+        self._add_row("Guidance (w)", _side_by_side(self.guidance, self.candidates), "guidance")
+        self._add_row("End step (tₑ)", self.end_step, "end_step")
         self._add_row("Map", self.sam, "sam")
         self._add_row("Polarity", self.polarity, "polarity")
-        self._add_row("Threshold", self.threshold, "threshold", "max_divergence")
+        self._add_row("Threshold (Q*)", self.threshold, "threshold", "max_divergence")
         gate = _side_by_side(self.cosine, self.gate, widget_first=False)
         self._add_row("Cosine gate", gate, "gate", "cosine_threshold")
-        self._add_row("Median", self.median, "median_kernel")
+        self._add_row("Median filter", self.median, "median_kernel")
         self._add_row("Smallest spot", self.spot, "min_component_pixels")
         self._add_row("Smallest lesion", self.lesion, "min_component_ml")
         for name, tip in _TIPS.items():
@@ -130,7 +130,7 @@ class SettingsForm(QWidget):
         self.lesion.edited.connect(tell("min_component_ml"))
 
     def set_analysis(self, analysis: Analysis) -> None:
-        """Offer what an analysis and its model's calibration hold."""
+        """Set the choices from an analysis and its model's calibration."""
         calibration = analysis.calibration
         self.end_step.set_timesteps(analysis.timesteps)
         self.candidates.set_calibration(calibration)
@@ -139,7 +139,7 @@ class SettingsForm(QWidget):
         self.threshold.set_calibration(None if calibration is None else calibration.quantile_range)
 
     def set_slice(self, result: Interpretation) -> None:
-        """Take note of the slice in view, the first of `result`: other choices start from it."""
+        """Use the slice in view, the first of `result`, for the initial values of other choices."""
         if result.settings.end_step is None:
             self.end_step.set_value(None, int(result.end_step[0].max()))
         quantile = float(result.quantile[0].mean())
@@ -147,7 +147,7 @@ class SettingsForm(QWidget):
         self.threshold.set_here(known, float(result.threshold[0]))
 
     def set_settings(self, settings: Settings) -> None:
-        """Show settings; nothing is emitted, and faults are forgotten."""
+        """Show settings without emitting a signal; clear all errors."""
         self.set_fault(frozenset(), "")
         self.guidance.set_value(settings.guidance)
         self.end_step.set_value(settings.end_step)
@@ -163,7 +163,7 @@ class SettingsForm(QWidget):
         self.lesion.set_value(settings.min_component_ml)
 
     def set_fault(self, names: Set[str], reason: str) -> None:
-        """Frame the rows of these fields in red with the reason below, and no others."""
+        """Frame the rows of these fields, and only these, in red with the reason below."""
         frame = f"QAbstractSpinBox, QComboBox {{ border: 1px solid {self._fault_colour}; }}"
         for row in self.rows:
             faulty = not names.isdisjoint(row.names)
@@ -173,7 +173,7 @@ class SettingsForm(QWidget):
                 row.fault.setVisible(faulty)
 
     def set_fault_colour(self, colour: str) -> None:
-        """Take the red that can be read in the viewer's theme, "#rrggbb"."""
+        """Set the red that is readable in the viewer's theme, "#rrggbb"."""
         self._fault_colour = colour
         for row in self.rows:
             row.fault.setStyleSheet(f"color: {colour};")

@@ -18,37 +18,37 @@ if TYPE_CHECKING:
 
 _QUANTILES = NearOneScale(knee=0.005, low=0.5)
 _VALUES = LogScale(knee=0.001, high=4.0)
-_NOT_CALIBRATED = "Not available: the model carries no M_max, by which this rule scales a slice."
+_NOT_CALIBRATED = "Unavailable: this rule requires M_max, which the model does not have."
 
 
 class ThresholdField(QWidget):
-    """Kind of threshold, region and numbers; what is not needed by the kind is not shown."""
+    """Kind of threshold, region and numbers; only the fields that the kind needs are shown."""
 
     edited = Signal(object)
-    """The user's rule, a dict of the fields of one of `ThresholdRule`."""
+    """The user's rule, a dict of the fields of a `ThresholdRule`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._ranges: Mapping[Any, tuple[float, float]] = {}
         self._here: tuple[float | None, float | None] = (None, None)
         self.kind = ChoiceBox(RULE_WORDS)
-        self.kind.setToolTip("How the threshold on the anomaly map is chosen, in each slice.")
+        self.kind.setToolTip("How the threshold on the anomaly map is chosen in each slice.")
         self.region = ChoiceBox(REGION_WORDS)
-        self.region.setToolTip("Which pixels of a slice the quantile is taken of.")
-        self.low = _quantile_field("The quantile of a slice that differs the most (M_max).")
-        self.high = _quantile_field("The quantile of a slice that does not differ from healthy.")
+        self.region.setToolTip("The pixels of a slice from which the quantile is taken.")
+        self.low = _quantile_field("Quantile for a slice that differs most from healthy (M_max).")
+        self.high = _quantile_field("Quantile for a slice that does not differ from healthy.")
         self.quantile = _quantile_field(
             "Pixels above this quantile of the slice's anomaly map are marked: 0.95 marks 5 %."
         )
         self.value = NumberField(_VALUES, 0.0, 1e6, decimals=5)
         self.value.setToolTip(
-            "Pixels whose anomaly map reaches this are marked (squared intensity, the brain's "
-            "darkest to brightest being 2)."
+            "Pixels whose anomaly map reaches this value are marked (squared intensity; the "
+            "brain's intensities span 2)."
         )
         self.extent = NumberField(LinearScale(0.05, 1.0, 0.05), 0.01, 1.0, decimals=2, step=0.05)
         self.extent.setToolTip(
-            "The share of the value down to which a marked spot extends: 1 marks the pixels at the "
-            "value alone, 0.5 all that hang together with them at half of it."
+            "Marked spots extend down to this share of the value. 1 marks only pixels that reach "
+            "the value; 0.5 adds connected pixels that reach half of it."
         )
         self._build()
         self.kind.chosen.connect(self._kind_chosen)
@@ -60,7 +60,7 @@ class ThresholdField(QWidget):
 
     def _build(self) -> None:
         dynamic = _rows(("from", self.low), ("to", self.high))
-        absolute = _rows(("reach", self.value), ("extent", self.extent))
+        absolute = _rows(("value", self.value), ("extent", self.extent))
         self._numbers = dict(zip(RULE_WORDS, (dynamic, self.quantile, absolute), strict=True))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -71,17 +71,17 @@ class ThresholdField(QWidget):
             layout.addWidget(numbers)
 
     def set_calibration(self, ranges: Mapping[Any, tuple[float, float]] | None) -> None:
-        """Take the quantile range of each region; None where the model is not calibrated."""
+        """Set the quantile range of each region; None if the model is not calibrated."""
         self._ranges = ranges or {}
         explanation = RULE_WORDS["dynamic"][1] if ranges else _NOT_CALIBRATED
         self.kind.set_available("dynamic", bool(ranges), explanation)
 
     def set_here(self, quantile: float | None, value: float | None) -> None:
-        """Take quantile and threshold of the slice in view: where another kind starts from."""
+        """Set quantile and threshold of the slice in view, the initial values of another kind."""
         self._here = (quantile, value)
 
     def set_rule(self, rule: ThresholdRule) -> None:
-        """Show a rule; nothing is emitted."""
+        """Show a rule without emitting a signal."""
         self.kind.set_key(rule.kind)
         self._show_page(rule.kind)
         if rule.kind == "absolute":

@@ -49,8 +49,8 @@ def test_every_choice_has_words() -> None:
              "whole image"],
         ),
         ({"min_component_ml": 0.5, "median_kernel": 1},
-         ["median 1 px instead of 5 px", "smallest lesion 0.5 ml instead of 0 ml"]),
-        ({"sam": "gradient"}, ["map gradient squared, all steps instead of squared error, "
+         ["median filter 1 px instead of 5 px", "smallest lesion 0.5 ml instead of 0 ml"]),
+        ({"sam": "gradient"}, ["map squared gradient, all steps instead of squared error, "
                                "all steps"]),
         ({"polarity": "hyperintense"},
          ["polarity brighter only instead of brighter and darker"]),
@@ -74,7 +74,7 @@ def test_what_follows_the_guidance_is_not_named() -> None:
 
 
 def test_candidates_tell_what_they_achieved() -> None:
-    assert candidate_words(CANDIDATES[1], SEARCHED) == "w = 2: 92.5% of slices right, calibrated"
+    assert candidate_words(CANDIDATES[1], SEARCHED) == "w = 2: 92.5% of slices correct, calibrated"
     assert "calibrated" not in candidate_words(CANDIDATES[0], SEARCHED)
 
 
@@ -83,7 +83,7 @@ def test_the_badge_names_model_and_changes(tiny_analysis: Analysis) -> None:
     assert badge_words(tiny_analysis, own, own) == "As calibrated for tiny 0.1 (w\u00a0=\u00a02)."
     changed = own.model_copy(update={"gate": False, "median_kernel": 1})
     assert badge_words(tiny_analysis, changed, own) == (
-        "Not as calibrated. Changed: gate off; median 1 px instead of 5 px."
+        "Not as calibrated. Changed: gate off; median filter 1 px instead of 5 px."
     )
 
 
@@ -92,7 +92,7 @@ def test_the_badge_doubts_a_calibration_of_other_steps(tiny_analysis: Analysis) 
     own = other.default_settings()
     assert "As calibrated for tiny 0.1" in badge_words(other, own, own)
     assert (
-        "calibrated with ddim, 20 steps up to t = 600, and this analysis has ddim, 4 steps"
+        "calibrated with ddim, 20 steps up to t = 600, but this analysis has ddim, 4 steps"
         in badge_words(other, own, own)
     )
 

@@ -60,7 +60,7 @@ def test_an_affine_alone_suffices() -> None:
 
 
 def test_a_layer_without_an_affine_is_refused() -> None:
-    with pytest.raises(VolumeError, match="'plain' does not say where its voxels lie"):
+    with pytest.raises(VolumeError, match="'plain' has no affine"):
         volume_of(Image(np.zeros((3, 4, 5)), name="plain"))
 
 

@@ -113,7 +113,7 @@ def test_a_layer_without_a_place_in_the_patient_is_refused(
 ) -> None:
     fields.set_modalities(("flair",))
     viewer.add_image(np.ones((3, 4, 5)), name="flair", units=("mm",) * 3)
-    assert "does not say where its voxels lie" in fields.fields["flair"].note.text()
+    assert "has no affine" in fields.fields["flair"].note.text()
     assert fields.scans is None
 
 

@@ -187,7 +187,9 @@ def test_another_kind_of_threshold_starts_where_the_slice_stands(
     assert session.settings == session.calibrated
 
 
-@pytest.mark.parametrize(("typed", "said"), [("4", "must be odd; got 4"), ("99", "Median is 99")])
+@pytest.mark.parametrize(
+    ("typed", "said"), [("4", "must be odd; got 4"), ("99", "Median filter is 99")]
+)
 def test_an_invalid_value_is_framed_with_its_reason(
     explored: ExplorePanel,
     session: Session,
