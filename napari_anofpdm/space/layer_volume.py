@@ -120,8 +120,8 @@ def volume_of_data(
         volume = Volume(voxels, affine, modality or source.modality, source.path, source.header)
     else:
         raise GeometryError(
-            f"Layer '{name}' has shape {voxels.shape}, but its scan has shape {source.shape}: it was "
-            "cropped or resampled and is on another grid; use the layer as it was opened."
+            f"Layer '{name}' has shape {voxels.shape}, but its scan has shape {source.shape}: it "
+            "was cropped or resampled and is on another grid; use the layer as it was opened."
         )
     if not _stands_where_placed(volume, attributes):
         raise GeometryError(
