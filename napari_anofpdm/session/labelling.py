@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from psygnal import Signal
@@ -10,9 +10,8 @@ from psygnal import Signal
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from anofpdm.datasets.case import Annotation
+    from anofpdm.datasets.case import Annotation, Verdict
 
-Verdict = Literal["healthy", "unhealthy"]
 Ranges = tuple[tuple[int, int], ...]
 
 _labellings: WeakKeyDictionary[Viewer, Labelling] = WeakKeyDictionary()

@@ -101,7 +101,7 @@ def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[st
     import numpy as np
 
     from anofpdm import write_nifti
-    from anofpdm.results.lesion_table import write_lesion_table
+    from anofpdm.results.lesion_csv import write_lesion_csv
     from anofpdm.results.lesions import find_lesions
     from anofpdm.results.report import lesions_of
     from anofpdm.scans.volume import check_same_grid
@@ -114,4 +114,4 @@ def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[st
         write_nifti(staging / EDITED_MASK_FILE, edited.data, grid, dtype)
     if EDITED_TABLE_FILE in names:
         lesions = find_lesions(edited.data, grid.affine, export.native.anomaly_map)
-        write_lesion_table(staging / EDITED_TABLE_FILE, lesions_of(lesions)["components"])
+        write_lesion_csv(staging / EDITED_TABLE_FILE, lesions_of(lesions)["components"])

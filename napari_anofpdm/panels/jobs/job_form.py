@@ -94,13 +94,13 @@ class JobForm(QWidget):
     def submit(self) -> None:
         """Start the job; what is wrong is told in one sentence."""
         from anofpdm.jobs.places import job_folder
-        from anofpdm.jobs.start import proposed_name, start_job
+        from anofpdm.jobs.start import proposed_job_name, start_job
 
         if self.fault():
             return
         self._show_cost("")
         try:
-            name = self.name.text().strip() or proposed_name(self._command)
+            name = self.name.text().strip() or proposed_job_name(self._command)
             folder = job_folder(name)
             files = self.files(folder)
             started = start_job([self._command, *self.arguments(folder)], folder, files)

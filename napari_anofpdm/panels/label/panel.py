@@ -27,7 +27,7 @@ from napari_anofpdm.panels.label.label_subject import (
 )
 from napari_anofpdm.plots.label_bar import LabelBar
 from napari_anofpdm.plots.plot_theme import plot_theme
-from napari_anofpdm.session.labelling import Verdict, labelling_of
+from napari_anofpdm.session.labelling import labelling_of
 from napari_anofpdm.space.slice_in_view import slice_in_view
 from napari_anofpdm.widgets.field import Field, wrapped_label
 from napari_anofpdm.widgets.layer_box import LayerBox
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-    from anofpdm.datasets.case import Annotation
+    from anofpdm.datasets.case import Annotation, Verdict
 
 _CSV = "Tables (*.csv)"
 _VERDICTS: dict[Verdict | None, tuple[str, str]] = {

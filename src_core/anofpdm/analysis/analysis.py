@@ -19,7 +19,7 @@ from anofpdm.analysis.store import INPUT_ARRAYS, StoredAnalysis, StoredScans
 from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.common.errors import AnalysisError, AnofpdmError
 from anofpdm.common.validation import sentence
-from anofpdm.method.calibration import Calibration, NetworkGrid, chosen_grid
+from anofpdm.method.calibration import Calibration, TimestepGrid, chosen_grid
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
 from anofpdm.method.settings import Settings
 from anofpdm.scans.geometry import SliceGeometry
@@ -167,15 +167,15 @@ class Analysis:
         return self.metadata.bundle.calibration
 
     @property
-    def grid(self) -> NetworkGrid:
+    def grid(self) -> TimestepGrid:
         """How the network walked; the calibration's grid where that lays the same timesteps."""
         last, process = self.timesteps[-1], self.metadata.process
         calibrated = chosen_grid(self.calibration)
         if calibrated.t_max == last and self.timesteps == strided_timesteps(
             calibrated.steps, last, self.schedule.num_steps
         ):
-            return NetworkGrid(process, calibrated.steps, last)
-        return NetworkGrid(process, len(self.timesteps), last)
+            return TimestepGrid(process, calibrated.steps, last)
+        return TimestepGrid(process, len(self.timesteps), last)
 
     @property
     def scored(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.growing import finished, growing
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
-from anofpdm.analysis.place import place
+from anofpdm.analysis.place import choose_place
 from anofpdm.analysis.writer import AnalysisWriter, kept_as
 from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import Cancelled, DeviceError, SettingsError
@@ -172,7 +172,9 @@ def analyze(
         geometry=stack.geometry,
         native={name: volume.data for name, volume in read.items()},
     )
-    target, temporary = place(store, inputs, len(timesteps), dtype, memory_limit, temporary_folder)
+    target, temporary = choose_place(
+        store, inputs, len(timesteps), dtype, memory_limit, temporary_folder
+    )
     listeners = _Listeners(on_slices, on_progress, should_cancel)
     try:
         with AnalysisWriter(target, metadata, inputs, dtype=dtype, overwrite=overwrite) as writer:

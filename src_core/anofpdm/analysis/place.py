@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _MEMORY_SHARE = 0.5
 
 
-def place(
+def choose_place(
     store: str | os.PathLike[str] | None,
     inputs: AnalysisInputs,
     steps: int,

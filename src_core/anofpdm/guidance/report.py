@@ -55,11 +55,11 @@ def guidance_document(
         threshold). All of it is measured on the slices that chose.
     """
     calibration, row = report.calibration, chosen_row(report)
-    unhealthy, verdict = report.labels == 1, verdict_of(report)
-    values = verdict.values[row]
+    unhealthy, rule = report.labels == 1, calibrated_rule(report)
+    values = rule.values[row]
     edges, counts = value_histogram(values, unhealthy)
-    false_positive, true_positive, thresholds = roc(values, unhealthy, verdict.sign)
-    called = verdict.sign * values >= verdict.sign * verdict.threshold
+    false_positive, true_positive, thresholds = roc(values, unhealthy, rule.sign)
+    called = rule.sign * values >= rule.sign * rule.threshold
     return {
         "bundle": {"name": before.name, "hash": before.hash},
         "calibrated_bundle": {"name": calibrated.name, "hash": calibrated.hash},
@@ -82,7 +82,7 @@ def guidance_document(
             "max_divergence": list(calibration.max_divergence),
             "accuracy": float(report.accuracies[row]),
             "baseline": report.baseline,
-            "auroc": auroc(values, unhealthy, verdict.sign),
+            "auroc": auroc(values, unhealthy, rule.sign),
             "unhealthy_called_unhealthy": int((called & unhealthy).sum()),
             "unhealthy_called_healthy": int((~called & unhealthy).sum()),
             "healthy_called_healthy": int((~called & ~unhealthy).sum()),
@@ -91,9 +91,9 @@ def guidance_document(
         "candidates": [
             {
                 **candidate.model_dump(mode="json"),
-                "auroc": auroc(of_candidate, unhealthy, verdict.sign),
+                "auroc": auroc(of_candidate, unhealthy, rule.sign),
             }
-            for candidate, of_candidate in zip(calibration.candidates, verdict.values, strict=True)
+            for candidate, of_candidate in zip(calibration.candidates, rule.values, strict=True)
         ],
         "histogram": {
             "edges": edges.tolist(),
@@ -113,7 +113,7 @@ def guidance_document(
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class CalibratedRule:
     """What a calibration's verdict on slices goes by.
 
     Attributes
@@ -131,12 +131,12 @@ class Verdict:
     sign: Literal[1, -1]
 
 
-def verdict_of(report: GuidanceReport) -> Verdict:
+def calibrated_rule(report: GuidanceReport) -> CalibratedRule:
     """Give what the rule that was calibrated goes by."""
     calibration = report.calibration
     if report.scores is not None and calibration.map_threshold is not None:
-        return Verdict(report.scores, calibration.map_threshold, 1)
-    return Verdict(report.cosines, calibration.cosine_threshold, -1)
+        return CalibratedRule(report.scores, calibration.map_threshold, 1)
+    return CalibratedRule(report.cosines, calibration.cosine_threshold, -1)
 
 
 def write_guidance_report(folder: Path, document: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def start_job(
         When the folder cannot be written.
     """
     request = JobRequest.of(tuple(arguments))
-    folder = job_folder(name or proposed_name(request.command))
+    folder = job_folder(name or proposed_job_name(request.command))
     create_job(folder, request)
     for file, text in (files or {}).items():
         with atomic_path(folder / file) as pending:
@@ -93,7 +93,7 @@ def resume_job(folder: Path) -> None:
         _launch(folder, request, state.attempts)
 
 
-def proposed_name(command: str) -> str:
+def proposed_job_name(command: str) -> str:
     """Return a name that no job has: the command and the time."""
     stem = f"{command}-{datetime.now():%Y-%m-%d-%H%M}"
     taken = {path.name for path in jobs_home().glob("*")}

@@ -174,7 +174,7 @@ class Measured(NamedTuple):
 
 
 @dataclass(frozen=True)
-class NetworkGrid:
+class TimestepGrid:
     """How the network walks the noise levels.
 
     Attributes
@@ -197,12 +197,12 @@ def chosen_grid(
     process: Process | None = None,
     steps: int | None = None,
     t_max: int | None = None,
-) -> NetworkGrid:
+) -> TimestepGrid:
     """Take what was given, else what the bundle was calibrated with, else DDIM, 30 up to 600."""
-    default = NetworkGrid("ddim", 30, 600)
+    default = TimestepGrid("ddim", 30, 600)
     if calibration is not None:
-        default = NetworkGrid(calibration.process, calibration.steps, calibration.t_max)
-    return NetworkGrid(
+        default = TimestepGrid(calibration.process, calibration.steps, calibration.t_max)
+    return TimestepGrid(
         default.process if process is None else process,
         default.steps if steps is None else steps,
         default.t_max if t_max is None else t_max,

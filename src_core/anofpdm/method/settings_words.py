@@ -16,7 +16,7 @@ def threshold_words(settings: Settings) -> str:
     return f"the dynamic quantile {rule.low:g} to {rule.high:g} of the {rule.region}"
 
 
-def verdict_words(settings: Settings) -> str:
+def gate_words(settings: Settings) -> str:
     """Say in words what calls a slice healthy."""
     if settings.gate:
         return f"healthy above cosine {settings.cosine_threshold:.4f}"

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from anofpdm.method.settings_words import threshold_words, verdict_words
+from anofpdm.method.settings_words import gate_words, threshold_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,11 +141,11 @@ def _settings_line(settings: Settings) -> str:
     sides = "" if settings.polarity == "both" else f", {settings.polarity} alone"
     return (
         f"w = {settings.guidance:g}, mask by {threshold_words(settings)}{sides}; "
-        f"{verdict_words(settings)}"
+        f"{gate_words(settings)}"
     )
 
 
-def chosen_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
+def figure_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
     """Pick the slices worth showing: spread evenly, and those with the most lesion.
 
     Parameters
@@ -189,7 +189,7 @@ def displayed(volume: NDArray[Any], index: int) -> NDArray[Any]:
 def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
     lesion = picture.mask.sum(axis=(0, 1))
     slice_ids = np.asarray(interpretation.slice_ids)
-    positions = chosen_slices(lesion[slice_ids], 2 * COLUMNS)
+    positions = figure_slices(lesion[slice_ids], 2 * COLUMNS)
     window = _window(picture.scan)
     # Up to the threshold at least: what lies far below it must not look like a lesion.
     top = max(_map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))

@@ -19,7 +19,7 @@ from anofpdm.results.folder import (
     PICTURE_FILE,
     REPORT_FILE,
 )
-from anofpdm.results.lesion_table import write_lesion_table
+from anofpdm.results.lesion_csv import write_lesion_csv
 from anofpdm.scans.volume import write_nifti
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def write_results(
         write_nifti(folder / ANOMALY_MAP_FILE, native.anomaly_map, grid, np.float32)
     try:
         if LESION_TABLE_FILE in names:
-            write_lesion_table(folder / LESION_TABLE_FILE, report["lesions"]["components"])
+            write_lesion_csv(folder / LESION_TABLE_FILE, report["lesions"]["components"])
         if REPORT_FILE in names:
             text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
             (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")

@@ -20,14 +20,14 @@ from anofpdm.common.cost import Cost, disk_problems, range_in_words, size_in_wor
 from anofpdm.common.errors import CheckpointError, TrainingError
 from anofpdm.datasets import SliceDataset
 from anofpdm.datasets.preparation.config import PrepareConfig
-from anofpdm.datasets.preparation.cost import prepare_cost
 from anofpdm.datasets.preparation.prepare import prepare
-from anofpdm.guidance.cost import guidance_cost
+from anofpdm.datasets.preparation.prepare_cost import prepare_cost
+from anofpdm.guidance.selection_cost import guidance_cost
 from anofpdm.model.bundle import load_bundle
 from anofpdm.scans.volume import Volume, write_nifti
 from anofpdm.training import train
-from anofpdm.training.run.cost import training_cost
 from anofpdm.training.run.needs import run_bytes, step_bytes
+from anofpdm.training.run.training_cost import training_cost
 from tests.core.training_cases import make_config, make_dataset, stop_after, write_toml
 
 

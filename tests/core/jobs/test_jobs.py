@@ -26,7 +26,7 @@ from anofpdm.jobs.queue import turn
 from anofpdm.jobs.record import recorded
 from anofpdm.jobs.remove import remove_job
 from anofpdm.jobs.request import JobRequest, create_job
-from anofpdm.jobs.start import proposed_name, resume_job, start_job
+from anofpdm.jobs.start import proposed_job_name, resume_job, start_job
 from anofpdm.jobs.state import STATE, JobState, state_of, write_state
 from anofpdm.jobs.stop import Stop
 from anofpdm.jobs.training_file import training_toml
@@ -272,7 +272,7 @@ def test_names_and_paths_find_jobs(home: Path, tmp_path: Path) -> None:
 
 def test_names_are_proposed_that_are_free(home: Path) -> None:
     for _ in range(3):
-        create_job(job_folder(proposed_name("train")), PREPARE)
+        create_job(job_folder(proposed_job_name("train")), PREPARE)
     assert len(job_folders()) == 3
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import SubFigure
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
-from anofpdm.method.settings_words import threshold_words, verdict_words
+from anofpdm.method.settings_words import gate_words, threshold_words
 from anofpdm.results.figures import picture_of, save_picture
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.native import to_native
@@ -148,4 +148,4 @@ def test_the_picture_carries_the_reports_warnings(
     ],
 )  # fmt: skip
 def test_settings_in_words(settings: Settings, threshold: str, verdict: str) -> None:
-    assert (threshold_words(settings), verdict_words(settings)) == (threshold, verdict)
+    assert (threshold_words(settings), gate_words(settings)) == (threshold, verdict)

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from anofpdm.common.errors import OutputError
 from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.method.settings import AbsoluteThreshold, Settings
-from anofpdm.results.figures import chosen_slices, displayed
+from anofpdm.results.figures import displayed, figure_slices
 from anofpdm.results.files import write_results
 from anofpdm.results.native import to_native
 from anofpdm.results.report import build_report
@@ -105,7 +105,7 @@ def test_displayed_slice_has_front_up_and_right_on_the_left() -> None:
 def test_chosen_slices_are_even_and_hold_the_largest_lesion(total: int) -> None:
     area = np.zeros(total)
     area[total // 3] = 50
-    chosen = chosen_slices(area, 12)
+    chosen = figure_slices(area, 12)
     assert len(chosen) == min(12, total)
     assert list(chosen) == sorted(set(chosen))
     assert total // 3 in chosen
@@ -115,6 +115,6 @@ def test_chosen_slices_are_even_and_hold_the_largest_lesion(total: int) -> None:
 
 def test_one_wide_lesion_does_not_fill_the_page() -> None:
     area = np.where(np.abs(np.arange(150) - 75) < 10, 100.0, 0.0)
-    chosen = chosen_slices(area, 12)
+    chosen = figure_slices(area, 12)
     assert (area[chosen] > 0).sum() <= 6
     assert chosen.min() < 30 and chosen.max() > 120

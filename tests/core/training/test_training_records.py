@@ -18,7 +18,7 @@ from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.unet import UNet
 from anofpdm.training import TrainingProgress, train
 from anofpdm.training.monitor.held_out import HeldOutLoss
-from anofpdm.training.monitor.samples import Samples, chosen_slices
+from anofpdm.training.monitor.samples import Samples, sample_slices
 from anofpdm.training.run.checkpoints import list_checkpoints
 from anofpdm.training.step.objective import Noising
 from tests.core.training_cases import (
@@ -68,10 +68,10 @@ def test_samples_show_the_gap_between_the_two_predictions(
 
 def test_samples_are_half_unhealthy_where_possible() -> None:
     labels = np.array([0, 0, 1, 0, 1, 1, -1, 1])
-    assert labels[chosen_slices(labels, 4)].tolist() == [1, 1, 0, -1]
-    assert labels[chosen_slices(labels, 1)].tolist() == [0]
-    assert len(chosen_slices(labels, 16)) == 8
-    assert chosen_slices(np.zeros(5, dtype=int), 2).tolist() == [1, 3]
+    assert labels[sample_slices(labels, 4)].tolist() == [1, 1, 0, -1]
+    assert labels[sample_slices(labels, 1)].tolist() == [0]
+    assert len(sample_slices(labels, 16)) == 8
+    assert sample_slices(np.zeros(5, dtype=int), 2).tolist() == [1, 3]
 
 
 def test_samples_come_from_all_of_a_large_dataset(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_samples_come_from_all_of_a_large_dataset(tmp_path: Path) -> None:
     samples = Samples(held_out, 4, Noising(schedule, CPU), schedule, CPU)
     with torch.inference_mode():
         shown = samples._predictions(UNet(make_config().network), False)[0][:, 0, 0]
-    expected = levels[chosen_slices(labels, 4)].astype(np.float32)
+    expected = levels[sample_slices(labels, 4)].astype(np.float32)
     np.testing.assert_array_equal(shown, expected)
     assert shown[0] > -0.6 and shown[1] < 0.6
 

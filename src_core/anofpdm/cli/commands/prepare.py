@@ -12,7 +12,6 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, Tick
-from anofpdm.cli.shared.cost import finish_dry_run
 from anofpdm.cli.shared.exit_codes import IN_PART
 from anofpdm.common.errors import SettingsError
 
@@ -249,9 +248,9 @@ def prepare(
         match=parsed_entities(match or ()),
     )
     if dry_run:
-        from anofpdm.datasets.preparation.cost import prepare_cost
+        from anofpdm.datasets.preparation.prepare_cost import prepare_cost
 
-        return finish_dry_run(console, prepare_cost(config, out, workers=workers))
+        return console.finish_dry_run(prepare_cost(config, out, workers=workers))
     try:
         with console.progress() as show:
             prepared = prepare_dataset(

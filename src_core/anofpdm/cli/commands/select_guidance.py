@@ -13,7 +13,6 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console
-from anofpdm.cli.shared.cost import finish_dry_run
 from anofpdm.cli.shared.inputs import check_new_path
 from anofpdm.cli.shared.pace import SlicePace
 from anofpdm.common.errors import SettingsError
@@ -156,10 +155,10 @@ def select_guidance(
     """
     from anofpdm.common.device import resolve_device
     from anofpdm.datasets.store.slices import SliceDataset
-    from anofpdm.guidance.cost import guidance_cost
     from anofpdm.guidance.report import guidance_document, write_guidance_report
     from anofpdm.guidance.selection import QUANTILE_RANGES
     from anofpdm.guidance.selection import select_guidance as select
+    from anofpdm.guidance.selection_cost import guidance_cost
     from anofpdm.model.bundle import load_bundle
     from anofpdm.model.memory import default_batch_size
 
@@ -207,7 +206,7 @@ def select_guidance(
         polarity=polarity or "both",
     )
     if dry_run:
-        return finish_dry_run(console, guidance_cost(search, model, out, guidances, device=where))
+        return console.finish_dry_run(guidance_cost(search, model, out, guidances, device=where))
     with console.progress() as show:
         pace = SlicePace(show)
         found = search(

@@ -13,7 +13,6 @@ import typer
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.as_job import has_begun
 from anofpdm.cli.shared.console import Console, Tick
-from anofpdm.cli.shared.cost import finish_dry_run
 from anofpdm.cli.shared.exit_codes import CANCELLED
 from anofpdm.common.pace import in_words
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from anofpdm.guidance.accuracy import GuidanceAccuracy
     from anofpdm.model.bundle import ModelBundle
     from anofpdm.training.monitor.progress import TrainingProgress
-    from anofpdm.training.run.session import TrainingResult
+    from anofpdm.training.run.attempt import TrainingResult
 
 ConfigArgument = Annotated[
     Path,
@@ -130,9 +129,9 @@ def train(
     from anofpdm.model.bundle import load_bundle
     from anofpdm.training.config import TrainingConfig
     from anofpdm.training.run.checkpoints import list_checkpoints
-    from anofpdm.training.run.cost import disk_shortage, training_cost
     from anofpdm.training.run.loop import train as train_run
     from anofpdm.training.run.several import run_in_processes
+    from anofpdm.training.run.training_cost import disk_shortage, training_cost
     from anofpdm.training.step.processes import check_processes
 
     # Only the first of torchrun's processes prints messages.
@@ -158,7 +157,7 @@ def train(
             max_minutes=max_minutes,
             processes=processes,
         )
-        return finish_dry_run(console, cost)
+        return console.finish_dry_run(cost)
     if processes > 1 and "RANK" not in os.environ:
         return run_in_processes(context.obj, processes)
     if first:

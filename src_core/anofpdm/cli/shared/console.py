@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
 if TYPE_CHECKING:
+    from anofpdm.common.cost import Cost
     from anofpdm.jobs.notes import JobNotes
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -102,6 +103,12 @@ class Console:
             sys.stdout.write(json.dumps(payload, allow_nan=False) + "\n")
         elif not self.quiet:
             self.out.print(summary)
+
+    def finish_dry_run(self, cost: Cost) -> None:
+        """Warn of what stands against the start, and print what it will take."""
+        for problem in cost.problems:
+            self.warn(problem)
+        self.finish({"dry_run": True, **cost.payload}, cost.words)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Tick], None]]:

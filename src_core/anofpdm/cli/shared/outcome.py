@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.table import Table
 
 from anofpdm.cli.shared.console import Console
-from anofpdm.method.calibration import Calibration, NetworkGrid, chosen_grid
+from anofpdm.method.calibration import Calibration, TimestepGrid, chosen_grid
 from anofpdm.method.settings import Settings
 from anofpdm.method.settings_words import threshold_words
 
@@ -27,7 +27,7 @@ def warn_of_calibration(
     name: str,
     calibration: Calibration | None,
     settings: Settings,
-    grid: NetworkGrid | None = None,
+    grid: TimestepGrid | None = None,
 ) -> None:
     """Warn if the bundle has no calibration, or one that does not match the settings."""
     if calibration is None:

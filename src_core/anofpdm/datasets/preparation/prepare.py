@@ -16,7 +16,7 @@ from anofpdm.datasets.preparation.contact_sheet import save_contact_sheet
 from anofpdm.datasets.preparation.listing import Listing, list_cases
 from anofpdm.datasets.preparation.parts import PartStore, PartSummary, part_key
 from anofpdm.datasets.preparation.summary import Prepared, Skipped, described
-from anofpdm.datasets.preparation.workers import Job, make_parts
+from anofpdm.datasets.preparation.workers import PartRequest, make_parts
 from anofpdm.datasets.split import Kind, split_patients
 from anofpdm.datasets.store.slices import SliceDataset, Split
 from anofpdm.datasets.store.writer import check_replaceable
@@ -92,7 +92,7 @@ def _finished_parts(
 ) -> tuple[dict[str, PartSummary], list[Skipped]]:
     """Make the parts that are not there yet; give the summaries of all."""
     reasons = {case.subject: case.problem for case in listing.cases if case.problem}
-    keys, jobs = {}, []
+    keys, requests = {}, []
     for case in listing.cases:
         if case.problem:
             continue
@@ -103,15 +103,15 @@ def _finished_parts(
             continue
         found = store.summary(case.subject)
         if found is None or found.key != key:
-            jobs.append(Job(case, config.recipe, store.folder, key))
-    done, total = len(keys) - len(jobs), len(keys)
+            requests.append(PartRequest(case, config.recipe, store.folder, key))
+    done, total = len(keys) - len(requests), len(keys)
 
     def advance() -> None:
         nonlocal done
         done += 1
         show("Preparing subjects", done, total)
 
-    reasons |= make_parts(jobs, workers, advance)
+    reasons |= make_parts(requests, workers, advance)
     summaries = {}
     for subject, key in keys.items():
         summary = store.summary(subject)

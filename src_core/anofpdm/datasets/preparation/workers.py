@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
+class PartRequest:
     """One part to make.
 
     Attributes
@@ -40,18 +40,18 @@ class Job:
 
 
 def make_parts(
-    jobs: Sequence[Job], workers: int | None, on_done: Callable[[], None]
+    requests: Sequence[PartRequest], workers: int | None, on_done: Callable[[], None]
 ) -> dict[str, str]:
     """Make the parts.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    requests : sequence of PartRequest
         What to make.
     workers : int, optional
         Processes; one a CPU that this process may use by default. 1 works in this process.
     on_done : callable
-        Called after each job.
+        Called after each part.
 
     Returns
     -------
@@ -66,32 +66,38 @@ def make_parts(
         When a worker process was ended from outside.
     """
     reasons = {}
-    count = min(workers or usable_cpus(), len(jobs))
-    outcomes = ((job, _make(job)) for job in jobs) if count <= 1 else _in_processes(jobs, count)
-    for job, reason in outcomes:
+    count = min(workers or usable_cpus(), len(requests))
+    outcomes = (
+        ((request, _make(request)) for request in requests)
+        if count <= 1
+        else _in_processes(requests, count)
+    )
+    for request, reason in outcomes:
         if reason is not None:
-            reasons[job.case.subject] = reason
+            reasons[request.case.subject] = reason
         on_done()
     return reasons
 
 
-def _in_processes(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str | None]]:
+def _in_processes(
+    requests: Sequence[PartRequest], count: int
+) -> Iterator[tuple[PartRequest, str | None]]:
     with worker_processes(count) as executor:
-        pending = {executor.submit(_make, job): job for job in jobs}
+        pending = {executor.submit(_make, request): request for request in requests}
         for future in as_completed(pending):
             yield pending[future], future.result()
 
 
-def _make(job: Job) -> str | None:
+def _make(request: PartRequest) -> str | None:
     if asked_to_stop():
         return None
     try:
-        slices = subject_slices(job.case, job.recipe)
+        slices = subject_slices(request.case, request.recipe)
     except AnofpdmError as error:
         return str(error)
     except Exception as error:
         # A scan that trips the code is one bad scan; the others need not wait for a remedy.
-        _LOG.debug("%s", job.case.subject, exc_info=True)
+        _LOG.debug("%s", request.case.subject, exc_info=True)
         return f"{type(error).__name__}: {error}"
-    PartStore(job.folder).save(job.case.subject, job.key, slices)
+    PartStore(request.folder).save(request.case.subject, request.key, slices)
     return None

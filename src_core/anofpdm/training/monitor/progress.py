@@ -25,7 +25,7 @@ class TrainingProgress:
     images_per_second : float
         Recent speed.
     elapsed_seconds, seconds_left : float
-        Training time of all sessions together, and the estimate of what remains.
+        Training time of all attempts together, and the estimate of what remains.
     validation : dict, optional
         Held-out losses, in the steps that measured them (see `HeldOutLoss`).
     accuracy : GuidanceAccuracy, optional

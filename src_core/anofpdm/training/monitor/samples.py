@@ -51,7 +51,7 @@ class Samples:
         schedule: NoiseSchedule,
         device: torch.device,
     ) -> None:
-        chosen = chosen_slices(selection.labels, count)
+        chosen = sample_slices(selection.labels, count)
         # Slices are read in their order in the dataset, and shown the unhealthy ones first.
         order = np.argsort(chosen)
         images = selection.dataset.read("images", selection.positions[chosen[order]])
@@ -163,7 +163,7 @@ class Samples:
         return figure
 
 
-def chosen_slices(labels: NDArray[np.integer], count: int) -> NDArray[np.intp]:
+def sample_slices(labels: NDArray[np.integer], count: int) -> NDArray[np.intp]:
     """Positions of at most `count` slices, half of them unhealthy where possible, spread evenly.
 
     Parameters

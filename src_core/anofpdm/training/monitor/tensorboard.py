@@ -42,7 +42,7 @@ class TensorBoardLog:
     run : Path
         The run's folder.
     step : int
-        Steps done; what an interrupted session wrote of later ones is no longer shown.
+        Steps done; what an interrupted attempt wrote of later ones is no longer shown.
     """
 
     def __init__(self, run: Path, step: int) -> None:

@@ -36,7 +36,7 @@ class Checkpoint:
     step : int
         Steps done.
     elapsed_seconds : float
-        Training time so far, all sessions together.
+        Training time so far, all attempts together.
     loss : float
         Moving average of the loss.
     config : dict

@@ -59,7 +59,7 @@ def export_bundle(
     path = latest_checkpoint(Path(run_dir)) if checkpoint is None else Path(checkpoint)
     state = load_checkpoint(path)
     config = validated(TrainingConfig, raises=CheckpointError, where=str(path), **state.config)
-    metadata = bundle_metadata(config, state.dataset, provenance(state), **texts)
+    metadata = bundle_metadata(config, state.dataset, training_provenance(state), **texts)
     weights = {
         name.removeprefix(EMA_PREFIX): value
         for name, value in state.ema.items()
@@ -103,7 +103,7 @@ def bundle_metadata(
     return validated(BundleMetadata, where=f'The bundle "{values["name"]}"', **values)
 
 
-def provenance(state: Checkpoint) -> dict[str, Any]:
+def training_provenance(state: Checkpoint) -> dict[str, Any]:
     """How the weights of a checkpoint came to be, as JSON values."""
     described = ("network", "schedule", "bundle")
     return {

@@ -14,8 +14,8 @@ from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.monitor.progress import TrainingProgress
 from anofpdm.training.monitor.tensorboard import summary_writer
+from anofpdm.training.run.attempt import RunAttempt, TrainingResult
 from anofpdm.training.run.export import bundle_metadata
-from anofpdm.training.run.session import Session, TrainingResult
 from anofpdm.training.run.start import check_fit, first_network, flip_axis, held, opened
 from anofpdm.training.run.stopping import stop_on_signals
 from anofpdm.training.step.processes import Processes, joined
@@ -72,7 +72,7 @@ def train(
     threads : int, optional
         CPU threads; torch's choice by default.
     max_minutes : float, optional
-        Training time of all sessions together, at most. The learning rate then falls by
+        Training time of all attempts together, at most. The learning rate then falls by
         max(step / steps, elapsed / max_minutes), and the run ends when either reaches 1. How far
         it gets depends on the machine's speed, so it cannot be repeated bit by bit.
     progress : callable, optional
@@ -122,14 +122,16 @@ def train(
         trainer = _trainer(config, dataset, start_from, processes)
         stack.callback(trainer.close)
         origin = "" if start_from is None else f"{start_from.name} {start_from.hash}"
-        session = Session(trainer, dataset, run, checkpoint, origin, max_minutes, clock, processes)
-        while not session.over():
-            report = session.advance()
+        attempt = RunAttempt(
+            trainer, dataset, run, checkpoint, origin, max_minutes, clock, processes
+        )
+        while not attempt.over():
+            report = attempt.advance()
             if progress is not None:
                 progress(report)
             if processes.any(signals.asked or (should_stop is not None and should_stop())):
                 break
-        return session.close()
+        return attempt.close()
 
 
 def _trainer(

@@ -21,7 +21,7 @@ COLUMNS = (
 )
 
 
-def write_lesion_table(path: Path, components: Sequence[Mapping[str, Any]]) -> None:
+def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> None:
     """Write one line a lesion, largest first, below a line of column names.
 
     Parameters

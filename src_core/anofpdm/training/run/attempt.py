@@ -1,4 +1,4 @@
-"""The stretch of a run from its start or resumption to its end or interruption."""
+"""One attempt at a run: from its start or resumption to its end or interruption."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TrainingResult:
     bundle : Path or None
         The uncalibrated bundle, when finished.
     accuracy : GuidanceAccuracy or None
-        The last one that this session measured, of held-out slices.
+        The last one that this attempt measured, of held-out slices.
     """
 
     step: int
@@ -60,7 +60,7 @@ class TrainingResult:
     accuracy: GuidanceAccuracy | None = None
 
 
-class Session:
+class RunAttempt:
     """Steps of a run, and what is written of them.
 
     Parameters
@@ -76,7 +76,7 @@ class Session:
     started_from : str
         Origin of the first weights, for a run that begins.
     max_minutes : float or None
-        Training time of all sessions together, at most.
+        Training time of all attempts together, at most.
     clock : callable
         Seconds, monotonic.
     processes : Processes
