@@ -144,7 +144,7 @@ class AnalysisWriter:
             "native": list(self.inputs.native),
         }
         with self._all_or_nothing():
-            seal(self._group, self._target.path, document)
+            seal(self._group, document)
             with self.steps.lock:
                 self._target.commit()
                 path, self._target = self._target.target, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
 
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.growing import finished
@@ -278,17 +279,121 @@ def test_what_is_no_analysis(tmp_path: Path) -> None:
         assert "no analysis of anofpdm" in refused(tmp_path / name)
 
 
-def test_every_file_missing_or_cut_off_is_seen_on_open(stored: Path) -> None:
-    files = [file for file in stored.rglob("*") if file.is_file()]
+def test_every_missing_file_is_named_on_open(stored: Path) -> None:
+    # Groups' own files hold nothing, but for the root's.
+    groups = {stored / "zarr.json", stored / "native" / "zarr.json"}
+    files = [file for file in stored.rglob("*") if file.is_file() and file not in groups]
     assert len(files) > 2 * SLICES
     for file in files:
         whole = file.read_bytes()
-        file.write_bytes(whole[: len(whole) // 2])
-        refused(stored)
         file.unlink()
-        refused(stored)
+        assert f"is not whole: {file.relative_to(stored).as_posix()} is missing" in refused(stored)
         file.write_bytes(whole)
     Analysis.open(stored)
+
+
+def read_all(path: Path) -> Analysis:
+    analysis = Analysis.open(path)
+    for position in range(SLICES):
+        analysis.steps_of(position)
+    assert all(scan is not None for scan in analysis.native.values())
+    return analysis
+
+
+def damages(whole: bytes) -> Iterator[bytes]:
+    """Cut off, emptied, and a bit flipped at several places."""
+    yield whole[: len(whole) // 2]
+    yield b""
+    for place in np.linspace(0, len(whole) - 1, 6).astype(int).tolist():
+        yield whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :]
+
+
+def test_every_damaged_chunk_is_named_when_it_is_read(stored: Path) -> None:
+    chunks = [file for file in stored.rglob("c/**/*") if file.is_file()]
+    assert len(chunks) == 2 * SLICES + 4 + 2
+    for file in chunks:
+        whole = file.read_bytes()
+        for damaged in damages(whole):
+            file.write_bytes(damaged)
+            with pytest.raises(AnalysisError) as caught:
+                read_all(stored)
+            assert f"{stored} is damaged: {file.relative_to(stored).as_posix()} " in str(
+                caught.value
+            )
+        file.write_bytes(whole)
+    read_all(stored)
+
+
+@pytest.mark.parametrize("name", ["x0_null", "slice_ids", "native/0"])
+def test_damaged_metadata_of_an_array_never_change_what_is_read(
+    stored: Path, make: Make, name: str
+) -> None:
+    file = stored / name / "zarr.json"
+    whole, before = file.read_bytes(), make()
+    for damaged in (b"", b"{}", b"[3]", b"\xff", whole[:-30]):
+        file.write_bytes(damaged)
+        assert f"damaged: {name}/zarr.json" in refused(stored)
+    for place in range(0, len(whole), 23):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            assert_same(before, read_all(stored))
+        except AnalysisError as error:
+            assert f"{name}/" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("eps_gap", "float16", "int16"),
+        ("native/0", "int16", "uint16"),
+        ("x0", "float32", "int32"),
+    ],
+)
+def test_another_type_of_the_same_size_is_damage(
+    stored: Path, name: str, old: str, new: str
+) -> None:
+    file = stored / name / "zarr.json"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    assert f"damaged: {name}/zarr.json" in refused(stored)
+
+
+def as_format_1(path: Path) -> None:
+    """Rewrite an analysis in the first format: chunks without checksums, a table of files."""
+    group = zarr.open_group(path, mode="r+")
+    attributes: dict[str, Any] = dict(group.attrs)
+    document = attributes["anofpdm_analysis"]
+    for name in document.pop("arrays"):
+        array = group[name]
+        assert isinstance(array, zarr.Array)
+        data, chunks = np.asarray(array[...]), array.chunks
+        group.create_array(
+            name,
+            shape=data.shape,
+            chunks=chunks,
+            dtype=data.dtype,
+            compressors=BloscCodec(cname="lz4"),
+            config={"write_empty_chunks": True},
+            overwrite=True,
+        )[...] = data
+    group.attrs["anofpdm_analysis"] = {**document, "format_version": 1, "files": {"x0": [1, "ab"]}}
+
+
+def test_the_first_format_opens(stored: Path, make: Make) -> None:
+    as_format_1(stored)
+    analysis = Analysis.open(stored)
+    assert_same(analysis, make())
+    copy = analysis.save(stored.parent / "copy.anofpdm.zarr").path
+    assert copy is not None
+    assert (
+        json.loads((copy / "zarr.json").read_text())["attributes"]["anofpdm_analysis"][
+            "format_version"
+        ]
+        == 2
+    )
+    (stored / "x0_null/c/1/0/0/0/0").unlink()
+    assert "is not whole: x0_null/c/1/0/0/0/0" in refused(stored)
 
 
 def test_folder_cut_off_half_way(stored: Path) -> None:
@@ -302,7 +407,7 @@ def flip_last_bit(file: Path) -> None:
     file.write_bytes(content)
 
 
-def test_altered_slice_is_seen_when_it_is_read(stored: Path) -> None:
+def test_an_altered_slice_leaves_the_others_readable(stored: Path) -> None:
     flip_last_bit(stored / "x0_null/c/1/0/0/0/0")
     analysis = Analysis.open(stored)
     analysis.steps_of(0)
@@ -331,17 +436,17 @@ def test_altered_inputs_and_scans(stored: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda d: d.update(format_version=2), "format_version 2"),
+        (lambda d: d.update(format_version=3), "format_version 3"),
         (lambda d: d.pop("metadata"), "bundle is missing"),
-        (lambda d: d.update(files=3), "lacks"),
+        (lambda d: d.update(arrays=3), "lacks its table"),
         (lambda d: d["metadata"].pop("timesteps"), "timesteps is missing"),
         (lambda d: d["metadata"].update(timesteps=[1, 151]), "ask for"),
         (lambda d: d["metadata"].update(timesteps=[151, 1, 300]), "must increase"),
         (lambda d: d["metadata"]["bundle"].pop("network"), "bundle.network is missing"),
         (lambda d: d["geometry"].pop("affine"), "affine"),
         (lambda d: d["geometry"].update(shape=[5, 6, 7]), "do not fit"),
-        (lambda d: d["files"].clear(), "lacks the array"),
-        (lambda d: d.pop("files"), "lacks its table"),
+        (lambda d: d["arrays"].clear(), "damaged: x0_null/zarr.json"),
+        (lambda d: d.pop("arrays"), "lacks its table"),
         (lambda d: d.update(native=3), "lacks its list of scans"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -211,18 +212,25 @@ def test_missing_chunk_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "d.zarr")
     chunks = sorted(p for p in (tmp_path / "d.zarr/images/c").rglob("*") if p.is_file())
     assert len(chunks) == 4
+    dataset = SliceDataset.open(tmp_path / "d.zarr")
     chunks[1].unlink()
-    with pytest.raises(DatasetError, match="incomplete"):
+    with pytest.raises(DatasetError, match=r"incomplete \(images/c/1/0/0/0 is missing\)"):
         SliceDataset.open(tmp_path / "d.zarr")
+    # One that goes while the dataset is open is not read as zeros.
+    with pytest.raises(DatasetError, match="damaged: images/c/1/0/0/0"):
+        dataset.read("images", np.arange(len(dataset)))
 
 
-@pytest.mark.parametrize("name", ["images", "label"])
-def test_torn_chunk_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("torn", [lambda b: b[:-7], lambda b: b"", lambda b: b[:9] + b"?" + b[10:]])
+@pytest.mark.parametrize("name", ["images", "foreground", "label", "subject", "slice_id"])
+def test_damaged_chunk_is_named(tmp_path: Path, name: str, torn: Callable[[bytes], bytes]) -> None:
     write(tmp_path / "d.zarr")
     chunk = next(p for p in (tmp_path / f"d.zarr/{name}/c").rglob("*") if p.is_file())
-    chunk.write_bytes(chunk.read_bytes()[:-7])
-    with pytest.raises(DatasetError, match="damaged"):
-        _ = SliceDataset.open(tmp_path / "d.zarr").select("train").images
+    chunk.write_bytes(torn(chunk.read_bytes()))
+    dataset = SliceDataset.open(tmp_path / "d.zarr")
+    file = chunk.relative_to(tmp_path / "d.zarr").as_posix()
+    with pytest.raises(DatasetError, match=f"damaged: {file} is not what was written"):
+        dataset.read(name, np.arange(len(dataset)))
 
 
 def spoil(path: Path, how: str) -> None:

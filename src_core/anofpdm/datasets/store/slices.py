@@ -19,6 +19,7 @@ import zarr
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import DatasetError
+from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, read_chunk
 from anofpdm.datasets.store.raw_chunks import RawChunks
 from anofpdm.datasets.store.writer import ARRAYS, FORMAT, FORMAT_VERSION, SliceDatasetWriter
 
@@ -216,11 +217,12 @@ class SliceDataset:
         try:
             for chunk in np.unique(np.asarray(positions) // rows):
                 first, last = np.searchsorted(positions, [chunk * rows, (chunk + 1) * rows])
-                block = np.asarray(array[chunk * rows : (chunk + 1) * rows])
+                block = read_chunk(array, self.path, int(chunk))
                 out[first:last] = block[np.asarray(positions[first:last]) - chunk * rows]
-        except (OSError, ValueError, RuntimeError) as error:
+        except ChunkError as error:
             raise DatasetError(
-                f'{self.path}: the array "{name}" is damaged ({error}); build the dataset again.'
+                f"{self.path} is damaged: {error.file} is not what was written; build the dataset "
+                "again."
             ) from error
         return out
 
@@ -318,12 +320,10 @@ def _check_complete(path: Path, group: zarr.Group) -> None:
     names = [n for n in ARRAYS if n != "truth" or attributes.get("has_truth")]
     for name in names:
         array = group.get(name)
-        if (
-            slices is None
-            or not isinstance(array, zarr.Array)
-            or array.shape[0] != slices
-            or array.nchunks_initialized != array.nchunks
-        ):
+        if slices is None or not isinstance(array, zarr.Array) or array.shape[0] != slices:
             raise DatasetError(
                 f'{path} is incomplete (the array "{name}" lacks slices); build it again.'
             )
+        absent = absent_chunk(array, path)
+        if absent is not None:
+            raise DatasetError(f"{path} is incomplete ({absent} is missing); build it again.")
