@@ -12,7 +12,6 @@ from anofpdm.analysis.steps import estimate_nbytes
 from anofpdm.common.device import resolve_device, synchronize
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
-from anofpdm.model.bundle_files import weight_shapes
 from anofpdm.model.memory import default_batch_size, slice_bytes
 
 # A call of the full batch is timed only where a single slice promises it to be this short.
@@ -92,7 +91,7 @@ def estimate_run(
 
 def _weight_bytes(model: ModelBundle) -> int:
     """Bytes of the weights in float32, as the network holds them."""
-    return 4 * sum(math.prod(shape) for shape in weight_shapes(model.weights, model.name).values())
+    return 4 * sum(math.prod(shape) for shape in model.weight_shapes.values())
 
 
 def _seconds_a_slice(model: ModelBundle, device: str, precision: Precision, size: int) -> float:

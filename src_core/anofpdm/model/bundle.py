@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -101,6 +102,17 @@ class ModelBundle:
     def hash(self) -> str:
         """sha256 over the metadata (canonical JSON), which holds the hash of the weights."""
         return self.metadata.fingerprint
+
+    @cached_property
+    def weight_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Names and shapes of the stored tensors.
+
+        Raises
+        ------
+        BundleError
+            When `weights` is no safetensors file, or holds other than float tensors.
+        """
+        return weight_shapes(self.weights, self._source)
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -225,7 +237,7 @@ class ModelBundle:
         return f"{self.path / WEIGHTS_FILE}" if self.path else f"The bundle {self.name}"
 
     def _check_shapes(self, expected: Mapping[str, tuple[int, ...]]) -> None:
-        found = weight_shapes(self.weights, self._source)
+        found = self.weight_shapes
         for name in sorted(expected.keys() - found.keys()):
             raise BundleError(f"{self._source} lacks the weight {name}; make the bundle again.")
         for name in sorted(found.keys() - expected.keys()):
@@ -260,11 +272,12 @@ def load_bundle(name_or_path: str | os.PathLike[str]) -> ModelBundle:
     path = resolve(name_or_path)
     files = read_files(path)
     metadata = BundleMetadata.parse(files.metadata, str(path / METADATA_FILE))
-    weight_shapes(files.weights, str(path / WEIGHTS_FILE))
+    bundle = ModelBundle(metadata, files.weights, path, files.texts)
+    _ = bundle.weight_shapes
     digest = hashlib.sha256(files.weights).hexdigest()
     if digest != metadata.weights_sha256:
         raise BundleError(
             f"{path / WEIGHTS_FILE} has the sha256 {digest[:12]}, but {METADATA_FILE} records "
             f"{metadata.weights_sha256[:12] or 'none'}: it was altered or damaged; copy it again."
         )
-    return ModelBundle(metadata, files.weights, path, files.texts)
+    return bundle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -99,12 +98,12 @@ def write_files(path: Path, files: BundleFiles, *, overwrite: bool = False) -> N
 
 
 def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
-    """Read the names and shapes of a safetensors file's tensors from its header.
+    """Read the names and shapes of the tensors in a safetensors file.
 
     Parameters
     ----------
     weights : bytes
-        The whole file: 8 bytes of header length (little-endian), a JSON header, the data.
+        The whole file. It may come out of a zip, so it is checked in memory.
     source : str
         What to call it in errors.
 
@@ -113,39 +112,26 @@ def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
     BundleError
         When it is a pickle, cut off, no safetensors file, or holds other than float tensors.
     """
-    start = 8 + int.from_bytes(weights[:8], "little")
+    from safetensors import SafetensorError, deserialize
+
     try:
-        header = json.loads(weights[8:start])
-        header.pop("__metadata__", None)
-        end = start + max(entry["data_offsets"][1] for entry in header.values())
-        types = {entry["dtype"] for entry in header.values()}
-        shapes = {name: tuple(map(int, entry["shape"])) for name, entry in header.items()}
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+        tensors = {name: (t["dtype"], tuple(t["shape"])) for name, t in deserialize(weights)}
+    except SafetensorError as error:
         if weights.startswith(_PICKLE_STARTS):
             raise BundleError(
                 f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not hold; "
                 "convert it with `anofpdm import-checkpoint`."
             ) from error
         raise BundleError(
-            f"{source} is not a safetensors file; copy or make the bundle again."
+            f"{source} is cut off or no safetensors file; copy or make the bundle again."
         ) from error
-    if len(weights) != end:
+    foreign = {dtype for dtype, _ in tensors.values()} - _FLOAT_TYPES
+    if foreign:
         raise BundleError(
-            f"{source} has {len(weights)} bytes where its header announces {end}; copy it again."
-        )
-    if not types <= _FLOAT_TYPES:
-        raise BundleError(
-            f"{source} holds {', '.join(sorted(types - _FLOAT_TYPES))} tensors; weights must be "
+            f"{source} holds {', '.join(sorted(foreign))} tensors; weights must be "
             "floating-point numbers."
         )
-    return shapes
+    return {name: shape for name, (_, shape) in tensors.items()}
 
 
 def _read_folder(path: Path, with_weights: bool) -> BundleFiles:

@@ -217,9 +217,33 @@ def test_safetensors_header_that_begins_like_a_pickle_is_none(
 def test_weights_cut_off(folder: Path, length: int) -> None:
     whole = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(whole[:length])
-    refused(folder)
+    assert f"{WEIGHTS} is cut off" in refused(folder)
     replace_weights(folder, whole[:length])
-    refused(folder)
+    assert f"{WEIGHTS} is cut off" in refused(folder)
+
+
+def with_header(header: bytes, data: bytes = b"") -> bytes:
+    return len(header).to_bytes(8, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        b"no weights",
+        (1 << 62).to_bytes(8, "little") + b"{}",
+        with_header(b"[1, 2]"),
+        with_header(b"\xff{}"),
+        with_header(b"[" * 100_000),
+        with_header(b'{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}', b"\0" * 4),
+        with_header(b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', b"\0" * 5),
+        with_header(b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}', b"\0" * 8),
+        with_header(b'{"w": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}', b"\0" * 4),
+        with_header(b'{"w": {"dtype": "X32", "shape": [1], "data_offsets": [0, 4]}}', b"\0" * 4),
+    ],
+)
+def test_what_is_no_safetensors_file(folder: Path, weights: bytes) -> None:
+    replace_weights(folder, weights)
+    assert "no safetensors file" in refused(folder)
 
 
 def test_one_flipped_bit_in_the_weights(folder: Path) -> None:
