@@ -2,8 +2,9 @@
 
 Run ``python benchmarks/loader_rate.py [--dataset DIR.zarr] [--config CONFIG.toml] [--cold]``.
 Without a dataset, one of random slices of the network's shape is made in a temporary folder;
-without a configuration, the network is the published one (METHOD 2). ``--cold`` drops the dataset
-from the system's file cache first, so that the disk is measured, not memory.
+without a configuration, the network is the published one (docs/method.md#2-network-and-training).
+``--cold`` drops the dataset from the system's file cache first, so that the disk is measured, not
+memory.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def naive(
     clip: bool,
     sam: str = "sam",
 ) -> Naive:
-    """METHOD 4 and 5 written as printed, Eq. 7 in terms of the two noises."""
+    """Eq. 7, 10, 12 and 14 to 16 as printed, Eq. 7 in terms of the two noises."""
     healthy_all, null_all, maps = [], [], []
     for step in steps:
         ab = schedule.alpha_bar(step.t)

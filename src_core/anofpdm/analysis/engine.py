@@ -97,7 +97,7 @@ def analyze(
     brain_mask : Volume or path, optional
         Voxels of 0.5 and more are brain.
     process, steps, t_max, clip : optional
-        The forward process: `steps` timesteps evenly over 1..`t_max` (METHOD 3), predictions
+        The forward process (Eq. 2, 4): `steps` timesteps evenly over 1..`t_max`, predictions
         clipped to [-1, 1] or not. What is not given is as the model was calibrated; without a
         calibration it is "ddim", 30, 600, clipped.
     seed : int

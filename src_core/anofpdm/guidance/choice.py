@@ -1,4 +1,4 @@
-"""The rules of guidance selection: Cos_w, Acc_w, w* and M_max from numbers (METHOD 7)."""
+"""Choose Cos_w, w* and M_max from measured values (docs/method.md#8-guidance-selection)."""
 
 from __future__ import annotations
 
@@ -184,7 +184,9 @@ def choose_guidance(
     fraction: float = 0.98,
     baseline: float = -1.0,
 ) -> int:
-    """Index of w*: the largest candidate that is nearly as accurate as the best (METHOD 7).
+    """Return the index of w*, the largest candidate that is nearly as accurate as the best one.
+
+    See docs/method.md#8-guidance-selection.
 
     Parameters
     ----------
@@ -233,7 +235,9 @@ def calibrate(
     min_component_pixels: int = PAPER_MIN_COMPONENT_PIXELS,
     source: str = "",
 ) -> GuidanceReport:
-    """Select w* from what one pass measured; the whole of METHOD 7 but the network.
+    """Select w* and the thresholds from the measurements of one pass; needs no network.
+
+    See docs/method.md#8-guidance-selection.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Guidance selection on labelled slices: one pass of the network for all candidates (METHOD 7)."""
+"""Guidance selection on labelled slices (appendix, Algorithm 1): one pass for all candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper: schedule, forward process, curves, maps, thresholds, settings, interpretation.
+"""The paper's method: schedule, forward process, curves, maps, thresholds, interpretation.
 
 Reads no file and knows no scan. Imports `common`.
 """

@@ -1,4 +1,4 @@
-"""What guidance selection measures on validation slices and a model bundle carries (METHOD 7)."""
+"""The result of guidance selection, stored in the bundle (docs/method.md#8-guidance-selection)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Guidance = Annotated[float, Field(ge=0, le=1000)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 PAPER_QUANTILE_RANGE = (0.90, 0.98)
-"""a and b of METHOD 6: the quantile lies in a..b of the whole image."""
+"""a and b of Algorithm 1: the range of the quantile over the whole image."""
 PAPER_MIN_COMPONENT_PIXELS = 40
 PAPER_MEDIAN_KERNEL = 5
 
@@ -32,16 +32,16 @@ class Candidate(BaseModel):
     guidance : float
         w.
     cosine_threshold : float
-        Cos_w: a slice with a cosine at or below it counts as unhealthy.
+        Cos_w: a slice with a cosine at or below this value is unhealthy.
     accuracy : float
-        Acc_w, how well validation slices are classified, 0..1, by the calibration's criterion.
+        Acc_w, the accuracy on the validation slices by the calibration's criterion, 0..1.
     max_divergence : tuple of float
-        The largest M_{t_e} over the unhealthy slices at w, per scored modality.
+        The largest M_{t_e} over the unhealthy slices at w, for each scored modality.
     map_threshold : float, optional
-        The fixed threshold on the anomaly map with which "a component is marked" tells unhealthy
-        slices best. None where it was not measured.
+        The fixed threshold on the anomaly map for which "a component is marked" best separates
+        unhealthy from healthy slices. None if it was not measured.
     map_accuracy : float, optional
-        How well it classifies validation slices, 0..1, by the calibration's criterion.
+        Accuracy of that threshold on the validation slices by the calibration's criterion, 0..1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,52 +55,53 @@ class Candidate(BaseModel):
 
     @property
     def rule_accuracy(self) -> float:
-        """Accuracy of the calibration's rule: by the map where that was measured, 0..1."""
+        """Accuracy of the calibration's rule, 0..1: by the map if measured, else by the cosine."""
         return self.accuracy if self.map_accuracy is None else self.map_accuracy
 
 
 class Calibration(BaseModel):
-    """The calibration of a bundle, valid for the process, grid and clipping it was measured with.
+    """Calibration of a bundle, valid for the process, grid and clipping it was measured with.
 
     Attributes
     ----------
     guidance : float
-        w*, the guidance selected.
+        w*, the selected guidance.
     cosine_threshold : float
         Cos_{w*}.
     max_divergence : tuple of float
-        M_max per scored modality at w*, all above 0.
+        M_max for each scored modality at w*, all above 0.
     rule : {"dynamic", "absolute"}
-        How the mask is made unless asked otherwise: by the paper's dynamic quantile behind the
-        cosine's gate, or by `map_threshold` alone: what it marks in a slice makes it unhealthy.
+        Default way to make the mask. "dynamic": the paper's dynamic quantile after the cosine gate.
+        "absolute": `map_threshold` alone; a slice is unhealthy if it marks anything.
     map_threshold : float, optional
-        The fixed threshold on the anomaly map at w*; the rule "absolute" needs it.
+        The fixed threshold on the anomaly map at w*; required by the rule "absolute".
     map_extent : float
-        Share of the fixed threshold down to which a marked spot extends; see `AbsoluteThreshold`.
+        Fraction of the fixed threshold down to which a marked spot extends; see
+        `AbsoluteThreshold`.
     polarity : {"both", "hyperintense", "hypointense"}
-        Which departures from health the map counts; see `Settings`.
+        Which differences from healthy the map counts; see `Settings`.
     criterion : {"accuracy", "balanced"}
-        What the thresholds and the guidance were chosen by: the share of slices classified rightly
-        (METHOD 7), or the mean of that share among healthy and among unhealthy slices.
+        How thresholds and guidance were chosen: by the share of slices classified correctly (the
+        paper), or by the mean of that share among healthy and among unhealthy slices.
     process : {"ddim", "ddpm"}
     steps, t_max : int
         The strided grid: `steps` timesteps up to `t_max`.
     clip : bool
         Whether predictions are clipped to [-1, 1].
     quantile_range : dict
-        a and b of METHOD 6 for each region the dynamic threshold may use.
+        a and b of Algorithm 1 for each region that the dynamic threshold may use.
     region : {"image", "brain"}
-        The region used unless asked otherwise; a key of `quantile_range`.
+        Default region; a key of `quantile_range`.
     median_kernel : int
-        Side of the median filter on the map, odd, in pixels of the network's grid (METHOD 8).
+        Side of the median filter on the map, odd, in pixels of the network's grid.
     min_component_pixels : int
-        Masks lose the components of this filled area or less, in pixels at 128x128 (METHOD 8).
+        Components with at most this filled area are removed, in pixels at 128x128.
     candidates : tuple of Candidate
-        Every candidate of the search, in increasing order of guidance.
+        All candidates of the search, in increasing order of guidance.
     slices : dict
-        How many validation slices were used, for instance {"healthy": 500, "unhealthy": 480}.
+        Number of validation slices used, for instance {"healthy": 500, "unhealthy": 480}.
     source : str
-        What the slices were, in words.
+        Description of the slices.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -142,14 +143,14 @@ class Calibration(BaseModel):
             self.map_threshold,
             *(c.map_threshold for c in self.candidates),
         ):
-            raise ValueError("the rule 'absolute' needs a map_threshold, for every candidate, too")
+            raise ValueError("the rule 'absolute' needs a map_threshold, also for every candidate")
         return self
 
     def at(self, guidance: float) -> Measured:
-        """Give what was measured for another guidance.
+        """Return the thresholds for another guidance.
 
-        Each value is measured for each candidate by itself; between two candidates it is
-        interpolated linearly, beyond the outermost ones held.
+        Values between two candidates are interpolated linearly; beyond the outermost candidates
+        they are constant.
         """
         if guidance == self.guidance or not self.candidates:
             return Measured(self.cosine_threshold, self.max_divergence, self.map_threshold)
@@ -166,7 +167,7 @@ class Calibration(BaseModel):
 
 
 class Measured(NamedTuple):
-    """Thresholds that a calibration has for one guidance; see `Candidate` for the values."""
+    """Thresholds of a calibration for one guidance; see `Candidate` for the values."""
 
     cosine_threshold: float
     max_divergence: tuple[float, ...]

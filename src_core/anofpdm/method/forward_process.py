@@ -21,7 +21,7 @@ NoisePredictor = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Step:
-    """What the network says of a batch of slices at one timestep.
+    """The network's predictions for a batch of slices at one timestep.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Step:
     eps_gap: Tensor
 
     def channels(self, indices: Sequence[int]) -> Step:
-        """Return the step with some of its channels only (those that are scored)."""
+        """Return the step restricted to some channels (the scored ones)."""
         if list(indices) == list(range(self.x_t.shape[1])):
             return self
         picked = list(indices)
@@ -59,9 +59,9 @@ class Step:
 def slice_noise(
     shape: Sequence[int], seed: int, slice_ids: Sequence[int], t: int, like: Tensor
 ) -> Tensor:
-    """Draw standard normal noise that depends on (seed, slice, t) and on nothing else.
+    """Draw standard normal noise that depends only on (seed, slice, t).
 
-    Drawn on the CPU in float32, so that device, batch size and order make no difference.
+    It is drawn on the CPU in float32, so that device, batch size and order make no difference.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def slice_noise(
     seed : int
         The run's seed, >= 0.
     slice_ids : sequence of int
-        One identity per slice of the batch, >= 0.
+        Identity of each slice of the batch, >= 0.
     t : int
         Timestep.
     like : Tensor
@@ -101,9 +101,10 @@ def forward_process(
     seed: int = 0,
     slice_ids: Sequence[int],
 ) -> Iterator[Step]:
-    """Walk `timesteps` upward, with one network call of 2N evaluations a step (METHOD 3 and 4).
+    """Run the forward process (Eq. 2, 4) with one network call of 2N evaluations per step.
 
-    The trajectory is unguided, hence the same for every guidance w. To cancel, stop iterating.
+    The trajectory is unguided and therefore the same for every guidance w. To cancel, stop
+    iterating.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def forward_process(
     timesteps : sequence of int
         Strictly increasing timesteps within 1..T.
     process : {"ddim", "ddpm"}
-        "ddim": the first x_t from Eq. 2, the others by Eq. 4 from their predecessor on the grid.
+        "ddim": the first x_t from Eq. 2, the others by Eq. 4 from the previous step of the grid.
         "ddpm": every x_t from Eq. 2 with fresh noise.
     clip : bool
         Whether Eq. 4 derives the noise from the prediction clipped to [-1, 1].
@@ -128,12 +129,12 @@ def forward_process(
     Yields
     ------
     Step
-        One per timestep, on the device and in the dtype of `x0`.
+        One for each timestep, on the device and in the dtype of `x0`.
 
     Raises
     ------
     SettingsError
-        At the call: when timesteps, process, seed or slice identities are unfit.
+        At the call, when timesteps, process, seed or slice identities are invalid.
     """
     _check(x0, schedule, timesteps, process, seed, slice_ids)
     return _walk(x0, predictor, schedule, tuple(timesteps), process, clip, seed, tuple(slice_ids))
@@ -169,13 +170,13 @@ def _walk(
 def _predict(predictor: NoisePredictor, x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
     """(eps_h, eps_null) at x_t, from one call of twice the batch."""
     count = x_t.shape[0]
-    # The mode ends with the call: the caller of a generator must not inherit it at a yield.
+    # Leave inference mode before the yield; the caller of the generator must not inherit it.
     with torch.inference_mode():
         index = torch.full((2 * count,), t - 1, dtype=torch.int64, device=x_t.device)
         label = torch.full_like(index, NULL)
         label[:count] = HEALTHY
         eps = predictor(torch.cat([x_t, x_t]), index, label)
-    # A clone made outside inference mode is an ordinary tensor, free to be changed in place.
+    # A clone made outside inference mode is an ordinary tensor that may be changed in place.
     eps = eps.to(x_t.dtype).clone()
     return eps[:count], eps[count:]
 
@@ -190,7 +191,7 @@ def _check(
 ) -> None:
     steps = list(timesteps)
     if not steps or any(later <= former for former, later in pairwise(steps)):
-        raise SettingsError(f"Timesteps must increase strictly and be one or more; got {steps}.")
+        raise SettingsError(f"Timesteps must be strictly increasing, at least one; got {steps}.")
     for t in (steps[0], steps[-1]):
         schedule.alpha_bar(t)
     if process not in ("ddim", "ddpm"):

@@ -1,4 +1,4 @@
-"""How strongly an anomaly map marks a slice: the highest fixed threshold that marks a component."""
+"""Score of a slice's anomaly map: the highest fixed threshold that still marks a component."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def map_score(
 ) -> float:
     """Find the highest fixed threshold whose mask of a slice is not empty.
 
-    The mask is that of an absolute threshold (METHOD 6, 8) on the median-filtered map, without
-    small components. It only grows as the threshold falls, so that "score >= v" says whether the
-    threshold v calls the slice unhealthy.
+    The mask applies an absolute threshold to the median-filtered map and removes small components.
+    It only grows as the threshold falls, so "score >= v" tells whether threshold v makes the slice
+    unhealthy. See docs/method.md#122-fixed-threshold-with-extent.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def map_score(
     Returns
     -------
     float
-        Exact but for rounding; 0 where no threshold marks anything.
+        Exact up to rounding; 0 if no threshold marks anything.
     """
     filtered = median_filter(anomaly_map, median_kernel)
     everywhere = np.ones(filtered.shape, dtype=bool)
     reached = filtered[filtered > 0].astype(np.float64)
-    # Where a spot starts, and where another pixel comes within its extent.
+    # Thresholds at which a spot appears, or at which its extent gains a pixel.
     values = np.unique(np.concatenate([reached, reached / extent]))
 
     def marks(value: float) -> bool:

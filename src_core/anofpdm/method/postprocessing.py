@@ -1,4 +1,4 @@
-"""Median filter on anomaly maps and removal of small components from masks (METHOD 8)."""
+"""Median filter on anomaly maps and removal of small components from masks (appendix F)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFERENCE_PIXELS = 128 * 128
 
 
 def median_filter(anomaly_map: NDArray[Float], kernel: int) -> NDArray[Float]:
-    """Median over a square of `kernel` pixels, the border repeated; 1 changes nothing.
+    """Apply a median filter of `kernel` x `kernel` pixels with repeated borders; 1 does nothing.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ def median_filter(anomaly_map: NDArray[Float], kernel: int) -> NDArray[Float]:
 def remove_small_components(mask: NDArray[np.bool_], min_pixels: int) -> NDArray[np.bool_]:
     """Remove 8-connected components of a slice whose filled area is `min_pixels` or less.
 
-    The filled area counts a component's holes. The holes themselves stay as they are.
+    The filled area includes a component's holes. The holes themselves are not filled.
 
     Parameters
     ----------
     mask : array
         (H, W), bool.
     min_pixels : int
-        Stated for 128 x 128 pixels; on another grid it scales with the number of pixels.
+        For 128 x 128 pixels; on another grid the limit scales with the number of pixels.
     """
     limit = min_pixels * mask.size / REFERENCE_PIXELS
     structure = np.ones((3, 3), dtype=bool)
@@ -49,7 +49,7 @@ def remove_small_components(mask: NDArray[np.bool_], min_pixels: int) -> NDArray
     keep = np.zeros(count + 1, dtype=bool)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     for index, box in enumerate(ndimage.find_objects(labels), start=1):
-        # Filling can only add to an area, so most components need no filling to be kept.
+        # Filling only adds area, so most components can be kept without it.
         keep[index] = areas[index] > limit or (
             ndimage.binary_fill_holes(labels[box] == index, structure=structure).sum() > limit
         )
@@ -68,7 +68,7 @@ def remove_small_volumes(
     voxel_volume_ml : float
         Volume of one voxel in millilitres, above 0.
     min_ml : float
-        Components of exactly this volume stay; 0 changes nothing.
+        Components of exactly this volume are kept; 0 removes none.
 
     Raises
     ------
@@ -77,14 +77,14 @@ def remove_small_volumes(
     """
     if mask.ndim != 3 or voxel_volume_ml <= 0:
         raise SettingsError(
-            f"Components in ml need a 3-D mask and a voxel volume above 0; got {mask.ndim}-D and "
-            f"{voxel_volume_ml} ml."
+            f"Component volumes need a 3-D mask and a positive voxel volume; got {mask.ndim}-D "
+            f"and {voxel_volume_ml} ml."
         )
     if min_ml <= 0:
         return mask
     labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3), dtype=bool))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    # A hair of slack: n voxels of v ml must count as n * v ml however the product rounds.
+    # A small tolerance: n voxels of v ml must count as n * v ml however the product rounds.
     keep = sizes * voxel_volume_ml >= min_ml * (1.0 - 1e-9)
     keep[0] = False
     return keep[labels]

@@ -1,4 +1,4 @@
-"""The noise schedule: alpha_bar, its weights A, B, C, and the two ways to a noised input."""
+"""The noise schedule: alpha_bar, the weights A, B and C, and the noised inputs (Eq. 2, 4)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NoiseSchedule:
-    """Linear-beta diffusion schedule (METHOD 1).
+    """Linear-beta diffusion schedule (docs/method.md#1-schedule).
 
-    Coefficients are computed in float64 and handed out as Python floats, so that a float32 tensor
-    stays float32 and a float64 oracle stays exact.
+    Coefficients are computed in float64 and returned as Python floats, so that a float32 tensor
+    stays float32 and a float64 computation stays exact.
 
     Parameters
     ----------
     num_steps : int
-        T, the number of diffusion steps; timesteps run 1..T.
+        T, the number of diffusion steps; timesteps are 1..T.
     beta_start, beta_end : float
         First and last beta of the linear schedule, 0 < beta_start <= beta_end < 1.
 
     Raises
     ------
     SettingsError
-        When a value is out of its range.
+        When a value is out of range.
     """
 
     num_steps: int = 1000
@@ -40,7 +40,7 @@ class NoiseSchedule:
     beta_end: float = 0.02
 
     def __post_init__(self) -> None:
-        """Check the ranges once, so that no later formula divides by zero."""
+        """Check the ranges, so that no later formula divides by zero."""
         if self.num_steps < 2:
             raise SettingsError(
                 f"A schedule needs at least 2 steps; num_steps is {self.num_steps}."
@@ -53,7 +53,7 @@ class NoiseSchedule:
 
     @cached_property
     def alpha_bars(self) -> NDArray[np.float64]:
-        """alpha_bar_t at index t, shape (T + 1,); entry 0 is 1, the clean image."""
+        """alpha_bar_t at index t, shape (T + 1,); entry 0 is 1 (the clean image)."""
         betas = np.linspace(self.beta_start, self.beta_end, self.num_steps, dtype=np.float64)
         return np.concatenate([[1.0], np.cumprod(1.0 - betas)])
 
@@ -85,13 +85,13 @@ class NoiseSchedule:
         return x_t / float(np.sqrt(self.alpha_bar(t))) - self.a(t) * eps
 
     def ddim_next(self, x_t: Tensor, x0_null: Tensor, t: int, t_next: int) -> Tensor:
-        """Eq. 4: from x_t to the noise level of `t_next`, along the noise implied by `x0_null`.
+        """Eq. 4: move x_t to the noise level of `t_next`, along the noise implied by `x0_null`.
 
         Parameters
         ----------
         x_t, x0_null : Tensor
-            The noised input at `t` and the unguided prediction there (clipped or not: the noise is
-            derived anew from whichever is given).
+            The noised input at `t` and the unguided prediction there. The noise is derived from
+            the prediction as given, clipped or not.
         t, t_next : int
             Neighbours on the grid of timesteps, 1 <= t <= t_next <= T.
         """
@@ -114,19 +114,19 @@ class NoiseSchedule:
 
 
 def strided_timesteps(steps: int, t_max: int, num_steps: int = 1000) -> tuple[int, ...]:
-    """Grid of timesteps round(linspace(1, t_max, steps)), duplicates dropped (METHOD 3).
+    """Return the grid round(linspace(1, t_max, steps)) without duplicates.
 
     Parameters
     ----------
     steps : int
-        Number of grid points asked for, >= 1; fewer come back where rounding makes duplicates.
+        Number of grid points, >= 1; fewer are returned if rounding makes duplicates.
     t_max : int
-        Last timestep, 1 <= t_max <= `num_steps`. The paper walks 1..600 of 1000.
+        Last timestep, 1 <= t_max <= `num_steps`. The paper uses 1..600 of 1000.
 
     Raises
     ------
     SettingsError
-        When a value is out of its range.
+        When a value is out of range.
     """
     if steps < 1:
         raise SettingsError(f"The number of steps must be 1 or more; got {steps}.")

@@ -1,4 +1,4 @@
-"""The settings of an interpretation: everything that needs no network to change."""
+"""Settings of an interpretation: everything that can change without the network."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from anofpdm.method.calibration import (
 )
 
 Sam = Literal["sam", "sam_at_end", "gradient", "gradient_at_end", "weighted_gradient"]
-"""Sub-anomaly maps of METHOD 5: (iv), (iv) at t_e only, (i), (ii) and (iii) of Table 2."""
+"""Step maps: (iv), (iv) at t_e only, (i), (ii) and (iii) of appendix D, Table 2."""
 
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class DynamicQuantile(BaseModel):
-    """The paper's threshold (METHOD 6): a larger anomaly gets a lower quantile.
+    """The paper's threshold (Algorithm 1): a larger anomaly gets a lower quantile.
 
     Attributes
     ----------
     region : {"image", "brain"}
-        Pixels whose quantile is taken: the whole image (the paper's), or the brain's foreground.
+        Pixels over which the quantile is computed: the whole image (the paper) or the brain.
     low, high : float
-        a and b: the quantile is `high` where M_{t_e} is 0 and `low` where it reaches M_max.
+        a and b: the quantile is `high` if M_{t_e} is 0 and `low` if it reaches M_max.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +51,7 @@ class DynamicQuantile(BaseModel):
 
 
 class ManualQuantile(BaseModel):
-    """A fixed quantile of the anomaly map, in the whole image or in the brain's foreground."""
+    """A fixed quantile of the anomaly map over the whole image or the brain."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,16 +61,15 @@ class ManualQuantile(BaseModel):
 
 
 class AbsoluteThreshold(BaseModel):
-    """A fixed value of the anomaly map (squared intensity, network scale).
+    """A fixed threshold on the anomaly map (squared intensity, network scale).
 
     Attributes
     ----------
     value : float
-        A spot is marked where the map reaches this.
+        Pixels where the map reaches this value are marked.
     extent : float
-        Share of the value down to which a marked spot extends, above 0 to 1: its connected pixels
-        at `extent` times the value or more (hysteresis). 1 marks the pixels at the value alone,
-        0.5 is the half maximum.
+        In (0, 1]. Marked spots extend to connected pixels at `extent` times `value` or above
+        (hysteresis). 1 means no extension.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,37 +85,38 @@ ThresholdRule = DynamicQuantile | ManualQuantile | AbsoluteThreshold
 class Settings(BaseModel):
     """How an analysis is turned into anomaly maps and masks.
 
-    The defaults suit an uncalibrated bundle, of which nothing is known: a manual quantile inside
-    the brain and no gate. `from_calibration` gives the paper's dynamic threshold and gate.
+    The defaults suit an uncalibrated bundle: a manual quantile inside the brain and no gate.
+    `from_calibration` applies a bundle's calibration.
 
     Attributes
     ----------
     guidance : float
         w, 0..1000.
     end_step : int or None
-        t_e; None takes argmax M_t per slice and modality (Eq. 21). A given t must be on the grid.
+        t_e; None uses argmax M_t for each slice and modality (Eq. 21). A given t must be on the
+        grid.
     sam : str
-        The sub-anomaly map that is aggregated; "sam" is Eq. 19.
+        The step map that is aggregated; "sam" is Eq. 19.
     polarity : {"both", "hyperintense", "hypointense"}
-        Which departures from health the map counts: all (the paper), or those alone where the
-        scan is brighter, or darker, than the healthy-guided prediction; the others count 0. It
-        changes maps and masks, no curve, and so neither t_e nor the gate.
+        Which differences the map counts: all (the paper), or only where the scan is brighter or
+        darker than the healthy-guided prediction. It changes maps and masks, but no curve, t_e or
+        gate. See docs/method.md#121-polarity.
     threshold : DynamicQuantile, ManualQuantile or AbsoluteThreshold
         How the threshold on the anomaly map is chosen.
     max_divergence : tuple of float or None
-        M_max per scored modality; DynamicQuantile needs it.
+        M_max for each scored modality; required by DynamicQuantile.
     gate : bool
-        Give slices that the cosine calls healthy an empty mask (the "mixed" setup).
+        Give slices that the cosine classifies as healthy an empty mask (the "mixed" setup).
     cosine_threshold : float or None
-        Slices with a cosine above it are healthy; the gate needs it.
+        Slices with a cosine above this value are healthy; required by the gate.
     median_kernel : int
-        Side of the median filter on the anomaly map, odd; 1 switches it off.
+        Side of the median filter on the anomaly map, odd; 1 turns it off.
     min_component_pixels : int
-        In-plane components whose filled area is at most this many pixels of a 128x128 image are
-        removed; on another grid it scales with the number of pixels. 0 removes none.
+        Components of a slice with at most this filled area are removed, in pixels of a 128x128
+        image; on another grid it scales with the number of pixels. 0 removes none.
     min_component_ml : float
-        Components of the mask on the scan's own voxels that are smaller than this many
-        millilitres are removed where results are brought back to the scan. 0 removes none.
+        Components of the final mask, on the scan's own voxels, that are smaller than this volume in
+        millilitres are removed. 0 removes none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -141,7 +141,7 @@ class Settings(BaseModel):
             raise ValueError(f"width of the median filter must be odd; got {self.median_kernel}")
         if self.gate and self.cosine_threshold is None:
             raise ValueError(
-                "the gate needs a cosine_threshold: give one, or switch the gate off "
+                "the gate needs a cosine_threshold: set one, or turn the gate off "
                 "(an uncalibrated bundle has none)"
             )
         if isinstance(self.threshold, DynamicQuantile) and self.max_divergence is None:
@@ -153,29 +153,29 @@ class Settings(BaseModel):
 
     @property
     def judges(self) -> bool:
-        """Whether slices are called healthy or unhealthy: by the gate, or by a fixed threshold.
+        """Whether slices are classified as healthy or unhealthy (gate or fixed threshold).
 
-        A quantile alone marks something in every slice, sick or not.
+        A quantile alone marks pixels in every slice, so it cannot classify.
         """
         return self.gate or isinstance(self.threshold, AbsoluteThreshold)
 
     @classmethod
     def from_calibration(cls, calibration: Calibration, **overrides: Any) -> Settings:
-        """Take the settings a calibration asks for, with `overrides` on top.
+        """Return the settings of a calibration, with `overrides` applied.
 
         Parameters
         ----------
         calibration : Calibration
-            Gives w*, M_max, Cos_{w*}, polarity, median, smallest component, and its rule: the
-            dynamic quantile of its region behind the gate, or its fixed threshold without one. With
-            another `guidance`, the thresholds and M_max are those measured for it.
+            Source of w*, M_max, Cos_{w*}, polarity, median filter, smallest component and rule:
+            the dynamic quantile with the gate, or the fixed threshold without it. For another
+            `guidance`, thresholds and M_max are those measured for that guidance.
         **overrides
-            Fields of `Settings`; `region` in addition asks for the dynamic quantile of a region.
+            Fields of `Settings`, or `region` to select the dynamic quantile of a region.
 
         Raises
         ------
         SettingsError
-            When an override is out of its range, or the region has no quantile range.
+            When an override is out of range, or the region has no quantile range.
         """
         guidance = overrides.get("guidance", calibration.guidance)
         validated(cls, guidance=guidance)
@@ -198,22 +198,22 @@ class Settings(BaseModel):
             region = overrides.pop("region", calibration.region)
             values["threshold"] = _dynamic_quantile(calibration, region)
             values["gate"] = True
-        # A quantile marks something in every slice, so that only the gate can call one healthy.
+        # A quantile marks pixels in every slice, so only the gate can classify one as healthy.
         given = overrides.get("threshold")
         if given is not None and getattr(given, "kind", None) != "absolute":
             values["gate"] = True
         return validated(cls, **(values | overrides))
 
     def with_guidance(self, guidance: float, calibration: Calibration | None) -> Settings:
-        """Change w; the thresholds and M_max follow it as in `from_calibration`.
+        """Return settings with another w, and thresholds and M_max as in `from_calibration`.
 
-        Each follows only where it is what the calibration measured for the present w: a value
-        chosen by hand stays.
+        A value changes only if it equals the calibration's value for the current w; a value chosen
+        by hand is kept.
 
         Raises
         ------
         SettingsError
-            When `guidance` is out of its range.
+            When `guidance` is out of range.
         """
         values: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
         changed = validated(type(self), **(values | {"guidance": guidance}))
@@ -231,7 +231,7 @@ class Settings(BaseModel):
         return validated(type(self), **(values | {"guidance": guidance} | follow))
 
     def differences(self, other: Settings) -> dict[str, tuple[Any, Any]]:
-        """Fields in which `other` differs, each with (this value, other value)."""
+        """Return the fields in which `other` differs, as (this value, other value)."""
         return {
             name: (mine, theirs)
             for name in type(self).model_fields

@@ -26,7 +26,7 @@ def error_cosine(mse_healthy: Floats, mse_null: Floats) -> NDArray[np.float64]:
     Returns
     -------
     array
-        (S,), 0..1. Two curves of zeros are alike (1); one of zeros is unlike any other (0).
+        (S,), 0..1. It is 1 if both curves are zero, and 0 if only one is.
     """
     healthy = mse_healthy.astype(np.float64).mean(axis=1)
     null = mse_null.astype(np.float64).mean(axis=1)
@@ -40,7 +40,7 @@ def error_cosine(mse_healthy: Floats, mse_null: Floats) -> NDArray[np.float64]:
 def dynamic_quantile(
     divergence_at_end: float, max_divergence: float, low: float, high: float
 ) -> float:
-    """Algorithm 1's quantile: `high` for no divergence, `low` from M_max on (METHOD 6).
+    """Return the quantile of Algorithm 1: `high` without divergence, `low` from M_max on.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def dynamic_quantile(
 def slice_quantiles(
     divergence_at_end: Floats, rule: ThresholdRule, max_divergence: Sequence[float] | None
 ) -> NDArray[np.float64]:
-    """Quantile for each modality of one slice, (C,); nan where the rule is an absolute value.
+    """Return the quantile for each modality of one slice, (C,); nan for an absolute threshold.
 
     Raises
     ------
     SettingsError
-        When M_max is missing, or given for another number of modalities.
+        When M_max is missing or has another number of modalities.
     """
     count = len(divergence_at_end)
     if isinstance(rule, AbsoluteThreshold):
@@ -75,7 +75,7 @@ def slice_quantiles(
     if max_divergence is None or given != count:
         raise SettingsError(
             f"The dynamic threshold needs M_max for {count} scored modalities, but "
-            f"max_divergence holds {given}."
+            f"max_divergence has {given} values."
         )
     return np.array(
         [
@@ -88,7 +88,7 @@ def slice_quantiles(
 def slice_threshold(
     maps: Floats, foreground: Mask, rule: ThresholdRule, quantiles: Floats
 ) -> float:
-    """Threshold on one slice's anomaly map: the mean over modalities of Q* (METHOD 5, 6).
+    """Return the threshold on one slice's anomaly map: Q*, averaged over the modalities.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def slice_threshold(
     Returns
     -------
     float
-        0 where the map is empty, or where the region is the brain and there is none.
+        0 if the map is empty, or if the region is the brain and the slice has none.
     """
     if isinstance(rule, AbsoluteThreshold):
         return rule.value
@@ -120,13 +120,13 @@ def slice_threshold(
 def thresholded(
     filtered_map: Floats, foreground: Mask, rule: ThresholdRule, threshold: float
 ) -> Mask:
-    """Mask of one slice: the median-filtered map at or above the threshold.
+    """Return the mask of one slice: the median-filtered map at or above the threshold.
 
-    With an absolute rule of an extent below 1, the 8-connected components of the map at or above
-    that share of the threshold in which a pixel reaches the threshold itself.
+    With an absolute rule and an extent below 1, the mask consists of the 8-connected components at
+    or above `extent` times the threshold that contain a pixel at or above the threshold.
 
-    A quantile of 0 comes of an empty map and gives an empty mask, not a full one; pixels at
-    exactly 0 are never part of a mask. With the region "brain" the mask stays in the foreground.
+    A threshold of 0 (from an empty map) gives an empty mask; pixels at exactly 0 are never marked.
+    With the region "brain" the mask is limited to the foreground.
 
     Parameters
     ----------

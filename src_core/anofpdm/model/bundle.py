@@ -120,7 +120,7 @@ class ModelBundle:
         return self.metadata.schedule
 
     def timesteps(self, steps: int, t_max: int) -> tuple[int, ...]:
-        """Lay a strided grid of timesteps (METHOD 3) within what the weights were trained on.
+        """Return a strided grid of timesteps within those the weights were trained on.
 
         Raises
         ------

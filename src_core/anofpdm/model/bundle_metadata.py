@@ -52,7 +52,7 @@ class BundleMetadata(BaseModel):
     max_timestep : int or None
         Largest t that the weights were trained on; None: all of the schedule.
     calibration : Calibration or None
-        Guidance, Cos* and M_max (METHOD 7); None: runs with a manual threshold and no gate.
+        Guidance, Cos* and M_max; None means a manual threshold and no gate.
     training : dict
         Provenance of the weights: data, steps, hardware, seeds.
     weights_sha256 : str

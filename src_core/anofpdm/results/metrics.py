@@ -1,4 +1,4 @@
-"""Scores of masks, maps and image labels, in their standard definitions (METHOD 9)."""
+"""Scores of masks, maps and slice labels, in their standard definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which voxels are brain, and how bright it is: the foreground rule and its percentiles."""
+"""The foreground of a scan, and percentiles of its intensity."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 Canonical = NDArray[np.float32]
 
-# Interpolation leaves residues far below any tissue around an extracted brain.
+# Interpolation leaves residues around an extracted brain, far below any tissue.
 RESIDUE = 1e-3
-# A floor beyond this share of the brightest tissue is tissue, cut off by the field of view.
+# A floor above this fraction of the brightest tissue is tissue cut off by the field of view.
 _LARGEST_FLOOR = 0.15
 
 
 def cleaned(data: NDArray[np.generic]) -> Canonical:
-    """Voxels as float32 with NaN, infinities and negative ringing set to 0 (background)."""
+    """Return voxels as float32, with NaN, infinities and negative values set to 0."""
     with np.errstate(over="ignore"):
         values = np.asarray(data).astype(np.float32)
     values[~np.isfinite(values)] = 0
@@ -23,12 +23,12 @@ def cleaned(data: NDArray[np.generic]) -> Canonical:
 
 
 def foreground_of(values: Canonical) -> NDArray[np.bool_]:
-    """Voxels above the background: > 0 (METHOD 8), made robust against a floor.
+    """Return the voxels above the background (docs/method.md#10-preprocessing).
 
-    Two kinds of floor are told apart from tissue. Residues of interpolation: values up to 0.1 % of
-    the 99th percentile of the positive voxels. And a floor of noise or of a constant: where most
-    voxels on the four lateral faces of the volume are positive, and low, everything up to their
-    median plus eight times the distance to their upper quartile.
+    These are voxels above 0, except two kinds of floor. Interpolation residues: values up to 0.1 %
+    of the 99th percentile of the positive voxels. A noisy or constant floor: if most voxels on the
+    four lateral faces of the volume are positive and low, everything up to their median plus eight
+    times the distance to their upper quartile.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def foreground_of(values: Canonical) -> NDArray[np.bool_]:
 def foreground_percentile(
     values: Canonical, foreground: NDArray[np.bool_], percent: float
 ) -> float:
-    """Percentile, 0..100, of the foreground voxels, or 0 where there are none."""
+    """Return a percentile (0..100) of the foreground voxels, or 0 if there are none."""
     inside = values[foreground]
     return float(np.percentile(inside, percent)) if inside.size else 0.0
 

@@ -60,7 +60,7 @@ def preprocess(
     config: PreprocessingConfig,
     brain_mask: Volume | None = None,
 ) -> SliceStack:
-    """Turn co-registered volumes into the network's axial slices (METHOD 8).
+    """Turn co-registered volumes into the network's axial slices (docs/method.md#10-preprocessing).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How a model's slices are made of a scan, as one validated value; needs no scan to read."""
+"""How a scan is turned into a model's slices, as one validated value."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from anofpdm.scans.geometry import Direction
 Intensity = Literal["volume_p99", "volume_median", "slice_minmax"]
 
 MEDIAN_HEADROOM = 1.6
-"""The brightest value told apart with `volume_median`, in medians of the brain. Of healthy tissue
-on FLAIR 99 % lie below 1.2 to 1.6 medians (measured on phantoms and four scans), lesions mostly
-between 1.2 and 2.2."""
+"""White level of `volume_median`, in medians of the brain. On FLAIR, 99 % of healthy tissue lies
+below 1.2 to 1.6 medians (phantoms and four scans), and lesions mostly between 1.2 and 2.2."""
 
 
 class PreprocessingConfig(BaseModel):
-    """How a model's slices were made; a checkpoint works only with what it was trained on.
+    """How a model's slices are made. A checkpoint works only with the values it was trained with.
 
     Attributes
     ----------
@@ -29,19 +28,19 @@ class PreprocessingConfig(BaseModel):
     extent_mm : float or None
         Side of the fixed field in mm; None with `stretch`.
     intensity : {"volume_p99", "volume_median", "slice_minmax"}
-        `volume_p99`: 2 clip(v / p99, 0, 1) - 1, p99 of the volume's foreground (METHOD 8).
-        `volume_median`: the same with `MEDIAN_HEADROOM` times the foreground's median in place of
-        p99. Tissue then has the same grey however large a lesion is; p99 lies within a large
-        lesion, and cuts a small bright one off at the grey of tissue.
-        `slice_minmax`: 2 (x - min) / (max - min + 1e-5) - 1, slice by slice (the reference's).
+        `volume_p99`: 2 clip(v / p99, 0, 1) - 1, p99 of the volume's foreground (the paper).
+        `volume_median`: the same with `MEDIAN_HEADROOM` times the foreground's median instead of
+        p99, so that tissue has the same grey whatever the lesion's size; see
+        docs/method.md#124-scaling-by-the-median.
+        `slice_minmax`: 2 (x - min) / (max - min + 1e-5) - 1 for each slice (the reference code).
     rows, columns : {"R", "L", "A", "P"}
-        Toward which the row and the column index of the network's image grow.
+        Patient direction in which the row and column indices of the network's image increase.
     brain_extracted : bool
-        Whether the model was trained on brains without skull.
+        Whether the model was trained on brain-extracted scans.
     min_foreground_fraction : float
         Slices whose foreground fills less of the field of view are not analysed.
     spacing_range_mm : tuple of float or None
-        Smallest and largest slice distance the model was trained or tested with, for warnings.
+        Smallest and largest slice distance of the training or test data, for warnings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -35,7 +35,7 @@ class BundleTexts(BaseModel):
 
 
 class TrainingConfig(BaseModel):
-    """A training run; the defaults are the published ones (METHOD 2).
+    """A training run; the defaults are the published ones (appendix B).
 
     Attributes
     ----------

@@ -184,9 +184,9 @@ def test_channels_of_a_step() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"timesteps": []}, "one or more"),
-        ({"timesteps": [3, 3]}, "increase"),
-        ({"timesteps": [5, 4]}, "increase"),
+        ({"timesteps": []}, "at least one"),
+        ({"timesteps": [3, 3]}, "increasing"),
+        ({"timesteps": [5, 4]}, "increasing"),
         ({"timesteps": [0, 4]}, "1..1000"),
         ({"timesteps": [4, 1001]}, "1..1000"),
         ({"process": "euler"}, "euler"),

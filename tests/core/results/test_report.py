@@ -131,8 +131,8 @@ def test_the_picture_carries_the_reports_warnings(
     [
         (
             Settings(threshold=AbsoluteThreshold(value=1.25, extent=0.5)),
-            "the fixed threshold 1.25, spots down to 0.5 of it",
-            "healthy where nothing is marked",
+            "the fixed threshold 1.25 (spots extend down to 0.5 of it)",
+            "healthy if nothing is marked",
         ),
         (
             Settings(threshold=ManualQuantile(quantile=0.9, region="image"), gate=True,
@@ -142,8 +142,8 @@ def test_the_picture_carries_the_reports_warnings(
         ),
         (
             Settings(threshold=DynamicQuantile(low=0.9, high=0.98), max_divergence=(1.0,)),
-            "the dynamic quantile 0.9 to 0.98 of the image",
-            "slices are not judged",
+            "the dynamic quantile (0.9 to 0.98) of the image",
+            "slices are not classified",
         ),
     ],
 )  # fmt: skip

@@ -54,7 +54,7 @@ def test_background_is_exactly_minus_one_and_p99_is_one() -> None:
 
 
 def test_volume_p99_is_the_papers_scaling_where_grids_coincide() -> None:
-    """With pixels on voxels, resampling is the identity and METHOD 8 can be read off."""
+    """With pixels on voxels, resampling is the identity and the scaling can be checked directly."""
     data = a_brain()
     config = PreprocessingConfig(
         size=40, extent_mm=160.0, rows="R", columns="A", min_foreground_fraction=0

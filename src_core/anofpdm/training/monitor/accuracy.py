@@ -24,7 +24,7 @@ T_MAX: Final = 600
 
 
 class HeldOutAccuracy:
-    """Accuracy of slices by their cosine (Eq. 18), as guidance selection finds it (METHOD 7).
+    """Accuracy of slices by their cosine (Eq. 18), as in guidance selection.
 
     Slices, steps and noise are the same every time. It draws from no generator of the training.
 

@@ -1,4 +1,4 @@
-"""The training objective: MSE to the noise, with null-label dropout (METHOD 2)."""
+"""The training objective: MSE of the noise, with null-label dropout."""
 
 from __future__ import annotations
 
