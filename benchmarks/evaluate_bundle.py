@@ -31,7 +31,8 @@ from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.results.metrics import auprc, dice, evaluate_masks
 from anofpdm.results.native import to_native
-from anofpdm.scans.volume import Volume, check_same_grid, read_volume
+from anofpdm.scans.same_grid import on_grid_of
+from anofpdm.scans.volume import Volume, read_volume
 from anofpdm.synthetic import make_phantom
 from anofpdm.synthetic.dataset import slice_labels
 
@@ -40,7 +41,7 @@ Slices = dict[str, NDArray[Any]]
 
 def run(model: ModelBundle, scan: Volume, lesion: Volume) -> tuple[Slices, dict[str, float]]:
     """Segment one scan; per-slice arrays on the network's grid, and scores on its own voxels."""
-    check_same_grid(scan, lesion)
+    lesion = on_grid_of(scan, lesion)
     analysis = analyze({"flair": scan}, model)
     result = interpret(analysis, analysis.default_settings())
     truth = lesion.data > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -117,7 +118,7 @@ def volume_of_data(
     if source is None:
         volume = Volume(voxels, affine, modality)
     elif voxels.shape == source.shape:
-        volume = Volume(voxels, affine, modality or source.modality, source.path, source.header)
+        volume = replace(source, data=voxels, affine=affine, modality=modality or source.modality)
     else:
         raise GeometryError(
             f"Layer '{name}' has shape {voxels.shape}, but its scan has shape {source.shape}: it "

@@ -150,7 +150,7 @@ class ScanFields(QWidget):
     ) -> Volume | None:
         """Volume of the layer in a box, on the grid of the others; a fault goes to the field."""
         from anofpdm.common.errors import AnofpdmError
-        from anofpdm.scans.volume import check_same_grid
+        from anofpdm.scans.same_grid import on_grid_of
 
         layer = box.layer
         field.set_note("")
@@ -159,7 +159,7 @@ class ScanFields(QWidget):
         try:
             volume = volume_of(layer, modality)
             for other in others.values():
-                check_same_grid(other, volume)
+                on_grid_of(other, volume)
         except AnofpdmError as error:
             field.set_note(str(error), wrong=True)
             return None

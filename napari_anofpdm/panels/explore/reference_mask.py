@@ -69,14 +69,14 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
 
     from anofpdm import Volume
     from anofpdm.common.errors import GeometryError, VolumeError
-    from anofpdm.scans.volume import check_same_grid
+    from anofpdm.scans.same_grid import on_grid_of
 
     scan = analysis.geometry.as_volume(analysis.foreground_native, "analysed")
     refused = f"Layer '{layer.name}' cannot be used as the reference:"
     try:
         lend_geometry(layer, scan)
         volume = volume_of(layer)
-        check_same_grid(Volume(volume.data, volume.affine, "reference"), scan)
+        volume = on_grid_of(scan, Volume(volume.data, volume.affine, "reference"))
     except (GeometryError, VolumeError) as error:
         raise GeometryError(f"{refused} {error}") from error
     if not isinstance(layer, Labels) and not looks_like_mask(volume.data):

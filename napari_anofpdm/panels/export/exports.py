@@ -104,10 +104,10 @@ def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[st
     from anofpdm.results.lesion_csv import write_lesion_csv
     from anofpdm.results.lesions import find_lesions
     from anofpdm.results.report import lesions_of
-    from anofpdm.scans.volume import check_same_grid
+    from anofpdm.scans.same_grid import on_grid_of
 
     grid = export.analysis.geometry.as_volume(export.native.mask)
-    check_same_grid(edited, grid)
+    edited = on_grid_of(grid, edited)
     if EDITED_MASK_FILE in names:
         small = edited.data.min() >= 0 and edited.data.max() <= np.iinfo(np.uint8).max
         dtype = np.uint8 if small else np.int32

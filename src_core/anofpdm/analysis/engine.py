@@ -30,6 +30,7 @@ from anofpdm.method.calibration import Process, chosen_grid
 from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
 from anofpdm.model.memory import default_batch_size
 from anofpdm.scans.preprocessing import SliceStack, preprocess
+from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.volume import Volume, read_volume
 
 if TYPE_CHECKING:
@@ -164,13 +165,14 @@ def analyze(
     scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
     run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, precision, dtype)
     metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])
+    first = read[model.metadata.modalities[0]]
     inputs = AnalysisInputs(
         x0=np.ascontiguousarray(stack.slices[:, scored]),
         foreground=stack.foreground,
         slice_ids=stack.slice_ids,
         foreground_native=stack.foreground_native,
         geometry=stack.geometry,
-        native={name: volume.data for name, volume in read.items()},
+        native={name: on_grid_of(first, volume).data for name, volume in read.items()},
     )
     target, temporary = choose_place(
         store, inputs, len(timesteps), dtype, memory_limit, temporary_folder
@@ -369,7 +371,7 @@ def _source(volume: Volume) -> SourceFile:
     if volume.path is None:
         return SourceFile(modality=modality, name="")
     # A name of other bytes than UTF-8 could not be written into any report.
-    name = os.fsencode(volume.path.name).decode("utf-8", "replace")
+    name = os.fsencode(volume.name).decode("utf-8", "replace")
     try:
         with volume.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

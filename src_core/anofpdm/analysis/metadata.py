@@ -20,7 +20,8 @@ class SourceFile(BaseModel):
     modality : str
         The modality it was read as; ``brain_mask`` for a mask.
     name : str
-        File name without its folder, which may name a patient or a machine.
+        File name, and the channel of a file that holds several (FILE:0); without its folder, which
+        may name a patient or a machine, unless that was asked for.
     sha256 : str
         Hash of the file as it was read; empty for arrays that came from no
         file, or from one that is gone.

@@ -22,8 +22,9 @@ from anofpdm.scans.foreground import (
 from anofpdm.scans.geometry import SliceGeometry, image_axis
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.preprocessing_config import MEDIAN_HEADROOM, PreprocessingConfig
+from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.skull import skull_warnings
-from anofpdm.scans.volume import Volume, check_same_grid
+from anofpdm.scans.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def preprocess(
     Parameters
     ----------
     volumes : mapping of str to Volume
-        One volume a modality, all on one grid.
+        One volume a modality, all on one grid, along whichever axes.
     modalities : sequence of str
         The model's channels in order.
     config : PreprocessingConfig
@@ -85,8 +86,9 @@ def preprocess(
     """
     ordered = _in_order(volumes, modalities)
     first = ordered[0]
-    for other in [*ordered[1:], *([brain_mask] if brain_mask is not None else [])]:
-        check_same_grid(first, other)
+    ordered = [first, *(on_grid_of(first, other) for other in ordered[1:])]
+    if brain_mask is not None:
+        brain_mask = on_grid_of(first, brain_mask)
     for volume in ordered:
         check_usable(volume)
 
@@ -142,7 +144,7 @@ def twin_slices(
     ndarray, shape (S, size, size), float32 in [-1, 1]
         One for each slice of `stack`.
     """
-    check_same_grid(scan, twin)
+    twin = on_grid_of(scan, twin)
     values, reference = cleaned(_canonical(twin)), cleaned(_canonical(scan))
     bright = _white(reference, foreground_of(reference), config)
     scaled = np.where(foreground_of(values), values / np.float32(bright), np.float32(0))

@@ -1,4 +1,4 @@
-"""`Volume`: one 3-D scan with its exact voxel-to-RAS affine; NIfTI in and out."""
+"""`Volume`: one 3-D scan with its exact voxel-to-RAS affine; read from files, written as NIfTI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anofpdm.common.errors import GeometryError, VolumeError
-from anofpdm.scans.nifti import Header, header_for, load_nifti, save_nifti
+from anofpdm.scans.form import Form
+from anofpdm.scans.formats import load
+from anofpdm.scans.header_fields import Header, header_for
+from anofpdm.scans.nifti import save_nifti
+
+MOST_CHANNELS = 8
+"""The last axis of a file with more volumes than this is time or directions, not contrasts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +26,7 @@ class Volume:
     Attributes
     ----------
     data : ndarray, shape (i, j, k)
-        Real voxel values, in the scanner's units; a 4-D array with one frame is taken as 3-D.
+        Real voxel values, in the scanner's units; a 4-D array with one channel is taken as 3-D.
     affine : ndarray, shape (4, 4), float64
         Voxel index (i, j, k, 1) to RAS mm.
     modality : str or None
@@ -28,7 +34,14 @@ class Volume:
     path : Path or None
         The file it was read from, for messages.
     header : nibabel.Nifti1Header or None
-        The file's header, kept so that results carry the same qform, sform, codes and units.
+        The geometry of the file's header, kept so that results carry the same qform, sform, codes
+        and units; without free text and extensions, which may name a patient.
+    channel : int or None
+        Which channel of a file that holds several, from 0.
+    keep_path : bool
+        Whether messages and reports name the file with its folders.
+    warnings : tuple of str
+        Sentences on what the file's header contradicts itself in, or on a unit that was converted.
 
     Raises
     ------
@@ -43,6 +56,9 @@ class Volume:
     modality: str | None = None
     path: Path | None = None
     header: Header | None = field(default=None, repr=False)
+    channel: int | None = None
+    keep_path: bool = False
+    warnings: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """Bring array and affine to their stated form, or say why they have none."""
@@ -62,9 +78,9 @@ class Volume:
 
     @property
     def name(self) -> str:
-        """What messages call this volume: its file, else its modality."""
+        """What messages call this volume: its file without the folder, else its modality."""
         if self.path is not None:
-            return str(self.path)
+            return _file_name(self.path, self.channel, self.keep_path)
         return f"The {self.modality} volume" if self.modality else "The volume"
 
     @property
@@ -91,26 +107,85 @@ class Volume:
         return header_for(self.affine, self.shape)
 
 
-def read_volume(path: str | Path, modality: str | None = None) -> Volume:
-    """Read a NIfTI volume.
+def read_volume(
+    path: str | Path,
+    modality: str | None = None,
+    *,
+    form: Form | None = None,
+    channel: int | None = None,
+    keep_path: bool = False,
+) -> Volume:
+    """Read a volume.
 
     Parameters
     ----------
     path : str or Path
-        A .nii or .nii.gz file, 3-D or 4-D with one frame, of any real dtype and orientation.
+        A NIfTI file (.nii, .nii.gz, or one of a pair .hdr and .img) or MGZ; NRRD and MetaImage
+        (.mha, .mhd) where SimpleITK is installed. Of any real dtype and orientation.
     modality : str or None
         Name of its contrast.
+    form : {"sform", "qform"} or None
+        Which form of a NIfTI header places the voxels. None takes the sform where its code is
+        set, else the qform; where the two disagree, `Volume.warnings` says so.
+    channel : int or None
+        Which channel of a file that holds several volumes, from 0.
+    keep_path : bool
+        Name the file with its folders in messages and reports.
 
     Raises
     ------
     VolumeError
-        When the file is missing, not a NIfTI, cut off, 4-D, RGB, complex, or has no affine.
+        When the file is missing, of no known format, cut off, RGB, complex, holds several volumes
+        and no channel was named, or does not place its voxels.
     GeometryError
-        When its affine is singular.
+        When its affine is singular or a voxel size is 0.
     """
     path = Path(path)
-    data, affine, header = load_nifti(path)
-    return Volume(data, affine, modality, path, header)
+    loaded = load(path, form, _file_name(path, channel, keep_path))
+    data = loaded.data
+    if channel is not None:
+        data = _channels(data, path)
+        if not 0 <= channel < data.shape[3]:
+            raise VolumeError(
+                f"{path} has no channel {channel}; it holds {data.shape[3]}, counted from 0."
+            )
+        data = data[..., channel]
+    return Volume(
+        data,
+        loaded.affine,
+        modality,
+        path,
+        loaded.header,
+        channel=channel,
+        keep_path=keep_path,
+        warnings=loaded.warnings,
+    )
+
+
+def read_channels(path: str | Path) -> tuple[Volume, ...]:
+    """Read every volume of a file: the channels of one that holds 2 to 8, else its only one.
+
+    See `read_volume` for formats and errors; a longer series is refused.
+    """
+    path = Path(path)
+    loaded = load(path, None, path.name)
+    count = loaded.data.shape[-1] if loaded.data.ndim > 3 else 1
+    whole = loaded.data
+    if not 2 <= count <= MOST_CHANNELS or whole.dtype.kind not in "fiub":
+        return (Volume(whole, loaded.affine, None, path, loaded.header, warnings=loaded.warnings),)
+    channels = _channels(whole, path)
+    return tuple(
+        Volume(
+            channels[..., k],
+            loaded.affine,
+            None,
+            path,
+            loaded.header,
+            channel=k,
+            warnings=loaded.warnings,
+        )
+        for k in range(channels.shape[3])
+    )
 
 
 def write_nifti(
@@ -152,38 +227,16 @@ def write_nifti(
     save_nifti(Path(path), voxels, like.geometry_header(), overwrite=overwrite)
 
 
-def check_same_grid(first: Volume, second: Volume) -> None:
-    """Refuse two volumes whose voxels do not coincide to a tenth of a voxel.
-
-    Raises
-    ------
-    GeometryError
-        Naming both, how they differ, and the remedy.
-    """
-    if first.shape != second.shape:
-        difference = f"shapes {first.shape} and {second.shape}"
-    else:
-        moved = _largest_shift(first, second)
-        if moved <= 0.1 * min(first.spacing):
-            return
-        difference = (
-            f"their affines place the same voxel up to {moved:.3g} mm apart; origins "
-            f"{_origin(first)} and {_origin(second)} mm"
-        )
-    raise GeometryError(
-        f"{first.name} and {second.name} are on different grids ({difference}); "
-        "resample one onto the other first."
-    )
+def _file_name(path: Path, channel: int | None, keep_path: bool) -> str:
+    name = str(path) if keep_path else path.name
+    return name if channel is None else f"{name}:{channel}"
 
 
-def _largest_shift(first: Volume, second: Volume) -> float:
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(first.shape) - 1)
-    gap = first.affine - second.affine
-    return float(np.linalg.norm(corners @ gap[:3, :3].T + gap[:3, 3], axis=1).max())
-
-
-def _origin(volume: Volume) -> list[float]:
-    return [round(float(x), 2) for x in volume.affine[:3, 3]]
+def _channels(data: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Array of shape (i, j, k, channels)."""
+    if data.ndim < 3:
+        raise VolumeError(f"{path} has shape {data.shape}; a volume has three axes of 1 or more.")
+    return data.reshape((*data.shape[:3], -1))
 
 
 def _as_real_3d(data: NDArray[Any], name: str) -> NDArray[Any]:
@@ -198,8 +251,8 @@ def _as_real_3d(data: NDArray[Any], name: str) -> NDArray[Any]:
     if data.ndim > 3:
         frames = int(np.prod(data.shape[3:]))
         raise VolumeError(
-            f"{name} is a series of {frames} frames (shape {data.shape}), not one volume; "
-            "extract the one you mean."
+            f"{name} is a series of {frames} frames (shape {data.shape}), not one volume; name the "
+            "one you mean by its number, from 0, as in --image flair=FILE:0."
         )
     if data.ndim != 3 or 0 in data.shape:
         raise VolumeError(f"{name} has shape {data.shape}; a volume has three axes of 1 or more.")

@@ -16,7 +16,8 @@ from nibabel import imageglobals
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import GeometryError, OutputError, VolumeError
-from anofpdm.scans.volume import Volume, check_same_grid, read_volume, write_nifti
+from anofpdm.scans.same_grid import on_grid_of
+from anofpdm.scans.volume import Volume, read_volume, write_nifti
 
 SHAPE = (5, 6, 7)
 AFFINE = np.array(
@@ -158,8 +159,12 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
 
 def test_a_header_without_its_image_is_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(a_scan(), AFFINE), tmp_path / "scan.img")
+    (tmp_path / "scan.hdr").rename(tmp_path / "alone.hdr")
+    with pytest.raises(VolumeError, match=r"alone\.hdr is one half of a pair, and alone\.img"):
+        read_volume(tmp_path / "alone.hdr")
+    (tmp_path / "scan.nii").write_bytes((tmp_path / "alone.hdr").read_bytes())
     with pytest.raises(VolumeError, match="not a NIfTI"):
-        read_volume(tmp_path / "scan.hdr")
+        read_volume(tmp_path / "scan.nii")
 
 
 def test_series_rgb_and_complex_are_refused(tmp_path: Path) -> None:
@@ -268,15 +273,15 @@ def test_grids_are_compared_by_where_voxels_lie() -> None:
     first = Volume(a_scan(), AFFINE, "flair")
     moved = AFFINE.copy()
     moved[0, 3] += 1e-3
-    check_same_grid(first, Volume(a_scan(), moved, "t2"))
+    on_grid_of(first, Volume(a_scan(), moved, "t2"))
     moved[0, 3] += 1
     with pytest.raises(GeometryError, match=r"flair .* t2 .* 1 mm apart.*resample one onto"):
-        check_same_grid(first, Volume(a_scan(), moved, "t2"))
+        on_grid_of(first, Volume(a_scan(), moved, "t2"))
     with pytest.raises(GeometryError, match=r"\(5, 6, 7\) and \(4, 6, 7\)"):
-        check_same_grid(first, Volume(a_scan()[1:], AFFINE, "t2"))
+        on_grid_of(first, Volume(a_scan()[1:], AFFINE, "t2"))
     turned = AFFINE @ np.diag([1, 1, 1.02, 1])
     with pytest.raises(GeometryError, match="mm apart"):
-        check_same_grid(first, Volume(a_scan(), turned, "t2"))
+        on_grid_of(first, Volume(a_scan(), turned, "t2"))
 
 
 def test_voxel_size() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.choices import check_end_step, chosen_settings
 from anofpdm.cli.shared.console import Console
-from anofpdm.cli.shared.inputs import images_by_modality
+from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
 from anofpdm.cli.shared.pace import SlicePace
 from anofpdm.method.calibration import chosen_grid
@@ -21,18 +20,19 @@ ImageOption = Annotated[
     list[str],
     typer.Option(
         "--image",
-        metavar="MODALITY=PATH",
-        help="A NIfTI scan and its modality, such as flair=scan.nii.gz. Repeat the option for a "
-        "model with several modalities. For a model with one modality, PATH is enough.",
+        metavar="MODALITY=FILE[:CHANNEL]",
+        help="A scan and its modality, such as flair=scan.nii.gz, or flair=scans.nii.gz:0 for the "
+        "first channel of a file that holds several. Repeat the option for a model with several "
+        "modalities. For a model with one modality, FILE is enough.",
         rich_help_panel="Input and output",
     ),
 ]
 BrainMaskOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--brain-mask",
-        metavar="PATH",
-        help="A NIfTI mask of the brain on the scan's grid (values of 0.5 and above are brain).",
+        metavar="FILE[:CHANNEL]",
+        help="A mask of the brain on the scan's voxels (values of 0.5 and above are brain).",
         show_default="all voxels above the background",
         rich_help_panel="Input and output",
     ),
@@ -53,6 +53,8 @@ def segment(
     out: opt.OutOption,
     bundle: opt.BundleOption = "flair-synth",
     brain_mask: BrainMaskOption = None,
+    form: opt.FormOption = None,
+    keep_paths: opt.KeepPathsOption = False,
     keep_analysis: KeepAnalysisOption = False,
     overwrite: opt.OverwriteOption = False,
     process: opt.ProcessOption = None,
@@ -83,12 +85,12 @@ def segment(
     from anofpdm.analysis.engine import analyze
     from anofpdm.method.interpretation import interpret
     from anofpdm.model.bundle import load_bundle
-    from anofpdm.scans.volume import read_volume
 
     started = time.perf_counter()
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     model = load_bundle(bundle)
-    paths = images_by_modality(image, model.metadata.modalities)
+    files = images_by_modality(image, model.metadata.modalities)
+    mask_file = None if brain_mask is None else ImageFile.of(brain_mask)
     calibration = model.metadata.calibration
     settings = chosen_settings(
         calibration,
@@ -107,8 +109,11 @@ def segment(
     grid = chosen_grid(calibration, process, steps, t_max)
     check_end_step(end_step, model.timesteps(grid.steps, grid.t_max))
     with result_folder(out, overwrite=overwrite) as staging:
-        volumes = {modality: read_volume(path, modality) for modality, path in paths.items()}
-        mask = None if brain_mask is None else read_volume(brain_mask)
+        volumes = {
+            modality: file.read(modality, form=form, keep_path=keep_paths)
+            for modality, file in files.items()
+        }
+        mask = None if mask_file is None else mask_file.read(form=form, keep_path=keep_paths)
         warn_of_calibration(console, model.name, calibration, settings, grid)
         with console.progress() as show:
             analysis = analyze(

@@ -1,32 +1,72 @@
-"""The `--image MODALITY=PATH` options: which file holds which modality."""
+"""Which file, and which channel of it, is which modality: the `--image` options."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from anofpdm.common.atomic import AtomicTarget
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.user_path import user_path
 
+if TYPE_CHECKING:
+    from anofpdm.scans.form import Form
+    from anofpdm.scans.volume import Volume
+
+# A name of one letter before the colon is a drive of Windows.
+_CHANNEL = re.compile(r"(?P<path>.{2,}):(?P<channel>\d+)", re.DOTALL)
 _SPEC = re.compile(r"(?P<modality>[A-Za-z0-9_-]+)=(?P<path>.+)", re.DOTALL)
 
 
-def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[str, Path]:
-    """Assign the given files to the model's modalities.
+class ImageFile(NamedTuple):
+    """A file that holds a volume.
+
+    Attributes
+    ----------
+    path : Path
+    channel : int or None
+        Which of its volumes, from 0; None where it holds one.
+    """
+
+    path: Path
+    channel: int | None = None
+
+    @classmethod
+    def of(cls, text: str) -> ImageFile:
+        """Read ``FILE`` or ``FILE:CHANNEL``; a file whose name ends so goes before a channel."""
+        match = _CHANNEL.fullmatch(text)
+        if match is None or user_path(text).exists():
+            return cls(user_path(text))
+        return cls(user_path(match["path"]), int(match["channel"]))
+
+    def read(
+        self, modality: str | None = None, *, form: Form | None = None, keep_path: bool = False
+    ) -> Volume:
+        """Read the volume; see `read_volume`."""
+        from anofpdm.scans.volume import read_volume
+
+        return read_volume(
+            self.path, modality, form=form, channel=self.channel, keep_path=keep_path
+        )
+
+
+def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[str, ImageFile]:
+    """Assign the files given to the model's modalities.
 
     Parameters
     ----------
     specs : sequence of str
-        Each ``MODALITY=PATH``, or just ``PATH`` for a model with one modality.
+        Each ``MODALITY=FILE`` or ``MODALITY=FILE:CHANNEL``, or just the file for a model with one
+        modality.
     modalities : sequence of str
         The model's, lower case.
 
     Returns
     -------
-    dict of str to Path
-        One existing path for each modality, in the model's order.
+    dict of str to ImageFile
+        One for each modality, in the model's order.
 
     Raises
     ------
@@ -34,7 +74,7 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
         When a modality is unknown, missing or given twice, or a path has none.
     """
     reads = ", ".join(modalities)
-    found: dict[str, Path] = {}
+    found: dict[str, ImageFile] = {}
     for spec in specs:
         match = _SPEC.fullmatch(spec)
         if match is None and len(modalities) > 1:
@@ -50,7 +90,7 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
             )
         if modality in found:
             raise SettingsError(f"--image gives the modality {modality} twice; give it only once.")
-        found[modality] = user_path(match["path"] if match else spec)
+        found[modality] = ImageFile.of(match["path"] if match else spec)
     missing = [modality for modality in modalities if modality not in found]
     if missing:
         raise SettingsError(

@@ -9,6 +9,7 @@ import typer
 
 from anofpdm.method.calibration import Polarity, Process, Region
 from anofpdm.method.settings import Sam
+from anofpdm.scans.form import Form
 
 _FILES = "Input and output"
 _NETWORK = "Network"
@@ -38,6 +39,24 @@ OverwriteOption = Annotated[
     typer.Option(
         "--overwrite",
         help="Replace existing results in the output folder; other files there are kept.",
+        rich_help_panel=_FILES,
+    ),
+]
+
+FormOption = Annotated[
+    Form | None,
+    typer.Option(
+        "--form",
+        help="Which form of a NIfTI header places the voxels, where both are there and disagree.",
+        show_default="the sform where its code is set, else the qform",
+        rich_help_panel=_FILES,
+    ),
+]
+KeepPathsOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-paths",
+        help="Name files with their folders in reports and warnings; a folder may name a patient.",
         rich_help_panel=_FILES,
     ),
 ]

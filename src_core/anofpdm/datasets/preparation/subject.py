@@ -13,7 +13,8 @@ from anofpdm.datasets.labels.rule import Labels, labels_from_annotation, labels_
 from anofpdm.method.class_labels import UNKNOWN
 from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
-from anofpdm.scans.volume import Volume, check_same_grid, read_volume
+from anofpdm.scans.same_grid import on_grid_of
+from anofpdm.scans.volume import Volume, read_volume
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
 
 def _lesion_share(mask: Volume, scan: Volume, stack: SliceStack) -> NDArray[np.float32]:
     """Share of each network pixel that is lesion, (S, H, W) in [0, 1]."""
-    check_same_grid(scan, mask)
+    mask = on_grid_of(scan, mask)
     with np.errstate(invalid="ignore"):
         binary = replace(mask, data=(mask.data >= 0.5).astype(np.float32)).data
     geometry = stack.geometry
