@@ -21,7 +21,7 @@ def geometry_only(header: Header) -> Header:
 
     pixdim, qform, sform, their codes and the units stay bit for bit.
     """
-    bare = header.copy()
+    bare: Header = header.copy()
     for field in _TEXT:
         if field in bare.keys():  # noqa: SIM118 - a header is no mapping; NIfTI-2 lacks two of them
             bare[field] = b""

@@ -212,7 +212,8 @@ def _parse(
     try:
         # What nibabel would log beside an error or a repair, the error says.
         with _without_log():
-            return kind.from_file_map({"header": header, "image": image})
+            found: nib.Nifti1Pair = kind.from_file_map({"header": header, "image": image})
+            return found
     except (ImageFileError, HeaderDataError, ValueError, EOFError, OSError) as error:
         raise VolumeError(
             f"{path} has a NIfTI header that cannot be used ({first_line(error)}); "
@@ -222,8 +223,8 @@ def _parse(
 
 def _as_single_file(header: Header, raw: Header, affine: NDArray[np.float64]) -> Header:
     """Header for results: its geometry as it stands in the file, for a file of its own."""
-    kind = nib.Nifti2Header if header.sizeof_hdr == 540 else nib.Nifti1Header
-    single = kind(header.binaryblock, header.endianness, check=False)
+    kind: Any = nib.Nifti2Header if header.sizeof_hdr == 540 else nib.Nifti1Header
+    single: Header = kind(header.binaryblock, header.endianness, check=False)
     single["magic"] = single.single_magic
     # nibabel makes sizes positive on reading. A size of 0, which is read by the sform alone, is
     # mended, so that other programs can read the results.
