@@ -128,13 +128,13 @@ def opened(scan: Volume) -> Iterator[tuple[Viewer, Session]]:
     """Open a viewer with a scan in it."""
     import napari
 
-    from napari_anofpdm.session.session import session_of
+    from napari_anofpdm.app.context import context_of
     from napari_anofpdm.space.layer_volume import layer_data
 
     viewer = napari.Viewer()
     data, attributes, _ = layer_data(scan, "flair", "image")
     viewer.add_image(data, **attributes)
-    yield viewer, session_of(viewer)
+    yield viewer, context_of(viewer).session
     viewer.close()
 
 
@@ -143,7 +143,8 @@ def panels() -> None:
     from napari_anofpdm.app.workspace import PANELS
 
     for panel in PANELS:
-        code = _OPENING.format(module=panel.module, panel=panel.widget)
+        module, name = panel.python_name.split(":")
+        code = _OPENING.format(module=module, panel=name)
         command = [sys.executable, "-c", code]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
         clock, busy, torch = ran.stdout.split()[-3:]
@@ -178,9 +179,8 @@ def volume(session: Session) -> None:
         wait_until(lambda: session.is_current)
 
         def work(guidance: float = guidance) -> None:
-            assert session.interpreter is not None
             session.update_settings(guidance=guidance)
-            session.interpreter.hurry()
+            session.result_wanted.emit()
             wait_until(lambda: session.is_current)
 
         costs.append(timed(work))
@@ -195,8 +195,8 @@ def run(slices: int = 24, steps: int = 20) -> None:
     """
     from anofpdm import analyze
     from anofpdm.synthetic import make_phantom
+    from napari_anofpdm.app.context import context_of
     from napari_anofpdm.session.run_request import RunRequest
-    from napari_anofpdm.session.runner import run_of
 
     scan = make_phantom(500_000, spacing=(1.5, 1.5, 4.0)).volumes["flair"]
     first = (scan.data.shape[2] - slices) // 2
@@ -204,7 +204,7 @@ def run(slices: int = 24, steps: int = 20) -> None:
     volumes = {"flair": scan}
     request = RunRequest("flair-synth", volumes, None, "ddim", steps)
     with opened(scan) as (viewer, _):
-        runs = run_of(viewer)
+        runs = context_of(viewer).run
 
         def under_the_viewer() -> None:
             runs.start(request)

@@ -15,10 +15,11 @@ os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the user's napari set
 
 import napari
 
+from napari_anofpdm.app.context import Context, context_of
 from napari_anofpdm.app.demo import most_affected, save_window, wait_until
 from napari_anofpdm.app.workspace import open_workspace, panel_named, show_panel
 from napari_anofpdm.host.preferences import PLUGIN
-from napari_anofpdm.session.session import Session, session_of
+from napari_anofpdm.session.session import Session
 
 PICTURES = Path(__file__).parent / "pictures"
 SIZE = (1440, 900)
@@ -30,13 +31,14 @@ def main() -> None:
     viewer.window.resize(*SIZE)
     open_workspace(viewer)
     viewer.open_sample(PLUGIN, "phantom-patient")
-    session = session_of(viewer)
+    context = context_of(viewer)
+    session = context.session
     save_run(viewer, session)
     session.set_position(most_affected(session))
     wait_until(lambda: session.slice_result is not None)
     show_panel(viewer, panel_named("Explore"))
     save_window(viewer, PICTURES / "explore.png")
-    save_export(viewer, session)
+    save_export(viewer, context)
     viewer.close()
 
 
@@ -58,10 +60,9 @@ def save_run(viewer: napari.Viewer, session: Session) -> None:
     wait_until(lambda: session.is_current and len(session.done) == len(session.analysis or ()))
 
 
-def save_export(viewer: napari.Viewer, session: Session) -> None:
+def save_export(viewer: napari.Viewer, context: Context) -> None:
     """Take the mask over and write everything."""
-    assert session.layers is not None
-    session.layers.commit_mask()
+    context.layers.commit_mask()
     panel: Any = show_panel(viewer, panel_named("Export"))
     folder = Path(tempfile.gettempdir()) / "anofpdm-tour"
     panel.folder.setText(str(folder))

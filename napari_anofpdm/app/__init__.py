@@ -1,4 +1,4 @@
-"""Wiring: the workspace, shortcuts, and what a viewer gets with its first scan.
+"""Wiring: each viewer's context, its panels, shortcuts, readers, and the workspace.
 
-Imports every room.
+The only room that knows all others; nothing imports it. The manifest names what it holds.
 """

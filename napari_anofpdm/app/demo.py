@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anofpdm.results.folder import ANALYSIS_FOLDER
+from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.workspace import open_workspace, panel_named, show_panel
 from napari_anofpdm.io.open_action import open_paths
-from napari_anofpdm.session.session import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:
         truth.name, truth.contour = "lesion (truth)", 1
     if scans:
         viewer.layers.selection.active = scans[0]
-    session = session_of(viewer)
+    session = context_of(viewer).session
     wait_until(lambda: session.is_current)
     session.set_position(most_affected(session))
     wait_until(lambda: session.slice_result is not None)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from napari_anofpdm.app.context import context_of
+from napari_anofpdm.app.shortcuts_dialog import ShortcutsDialog
+from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.layers.windows import next_window
 from napari_anofpdm.space.views import show_axial, show_coronal, show_sagittal
 
@@ -48,8 +51,6 @@ def toggle_results(viewer: napari.viewer.Viewer) -> None:
 
     Committed masks are the user's own and stay.
     """
-    from napari_anofpdm.layers.layer_making import ROLE
-
     results = [layer for layer in viewer.layers if layer.metadata.get(ROLE, "mask") != "mask"]
     hidden = [layer for layer in results if layer.metadata.pop(_HIDDEN, False)]
     if hidden:
@@ -73,9 +74,7 @@ def previous_step(viewer: napari.viewer.Viewer) -> None:
 
 
 def _move_step(viewer: napari.viewer.Viewer, by: int) -> None:
-    from napari_anofpdm.session.session import session_of
-
-    session = session_of(viewer)
+    session = context_of(viewer).session
     if session.analysis is not None:
         last = len(session.analysis.timesteps) - 1
         session.set_step(min(max(session.step + by, 0), last))
@@ -83,22 +82,16 @@ def _move_step(viewer: napari.viewer.Viewer, by: int) -> None:
 
 def mark_first(viewer: napari.viewer.Viewer) -> None:
     """Begin an unhealthy range of slices at the one in view, in the panel Label."""
-    from napari_anofpdm.session.labelling import labelling_of
-
-    labelling_of(viewer).first_asked.emit()
+    context_of(viewer).labelling.first_asked.emit()
 
 
 def mark_last(viewer: napari.viewer.Viewer) -> None:
     """End an unhealthy range of slices at the one in view, in the panel Label."""
-    from napari_anofpdm.session.labelling import labelling_of
-
-    labelling_of(viewer).last_asked.emit()
+    context_of(viewer).labelling.last_asked.emit()
 
 
 def show_shortcuts(viewer: napari.viewer.Viewer) -> QDialog:
     """Show the table of keys in a small window, which needs no answer."""
-    from napari_anofpdm.app.shortcuts_dialog import ShortcutsDialog
-
     dialog = ShortcutsDialog(rows(free_keys()))
     dialog.show()
     return dialog
@@ -118,9 +111,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
 )
 
 
-def key_of(action: str) -> str:
-    """Return the key of an action, by the name of its function, for tooltips."""
-    return next(s.key for s in SHORTCUTS if s.action.__name__ == action)
+KEYS: dict[str, str] = {shortcut.action.__name__: shortcut.key for shortcut in SHORTCUTS}
+"""The key of each action, by the name of its function, for tooltips."""
 
 
 def free_keys() -> frozenset[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
+from napari_anofpdm.app.context import Context, context_of
 from napari_anofpdm.app.shortcuts import bind_shortcuts
 from napari_anofpdm.layers.windows import apply_window, is_scan
 from napari_anofpdm.space.layer_volume import lend_geometry
@@ -14,11 +14,23 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-_set_up: WeakSet[Viewer] = WeakSet()
+
+def prepare(viewer: Viewer) -> Context:
+    """Return the context of a viewer that is set up for scans; a second call changes nothing.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+    context = context_of(viewer)
+    if not context.is_set_up:
+        context.is_set_up = True
+        set_up_viewer(viewer)
+    return context
 
 
 def set_up_viewer(viewer: Viewer) -> None:
-    """Prepare a viewer for scans; a second call changes nothing.
+    """Set up a viewer for scans, once.
 
     The sides are marked on the canvas, the scale bar shows mm, the shortcuts are bound. Scans that
     come later get the window of the brain, and labels that napari makes on a scan's grid get the
@@ -30,10 +42,6 @@ def set_up_viewer(viewer: Viewer) -> None:
     """
     from napari.layers import Labels
 
-    real = getattr(viewer, "__wrapped__", viewer)
-    if real in _set_up:
-        return
-    _set_up.add(real)
     mark_sides(viewer)
     bind_shortcuts(viewer)
     viewer.canvas.overlays.scale_bar.visible = True
@@ -50,23 +58,3 @@ def set_up_viewer(viewer: Viewer) -> None:
     for layer in viewer.layers:
         take_in(layer)
     viewer.layers.events.inserted.connect(lambda event: take_in(event.value))
-
-
-def set_up_current_viewer(*, with_session: bool = False) -> None:
-    """Prepare the viewer that layers are about to enter, where there is one.
-
-    Parameters
-    ----------
-    with_session : bool
-        Make its session, too, which takes up an analysis from the layers.
-    """
-    import napari
-
-    viewer = napari.current_viewer()
-    if viewer is None:
-        return
-    set_up_viewer(viewer)
-    if with_session:
-        from napari_anofpdm.session.session import session_of
-
-        session_of(viewer)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
+from napari_anofpdm.app.viewer_setup import prepare
+
 if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtWidgets import QDockWidget, QWidget
@@ -20,15 +22,11 @@ class Panel:
     ----------
     name : str
         Its display name in the manifest.
-    module, widget : str
-        Where its class is.
     area : {"right", "bottom"}
         The side of the canvas; panels of one side share it as tabs.
     """
 
     name: str
-    module: str
-    widget: str
     area: Literal["right", "bottom"]
 
     @property
@@ -36,15 +34,20 @@ class Panel:
         """What napari calls the panel, in its menus and above it."""
         return f"{self.name} (AnoFPDM)"
 
+    @property
+    def python_name(self) -> str:
+        """Where its class is, as the manifest spells it."""
+        return f"napari_anofpdm.app.docks.{self.name.lower()}:{self.name}Dock"
+
 
 PANELS = (
-    Panel("View", "napari_anofpdm.panels.view.panel", "ViewPanel", "right"),
-    Panel("Analyse", "napari_anofpdm.panels.analyse.panel", "AnalysePanel", "right"),
-    Panel("Explore", "napari_anofpdm.panels.explore.panel", "ExplorePanel", "right"),
-    Panel("Export", "napari_anofpdm.panels.export.panel", "ExportPanel", "right"),
-    Panel("Label", "napari_anofpdm.panels.label.panel", "LabelPanel", "right"),
-    Panel("Jobs", "napari_anofpdm.panels.jobs.panel", "JobsPanel", "right"),
-    Panel("Curves", "napari_anofpdm.panels.curves.panel", "CurvesPanel", "bottom"),
+    Panel("View", "right"),
+    Panel("Analyse", "right"),
+    Panel("Explore", "right"),
+    Panel("Export", "right"),
+    Panel("Label", "right"),
+    Panel("Jobs", "right"),
+    Panel("Curves", "bottom"),
 )
 
 
@@ -53,9 +56,7 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
 
     Panels that are open already stay where the user put them, and hidden ones come back.
     """
-    from napari_anofpdm.app.viewer_setup import set_up_viewer
-
-    set_up_viewer(viewer)
+    prepare(viewer)
     for panel in PANELS:
         show_panel(viewer, panel)
     _give_layers_the_corner(show_panel(viewer, panel_named("Analyse")))
@@ -80,7 +81,8 @@ def show_panel(viewer: napari.viewer.Viewer, panel: Panel) -> QWidget:
     """Open a panel, or bring it to the front."""
     widget: QWidget | None = viewer.window.dock_widgets.get(panel.title)
     if widget is None:
-        make: Callable[[object], QWidget] = getattr(import_module(panel.module), panel.widget)
+        module, name = panel.python_name.split(":")
+        make: Callable[[object], QWidget] = getattr(import_module(module), name)
         widget = make(viewer)
         tabs = any(p.title in viewer.window.dock_widgets for p in PANELS if p.area == panel.area)
         # A panel fills its dock: it scrolls by itself.

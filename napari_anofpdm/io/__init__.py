@@ -1,4 +1,4 @@
-"""What the manifest names for files: readers, writers, sample data, opening.
+"""Files: readers, writers, sample data, the commands that open.
 
-Imports `layers`, `session` and `space`.
+Imports `layers`, `space` and `host`.
 """

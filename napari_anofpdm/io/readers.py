@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from napari_anofpdm.app.viewer_setup import set_up_current_viewer
 from napari_anofpdm.host.notify import sentence_of, show_error
-from napari_anofpdm.session.session import ANALYSIS_KEY, READING_KEY
+from napari_anofpdm.layers.analysis_opener import ANALYSIS_KEY, READING_KEY
+from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
 from napari_anofpdm.space.layer_volume import LayerData, layer_data
 
 Paths = str | Sequence[str]
@@ -49,7 +49,6 @@ def nifti_layer(path: str | Path) -> LayerData:
     from dataclasses import replace
 
     from anofpdm import read_volume
-    from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
 
     volume = read_volume(path)
     name = _stem(path, NIFTI_SUFFIXES)
@@ -95,15 +94,11 @@ def _read_nifti(path: Paths) -> Sequence[LayerData | NoLayer]:
 
 
 def _read_analyses(path: Paths) -> Sequence[LayerData | NoLayer]:
-    return _read(path, analysis_layers, "the opening of the analysis", with_session=True)
+    return _read(path, analysis_layers, "the opening of the analysis")
 
 
 def _read(
-    paths: Paths,
-    layers_of: Callable[[str], Iterable[LayerData]],
-    doing: str,
-    *,
-    with_session: bool = False,
+    paths: Paths, layers_of: Callable[[str], Iterable[LayerData]], doing: str
 ) -> Sequence[LayerData | NoLayer]:
     layers: list[LayerData] = []
     for path in _listed(paths):
@@ -112,8 +107,6 @@ def _read(
         except Exception as error:
             # napari shows little of a message until it is clicked: the name, not the whole path.
             show_error(sentence_of(error, doing).replace(path, Path(path).name))
-    if layers:
-        set_up_current_viewer(with_session=with_session)
     return layers or [_NOTHING]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari_anofpdm.app.viewer_setup import set_up_current_viewer
 from napari_anofpdm.space.layer_volume import LayerData, layer_data
 
 # Outside the seeds below 500000 that the bundled model was trained and tuned on.
@@ -35,7 +34,6 @@ def phantom_healthy() -> list[LayerData]:
 def _phantom_layers(seed: int, *, healthy: bool) -> list[LayerData]:
     from anofpdm import make_phantom
 
-    set_up_current_viewer()
     phantom = make_phantom(seed, healthy=healthy)
     layers = [
         layer_data(volume, f"{modality} (synthetic)", "image")

@@ -1,4 +1,4 @@
 """The layers that show a session: map, mask, step maps.
 
-Imports `session` and `space`.
+Imports `session`, `space` and `host`.
 """

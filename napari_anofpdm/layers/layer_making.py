@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils import Colormap, DirectLabelColormap
 from napari.utils.colormaps import ensure_colormap
 
+from napari_anofpdm.layers.roles import ROLE, SOURCES, Role
 from napari_anofpdm.space.layer_volume import layer_data
 from napari_anofpdm.space.placement import WORLD_AXES, WORLD_UNITS
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from anofpdm.analysis.metadata import SourceFile
     from napari_anofpdm.layers.step_arrays import StepArray
     from napari_anofpdm.space.placement import NetworkGrid, PlacedArray
-
-Role = Literal["map", "sam", "healthy", "unguided", "preview", "mask"]
-ROLE = "anofpdm_role"
-SOURCES = "anofpdm_sources"
-"""Key of a layer's metadata that holds its `Role`."""
 
 NAMES: dict[Role, str] = {
     "map": "anomaly map",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import weakref
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from weakref import WeakKeyDictionary
 
 from napari_anofpdm.layers.dims_link import DimsLink
 from napari_anofpdm.layers.preview import MapPreview, MaskPreview
+from napari_anofpdm.layers.shown_layers import ShownLayers
 from napari_anofpdm.layers.step_layers import StepLayers
 from napari_anofpdm.space.placement import place_network
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from anofpdm import Analysis, Interpretation
-    from napari_anofpdm.layers.layer_making import Role
+    from napari_anofpdm.layers.roles import Role
     from napari_anofpdm.session.session import Session
 
 _UNSET = (0.0, 1.0)
@@ -43,15 +43,13 @@ class LayerManager:
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self._viewer = weakref.ref(viewer)
         self._session = session
-        self._layers: dict[Role, Layer] = {}
+        self._shown = ShownLayers(viewer, session)
         self._map: MapPreview | None = None
         self._mask: MaskPreview | None = None
-        self._limits: dict[Role, tuple[float, float]] = {}
+        self._limits: WeakKeyDictionary[Layer, tuple[float, float]] = WeakKeyDictionary()
         self._commit_waits = self._made_way = False
         self.link = DimsLink(viewer, session)
-        self.steps = StepLayers(self, session)
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._on_removed)
+        self.steps = StepLayers(self._shown, session)
         session.analysis_changed.connect(self._on_analysis)
         session.settings_changed.connect(self._on_settings)
         session.slice_interpreted.connect(self._on_slice)
@@ -60,42 +58,7 @@ class LayerManager:
 
     def layer(self, role: Role) -> Layer | None:
         """Return the layer of a role, if it is in the viewer."""
-        return self._layers.get(role)
-
-    def show(self, role: Role, layer: Layer, below: Role | None = None) -> None:
-        """Put a layer into the viewer, on top or below another; the active layer stays active.
-
-        Where one of its role lies in the same place already, that one takes over the data and
-        keeps what the user has set, which also saves most of the time.
-        """
-        viewer, shown = self._viewer(), self.layer(role)
-        if viewer is None or self._session.is_closed:
-            return
-        if shown is not None and _same_place(shown, layer):
-            shown.data = layer.data
-            return
-        self.remove(role)
-        self._limits.pop(role, None)
-        active = viewer.layers.selection.active
-        other = None if below is None else self.layer(below)
-        at = len(viewer.layers) if other is None else viewer.layers.index(other)
-        viewer.layers.insert(at, layer)
-        self._layers[role] = layer
-        if active is not None:
-            viewer.layers.selection.active = active
-
-    def remove(self, role: Role) -> None:
-        """Take the layer of a role out of the viewer, if it is there."""
-        viewer, layer = self._viewer(), self._layers.pop(role, None)
-        if viewer is not None and layer in viewer.layers:
-            viewer.layers.remove(layer)
-
-    def refresh(self, *roles: Role) -> None:
-        """Draw layers again whose data changed in place."""
-        for role in roles:
-            layer = self.layer(role)
-            if layer is not None and not self._session.is_closed:
-                layer.refresh(extent=False)
+        return self._shown.layer(role)
 
     def show_predictions(self, shown: bool) -> None:
         """Show or remove the healthy-guided and the unguided predictions, step by step."""
@@ -124,8 +87,7 @@ class LayerManager:
         self._commit_waits = not session.is_current
         if not self._commit_waits:
             return self._commit()
-        if session.interpreter is not None:
-            session.interpreter.hurry()
+        session.result_wanted.emit()
         return None
 
     def _commit(self) -> Labels | None:
@@ -154,16 +116,15 @@ class LayerManager:
         self._map = self._mask = None
         self._commit_waits = False
         if analysis is None:
-            for role in list(self._layers):
-                self.remove(role)
+            self._shown.clear()
             return
         from napari_anofpdm.layers.layer_making import map_layer, preview_layer
 
         grid = place_network(analysis.geometry)
         self._map, self._mask = MapPreview(grid), MaskPreview(analysis, self._session)
         self.steps.show(analysis, grid)
-        self.show("map", map_layer(self._map.data, grid))
-        self.show("preview", preview_layer(self._mask.placed))
+        self._shown.show("map", map_layer(self._map.data, grid))
+        self._shown.show("preview", preview_layer(self._mask.placed))
         self.link.attach(grid, [int(k) for k in analysis.slice_ids])
 
     def _on_settings(self) -> None:
@@ -176,15 +137,15 @@ class LayerManager:
         if self._session.volume_result is None:
             self._fit_limits(result)
         if self._map.show(result):
-            self.refresh("map")
+            self._shown.refresh("map")
         if self._mask.show_slice(int(result.slice_ids[0])):
-            self.refresh("preview")
+            self._shown.refresh("preview")
 
     def _on_volume(self, result: Interpretation) -> None:
         if self._map is not None:
             self._fit_limits(result)
             self._map.show(result)
-            self.refresh("map")
+            self._shown.refresh("map")
 
     def _on_native(self, _: object) -> None:
         if self._mask is None:
@@ -192,7 +153,7 @@ class LayerManager:
         self._mask.show_volume()
         if self._session.slice_result is not None:
             self._mask.show_slice(int(self._session.slice_result.slice_ids[0]))
-        self.refresh("preview")
+        self._shown.refresh("preview")
         if self._commit_waits and self._session.is_current:
             self._commit_waits = False
             self._commit()
@@ -208,21 +169,7 @@ class LayerManager:
         roles: tuple[Role, ...] = ("map", "sam")
         for role in roles:
             layer: Any = self.layer(role)
-            if layer is not None and tuple(layer.contrast_limits) == self._limits.get(role, _UNSET):
-                layer.contrast_limits_range = (0.0, 2 * top)
-                layer.contrast_limits = self._limits[role] = (0.0, top)
-
-    def _on_inserted(self, event: Any) -> None:
-        self._session.adopt(event.value)
-
-    def _on_removed(self, event: Any) -> None:
-        gone = event.value
-        self._layers = {role: own for role, own in self._layers.items() if own is not gone}
-
-
-def _same_place(one: Layer, other: Layer) -> bool:
-    return (
-        one.data.shape[-3:] == other.data.shape[-3:]
-        and np.array_equal(one.scale, other.scale)
-        and np.array_equal(one.translate, other.translate)
-    )
+            if layer is None or tuple(layer.contrast_limits) != self._limits.get(layer, _UNSET):
+                continue
+            layer.contrast_limits_range = (0.0, 2 * top)
+            layer.contrast_limits = self._limits[layer] = (0.0, top)

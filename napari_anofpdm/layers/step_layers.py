@@ -8,7 +8,7 @@ from napari_anofpdm.layers.step_arrays import StepArray, StepKind, StepSource
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Settings
-    from napari_anofpdm.layers.manager import LayerManager
+    from napari_anofpdm.layers.shown_layers import ShownLayers
     from napari_anofpdm.session.session import Session
     from napari_anofpdm.space.placement import NetworkGrid
 
@@ -20,11 +20,11 @@ class StepLayers:
 
     Parameters
     ----------
-    layers : LayerManager
+    layers : ShownLayers
     session : Session
     """
 
-    def __init__(self, layers: LayerManager, session: Session) -> None:
+    def __init__(self, layers: ShownLayers, session: Session) -> None:
         self._layers, self._session = layers, session
         self._source = StepSource(session)
         self._grid: NetworkGrid | None = None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_anofpdm.layers.roles import ROLE
+
 if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image, Layer
@@ -92,8 +94,6 @@ def apply_window(layer: Image, name: WindowName) -> None:
 def is_scan(layer: Layer) -> bool:
     """Tell whether a layer is a scan that this plugin brought in, and none of its results."""
     from napari.layers import Image
-
-    from napari_anofpdm.layers.layer_making import ROLE
 
     known = layer.metadata
     return isinstance(layer, Image) and "volume" in known and ROLE not in known

@@ -1,4 +1,5 @@
 """One package per panel; panels do not depend on each other.
 
-Imports everything but `app`.
+A panel gets session, layers and run through its constructor, and says by signals what it wants of
+others. Imports everything but `io` and `app`.
 """

@@ -21,7 +21,7 @@ Lane = Literal["analyse", "interpret"]
 _JOIN_SECONDS = 30.0
 
 
-class Job:
+class Task:
     """One call on an engine thread; made by `submit`."""
 
     def __init__(
@@ -77,7 +77,7 @@ def submit(
     on_done: Callable[[Any], None] | None = None,
     on_error: Callable[[Exception], None] | None = None,
     lane: Lane = "analyse",
-) -> Job:
+) -> Task:
     """Call a function on an engine thread, after what that thread was given before.
 
     Call this on the GUI thread. Exactly one of the callbacks is called, on the GUI thread.
@@ -91,39 +91,39 @@ def submit(
     on_done : callable, optional
         Takes what it returned.
     on_error : callable, optional
-        Takes the exception it raised, or `anofpdm.common.errors.Cancelled` after `Job.cancel`.
+        Takes the exception it raised, or `anofpdm.common.errors.Cancelled` after `Task.cancel`.
     lane : {"analyse", "interpret"}
         Which thread.
     """
     _deliverer()
-    job = Job(lambda: function(*args), on_done, on_error)
+    task = Task(lambda: function(*args), on_done, on_error)
     worker = _workers.get(lane)
     if worker is None or not worker.is_alive():
         worker = _workers[lane] = _Worker(lane)
         worker.start()
-    worker.jobs.put(job)
-    return job
+    worker.tasks.put(task)
+    return task
 
 
 def post(function: Callable[..., None], *args: Any) -> None:
-    """From within a job: call a function on the GUI thread, unless the job is cancelled by then."""
-    job = _current_job()
+    """From within a task: call a function on the GUI thread, unless it is cancelled by then."""
+    task = _current_task()
 
     def call() -> None:
-        if job is None or not job.cancelled:
+        if task is None or not task.cancelled:
             function(*args)
 
     _post(call)
 
 
 def is_cancelled() -> bool:
-    """Whether the job that this thread works on was cancelled; False on any other thread."""
-    job = _current_job()
-    return job is not None and job.cancelled
+    """Whether the task that this thread works on was cancelled; False on any other thread."""
+    task = _current_task()
+    return task is not None and task.cancelled
 
 
 def shutdown() -> None:
-    """Cancel all jobs and end the threads; a later `submit` starts them anew."""
+    """Cancel all tasks and end the threads; a later `submit` starts them anew."""
     workers = list(_workers.values())
     _workers.clear()
     for worker in workers:
@@ -137,19 +137,19 @@ class _Worker(threading.Thread):
 
     def __init__(self, lane: Lane) -> None:
         super().__init__(name=f"anofpdm-{lane}", daemon=True)
-        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self.current: Job | None = None
+        self.tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self.current: Task | None = None
         self._stopping = threading.Event()
 
     def run(self) -> None:
         """Work through the queue until `stop`."""
-        while (job := self.jobs.get()) is not None:
-            self.current = job
+        while (task := self.tasks.get()) is not None:
+            self.current = task
             if self._stopping.is_set():
-                job.cancel()
-            job._run()
-            # While this thread waits it must hold nothing: a job's arguments may be gigabytes.
-            self.current = job = None
+                task.cancel()
+            task._run()
+            # While this thread waits it must hold nothing: a task's arguments may be gigabytes.
+            self.current = task = None
 
     def stop(self) -> None:
         """Cancel what runs and what waits."""
@@ -157,7 +157,7 @@ class _Worker(threading.Thread):
         current = self.current
         if current is not None:
             current.cancel()
-        self.jobs.put(None)
+        self.tasks.put(None)
 
 
 class _Deliverer(QObject):
@@ -195,6 +195,6 @@ def _post(call: Callable[[], None]) -> None:
     _deliverer().sent.emit(call)
 
 
-def _current_job() -> Job | None:
+def _current_task() -> Task | None:
     worker = threading.current_thread()
     return worker.current if isinstance(worker, _Worker) else None

@@ -10,7 +10,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from napari_anofpdm.host.notify import sentence_of, show_error
-from napari_anofpdm.session.engine_thread import Job, is_cancelled, submit
+from napari_anofpdm.session.engine_thread import Task, is_cancelled, submit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ class Interpreter:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ready = False
-        self._job: Job | None = None
+        self._task: Task | None = None
         self._parts: dict[int, Interpretation] = {}
         self._seconds = 0.0
         self._told: str | None = None
@@ -53,6 +53,7 @@ class Interpreter:
         session.position_changed.connect(self._interpret_slice)
         session.shown_anyway_changed.connect(self._interpret_slice)
         session.slices_done.connect(self._on_slices)
+        session.result_wanted.connect(self.hurry)
         session.closed.connect(self.stop)
 
     def hurry(self) -> None:
@@ -66,9 +67,9 @@ class Interpreter:
         if isalive(self._timer):
             self._timer.stop()
         self._parts = {}
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     def _on_analysis(self, analysis: Analysis | None) -> None:
         self.stop()
@@ -90,7 +91,7 @@ class Interpreter:
         session = self._session
         if session.position in positions:
             self._interpret_slice()
-        if self._job is None and (self._is_complete or not self._timer.isActive()):
+        if self._task is None and (self._is_complete or not self._timer.isActive()):
             self._request(self._patience())
 
     @property
@@ -137,9 +138,9 @@ class Interpreter:
         analysis, settings = session.analysis, session.settings
         if analysis is None or settings is None or not session.done:
             return
-        if self._job is not None:
-            self._job.cancel()
-        self._job = submit(
+        if self._task is not None:
+            self._task.cancel()
+        self._task = submit(
             _interpret_volume,
             analysis,
             settings,
@@ -151,7 +152,7 @@ class Interpreter:
         )
 
     def _finish(self, volume: _Volume) -> None:
-        self._job = None
+        self._task = None
         self._parts |= volume.parts
         self._seconds = volume.seconds
         self._told = None
@@ -165,7 +166,7 @@ class Interpreter:
 
         if isinstance(error, Cancelled):
             return
-        self._job = None
+        self._task = None
         text = sentence_of(error, "the interpretation")
         if text != self._told:
             self._told = text

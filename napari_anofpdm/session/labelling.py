@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from anofpdm.datasets.case import Annotation, Verdict
 
 Ranges = tuple[tuple[int, int], ...]
-
-_labellings: WeakKeyDictionary[Viewer, Labelling] = WeakKeyDictionary()
 
 
 class Labelling:
@@ -80,20 +75,6 @@ class Labelling:
     def is_unhealthy(self, index: int) -> bool:
         """Whether a slice lies in a range."""
         return any(first <= index <= last for first, last in self.ranges)
-
-
-def labelling_of(viewer: Viewer) -> Labelling:
-    """Return the labelling of a viewer, made on first use.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        The viewer, or the proxy of it that napari hands to plugins.
-    """
-    real: Viewer = getattr(viewer, "__wrapped__", viewer)
-    if real not in _labellings:
-        _labellings[real] = Labelling()
-    return _labellings[real]
 
 
 def _joined(ranges: Ranges) -> Ranges:

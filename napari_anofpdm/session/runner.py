@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
 from napari_anofpdm.host.notify import sentence_of, show_error, show_info, show_warning
-from napari_anofpdm.session.engine_thread import Job, is_cancelled, post, submit
+from napari_anofpdm.session.engine_thread import Task, is_cancelled, post, submit
 from napari_anofpdm.session.run_request import RunListener, RunRequest, perform
-from napari_anofpdm.session.session import session_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-    from napari.utils.events import Event
-    from napari.viewer import Viewer
 
     from anofpdm import Analysis
     from anofpdm.analysis.engine import Progress
@@ -26,8 +21,6 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 RunState = Literal["idle", "running", "cancelling"]
-
-_runs: WeakKeyDictionary[Viewer, AnalysisRun] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -53,14 +46,6 @@ class RunProgress:
     seconds_left: float | None = None
 
 
-def run_of(viewer: Viewer) -> AnalysisRun:
-    """Return the run of a viewer, made on first use; it outlives the panel that started it."""
-    real: Viewer = getattr(viewer, "__wrapped__", viewer)
-    if real not in _runs:
-        _runs[real] = AnalysisRun(real, session_of(viewer))
-    return _runs[real]
-
-
 class AnalysisRun:
     """Runs the network on the engine thread and hands its slices to the session as they come.
 
@@ -70,7 +55,6 @@ class AnalysisRun:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     session : Session
 
     Attributes
@@ -86,10 +70,9 @@ class AnalysisRun:
     progressed = Signal(object)
     ended = Signal(str)
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
-        self._viewer = weakref.ref(viewer)
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._job: Job | None = None
+        self._task: Task | None = None
         self._request: RunRequest | None = None
         self._growing: Analysis | None = None
         self._finished: set[int] = set()
@@ -100,7 +83,6 @@ class AnalysisRun:
         self.state: RunState = "idle"
         self.progress = RunProgress("")
         self.outcome = ""
-        viewer.layers.events.removed.connect(self._on_removed)
         session.closed.connect(self._on_closed)
 
     def start(self, request: RunRequest, layers: Sequence[Layer] = ()) -> None:
@@ -110,7 +92,7 @@ class AnalysisRun:
         ----------
         request : RunRequest
         layers : sequence of Layer
-            The run stops when one of them is removed from the viewer.
+            The run stops when `lose` names one of them.
 
         Raises
         ------
@@ -132,15 +114,21 @@ class AnalysisRun:
             slices=lambda positions: post(self._on_slices, positions),
             progress=lambda progress: post(self._on_progress, progress),
         )
-        self._job = submit(
+        self._task = submit(
             perform, request, listener, is_cancelled, on_done=self._done, on_error=self._failed
         )
 
     def cancel(self) -> None:
         """Ask the run to stop, which it does within one call of the network."""
-        if self._job is not None and self.state == "running":
-            self._job.cancel()
+        if self._task is not None and self.state == "running":
+            self._task.cancel()
             self._set_state("cancelling")
+
+    def lose(self, layer: Layer) -> None:
+        """Stop the run if it works on a layer that was removed from the viewer."""
+        if self.state == "running" and any(layer == each for each in self._layers):
+            self._lost = layer.name
+            self.cancel()
 
     def _set_state(self, state: RunState) -> None:
         self.state = state
@@ -181,14 +169,9 @@ class AnalysisRun:
         )
         self.progressed.emit(self.progress)
 
-    def _on_removed(self, event: Event) -> None:
-        if self.state == "running" and any(event.value == layer for layer in self._layers):
-            self._lost = event.value.name
-            self.cancel()
-
     def _on_closed(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def _done(self, analysis: Analysis) -> None:
         if self._session.is_closed:
@@ -239,7 +222,7 @@ class AnalysisRun:
         return text if self._request is None else self._request.in_short(text)
 
     def _end(self, text: str) -> None:
-        self._job, self._growing, self._pace, self._layers = None, None, None, ()
+        self._task, self._growing, self._pace, self._layers = None, None, None, ()
         self._request = None
         self.outcome = text
         self.progress = RunProgress("")

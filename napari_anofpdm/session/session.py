@@ -4,63 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
-from napari_anofpdm.host.notify import show_failure
-from napari_anofpdm.session.engine_thread import submit
-
 if TYPE_CHECKING:
     import numpy as np
-    from napari.layers import Layer
-    from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from anofpdm import Analysis, Interpretation, Settings
     from anofpdm.results.lesions import Lesions
     from anofpdm.results.native import NativeResult
-    from napari_anofpdm.layers.manager import LayerManager
-    from napari_anofpdm.session.interpreter import Interpreter
-
-ANALYSIS_KEY = "anofpdm_analysis"
-READING_KEY = "anofpdm_reading"
-"""Key of a layer's metadata that names the stored analysis it comes from."""
-
-_sessions: WeakKeyDictionary[Viewer, Session] = WeakKeyDictionary()
-
-
-def session_of(viewer: Viewer) -> Session:
-    """Return the session of a viewer, made on first use together with its layers.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        The viewer, or the proxy of it that napari hands to plugins.
-    """
-    real: Viewer = getattr(viewer, "__wrapped__", viewer)
-    if real not in _sessions:
-        from napari_anofpdm.layers.manager import LayerManager
-        from napari_anofpdm.session.interpreter import Interpreter
-
-        session = Session()
-        _sessions[real] = session
-        session.layers = LayerManager(real, session)
-        session.interpreter = Interpreter(session)
-        real.window.main_menu.destroyed.connect(session.close)
-        for layer in real.layers:
-            session.adopt(layer)
-    return _sessions[real]
 
 
 class Session:
     """The analysis in view, its settings and results, the slice and step in view.
 
     Panels read its attributes, call its methods and listen to its signals; they never talk to each
-    other. All of it happens on the GUI thread. The `Interpreter` listens, too, and hands in
-    results by the ``accept_`` methods, the `LayerManager` shows them.
+    other. All of it happens on the GUI thread. An interpreter listens, too, and hands in results
+    by the ``accept_`` methods. The session itself knows no viewer and reads no file.
 
     Attributes
     ----------
@@ -83,6 +45,9 @@ class Session:
         All computed slices, some time after the settings came to rest.
     native_changed : Signal(NativeResult)
         The same on the scan's own voxels, without the dropped lesions.
+    result_wanted : Signal()
+        The volume's result is wanted now, not only when the settings come to rest; whoever waits
+        for it emits this.
     bundle_chosen : Signal(str)
         A model for the next run, by name or path; any panel may emit it.
     closed : Signal()
@@ -113,9 +78,6 @@ class Session:
     is_announcing : bool
         Whether a new analysis is being told; some listeners still show the former one then, so
         that no slice of the new one must be interpreted yet.
-    layers : LayerManager or None
-    interpreter : Interpreter or None
-        None in a session without a viewer.
     """
 
     analysis_changed = Signal(object)
@@ -129,15 +91,13 @@ class Session:
     slice_interpreted = Signal(object)
     volume_interpreted = Signal(object)
     native_changed = Signal(object)
+    result_wanted = Signal()
     bundle_chosen = Signal(str)
     closed = Signal()
 
     def __init__(self) -> None:
-        self.layers: LayerManager | None = None
-        self.interpreter: Interpreter | None = None
         self.is_closed = self.is_announcing = False
         self._former: tuple[str, Settings] | None = None
-        self._readings: set[str | None] = set()
         self._clear(None)
 
     def _clear(self, analysis: Analysis | None) -> None:
@@ -193,37 +153,6 @@ class Session:
         finally:
             self.is_announcing = False
         self.settings_changed.emit(self.settings)
-
-    def adopt(self, layer: Layer) -> None:
-        """Open the stored analysis that a layer was read from, once for each reading.
-
-        Parameters
-        ----------
-        layer : napari.layers.Layer
-            Names the analysis and the reading in its metadata, as the reader wrote them there;
-            others are ignored, and so are copies of a layer that was read before.
-        """
-        named, reading = layer.metadata.get(ANALYSIS_KEY), layer.metadata.get(READING_KEY)
-        if named is None or reading in self._readings or self.is_closed:
-            return
-        self._readings.add(reading)
-        submit(
-            _open_analysis,
-            Path(named),
-            on_done=self._opened,
-            on_error=self._not_opened,
-            lane="interpret",
-        )
-
-    def _opened(self, analysis: Analysis) -> None:
-        if not self.is_closed:
-            self.set_analysis(analysis)
-
-    def _not_opened(self, error: Exception) -> None:
-        from anofpdm.common.errors import Cancelled
-
-        if not isinstance(error, Cancelled):
-            show_failure(error, "opening the analysis")
 
     def finish_analysis(self, analysis: Analysis) -> None:
         """Take the complete form of the analysis that has been growing; all of it is computed.
@@ -382,9 +311,3 @@ class Session:
         if not self.is_closed:
             self.is_closed = True
             self.closed.emit()
-
-
-def _open_analysis(path: Path) -> Analysis:
-    from anofpdm import Analysis
-
-    return Analysis.open(path)

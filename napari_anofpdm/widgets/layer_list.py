@@ -70,7 +70,7 @@ class LayerList(QComboBox):
 def _candidates(viewer: napari.viewer.Viewer) -> list[Any]:
     from napari.layers import Image, Labels
 
-    from napari_anofpdm.layers.layer_making import ROLE
+    from napari_anofpdm.layers.roles import ROLE
 
     own = [
         layer

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from anofpdm import Analysis, Volume
+    from napari_anofpdm.app.context import Context
+    from napari_anofpdm.session.session import Session
 
 # Threads that zarr starts with the first store and keeps for the life of the process.
 _FOR_LIFE = ("zarr_io", "asyncio_")
@@ -65,6 +67,20 @@ def manifests_parsed_once() -> Iterator[None]:
 def viewer(make_napari_viewer_proxy: Callable[[], Viewer]) -> Viewer:
     """A napari viewer, not shown, as plugins get it: private access warns, and warnings fail."""
     return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def context(viewer: Viewer) -> Context:
+    """What the panels of the viewer share, as the plugin makes it."""
+    from napari_anofpdm.app.context import context_of
+
+    return context_of(viewer)
+
+
+@pytest.fixture
+def session(context: Context) -> Session:
+    """The session of the viewer, with its layers and its interpreter at work."""
+    return context.session
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.docked_panel import DockedPanel
@@ -15,8 +16,6 @@ from napari_anofpdm.panels.analyse.run_estimator import Outlook, RunEstimator, e
 from napari_anofpdm.panels.analyse.run_fields import RunFields
 from napari_anofpdm.panels.analyse.scan_fields import ScanFields
 from napari_anofpdm.session.run_request import RunRequest
-from napari_anofpdm.session.runner import RunProgress, RunState, run_of
-from napari_anofpdm.session.session import session_of
 from napari_anofpdm.space.slice_in_view import slice_in_view
 from napari_anofpdm.widgets.field import Field, wrapped_label
 from napari_anofpdm.widgets.upright_scroll import UprightScroll
@@ -24,6 +23,9 @@ from napari_anofpdm.widgets.upright_scroll import UprightScroll
 if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
+
+    from napari_anofpdm.session.runner import AnalysisRun, RunProgress, RunState
+    from napari_anofpdm.session.session import Session
 
 _AMBER_ON_DARK, _AMBER_ON_LIGHT = "#ffc266", "#7a4a00"
 _ESTIMATING = "Estimating time and memory…"
@@ -36,12 +38,23 @@ class AnalysePanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its layers are offered, its session gets the analysis.
+        Its layers are offered.
+    session : Session
+        Tells of a model that was chosen elsewhere.
+    run : AnalysisRun
+        Is started here; it outlives the panel.
+
+    Attributes
+    ----------
+    scans_wanted : Signal()
+        The user wants to open scans.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    scans_wanted = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, run: AnalysisRun) -> None:
         super().__init__()
-        self._viewer, self._run = viewer, run_of(viewer)
+        self._viewer, self._session, self._run = viewer, session, run
         self.model = BundleChooser()
         self.scans = ScanFields(viewer)
         self.how = RunFields()
@@ -98,7 +111,7 @@ class AnalysePanel(DockedPanel):
         self.model.changed.connect(self._on_model)
         self.scans.changed.connect(self.refresh)
         self.how.changed.connect(self.refresh)
-        self.open.clicked.connect(self._open)
+        self.open.clicked.connect(self.scans_wanted)
         self.run_volume.clicked.connect(lambda: self.start())
         self.run_slice.clicked.connect(lambda: self.start(this_slice=True))
         self.bar.cancelled.connect(self._run.cancel)
@@ -108,7 +121,7 @@ class AnalysePanel(DockedPanel):
         listen(
             self,
             [
-                (session_of(self._viewer).bundle_chosen, self.model.choose),
+                (self._session.bundle_chosen, self.model.choose),
                 (self._run.state_changed, self._on_state),
                 (self._run.progressed, self._on_progress),
                 (self._run.ended, self._on_end),
@@ -232,11 +245,6 @@ class AnalysePanel(DockedPanel):
         for field in (self.model.field, *self.scans.all_fields(), *self.how.all_fields()):
             field.set_dark(dark)
         self.doubts.setStyleSheet(f"color: {_AMBER_ON_DARK if dark else _AMBER_ON_LIGHT};")
-
-    def _open(self) -> None:
-        from napari_anofpdm.io.open_action import open_files
-
-        open_files(self._viewer)
 
 
 def _group(title: str, *widgets: QWidget) -> QGroupBox:

@@ -9,7 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_anofpdm.host.notify import sentence_of
-from napari_anofpdm.session.engine_thread import Job, submit
+from napari_anofpdm.session.engine_thread import Task, submit
 
 if TYPE_CHECKING:
     from anofpdm.analysis.estimate import RunEstimate
@@ -73,7 +73,7 @@ class RunEstimator(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._request: RunRequest | None = None
-        self._jobs: list[Job] = []
+        self._tasks: list[Task] = []
         self.devices: Devices | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -90,18 +90,18 @@ class RunEstimator(QObject):
         """Ask nothing."""
         self._timer.stop()
         self._request = None
-        for job in self._jobs:
-            job.cancel()
-        self._jobs = []
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
 
     def _start(self) -> None:
         request, self._request = self._request, None
         if request is None:
             return
         if self.devices is None:
-            self._jobs.append(submit(_look, on_done=self._on_devices, on_error=self._on_error))
-        job = submit(_estimate, request, on_done=self._on_outlook, on_error=self._on_error)
-        self._jobs.append(job)
+            self._tasks.append(submit(_look, on_done=self._on_devices, on_error=self._on_error))
+        task = submit(_estimate, request, on_done=self._on_outlook, on_error=self._on_error)
+        self._tasks.append(task)
 
     def _on_devices(self, devices: Devices) -> None:
         if not isalive(self):
@@ -112,7 +112,7 @@ class RunEstimator(QObject):
     def _on_outlook(self, outlook: Outlook) -> None:
         if not isalive(self):
             return
-        self._jobs = []
+        self._tasks = []
         self.estimated.emit(outlook)
 
     def _on_error(self, error: Exception) -> None:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.layer_guess import guess_brain_mask, guess_scan
-from napari_anofpdm.layers.layer_making import ROLE
+from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.space.layer_volume import volume_of
 from napari_anofpdm.widgets.field import Field
 from napari_anofpdm.widgets.layer_box import LayerBox

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
 
 from napari_anofpdm.host.notify import show_failure, show_info, show_warning
-from napari_anofpdm.session.session import Session
+
+if TYPE_CHECKING:
+    from napari_anofpdm.session.session import Session
 
 _TOOLTIP = (
     "Save the plots of the slice in view as a figure (SVG or PNG),\n"

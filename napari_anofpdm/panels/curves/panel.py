@@ -32,12 +32,12 @@ from napari_anofpdm.plots.histogram_plot import HistogramPlot
 from napari_anofpdm.plots.plot_theme import plot_theme
 from napari_anofpdm.plots.slice_row import slice_row
 from napari_anofpdm.plots.slice_strip import SliceStrip
-from napari_anofpdm.session.session import session_of
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from anofpdm import Analysis, Interpretation
+    from napari_anofpdm.session.session import Session
 
 EMPTY = (
     "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the panel "
@@ -71,13 +71,14 @@ class CurvesPanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its session is shown, in its theme.
+        Its theme is followed.
+    session : Session
+        Its slice in view is shown.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
-        self._viewer = viewer
-        self._session = session_of(viewer)
+        self._viewer, self._session = viewer, session
         self._outdated = True
         self._room = DockRoom(self)
         self.verdict = SliceVerdict()

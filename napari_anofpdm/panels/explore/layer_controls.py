@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from anofpdm import Analysis
+    from napari_anofpdm.layers.manager import LayerManager
     from napari_anofpdm.session.session import Session
 
 _MEAN = "Mean of all"
@@ -26,11 +27,15 @@ class LayerControls(QWidget):
     viewer : napari.viewer.Viewer
     session : Session
         The session of this viewer.
+    layers : LayerManager
+        The layers of this viewer.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
+    def __init__(
+        self, viewer: napari.viewer.Viewer, session: Session, layers: LayerManager
+    ) -> None:
         super().__init__()
-        self._session = session
+        self._session, self._layers = session, layers
         self.edit = QPushButton("Edit mask")
         self.edit.setToolTip(
             "Copy the mask into a new layer to paint on, with its own undo, on the scan's own\n"
@@ -65,14 +70,12 @@ class LayerControls(QWidget):
 
     def _edit(self) -> None:
         try:
-            if self._session.layers is not None:
-                self._session.layers.commit_mask()
+            self._layers.commit_mask()
         except Exception as error:
             show_failure(error, "copying the mask")
 
     def _show_predictions(self, shown: bool) -> None:
-        if self._session.layers is not None:
-            self._session.layers.show_predictions(shown)
+        self._layers.show_predictions(shown)
 
     def _choose_modality(self, index: int) -> None:
         self._session.set_modality(self.modality.itemData(index))
@@ -92,8 +95,7 @@ class LayerControls(QWidget):
 
     def _on_removed(self, _: object = None) -> None:
         """Clear the check box if the user removed the layers from the layer list."""
-        layers = self._session.layers
-        if layers is None or (layers.layer("healthy") is None and layers.layer("unguided") is None):
+        if self._layers.layer("healthy") is None and self._layers.layer("unguided") is None:
             blocked = self.predictions.blockSignals(True)
             self.predictions.setChecked(False)
             self.predictions.blockSignals(blocked)

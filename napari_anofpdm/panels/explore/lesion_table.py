@@ -10,11 +10,12 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, Q
 
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.explore.lesion_model import DROP, SLICES, LesionModel
-from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.placement import WORLD_AXES, place_point
 
 if TYPE_CHECKING:
     import napari.viewer
+
+    from napari_anofpdm.session.session import Session
 
 _ROWS_IN_VIEW = 5
 

@@ -24,12 +24,13 @@ from napari_anofpdm.panels.explore.lesion_table import LesionTable
 from napari_anofpdm.panels.explore.reference import ReferenceBox
 from napari_anofpdm.panels.explore.settings_files import SettingsFileButtons
 from napari_anofpdm.panels.explore.settings_form import SettingsForm
-from napari_anofpdm.session.session import session_of
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from anofpdm import Analysis, Interpretation, Settings
+    from napari_anofpdm.layers.manager import LayerManager
+    from napari_anofpdm.session.session import Session
 
 EMPTY = (
     "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the "
@@ -48,23 +49,27 @@ class ExplorePanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        The viewer whose session is edited.
+    session : Session
+        Its settings are changed.
+    layers : LayerManager
+        Shows predictions and takes over the mask.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(
+        self, viewer: napari.viewer.Viewer, session: Session, layers: LayerManager
+    ) -> None:
         super().__init__()
-        self._viewer, self._session = viewer, session_of(viewer)
+        self._viewer, self._session = viewer, session
         self._pending: dict[frozenset[str], dict[str, Any]] = {}
         self._apply_soon = qthrottled(self._apply, timeout=_INTERVAL_MS, parent=self)
         self.badge, self.form = Badge(), SettingsForm()
-        self.files = SettingsFileButtons(self._session)
-        self.lesions = LesionTable(viewer, self._session)
-        self.layers = LayerControls(viewer, self._session)
-        self.reference = ReferenceBox(viewer, self._session)
+        self.files = SettingsFileButtons(session)
+        self.lesions = LesionTable(viewer, session)
+        self.layers = LayerControls(viewer, session, layers)
+        self.reference = ReferenceBox(viewer, session)
         self._build()
         self.form.edited.connect(self._edited)
         self.badge.reset.connect(self._reset)
-        session = self._session
         listen(
             self,
             [

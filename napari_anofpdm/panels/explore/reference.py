@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_anofpdm.host.notify import sentence_of
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.explore.reference_mask import Scores, reference_of, scores_of
-from napari_anofpdm.session.session import Session
 from napari_anofpdm.widgets.layer_list import LayerList
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Analysis
+    from napari_anofpdm.session.session import Session
 
 _SETTLED_MS = 150
 _TIP = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_anofpdm.host.notify import show_failure, show_info, show_warning
-from napari_anofpdm.session.session import Session
+
+if TYPE_CHECKING:
+    from napari_anofpdm.session.session import Session
 
 _FILTER = "AnoFPDM settings (*.json)"
 _SUFFIX = ".json"

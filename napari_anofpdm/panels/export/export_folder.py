@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_anofpdm.host.preferences import folder
+from napari_anofpdm.layers.analysis_opener import ANALYSIS_KEY
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -40,7 +41,7 @@ def _folder_of_scan(name: str, analysis: Analysis, layers: Iterable[Layer]) -> P
         path = getattr(layer.metadata.get("volume"), "path", None)
         if path is not None and path.name == name:
             return Path(path).absolute().parent
-        stored = layer.metadata.get("anofpdm_analysis")
+        stored = layer.metadata.get(ANALYSIS_KEY)
         if stored is not None and analysis.path is not None and Path(stored) == analysis.path:
             return analysis.path.absolute().parent
     return None

@@ -25,11 +25,12 @@ from anofpdm.results.folder import present_results
 from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.notify import show_failure, show_info
 from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.layers.roles import ROLE, SOURCES
 from napari_anofpdm.panels.export.export_choice import ANALYSIS, EDITED, ExportChoice
 from napari_anofpdm.panels.export.export_folder import proposed_folder
 from napari_anofpdm.panels.export.exports import Export, write_export
 from napari_anofpdm.session import engine_thread
-from napari_anofpdm.session.session import session_of
+from napari_anofpdm.space.layer_volume import volume_of
 from napari_anofpdm.widgets.layer_box import LayerBox
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from anofpdm import Volume
+    from napari_anofpdm.session.session import Session
 
 NOTHING_YET = "Nothing to export yet: run an analysis in the panel Analyse, or open a stored one."
 UPDATING = "The result is being brought up to date…"
@@ -48,13 +50,15 @@ class ExportPanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its session's result is written.
+        Its masks are offered.
+    session : Session
+        Its result is written.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
-        self._viewer, self._session = viewer, session_of(viewer)
-        self._job: engine_thread.Job | None = None
+        self._viewer, self._session = viewer, session
+        self._task: engine_thread.Task | None = None
         self._folder_is_own = False
         self.written: Path | None = None
         self._make_controls()
@@ -182,7 +186,7 @@ class ExportPanel(DockedPanel):
         def write() -> Path:
             return write_export(export, folder, names, overwrite=overwrite)
 
-        self._job = engine_thread.submit(
+        self._task = engine_thread.submit(
             write, on_done=self._written, on_error=self._failed, lane="interpret"
         )
         self.refresh()
@@ -201,7 +205,7 @@ class ExportPanel(DockedPanel):
 
     def _end(self) -> bool:
         """Put the controls back after an export; False when the panel is gone."""
-        self._job = None
+        self._task = None
         if not isalive(self):
             return False
         self.bar.hide()
@@ -226,8 +230,6 @@ class ExportPanel(DockedPanel):
     def _edited(self) -> Volume:
         from dataclasses import replace
 
-        from napari_anofpdm.space.layer_volume import volume_of
-
         layer = self.edited_mask.layer
         assert layer is not None
         volume = volume_of(layer)
@@ -239,7 +241,7 @@ class ExportPanel(DockedPanel):
         session = self._session
         if session.analysis is None or not session.done:
             return NOTHING_YET
-        if self._job is not None:
+        if self._task is not None:
             return "The files are being written…"
         if not session.is_current:
             return UPDATING
@@ -256,8 +258,6 @@ class ExportPanel(DockedPanel):
 
     def _masks(self) -> list[Labels]:
         """Masks to paint on that were found in the scans now analysed, in no other patient's."""
-        from napari_anofpdm.layers.layer_making import ROLE, SOURCES
-
         analysis = self._session.analysis
         sources = () if analysis is None else analysis.metadata.sources
         return [

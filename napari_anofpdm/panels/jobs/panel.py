@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt, QUrl
+from qtpy.QtCore import QSignalBlocker, Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QHeaderView,
@@ -27,7 +27,6 @@ from napari_anofpdm.panels.jobs.job_form import JobForm
 from napari_anofpdm.panels.jobs.job_monitor import JobMonitor
 from napari_anofpdm.panels.jobs.training_form import TrainingForm
 from napari_anofpdm.plots.plot_theme import plot_theme
-from napari_anofpdm.session.session import session_of
 from napari_anofpdm.widgets.field import wrapped_label
 from napari_anofpdm.widgets.upright_scroll import UprightScroll
 
@@ -50,12 +49,19 @@ class JobsPanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its session is told of a model to use.
+        Its theme is followed.
+
+    Attributes
+    ----------
+    model_wanted : Signal(str)
+        The path of a model that the user wants to run.
     """
+
+    model_wanted = Signal(str)
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self._viewer, self._session = viewer, session_of(viewer)
+        self._viewer = viewer
         self.monitor = JobMonitor(self)
         self.list = _job_list()
         self.empty = wrapped_label(_NO_JOBS)
@@ -164,19 +170,13 @@ class JobsPanel(DockedPanel):
         elif action == "remove":
             self._remove(job)
         elif job.bundle is not None:
-            self._use(job.bundle)
+            self.model_wanted.emit(str(job.bundle))
 
     def _remove(self, job: JobWatch) -> None:
         text = f"Delete {job.folder} and all that is in it, results included?"
         yes = QMessageBox.StandardButton.Yes
         if QMessageBox.question(self, "Remove the job", text) == yes:
             self.monitor.remove(job.folder)
-
-    def _use(self, bundle: Path) -> None:
-        from napari_anofpdm.app.workspace import panel_named, show_panel
-
-        show_panel(self._viewer, panel_named("Analyse"))
-        self._session.bundle_chosen.emit(str(bundle))
 
     def _on_theme(self, _: object = None) -> None:
         self.details.set_theme(plot_theme(self._viewer.theme))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
@@ -13,12 +14,10 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_anofpdm.app.shortcuts import key_of
-from napari_anofpdm.app.viewer_setup import set_up_viewer
 from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.notify import show_failure
 from napari_anofpdm.host.weak_listener import listen
-from napari_anofpdm.layers.layer_making import ROLE
+from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.panels.label.label_subject import (
     SUPERIOR,
     fault_of_name,
@@ -27,7 +26,6 @@ from napari_anofpdm.panels.label.label_subject import (
 )
 from napari_anofpdm.plots.label_bar import LabelBar
 from napari_anofpdm.plots.plot_theme import plot_theme
-from napari_anofpdm.session.labelling import labelling_of
 from napari_anofpdm.space.slice_in_view import slice_in_view
 from napari_anofpdm.widgets.field import Field, wrapped_label
 from napari_anofpdm.widgets.layer_box import LayerBox
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from anofpdm.datasets.case import Annotation, Verdict
+    from napari_anofpdm.session.labelling import Labelling
 
 _CSV = "Tables (*.csv)"
 _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
@@ -53,13 +52,18 @@ class LabelPanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its scans are labelled, its keys mark.
+        Its scans are labelled.
+    labelling : Labelling
+        Holds the marks, and outlives the panel; keys mark through it.
+    keys : mapping of str to str
+        The key of each action, for the tooltips.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(
+        self, viewer: napari.viewer.Viewer, labelling: Labelling, keys: Mapping[str, str]
+    ) -> None:
         super().__init__()
-        self._viewer, self._marks = viewer, labelling_of(viewer)
-        set_up_viewer(viewer)
+        self._viewer, self._marks, self._keys = viewer, labelling, keys
         self._scans: list[Layer] = []
         self._loaded_subject: str | None = None
         self._base: Annotation | None = None
@@ -79,9 +83,9 @@ class LabelPanel(DockedPanel):
         self.state = wrapped_label()
         self.bar = LabelBar()
         self.first = QPushButton("First unhealthy")
-        self.first.setToolTip(f"An unhealthy range begins here. Key {key_of('mark_first')}")
+        self.first.setToolTip(f"An unhealthy range begins here. Key {self._keys['mark_first']}")
         self.last = QPushButton("Last unhealthy")
-        self.last.setToolTip(f"It ends here, this slice included. Key {key_of('mark_last')}")
+        self.last.setToolTip(f"It ends here, this slice included. Key {self._keys['mark_last']}")
         self.ranges = QListWidget()
         self.ranges.setToolTip("The unhealthy ranges; click one to look at its first slice.")
         self.remove = QPushButton("Remove range")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton
 
-from napari_anofpdm.app.shortcuts import key_of, show_shortcuts
-from napari_anofpdm.app.viewer_setup import set_up_viewer
 from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.weak_listener import listen
-from napari_anofpdm.io.open_action import open_analysis, open_files
 from napari_anofpdm.layers.windows import WINDOWS, WindowName, set_window
 from napari_anofpdm.space.views import PLANES, PlaneName, plane_in_view, show_plane
 
@@ -26,18 +25,29 @@ _PLANE_TIPS: dict[PlaneName, str] = {
 
 
 class ViewPanel(DockedPanel):
-    """Buttons for what `open_action`, `views` and `windows` do.
+    """Buttons for planes, windows and what is to be opened.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Gets side marks, scale bar and shortcuts when the panel opens.
+    keys : mapping of str to str
+        The key of each action, for the tooltips.
+
+    Attributes
+    ----------
+    scans_wanted, analysis_wanted : Signal()
+        The user wants to open files.
+    shortcuts_wanted : Signal()
+        The user wants to see the table of keys.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    scans_wanted = Signal()
+    analysis_wanted = Signal()
+    shortcuts_wanted = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer, keys: Mapping[str, str]) -> None:
         super().__init__()
-        self._viewer = viewer
-        set_up_viewer(viewer)
+        self._viewer, self._keys = viewer, keys
         self._make_controls()
         self._lay_out()
         camera, dims = viewer.scene.camera.events, viewer.dims.events
@@ -50,15 +60,15 @@ class ViewPanel(DockedPanel):
         self.open_scans.setToolTip(
             "Open NIfTI files (.nii, .nii.gz): scans as images, masks as labels."
         )
-        self.open_scans.clicked.connect(lambda: open_files(self._viewer))
+        self.open_scans.clicked.connect(self.scans_wanted)
         self.open_stored = QPushButton("Analysis…")
         self.open_stored.setToolTip("Open a stored analysis, a folder NAME.anofpdm.zarr.")
-        self.open_stored.clicked.connect(lambda: open_analysis(self._viewer))
+        self.open_stored.clicked.connect(self.analysis_wanted)
         self.planes: dict[PlaneName, QPushButton] = {}
         for name in PLANES:
             button = QPushButton(name.capitalize())
             button.setCheckable(True)
-            button.setToolTip(f"{_PLANE_TIPS[name]} Key {key_of(f'show_{name}')}.")
+            button.setToolTip(f"{_PLANE_TIPS[name]} Key {self._keys[f'show_{name}']}.")
             button.clicked.connect(partial(self._show_plane, name))
             self.planes[name] = button
         self.windows: dict[WindowName, QPushButton] = {}
@@ -66,13 +76,13 @@ class ViewPanel(DockedPanel):
             button = QPushButton(kind.capitalize())
             button.setToolTip(
                 f"Draw the selected scans, or all where none is selected, from black to white over "
-                f"the {window.title}. Key {key_of('next_window')} walks through the three."
+                f"the {window.title}. Key {self._keys['next_window']} walks through the three."
             )
             button.clicked.connect(partial(set_window, self._viewer, kind))
             self.windows[kind] = button
         self.shortcuts = QPushButton("Shortcuts")
-        self.shortcuts.setToolTip(f"The table of keys. Key {key_of('show_shortcuts')}.")
-        self.shortcuts.clicked.connect(lambda: show_shortcuts(self._viewer))
+        self.shortcuts.setToolTip(f"The table of keys. Key {self._keys['show_shortcuts']}.")
+        self.shortcuts.clicked.connect(self.shortcuts_wanted)
 
     def _lay_out(self) -> None:
         rows: list[tuple[str, list[QPushButton]]] = [

@@ -22,7 +22,7 @@ from napari_anofpdm.app.shortcuts import (
     show_shortcuts,
     toggle_results,
 )
-from napari_anofpdm.session.session import session_of
+from napari_anofpdm.session.session import Session
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -111,8 +111,9 @@ def test_results_are_hidden_and_come_back_as_they_were() -> None:
     assert [layer.visible for layer in everything] == [True, True, False, True]
 
 
-def test_steps_move_and_stop_at_both_ends(viewer: Viewer, tiny_analysis: Analysis) -> None:
-    session = session_of(viewer)
+def test_steps_move_and_stop_at_both_ends(
+    viewer: Viewer, session: Session, tiny_analysis: Analysis
+) -> None:
     next_step(viewer)
     assert session.step == 0
     session.set_analysis(tiny_analysis)

@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
 from anofpdm import Volume
-from napari_anofpdm.app.viewer_setup import set_up_viewer
+from napari_anofpdm.app.viewer_setup import prepare, set_up_viewer
 from napari_anofpdm.space.layer_volume import layer_data, lend_geometry, volume_of
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def test_a_layer_that_knows_where_it_lies_keeps_that() -> None:
     assert layer.metadata["volume"] is volume
 
 
-def test_setting_up_twice_is_once(viewer: Viewer) -> None:
-    set_up_viewer(viewer)
+def test_preparing_twice_is_once(viewer: Viewer) -> None:
+    context = prepare(viewer)
     overlays, keys = list(viewer.canvas.overlays), dict(viewer.keymap)
     callbacks = len(viewer.layers.events.inserted.callbacks)
-    set_up_viewer(viewer)
+    assert prepare(viewer) is context
     assert list(viewer.canvas.overlays) == overlays
     assert dict(viewer.keymap) == keys
     assert len(viewer.layers.events.inserted.callbacks) == callbacks

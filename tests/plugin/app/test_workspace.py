@@ -39,7 +39,7 @@ def test_panels_are_those_of_the_manifest() -> None:
     points = PluginManifest.from_distribution("napari-anofpdm").contributions
     named = {command.id: command.python_name for command in points.commands or []}
     offered = {widget.display_name: named[widget.command] for widget in points.widgets or []}
-    assert offered == {panel.name: f"{panel.module}:{panel.widget}" for panel in PANELS}
+    assert offered == {panel.name: panel.python_name for panel in PANELS}
 
 
 def test_one_command_opens_all_panels(viewer: Viewer) -> None:

@@ -21,8 +21,9 @@ from napari_anofpdm.io.readers import (
     get_nifti_reader,
     nifti_layer,
 )
+from napari_anofpdm.layers.analysis_opener import ANALYSIS_KEY
 from napari_anofpdm.session.engine_thread import submit
-from napari_anofpdm.session.session import ANALYSIS_KEY, session_of
+from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.layer_volume import volume_of
 from tests.plugin.patience import LONG
 
@@ -224,24 +225,22 @@ def test_with_the_preference_set_a_dropped_file_comes_to_us(
 
 
 def test_an_opened_analysis_is_taken_up_by_the_session(
-    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, tmp_path: Path
+    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, tmp_path: Path, session: Session
 ) -> None:
     path = tmp_path / "case.anofpdm.zarr"
     tiny_analysis.save(path)
     open_paths(viewer, [path])
-    session = session_of(viewer)
     qtbot.waitUntil(lambda: session.analysis is not None, timeout=LONG)
     assert session.analysis is not None
     assert session.analysis.path == path
 
 
 def test_a_copy_of_a_layer_opens_nothing_and_a_further_reading_does(
-    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, tmp_path: Path
+    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, tmp_path: Path, session: Session
 ) -> None:
     path = tmp_path / "case.anofpdm.zarr"
     tiny_analysis.save(path)
     open_paths(viewer, [path])
-    session = session_of(viewer)
     qtbot.waitUntil(lambda: session.analysis is not None, timeout=LONG)
     opened: list[Analysis | None] = []
     session.analysis_changed.connect(opened.append)

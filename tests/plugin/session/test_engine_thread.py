@@ -90,10 +90,10 @@ def test_a_running_job_sees_that_it_is_cancelled(qtbot: QtBot) -> None:
         engine_thread.post(posted.append, "after")
         return "done nevertheless"
 
-    job = engine_thread.submit(work, on_done=results.append, on_error=errors.append)
+    task = engine_thread.submit(work, on_done=results.append, on_error=errors.append)
     qtbot.waitUntil(lambda: posted == ["before"], timeout=LONG)
     assert started.is_set()
-    job.cancel()
+    task.cancel()
     qtbot.waitUntil(lambda: len(errors) == 1, timeout=LONG)
     assert isinstance(errors[0], Cancelled)
     assert not results
@@ -106,8 +106,8 @@ def test_a_waiting_job_that_is_cancelled_never_runs(qtbot: QtBot) -> None:
     ran: list[Any] = []
     errors: list[Any] = []
     engine_thread.submit(release.wait, 30)
-    job = engine_thread.submit(ran.append, 1, on_error=errors.append)
-    job.cancel()
+    task = engine_thread.submit(ran.append, 1, on_error=errors.append)
+    task.cancel()
     release.set()
     qtbot.waitUntil(lambda: len(errors) == 1, timeout=LONG)
     assert isinstance(errors[0], Cancelled)
@@ -118,10 +118,10 @@ def test_a_result_on_its_way_is_withheld_after_cancel(qtbot: QtBot) -> None:
     finished = threading.Event()
     results: list[Any] = []
     errors: list[Any] = []
-    job = engine_thread.submit(lambda: 1, on_done=results.append, on_error=errors.append)
+    task = engine_thread.submit(lambda: 1, on_done=results.append, on_error=errors.append)
     engine_thread.submit(finished.set)
     assert finished.wait(30)
-    job.cancel()
+    task.cancel()
     qtbot.waitUntil(lambda: len(errors) == 1, timeout=LONG)
     assert not results
 

@@ -4,8 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,21 +15,21 @@ from anofpdm import Analysis, Interpretation, interpret
 from anofpdm.common.errors import AnalysisError
 from anofpdm.results.native import to_native
 from napari_anofpdm.session import interpreter as interpreter_module
-from napari_anofpdm.session import session as session_module
 from napari_anofpdm.session.interpreter import Interpreter
-from napari_anofpdm.session.session import Session, session_of
+from napari_anofpdm.session.session import Session
 from tests.plugin.patience import LONG
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 
 @pytest.fixture
 def session() -> Iterator[Session]:
     session = Session()
-    session.interpreter = Interpreter(session)
     yield session
     session.close()
+
+
+@pytest.fixture(autouse=True)
+def interpreter(session: Session) -> Interpreter:
+    return Interpreter(session)
 
 
 class Volumes(list[Interpretation]):
@@ -90,15 +89,16 @@ def test_the_slice_comes_with_the_settings(
     assert not session.is_current
 
 
-def test_the_newest_settings_win(session: Session, tiny_analysis: Analysis, qtbot: QtBot) -> None:
+def test_the_newest_settings_win(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot, interpreter: Interpreter
+) -> None:
     session.set_analysis(tiny_analysis)
     qtbot.waitUntil(current(session), timeout=LONG)
     volumes = Volumes(session)
-    assert session.interpreter is not None
     for guidance in (3.0, 4.0, 5.0):
         session.update_settings(guidance=guidance)
-        session.interpreter.hurry()
-        with qtbot.waitSignal(session.interpreter._timer.timeout, timeout=LONG):
+        session.result_wanted.emit()
+        with qtbot.waitSignal(interpreter._timer.timeout, timeout=LONG):
             pass
     qtbot.waitUntil(current(session), timeout=LONG)
     assert volumes[-1].settings.guidance == 5.0
@@ -169,7 +169,7 @@ def test_a_healthy_slice_can_be_shown_anyway(
 
 
 def test_nothing_comes_after_the_end(
-    session: Session, tiny_analysis: Analysis, qtbot: QtBot
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot, interpreter: Interpreter
 ) -> None:
     session.set_analysis(tiny_analysis)
     qtbot.waitUntil(current(session), timeout=LONG)
@@ -178,48 +178,8 @@ def test_nothing_comes_after_the_end(
     session.close()
     session.set_position(2)
     assert session.slice_result is None
-    assert session.interpreter is not None and not session.interpreter._timer.isActive()
+    assert not interpreter._timer.isActive()
     assert not volumes
-
-
-def test_a_layer_of_a_stored_analysis_opens_it(
-    viewer: Viewer, tiny_analysis: Analysis, tmp_path: Path, qtbot: QtBot
-) -> None:
-    path = tiny_analysis.save(tmp_path / "scan.anofpdm.zarr").path
-    session = session_of(viewer)
-    for _ in range(2):
-        viewer.add_image(np.zeros((4, 5, 6)), metadata={"anofpdm_analysis": str(path)})
-    qtbot.waitUntil(lambda: session.analysis is not None, timeout=LONG)
-    opened = session.analysis
-    assert opened is not None and opened.path == path
-    viewer.add_image(np.zeros((4, 5, 6)), metadata={"anofpdm_analysis": str(path)})
-    qtbot.waitUntil(current(session), timeout=LONG)
-    assert session.analysis is opened
-
-
-def test_an_analysis_that_has_gone_is_one_message(
-    viewer: Viewer, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-
-    def hear(error: Exception, doing: str) -> None:
-        del doing
-        told.append(str(error))
-
-    monkeypatch.setattr(session_module, "show_failure", hear)
-    gone = tmp_path / "gone.anofpdm.zarr"
-    session = session_of(viewer)
-    viewer.add_image(np.zeros((4, 5, 6)), metadata={"anofpdm_analysis": str(gone)})
-    qtbot.waitUntil(lambda: bool(told), timeout=LONG)
-    assert len(told) == 1 and "gone.anofpdm.zarr" in told[0]
-    assert session.analysis is None
-
-
-def test_the_session_ends_with_its_viewer(viewer: Viewer, qtbot: QtBot) -> None:
-    session = session_of(viewer)
-    assert session_of(viewer) is session
-    viewer.close()
-    qtbot.waitUntil(lambda: session.is_closed, timeout=LONG)
 
 
 def test_making_a_session_imports_no_torch() -> None:

@@ -16,8 +16,8 @@ from napari.utils.notifications import Notification, notification_manager
 from anofpdm import Analysis, Volume, analyze
 from anofpdm.model.bundle import ModelBundle
 from napari_anofpdm.session.run_request import RunRequest
-from napari_anofpdm.session.runner import AnalysisRun, RunProgress, run_of
-from napari_anofpdm.session.session import session_of
+from napari_anofpdm.session.runner import AnalysisRun, RunProgress
+from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.layer_volume import layer_data
 from tests.plugin.patience import LONG
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
+
+    from napari_anofpdm.app.context import Context
 
 
 class Gate:
@@ -76,6 +78,11 @@ def told() -> Iterator[list[tuple[str, str]]]:
 
 
 @pytest.fixture
+def run(context: Context) -> AnalysisRun:
+    return context.run
+
+
+@pytest.fixture
 def scan(viewer: Viewer, tiny_volume: Volume) -> Image:
     data, attributes, _ = layer_data(tiny_volume, "FLAIR", "image")
     layer: Image = viewer.add_image(data, **attributes)
@@ -108,8 +115,9 @@ def test_a_run_ends_in_the_analysis_that_the_core_computes(
     tiny_bundle: Path,
     tiny_volume: Volume,
     told: list[tuple[str, str]],
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     seen: list[tuple[int, int]] = []
     states: list[str] = []
     grown: list[int] = []
@@ -130,9 +138,14 @@ def test_a_run_ends_in_the_analysis_that_the_core_computes(
 
 
 def test_slices_come_from_the_one_in_view_outward(
-    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     order: list[int] = []
     session.analysis_changed.connect(lambda _: order.extend(session.done))
     session.slices_done.connect(order.extend)
@@ -145,9 +158,14 @@ def test_slices_come_from_the_one_in_view_outward(
 
 
 def test_one_slice_can_be_run_alone(
-    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     run.start(_request(tiny_bundle, tiny_volume, slices=(2,)), [scan])
     _until_idle(qtbot, run)
     assert session.analysis is not None
@@ -163,8 +181,9 @@ def test_cancel_keeps_what_was_finished_and_a_second_run_completes(
     tiny_volume: Volume,
     gate: Gate,
     told: list[tuple[str, str]],
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     gate.at = 10  # two slices of four steps are done, the third is under way
     run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
     qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
@@ -193,8 +212,9 @@ def test_an_analysis_opened_during_a_run_stays_until_its_end(
     tiny_volume: Volume,
     tiny_analysis: Analysis,
     gate: Gate,
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     gate.at = 10
     run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
     qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
@@ -218,8 +238,9 @@ def test_cancel_before_the_first_slice_leaves_the_former_analysis(
     tiny_volume: Volume,
     tiny_analysis: Analysis,
     gate: Gate,
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     session.set_analysis(tiny_analysis)
     gate.at = 2
     run.start(_request(tiny_bundle, tiny_volume), [scan])
@@ -249,8 +270,9 @@ def test_an_error_in_the_middle_is_one_message_and_the_next_run_works(
     told: list[tuple[str, str]],
     error: BaseException,
     words: str,
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     gate.at, gate.error = 7, error
     run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
     _until_idle(qtbot, run)
@@ -275,8 +297,8 @@ def test_a_scan_removed_during_the_run_stops_it_and_is_named(
     tiny_volume: Volume,
     gate: Gate,
     told: list[tuple[str, str]],
+    run: AnalysisRun,
 ) -> None:
-    run = run_of(viewer)
     gate.at = 3
     other = viewer.add_image(np.zeros((3, 4, 5)), units=("mm",) * 3)
     run.start(_request(tiny_bundle, tiny_volume), [scan])
@@ -298,17 +320,18 @@ def test_a_bundle_that_was_removed_is_named(
     tiny_volume: Volume,
     tmp_path: Path,
     told: list[tuple[str, str]],
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
     gone = tmp_path / "gone"
     shutil.copytree(tiny_bundle, gone)
     request = _request(gone, tiny_volume)
     shutil.rmtree(gone)
-    run = run_of(viewer)
     run.start(request, [scan])
     _until_idle(qtbot, run)
     assert len(told) == 1
     assert str(gone) in told[0][1]
-    assert session_of(viewer).analysis is None
+    assert session.analysis is None
 
 
 def test_a_bundle_removed_while_the_network_runs_does_no_harm(
@@ -319,10 +342,11 @@ def test_a_bundle_removed_while_the_network_runs_does_no_harm(
     tiny_volume: Volume,
     tmp_path: Path,
     gate: Gate,
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
     gone = tmp_path / "gone"
     shutil.copytree(tiny_bundle, gone)
-    run, session = run_of(viewer), session_of(viewer)
     gate.at = 3
     run.start(_request(gone, tiny_volume), [scan])
     assert gate.reached.wait(60)
@@ -341,8 +365,9 @@ def test_closing_the_viewer_ends_the_run_in_silence(
     tiny_volume: Volume,
     gate: Gate,
     told: list[tuple[str, str]],
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
-    run, session = run_of(viewer), session_of(viewer)
     gate.at = 6
     run.start(_request(tiny_bundle, tiny_volume), [scan])
     assert gate.reached.wait(60)
@@ -357,9 +382,14 @@ def test_closing_the_viewer_ends_the_run_in_silence(
 
 
 def test_two_runs_at_once_are_refused(
-    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume, gate: Gate
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    gate: Gate,
+    run: AnalysisRun,
 ) -> None:
-    run = run_of(viewer)
     gate.at = 1
     run.start(_request(tiny_bundle, tiny_volume), [scan])
     with pytest.raises(RuntimeError, match="under way"):
@@ -376,11 +406,13 @@ def test_what_may_spoil_the_result_is_told(
     tiny_volume: Volume,
     told: list[tuple[str, str]],
     tmp_path: Path,
+    run: AnalysisRun,
+    session: Session,
 ) -> None:
     broken = tiny_volume.data.copy()
     broken[7, 7, 3] = np.nan
-    run, before = run_of(viewer), list[tuple[str, str]]()
-    session_of(viewer).analysis_changed.connect(lambda _: before.extend(told))
+    before = list[tuple[str, str]]()
+    session.analysis_changed.connect(lambda _: before.extend(told))
     path = tmp_path / "scan.nii.gz"
     path.write_bytes(b"its checksum enters the analysis")
     named = Volume(broken, tiny_volume.affine, "flair", path)
@@ -394,9 +426,13 @@ def test_what_may_spoil_the_result_is_told(
 
 
 def test_the_progress_names_the_time_left(
-    qtbot: QtBot, viewer: Viewer, scan: Image, tiny_bundle: Path, tiny_volume: Volume
+    qtbot: QtBot,
+    viewer: Viewer,
+    scan: Image,
+    tiny_bundle: Path,
+    tiny_volume: Volume,
+    run: AnalysisRun,
 ) -> None:
-    run = run_of(viewer)
     seen: list[RunProgress] = []
     run.progressed.connect(seen.append)
     run.start(_request(tiny_bundle, tiny_volume), [scan])

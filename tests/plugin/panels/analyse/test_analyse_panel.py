@@ -16,12 +16,13 @@ from qtpy.QtCore import Qt
 
 from anofpdm import Volume, analyze
 from anofpdm.model.bundle import ModelBundle
+from napari_anofpdm.app.context import context_of
+from napari_anofpdm.app.docks.analyse import AnalyseDock
 from napari_anofpdm.panels.analyse import panel as analyse_panel
 from napari_anofpdm.panels.analyse import run_estimator
 from napari_anofpdm.panels.analyse.panel import AnalysePanel
 from napari_anofpdm.panels.analyse.run_estimator import estimate_in_words
-from napari_anofpdm.session.runner import run_of
-from napari_anofpdm.session.session import session_of
+from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.layer_volume import layer_data
 from tests.plugin.patience import LONG
 
@@ -37,7 +38,7 @@ def panel(
     qtbot: QtBot, viewer: Viewer, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[AnalysePanel]:
     monkeypatch.setattr(run_estimator, "_DELAY_MS", 0)
-    panel = AnalysePanel(viewer)
+    panel = AnalyseDock(viewer)
     qtbot.addWidget(panel)
     panel.model.choose(str(tiny_bundle))
     panel.how.device_box.set_key("cpu")
@@ -84,16 +85,16 @@ def _click(qtbot: QtBot, button: QPushButton) -> None:
 
 
 def _until_idle(qtbot: QtBot, viewer: Viewer) -> None:
-    qtbot.waitUntil(lambda: run_of(viewer).state == "idle", timeout=LONG)
+    qtbot.waitUntil(lambda: context_of(viewer).run.state == "idle", timeout=LONG)
 
 
 def test_opening_the_panel_leaves_torch_alone() -> None:
     code = (
         "import sys\n"
         "import napari\n"
-        "from napari_anofpdm.panels.analyse.panel import AnalysePanel\n"
+        "from napari_anofpdm.app.docks.analyse import AnalyseDock\n"
         "viewer = napari.Viewer(show=False)\n"
-        "viewer.window.add_dock_widget(AnalysePanel(viewer))\n"
+        "viewer.window.add_dock_widget(AnalyseDock(viewer))\n"
         "assert 'torch' not in sys.modules\n"
         "viewer.close()\n"
     )
@@ -146,12 +147,13 @@ def test_run_volume_gives_the_core_s_own_analysis(
     scan: Layer,
     tiny_bundle: Path,
     tiny_volume: Volume,
+    session: Session,
 ) -> None:
     _click(qtbot, panel.run_volume)
     assert not panel.run_volume.isEnabled()
     assert not panel.bar.isHidden()
     _until_idle(qtbot, viewer)
-    found = session_of(viewer).analysis
+    found = session.analysis
     assert found is not None
     middle = int(found.slice_ids[len(found) // 2])
     expected = analyze({"flair": tiny_volume}, tiny_bundle, device="cpu", first_slice=middle)
@@ -165,13 +167,18 @@ def test_run_volume_gives_the_core_s_own_analysis(
 
 
 def test_run_this_slice_takes_the_one_in_view(
-    qtbot: QtBot, viewer: Viewer, panel: AnalysePanel, scan: Layer, no_estimate: None
+    qtbot: QtBot,
+    viewer: Viewer,
+    panel: AnalysePanel,
+    scan: Layer,
+    no_estimate: None,
+    session: Session,
 ) -> None:
     for index in (1, 4):
         viewer.dims.set_point(viewer.dims.ndim - 3, scan.translate[0] + index * scan.scale[0])
         _click(qtbot, panel.run_slice)
         _until_idle(qtbot, viewer)
-        analysis = session_of(viewer).analysis
+        analysis = session.analysis
         assert analysis is not None
         assert analysis.slice_ids.tolist() == [index]
     assert panel.outcome.text() == "Analysed 1 slice."
@@ -184,8 +191,8 @@ def test_cancel_stops_the_run_and_the_next_one_completes(
     scan: Layer,
     held: threading.Event,
     no_estimate: None,
+    session: Session,
 ) -> None:
-    session = session_of(viewer)
     _click(qtbot, panel.run_volume)
     qtbot.waitUntil(lambda: len(session.done) == 1, timeout=LONG)
     assert "slice 1 of 4 done" in panel.bar.words.text()
@@ -211,10 +218,11 @@ def test_another_panel_finds_the_run_under_way(
     scan: Layer,
     held: threading.Event,
     no_estimate: None,
+    session: Session,
 ) -> None:
     _click(qtbot, panel.run_volume)
-    qtbot.waitUntil(lambda: len(session_of(viewer).done) == 1, timeout=LONG)
-    other = AnalysePanel(viewer)
+    qtbot.waitUntil(lambda: len(session.done) == 1, timeout=LONG)
+    other = AnalyseDock(viewer)
     qtbot.addWidget(other)
     assert not other.bar.isHidden()
     assert not other.run_volume.isEnabled()

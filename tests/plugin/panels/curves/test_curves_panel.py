@@ -13,11 +13,12 @@ from qtpy.QtWidgets import QFileDialog
 
 from anofpdm import Analysis, Volume, analyze
 from anofpdm.method.settings import AbsoluteThreshold
+from napari_anofpdm.app.context import context_of
 from napari_anofpdm.panels.curves import curve_saving
 from napari_anofpdm.panels.curves.curve_saving import with_suffix
 from napari_anofpdm.panels.curves.panel import CurvesPanel, columns_for
 from napari_anofpdm.plots.plot_theme import plot_theme
-from napari_anofpdm.session.session import Session, session_of
+from napari_anofpdm.session.session import Session
 from tests.plugin.patience import LONG
 from tests.plugin.plot_mouse import click, drag
 
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def panel(viewer: Viewer, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[CurvesPanel]:
+def panel(
+    viewer: Viewer, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> Iterator[CurvesPanel]:
     import pyqtgraph as pg
 
     monkeypatch.setitem(pg.CONFIG_OPTIONS, "mouseRateLimit", -1)
-    panel = CurvesPanel(viewer)
+    panel = CurvesPanel(viewer, session)
     qtbot.addWidget(panel)
     panel.resize(1000, 300)
     with qtbot.waitExposed(panel, timeout=LONG):
@@ -41,7 +44,7 @@ def panel(viewer: Viewer, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iter
 def opened(
     panel: CurvesPanel, viewer: Viewer, analysis: Analysis, qtbot: QtBot, position: int = 1
 ) -> Session:
-    session = session_of(viewer)
+    session = context_of(viewer).session
     session.set_analysis(analysis)
     session.set_position(position)
     qtbot.waitUntil(lambda: session.is_current and session.slice_result is not None, timeout=LONG)
@@ -117,9 +120,8 @@ def test_the_strip_goes_to_a_slice(
 
 
 def test_slices_that_are_not_computed_look_so_and_say_so(
-    panel: CurvesPanel, viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot
+    panel: CurvesPanel, viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot, session: Session
 ) -> None:
-    session = session_of(viewer)
     session.set_analysis(tiny_analysis, done=[0, 1])
     session.set_position(1)
     qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
@@ -186,15 +188,15 @@ def test_it_follows_the_theme(panel: CurvesPanel, viewer: Viewer) -> None:
 
 
 def test_a_destroyed_panel_hears_nothing_more(
-    viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot
+    viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot, session: Session
 ) -> None:
-    panel = CurvesPanel(viewer)
+    panel = CurvesPanel(viewer, session)
     # Not waitSignal: it disconnects what PySide6 has disconnected with the panel.
     gone: list[bool] = []
     panel.destroyed.connect(lambda: gone.append(True))
     panel.deleteLater()
     qtbot.waitUntil(lambda: bool(gone), timeout=LONG)
-    session_of(viewer).set_analysis(tiny_analysis)
+    session.set_analysis(tiny_analysis)
     viewer.theme = "light"
 
 

@@ -16,7 +16,7 @@ from anofpdm.results.lesions import find_lesions
 from anofpdm.results.metrics import dice, iou
 from napari_anofpdm.panels.explore.lesion_model import DROP
 from napari_anofpdm.panels.explore.panel import ExplorePanel
-from napari_anofpdm.session.session import Session, session_of
+from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.layer_volume import layer_data
 from napari_anofpdm.space.placement import RAS_TO_WORLD, place, place_point
 from tests.plugin.patience import LONG
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
 
+    from napari_anofpdm.app.context import Context
+
 
 @pytest.fixture
 def analysis(tiny_analysis: Analysis) -> Analysis:
@@ -33,13 +35,8 @@ def analysis(tiny_analysis: Analysis) -> Analysis:
 
 
 @pytest.fixture
-def session(viewer: Viewer) -> Session:
-    return session_of(viewer)
-
-
-@pytest.fixture
-def panel(viewer: Viewer, session: Session, qtbot: QtBot) -> ExplorePanel:
-    panel = ExplorePanel(viewer)
+def panel(viewer: Viewer, session: Session, qtbot: QtBot, context: Context) -> ExplorePanel:
+    panel = ExplorePanel(viewer, session, context.layers)
     qtbot.addWidget(panel)
     panel.resize(360, 760)
     panel.show()

@@ -8,18 +8,21 @@ from qtpy.QtCore import Qt
 
 from anofpdm import Analysis
 from napari_anofpdm.panels.explore.layer_controls import LayerControls
-from napari_anofpdm.session.session import session_of
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
+    from napari_anofpdm.app.context import Context
+    from napari_anofpdm.session.session import Session
+
 
 @pytest.fixture
-def controls(viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis) -> LayerControls:
-    session = session_of(viewer)
-    made = LayerControls(viewer, session)
+def controls(
+    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, session: Session, context: Context
+) -> LayerControls:
+    made = LayerControls(viewer, session, context.layers)
     qtbot.addWidget(made)
     assert not made.edit.isEnabled()
     session.set_analysis(tiny_analysis)
@@ -32,11 +35,11 @@ def names(viewer: Viewer) -> set[str]:
 
 
 def test_the_button_makes_a_mask_to_paint_on(
-    viewer: Viewer, controls: LayerControls, qtbot: QtBot
+    viewer: Viewer, controls: LayerControls, qtbot: QtBot, session: Session
 ) -> None:
     qtbot.mouseClick(controls.edit, Qt.MouseButton.LeftButton)
     mask = viewer.layers["mask"]
-    native = session_of(viewer).native
+    native = session.native
     assert native is not None
     assert mask.editable
     assert np.count_nonzero(mask.data) == np.count_nonzero(native.mask)
@@ -66,8 +69,10 @@ def test_one_scored_scan_leaves_nothing_to_choose(controls: LayerControls) -> No
     assert controls.modality.isHidden()
 
 
-def test_without_an_analysis_nothing_is_offered(viewer: Viewer, controls: LayerControls) -> None:
+def test_without_an_analysis_nothing_is_offered(
+    viewer: Viewer, controls: LayerControls, session: Session
+) -> None:
     controls.predictions.click()
-    session_of(viewer).close_analysis()
+    session.close_analysis()
     assert not controls.edit.isEnabled()
     assert not controls.predictions.isChecked()

@@ -26,13 +26,15 @@ from napari_anofpdm.panels.export.export_choice import (
     TABLE,
 )
 from napari_anofpdm.panels.export.panel import NOTHING_YET, ExportPanel
-from napari_anofpdm.session.session import Session, session_of
+from napari_anofpdm.session.session import Session
 from tests.core.segmentation_cases import analysis, scan
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
+
+    from napari_anofpdm.app.context import Context
 
 SETTINGS = Settings(
     guidance=1.0,
@@ -44,11 +46,6 @@ FILES = ["anomaly_map.nii.gz", "lesions.csv", "mask.nii.gz", "report.json", "rep
 
 
 @pytest.fixture
-def session(viewer: Viewer) -> Session:
-    return session_of(viewer)
-
-
-@pytest.fixture
 def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the user was told of failures."""
     told: list[str] = []
@@ -57,9 +54,9 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def panel(viewer: Viewer, qtbot: QtBot, tmp_path: Path) -> ExportPanel:
+def panel(viewer: Viewer, qtbot: QtBot, tmp_path: Path, session: Session) -> ExportPanel:
     """A panel without an analysis, which is to write to tmp_path/out."""
-    made = ExportPanel(viewer)
+    made = ExportPanel(viewer, session)
     qtbot.addWidget(made)
     made.folder.clear()
     qtbot.keyClicks(made.folder, str(tmp_path / "out"))
@@ -225,9 +222,11 @@ def test_a_growing_analysis_is_exported_as_far_as_it_has_come(
     assert any(warning.startswith("2 of ") for warning in report["warnings"])
 
 
-def test_a_mask_of_another_scan_is_not_offered(ready: ExportPanel, session: Session) -> None:
-    assert session.layers is not None and session.analysis is not None
-    layer = session.layers.commit_mask()
+def test_a_mask_of_another_scan_is_not_offered(
+    ready: ExportPanel, session: Session, context: Context
+) -> None:
+    assert session.analysis is not None
+    layer = context.layers.commit_mask()
     assert layer is not None
     assert ready.choice.boxes[EDITED].isEnabled()
     first = session.analysis
@@ -239,10 +238,10 @@ def test_a_mask_of_another_scan_is_not_offered(ready: ExportPanel, session: Sess
 
 
 def test_the_mask_that_was_chosen_is_written_whatever_becomes_of_its_name(
-    ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path
+    ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path, context: Context
 ) -> None:
-    assert session.layers is not None and session.native is not None
-    first, second = session.layers.commit_mask(), session.layers.commit_mask()
+    assert session.native is not None
+    first, second = context.layers.commit_mask(), context.layers.commit_mask()
     assert first is not None and second is not None
     assert ready.edited_mask.layer == second  # the latest, unless another is chosen
     first.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
@@ -259,11 +258,11 @@ def test_the_mask_that_was_chosen_is_written_whatever_becomes_of_its_name(
 
 
 def test_a_painted_mask_is_written_beside_the_result(
-    ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path
+    ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path, context: Context
 ) -> None:
     assert not ready.choice.boxes[EDITED].isEnabled()
-    assert session.layers is not None and session.native is not None
-    layer = session.layers.commit_mask()
+    assert session.native is not None
+    layer = context.layers.commit_mask()
     assert layer is not None
     assert ready.choice.is_chosen(EDITED)
     layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
@@ -281,7 +280,7 @@ def test_a_painted_mask_is_written_beside_the_result(
 def test_a_panel_that_is_closed_during_an_export_stays_closed(
     viewer: Viewer, session: Session, tiny_analysis: Analysis, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    panel = ExportPanel(viewer)
+    panel = ExportPanel(viewer, session)
     take(session, tiny_analysis, qtbot)
     panel.folder.setText(str(tmp_path / "out"))
     panel.export.click()

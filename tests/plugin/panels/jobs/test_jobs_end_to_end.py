@@ -12,10 +12,10 @@ from qtpy.QtCore import Qt
 from anofpdm.jobs.places import job_folder, job_folders
 from anofpdm.jobs.state import state_of
 from anofpdm.jobs.stop import Stop
+from napari_anofpdm.app.docks.jobs import JobsDock
 from napari_anofpdm.app.workspace import panel_named, show_panel
 from napari_anofpdm.panels.analyse.panel import AnalysePanel
 from napari_anofpdm.panels.jobs.job_form import JobForm
-from napari_anofpdm.panels.jobs.panel import JobsPanel
 from tests.core.cohorts import write_brats
 from tests.core.project.test_own_model import CONFIG, LABELS
 
@@ -42,7 +42,7 @@ def test_from_scans_to_a_model_in_the_analyse_panel(
     source = write_brats(tmp_path / "scans", masks=False)
     (tmp_path / "labels.csv").write_text(LABELS)
     (tmp_path / "own.toml").write_text(CONFIG.replace("image_size = 32", "image_size = 64"))
-    panel = JobsPanel(viewer)
+    panel = JobsDock(viewer)
     qtbot.addWidget(panel)
 
     def done(form: JobForm, name: str) -> Path:

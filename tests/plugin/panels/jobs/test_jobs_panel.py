@@ -23,6 +23,7 @@ from anofpdm.jobs.process import own_mark, read_mark, write_mark
 from anofpdm.jobs.request import JobRequest, create_job
 from anofpdm.jobs.state import JobState, Status, state_of, write_state
 from anofpdm.jobs.stop import Stop
+from napari_anofpdm.app.docks.jobs import JobsDock
 from napari_anofpdm.app.workspace import panel_named, show_panel
 from napari_anofpdm.panels.analyse.panel import AnalysePanel
 from napari_anofpdm.panels.jobs import job_estimator
@@ -49,7 +50,7 @@ def no_job_goes_on(own_jobs: Path) -> Iterator[None]:
 
 @pytest.fixture
 def panel(qtbot: QtBot, viewer: Viewer) -> JobsPanel:
-    panel = JobsPanel(viewer)
+    panel = JobsDock(viewer)
     qtbot.addWidget(panel)
     return panel
 
@@ -137,7 +138,7 @@ def test_the_accuracy_of_a_training_grows_beside_what_calling_all_alike_scores(
 ) -> None:
     folder = job("first", "running")
     notes = JobNotes(folder)
-    panel = JobsPanel(viewer)
+    panel = JobsDock(viewer)
     qtbot.addWidget(panel)
     shown = panel.details.accuracy
     notes.progress("Training", 900, 5000, "", {"loss": 0.1})

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QMessageBox
 from anofpdm import Volume
 from anofpdm.datasets.case import Annotation
 from anofpdm.datasets.labels.annotations import read_annotations
+from napari_anofpdm.app.docks.label import LabelDock
 from napari_anofpdm.app.shortcuts import mark_first, mark_last
 from napari_anofpdm.panels.label.panel import LabelPanel
 from napari_anofpdm.session.labelling import Labelling
@@ -33,7 +34,7 @@ def panel(viewer: Viewer, qtbot: QtBot, tmp_path: Path) -> LabelPanel:
     volume = Volume(np.zeros((6, 7, 20), np.float32), affine)
     volume = replace(volume, path=tmp_path / "scans" / "p01.nii.gz")
     data, attributes, _ = layer_data(volume, "scan", "image")
-    panel = LabelPanel(viewer)
+    panel = LabelDock(viewer)
     qtbot.addWidget(panel)
     assert not panel.first.isEnabled()
     viewer.add_image(data, **attributes)
@@ -249,7 +250,7 @@ def test_a_scan_stays_when_others_come_while_a_range_is_open(
 
 def test_a_closed_panel_labels_no_more(viewer: Viewer, qtbot: QtBot, tmp_path: Path) -> None:
     def opened() -> LabelPanel:
-        panel = LabelPanel(viewer)
+        panel = LabelDock(viewer)
         qtbot.addWidget(panel)  # napari lets go of a closed panel without destroying it
         viewer.window.add_dock_widget(panel, name="Label")
         return panel

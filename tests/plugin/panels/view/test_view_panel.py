@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 
 from anofpdm import Volume
+from napari_anofpdm.app.docks.view import ViewDock
 from napari_anofpdm.layers.windows import window_limits
 from napari_anofpdm.panels.view.panel import ViewPanel
 from napari_anofpdm.space.layer_volume import layer_data
@@ -23,7 +24,7 @@ LEFT = Qt.MouseButton.LeftButton
 def panel(viewer: Viewer, qtbot: QtBot) -> ViewPanel:
     data = np.random.default_rng(0).normal(100, 20, (6, 7, 5)).astype(np.float32)
     voxels, attributes, _ = layer_data(Volume(data, np.eye(4)), "scan", "image")
-    panel = ViewPanel(viewer)
+    panel = ViewDock(viewer)
     qtbot.addWidget(panel)
     viewer.add_image(voxels, **attributes)
     return panel
@@ -62,7 +63,7 @@ def test_the_open_buttons_open(
     opened: list[tuple[str, object]] = []
     for name in ("open_files", "open_analysis"):
         monkeypatch.setattr(
-            f"napari_anofpdm.panels.view.panel.{name}",
+            f"napari_anofpdm.app.docks.view.{name}",
             lambda v, name=name: opened.append((name, v)),
         )
     qtbot.mouseClick(panel.open_scans, LEFT)

@@ -1,0 +1,69 @@
+"""`Context`: the one session of a viewer, and everything that works on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari_anofpdm.layers.analysis_opener import AnalysisOpener
+from napari_anofpdm.layers.manager import LayerManager
+from napari_anofpdm.session.interpreter import Interpreter
+from napari_anofpdm.session.labelling import Labelling
+from napari_anofpdm.session.runner import AnalysisRun
+from napari_anofpdm.session.session import Session
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class Context:
+    """Builds and owns what the panels of one viewer share; it outlives the panels.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Not kept alive by this.
+
+    Attributes
+    ----------
+    session : Session
+    layers : LayerManager
+    interpreter : Interpreter
+    opener : AnalysisOpener
+    run : AnalysisRun
+    labelling : Labelling
+    is_set_up : bool
+        Whether the viewer has its side marks, scale bar and keys.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.session = Session()
+        # The layers of an analysis stand before its slices are interpreted.
+        self.layers = LayerManager(viewer, self.session)
+        self.interpreter = Interpreter(self.session)
+        self.run = AnalysisRun(self.session)
+        self.labelling = Labelling()
+        self.is_set_up = False
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.window.main_menu.destroyed.connect(self.session.close)
+        self.opener = AnalysisOpener(viewer, self.session)
+
+    def _on_removed(self, event: Any) -> None:
+        self.run.lose(event.value)
+
+
+_contexts: WeakKeyDictionary[Viewer, Context] = WeakKeyDictionary()
+
+
+def context_of(viewer: Viewer) -> Context:
+    """Return the context of a viewer, made on first use.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer, or the proxy of it that napari hands to plugins.
+    """
+    real: Viewer = getattr(viewer, "__wrapped__", viewer)
+    if real not in _contexts:
+        _contexts[real] = Context(real)
+    return _contexts[real]

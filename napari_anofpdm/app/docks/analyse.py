@@ -1,0 +1,21 @@
+"""The panel Analyse, wired to its viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_anofpdm.app.context import context_of
+from napari_anofpdm.io.open_action import open_files
+from napari_anofpdm.panels.analyse.panel import AnalysePanel
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class AnalyseDock(AnalysePanel):
+    """The panel Analyse of a viewer."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        context = context_of(viewer)
+        super().__init__(viewer, context.session, context.run)
+        self.scans_wanted.connect(lambda: open_files(viewer))

@@ -1,0 +1,19 @@
+"""The panel Explore, wired to its viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_anofpdm.app.context import context_of
+from napari_anofpdm.panels.explore.panel import ExplorePanel
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class ExploreDock(ExplorePanel):
+    """The panel Explore of a viewer."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        context = context_of(viewer)
+        super().__init__(viewer, context.session, context.layers)

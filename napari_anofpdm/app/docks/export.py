@@ -1,0 +1,18 @@
+"""The panel Export, wired to its viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_anofpdm.app.context import context_of
+from napari_anofpdm.panels.export.panel import ExportPanel
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class ExportDock(ExportPanel):
+    """The panel Export of a viewer."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer, context_of(viewer).session)

@@ -1,0 +1,26 @@
+"""The panel Jobs, wired to its viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_anofpdm.app.context import context_of
+from napari_anofpdm.app.workspace import panel_named, show_panel
+from napari_anofpdm.panels.jobs.panel import JobsPanel
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class JobsDock(JobsPanel):
+    """The panel Jobs of a viewer; a model that it made can be taken into the panel Analyse."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        session = context_of(viewer).session
+
+        def use(bundle: str) -> None:
+            show_panel(viewer, panel_named("Analyse"))
+            session.bundle_chosen.emit(bundle)
+
+        self.model_wanted.connect(use)

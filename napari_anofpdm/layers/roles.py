@@ -1,0 +1,11 @@
+"""What a layer of the plugin is for, as its metadata say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Role = Literal["map", "sam", "healthy", "unguided", "preview", "mask"]
+ROLE = "anofpdm_role"
+"""Key of a layer's metadata that holds its `Role`; other layers lack it."""
+SOURCES = "anofpdm_sources"
+"""Key of a mask's metadata that holds the scans it was found in."""
