@@ -19,14 +19,16 @@ SCREEN := $(if $(DESKTOP),,$(XVFB))
 # Whether a window can be had at all.
 WINDOW := $(BIN)/python -c 'from qtpy.QtWidgets import QApplication; QApplication([])'
 
-.PHONY: help demo test test-pyside lint pictures flair-synth clean system-libs
+.PHONY: help demo test test-pyside coverage lint docs pictures flair-synth clean system-libs
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo         segment a synthetic subject, results in $(DEMO_OUT)/, and show it in the viewer"
 	@echo "make test         run the tests"
 	@echo "make test-pyside  run the viewer's tests with PySide6 in place of PyQt6, in $(PYSIDE)"
+	@echo "make coverage     run the tests and report which lines they reach"
 	@echo "make lint         ruff and mypy"
+	@echo "make docs         build the documentation in site/"
 	@echo "make pictures     draw the pictures of the README anew"
 	@echo "make clean        remove results, builds and caches (.venv stays)"
 
@@ -57,10 +59,18 @@ test-pyside: $(PYSIDE)/.installed
 	OMP_NUM_THREADS=1 QT_API=pyside6 PYTEST_QT_API=pyside6 $(SCREEN) \
 		$(PYSIDE)/bin/python -m pytest -n 2 --dist worksteal tests/plugin
 
-lint: $(VENV)/.installed-dev
+# Apart from `make test`: measuring slows the tests.
+coverage: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal --cov
+
+lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Strict: a broken link, a page outside of the navigation or a bad docstring fails the build.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m mkdocs build --strict
 
 # The bundled model again, from nothing: some hours on two cores (docs/models/flair-synth.md).
 MODEL_OUT ?= model-results
@@ -79,7 +89,7 @@ flair-synth: $(VENV)/.installed
 		--steps 12 --t-max 400 --extent 0.5 --median 1 --min-component-pixels 20
 
 clean:
-	rm -rf $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO_OUT) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src_core napari_anofpdm tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # What is missing is installed by root and named to anyone else; neither can stop the rest.
@@ -104,15 +114,17 @@ $(BIN)/python $(PYSIDE)/bin/python: %/bin/python: | system-libs
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $*
 
+# The pip of a fresh environment may be older than dependency groups (25.1).
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[napari]' --group test
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,dev]'
+$(VENV)/.installed-lint $(VENV)/.installed-docs: $(VENV)/.installed-%: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group $*
 	@touch $@
 
 $(PYSIDE)/.installed: pyproject.toml constraints.txt | $(PYSIDE)/bin/python
-	$(PYSIDE)/bin/python -m pip install --quiet -c constraints.txt -e '.[test]' 'napari[pyside6]'
-	$(PYSIDE)/bin/python -m pip uninstall --quiet --yes PyQt6 PyQt6-Qt6 PyQt6_sip
+	$(PYSIDE)/bin/python -m pip install --quiet -c constraints.txt --upgrade pip
+	$(PYSIDE)/bin/python -m pip install --quiet -c constraints.txt -e . 'napari[pyside6]' --group test
 	@touch $@

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 PACKAGES = ("src_core/anofpdm", "napari_anofpdm")
-SCRIPTS = ("tests", "benchmarks", "docs")
+SCRIPTS = ("tests", "benchmarks", "docs", "examples")
 OWN = {"anofpdm", "napari_anofpdm", "tests"}
 # Distributions whose import name is another one; `a.b` is a module that needs one more.
 DISTRIBUTIONS = {
@@ -24,8 +24,8 @@ DISTRIBUTIONS = {
     "torch.utils.tensorboard": "tensorboard",
 }
 # Programs that tests and developers run, which nothing imports.
-TOOLS = {"build", "hatchling", "mypy", "pandas-stubs", "pre-commit", "pytest-xdist", "ruff"}
-TOOLS |= {"scipy-stubs"}
+TOOLS = {"build", "hatchling", "mypy", "pandas-stubs", "pre-commit", "ruff", "scipy-stubs"}
+TOOLS |= {"pytest-cov", "pytest-xdist", "mkdocs-material", "mkdocstrings"}
 # Named by the project's owner; their first uses are being written.
 AWAITED = {"magicgui", "scikit-image"}
 
@@ -83,15 +83,12 @@ def _names(requirements: Iterable[Any]) -> set[str]:
 def _extras(project: dict[str, Any], only: set[str] | None = None) -> set[str]:
     """Distributions of the extras that users ask for."""
     extras = project["project"]["optional-dependencies"]
-    wanted = set(extras) - {"test", "dev", "docs"}
-    return {n for extra in wanted & (only or wanted) for n in _names(extras[extra])}
+    return {n for extra in set(extras) & (only or set(extras)) for n in _names(extras[extra])}
 
 
 def _development(project: dict[str, Any]) -> set[str]:
     """Distributions that only tests and developers need."""
-    extras = project["project"]["optional-dependencies"]
-    groups = [extras[name] for name in {"test", "dev"} & set(extras)]
-    groups += project.get("dependency-groups", {}).values()
+    groups = project["dependency-groups"].values()
     return {name for group in groups for name in _names(group)} - _extras(project)
 
 
