@@ -25,7 +25,7 @@ DISTRIBUTIONS = {
 }
 # Programs that tests and developers run, which nothing imports.
 TOOLS = {"build", "hatchling", "mypy", "pandas-stubs", "pre-commit", "ruff", "scipy-stubs"}
-TOOLS |= {"pytest-cov", "pytest-xdist", "mkdocs-material", "mkdocstrings"}
+TOOLS |= {"import-linter", "pytest-cov", "pytest-xdist", "mkdocs-material", "mkdocstrings"}
 # Named by the project's owner; their first uses are being written.
 AWAITED = {"magicgui", "scikit-image"}
 
