@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from anofpdm.common.errors import AnalysisError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, read_chunk
 
 FORMAT_VERSION = 2
@@ -240,6 +241,9 @@ def native_name(index: int) -> str:
 
 def _attributes(path: Path) -> dict[str, Any]:
     root = path / _ROOT_FILE
+    for file in (path, root):
+        if (fault := missing_content(file)) is not None:
+            raise AnalysisError(fault)
     try:
         node = json.loads(root.read_text(encoding="utf-8"))
     except OSError as error:

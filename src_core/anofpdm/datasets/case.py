@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -45,6 +45,8 @@ class Case:
     mask : Path, optional
         Pixel mask: voxels of 0.5 and more are lesion. Labels may come from it; training never
         reads it.
+    mask_labels : tuple of int
+        Values in the mask that alone are lesion, where it is a segmentation; else empty.
     brain_mask : Path, optional
         Voxels of 0.5 and more are brain.
     annotation : Annotation
@@ -57,6 +59,7 @@ class Case:
     patient: str
     images: Mapping[str, Path] = field(default_factory=dict)
     mask: Path | None = None
+    mask_labels: tuple[int, ...] = ()
     brain_mask: Path | None = None
     annotation: Annotation = Annotation()
     problem: str = ""
@@ -67,7 +70,39 @@ class Case:
         return {role: path for role, path in found.items() if path is not None}
 
 
-def unique_cases(cases: list[Case], source: Path) -> list[Case]:
+@dataclass(frozen=True)
+class LeftAlone:
+    """Something in a source that looks as if it belonged to the dataset, and is not read.
+
+    Attributes
+    ----------
+    name : str
+        A file, relative to the source, or a session.
+    reason : str
+        The end of a sentence on it.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source holds.
+
+    Attributes
+    ----------
+    cases : tuple of Case
+        Sorted by subject.
+    left_alone : tuple of LeftAlone
+        Sorted by name.
+    """
+
+    cases: tuple[Case, ...]
+    left_alone: tuple[LeftAlone, ...] = ()
+
+
+def unique_cases(cases: Iterable[Case], source: Path) -> tuple[Case, ...]:
     """Sort cases by subject.
 
     Raises
@@ -81,4 +116,4 @@ def unique_cases(cases: list[Case], source: Path) -> list[Case]:
             raise DatasetError(
                 f'{source} holds the subject "{first.subject}" twice; rename or remove one of them.'
             )
-    return ordered
+    return tuple(ordered)

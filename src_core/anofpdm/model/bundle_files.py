@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import BundleError, OutputError
+from anofpdm.common.pointer_files import missing_content
 
 METADATA_FILE = "metadata.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -62,6 +63,9 @@ def read_files(path: Path, *, with_weights: bool = True) -> BundleFiles:
         When there is nothing at `path`, it is neither folder nor zip, a file is missing, unknown
         (a pickle, a .pt), unsafely named or unreadable.
     """
+    for file in (path, path / METADATA_FILE, path / WEIGHTS_FILE):
+        if (fault := missing_content(file)) is not None:
+            raise BundleError(fault)
     if not path.exists():
         raise BundleError(f"There is no bundle at {path}; check the path.")
     try:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from anofpdm.common.errors import CheckpointError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.validation import validated
 from anofpdm.model.checkpoint_architecture import Shapes, read_architecture
 from anofpdm.model.unet import UNet
@@ -122,6 +123,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         When the file is missing, damaged, no checkpoint, holds code, or anything but a flat
         mapping of names to finite floating-point tensors.
     """
+    if (fault := missing_content(path)) is not None:
+        raise CheckpointError(fault)
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file; give the checkpoint's path.")
     try:

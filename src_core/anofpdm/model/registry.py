@@ -109,7 +109,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
         for path in _candidates():
             if _name(path) == text:
                 return path
-    if Path(text).exists():
+    if os.path.lexists(text):  # what a dead link lacks is told when it is read
         return Path(text)
     known = ", ".join(sorted({_name(path) for path in _candidates()})) or "none"
     raise BundleError(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from anofpdm.analysis.metadata import AnalysisMetadata
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.validation import sentence
 from anofpdm.method.settings import Settings
 
@@ -72,6 +73,8 @@ class SettingsFile(BaseModel):
             When the file is missing, is no settings file, is of another format version, or holds a
             value out of its range.
         """
+        if (fault := missing_content(path)) is not None:
+            raise SettingsError(fault)
         try:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:

@@ -12,6 +12,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.scans.form import Form
 from anofpdm.scans.nifti import PAIR_SUFFIXES, Loaded, damaged, file_bytes, first_line, load_nifti
 
@@ -40,6 +41,8 @@ def load(path: Path, form: Form | None, name: str) -> Loaded:
         raise VolumeError(
             f"{name} has neither an sform nor a qform, as only NIfTI does; leave --form out."
         )
+    if (fault := missing_content(path)) is not None:
+        raise VolumeError(fault)
     if not path.exists():
         raise VolumeError(f"{path} does not exist; check the path.")
     return _load_mgh(path) if lower.endswith(_FREESURFER) else _load_by_simpleitk(path)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import OutputError, VolumeError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.scans.form import Form
 from anofpdm.scans.header_fields import Header, geometry_only
 from anofpdm.scans.header_space import header_space
@@ -162,6 +163,8 @@ def _pair_of(path: Path) -> tuple[Path, Path | None]:
 
 def file_bytes(path: Path) -> bytes:
     """Content of a file, unpacked; a fault is a `VolumeError`."""
+    if (fault := missing_content(path)) is not None:
+        raise VolumeError(fault)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anofpdm.common.errors import SettingsError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.validation import validated
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.unet_config import UNetConfig
@@ -171,6 +172,8 @@ class TrainingConfig(BaseModel):
         SettingsError
             When the file cannot be read or a value does not fit.
         """
+        if (fault := missing_content(path)) is not None:
+            raise SettingsError(fault)
         try:
             with Path(path).open("rb") as file:
                 values = tomllib.load(file)

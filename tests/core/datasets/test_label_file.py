@@ -33,7 +33,7 @@ def test_a_table_of_scans_keeps_its_columns(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("subject;flair;Site\np01;a.nii;north\np02;b.nii;south\n")
     save_label(path, "p02", Annotation("unhealthy", ((4, 9),)))
-    cases = find_cases(path, "table", ["flair"], {})
+    cases = find_cases(path, "table", ["flair"], {}).cases
     assert [case.images["flair"].name for case in cases] == ["a.nii", "b.nii"]
     assert cases[1].annotation.ranges == ((4, 9),)
     assert "south" in path.read_text()

@@ -35,7 +35,7 @@ def old(case: str, suffix: str = ".nii.gz") -> list[str]:
 )
 def test_brats_until_2021(tmp_path: Path, case: str, patient: str, suffix: str) -> None:
     touch(tmp_path / "HGG", *old(case, suffix))
-    (found,) = find_cases(tmp_path, "brats", FOUR, {})
+    (found,) = find_cases(tmp_path, "brats", FOUR, {}).cases
     assert (found.subject, found.patient, found.problem) == (case, patient, "")
     assert {m: p.name for m, p in found.images.items()} == {m: f"{case}_{m}{suffix}" for m in FOUR}
     assert found.mask is not None
@@ -46,7 +46,7 @@ def test_brats_2023_and_its_two_times_of_a_patient(tmp_path: Path) -> None:
     kinds = {"flair": "t2f", "t1": "t1n", "t1ce": "t1c", "t2": "t2w"}
     for case in ("BraTS-GLI-00005-000", "BraTS-GLI-00005-001"):
         touch(tmp_path / case, *(f"{case}-{kind}.nii.gz" for kind in (*kinds.values(), "seg")))
-    first, second = find_cases(tmp_path, "brats", FOUR, {})
+    first, second = find_cases(tmp_path, "brats", FOUR, {}).cases
     assert first.subject != second.subject
     assert first.patient == second.patient == "BraTS-GLI-00005"
     assert {m: p.name for m, p in first.images.items()} == {
@@ -62,14 +62,14 @@ def test_the_patients_of_2021_are_not_cut_short() -> None:
 def test_the_stray_mask_of_2020_is_found(tmp_path: Path) -> None:
     case = "BraTS20_Training_355"
     touch(tmp_path, *old(case, ".nii")[:-1], f"{case}/W39_1998.09.19_Segm.nii")
-    (found,) = find_cases(tmp_path, "brats", FOUR, {})
+    (found,) = find_cases(tmp_path, "brats", FOUR, {}).cases
     assert found.mask is not None
     assert found.mask.name == "W39_1998.09.19_Segm.nii"
 
 
 def test_a_case_without_a_scan_says_so_and_one_without_mask_does_not(tmp_path: Path) -> None:
     touch(tmp_path, *old("BraTS2021_00001")[1:], *old("BraTS2021_00002")[:-1])
-    first, second = find_cases(tmp_path, "brats", FOUR, {})
+    first, second = find_cases(tmp_path, "brats", FOUR, {}).cases
     assert "no flair" in first.problem
     assert (second.mask, second.problem) == (None, "")
 
@@ -80,7 +80,7 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     source.mkdir()
     (source / "data").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "up").symlink_to(source)
-    assert len(find_cases(source, "brats", FOUR, {})) == 1
+    assert len(find_cases(source, "brats", FOUR, {}).cases) == 1
 
 
 def test_a_subject_found_twice_is_refused(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_atlas(tmp_path: Path) -> None:
     anat = tmp_path / "Training" / "R001" / "sub-r001s001" / "ses-1" / "anat"
     touch(anat, f"{ATLAS}_T1w.nii.gz", f"{ATLAS}_label-L_desc-T1lesion_mask.nii.gz",
           "sub-r001s001_ses-1_T1w.nii.gz", "notes.nii.gz")  # fmt: skip
-    (found,) = find_cases(tmp_path, "atlas", ("t1",), {})
+    (found,) = find_cases(tmp_path, "atlas", ("t1",), {}).cases
     assert (found.subject, found.patient) == ("sub-r001s001_ses-1", "sub-r001s001")
     assert found.images["t1"].name == f"{ATLAS}_T1w.nii.gz"
     assert found.mask is not None
@@ -114,7 +114,7 @@ def test_bids_sessions_derivatives_and_contrasts(tmp_path: Path) -> None:
     anat = tmp_path / "derivatives" / "masks" / "sub-07" / "ses-1" / "anat"
     touch(anat, "sub-07_ses-1_label-lesion_roi.nii.gz", "sub-07_ses-1_desc-brain_mask.nii.gz")
     touch(tmp_path / "sub-08" / "func", "sub-08_task-rest_bold.nii.gz")
-    first, second = find_cases(tmp_path, "bids", ("flair", "t1", "t1ce"), {})
+    first, second = find_cases(tmp_path, "bids", ("flair", "t1", "t1ce"), {}).cases
     assert [c.subject for c in (first, second)] == ["sub-07_ses-1", "sub-07_ses-2"]
     assert first.patient == second.patient == "sub-07"
     assert first.images["t1ce"].name == "sub-07_ses-1_ce-gadolinium_T1w.nii.gz"
@@ -127,19 +127,19 @@ def test_bids_sessions_derivatives_and_contrasts(tmp_path: Path) -> None:
 def test_bids_never_chooses_between_runs_by_itself(tmp_path: Path) -> None:
     touch(tmp_path, "sub-1_run-1_T1w.nii.gz", "sub-1_run-2_T1w.nii.gz", "sub-2_T2w.nii.gz",
           "sub-2_desc-lesion_mask.nii.gz")  # fmt: skip
-    both, none = find_cases(tmp_path, "bids", ("t1",), {})
+    both, none = find_cases(tmp_path, "bids", ("t1",), {}).cases
     assert "--match" in both.problem
     assert "no t1" in none.problem
-    chosen = find_cases(tmp_path, "bids", ("t1",), {"run": "2"})[0]
+    chosen = find_cases(tmp_path, "bids", ("t1",), {"run": "2"}).cases[0]
     assert chosen.images["t1"].name == "sub-1_run-2_T1w.nii.gz"
-    plain = find_cases(tmp_path, "bids", ("t1",), {"run": ""})[0]
+    plain = find_cases(tmp_path, "bids", ("t1",), {"run": ""}).cases[0]
     assert "no run" in plain.problem
 
 
 def test_a_cell_of_a_table_may_begin_with_a_tilde(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("subject,flair,notes\na,~nobody-of-that-name.nii,~20 mm\n")
-    (case,) = find_cases(table, "table", ("flair",), {})
+    (case,) = find_cases(table, "table", ("flair",), {}).cases
     assert case.images == {"flair": tmp_path / "~nobody-of-that-name.nii"}
 
 
@@ -147,7 +147,7 @@ def test_a_table_resolves_its_paths_and_names_gaps(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("Subject,FLAIR,t1,mask,age\na,x/f.nii,x/t.nii,m.nii,3\nb,f.nii,,,\n")
     assert default_modalities(table, "table") == ("flair", "t1")
-    first, second = find_cases(table, "table", ("flair", "t1"), {})
+    first, second = find_cases(table, "table", ("flair", "t1"), {}).cases
     assert first.images == {"flair": tmp_path / "x/f.nii", "t1": tmp_path / "x/t.nii"}
     assert first.mask == tmp_path / "m.nii"
     assert "line 3 names no t1" in second.problem

@@ -193,7 +193,8 @@ def kill_in(stage: str, cohort: Path, out: Path, workers: int) -> list[psutil.Pr
 
 
 def _environment(root: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": root}
+    paths = [root, os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def test_kill_9_while_the_dataset_is_written_leaves_only_finished_parts(
@@ -434,7 +435,7 @@ def test_another_process_is_not_disturbed(cohort: Path, tmp_path: Path) -> None:
         ({"--split": "0,1,1"}, "three shares"),
         ({"--match": "run"}, "KEY=VALUE"),
         ({"--match": "run=1", "--modality": "t1"}, "bids and atlas"),
-        ({"--modality": "pet"}, "None of the 5 subjects"),
+        ({"--split": "60,20,30", "--modality": "t1"}, "54.5,18.2,27.3"),
         ({"--scored": "t2", "--modality": "t1"}, "scored modality t2"),
         ({"--labels": "none.csv", "--modality": "t1"}, "none.csv"),
         ({"--splits": "none.csv", "--modality": "t1"}, "none.csv"),
@@ -448,6 +449,16 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     result = run("prepare", cohort, *flat, "--out", tmp_path / "d.zarr", "--quiet")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
     assert words in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_no_subject_can_be_used_some_are_named(cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.zarr"
+    result = run("prepare", cohort, "--layout", "brats", "--modality", "pet", "--out", out)
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert [line.split()[1] for line in lines[:-1]] == ["Skipped"] * 5
+    assert "None of the 5 subjects" in lines[-1]
     assert not list(tmp_path.iterdir())
 
 

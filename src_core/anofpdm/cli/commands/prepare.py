@@ -16,6 +16,7 @@ from anofpdm.cli.shared.exit_codes import IN_PART
 from anofpdm.common.errors import SettingsError
 
 if TYPE_CHECKING:
+    from anofpdm.datasets.preparation.listing import Listing
     from anofpdm.datasets.preparation.summary import Prepared
 
 _SCANS, _SLICES, _SPLITS = "Scans and labels", "Slices", "Splits"
@@ -78,8 +79,8 @@ MatchOption = Annotated[
     typer.Option(
         "--match",
         metavar="KEY=VALUE",
-        help="For bids: an entity that a scan's name must have, such as space=MNI152; KEY= for "
-        "names without that entity.",
+        help="For bids: an entity that a scan's name must have, such as space=MNI152, or run=1, "
+        "which is run-01, too; KEY= for names without that entity.",
         show_default="space=MNI152NLin2009aSym for atlas",
         rich_help_panel=_SCANS,
     ),
@@ -157,7 +158,8 @@ SharesOption = Annotated[
     typer.Option(
         "--split",
         metavar="TRAIN,VAL,TEST",
-        help="Shares of the patients in each split. All scans of a patient go to one split.",
+        help="Shares of the patients in each split, adding up to 100 or to 1. All scans of a "
+        "patient go to one split.",
         rich_help_panel=_SPLITS,
     ),
 ]
@@ -258,12 +260,13 @@ def prepare(
                 out,
                 workers=workers,
                 overwrite=overwrite,
+                on_listed=lambda listing: _show_listing(console, listing),
                 on_progress=lambda stage, done, total: show(Tick(stage, done, total)),
             )
     except KeyboardInterrupt:
         console.note("Finished subjects are kept; run the same command again to continue.")
         raise
-    _report(console, prepared)
+    _report(console, prepared, frozenset(console.warnings))
     console.finish(_payload(prepared), _summary(prepared))
     if prepared.skipped:
         raise typer.Exit(IN_PART)
@@ -294,35 +297,56 @@ def parsed_entities(pairs: list[str] | tuple[str, ...]) -> dict[str, str]:
     Raises
     ------
     SettingsError
-        When a pair has no "=".
+        When a pair has no "=", or a key comes twice.
     """
-    found = {}
+    found: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             raise SettingsError(f"--match {pair} is not a pair; write KEY=VALUE, such as run=1.")
-        found[key] = value
+        if key in found:
+            raise SettingsError(
+                f"--match gives {key} twice ({found[key]} and {value}); a scan has one of them."
+            )
+        found[key] = value.removeprefix(f"{key}-")  # run=run-1 as it stands in the name
     return found
 
 
-def _report(console: Console, prepared: Prepared) -> None:
-    """Name what was skipped, and a few of the warnings, on stderr."""
+def _show_listing(console: Console, listing: Listing) -> None:
+    """Say before the work what is not taken and what looks like a mistake."""
+    none_left = len(listing.skipped) == len(listing.cases)
+    # Where nothing is left, one mistake lies behind all, and the error that follows names it.
+    for case in listing.skipped[: _SHOWN if none_left else None]:
+        console.warn(f"Skipped {case.subject}: {case.problem}")
+    by_reason: dict[str, list[str]] = {}
+    for one in listing.left_alone:
+        by_reason.setdefault(one.reason, []).append(one.name)
+    for reason, names in by_reason.items():
+        others = f" (and {len(names) - 1} more of the same kind)" if len(names) > 1 else ""
+        console.warn(f"Not read: {names[0]}{others} {reason}.")
+    for warning in listing.warnings:
+        console.warn(warning)
+
+
+def _report(console: Console, prepared: Prepared, said: frozenset[str]) -> None:
+    """Name what else was skipped, and a few of the warnings, on stderr."""
     from anofpdm.datasets.preparation.prepare import REPORT
 
     for skipped in prepared.skipped:
-        console.warn(f"Skipped {skipped.subject}: {skipped.reason}")
+        sentence = f"Skipped {skipped.subject}: {skipped.reason}"
+        if sentence not in said:
+            console.warn(sentence)
     if prepared.parts is not None:
         console.note(
             f"Skipped subjects: {len(prepared.skipped)}. Fix them and run the command again with "
             f"--overwrite. {prepared.parts} keeps the finished subjects for that run; delete it if "
             "you do not need it."
         )
-    for warning in prepared.warnings[:_SHOWN]:
+    fresh = [warning for warning in prepared.warnings if warning not in said]
+    for warning in fresh[:_SHOWN]:
         console.warn(warning)
-    if len(prepared.warnings) > _SHOWN:
-        console.warn(
-            f"{len(prepared.warnings) - _SHOWN} more warnings are in {prepared.path / REPORT}."
-        )
+    if len(fresh) > _SHOWN:
+        console.warn(f"{len(fresh) - _SHOWN} more warnings are in {prepared.path / REPORT}.")
 
 
 def _payload(prepared: Prepared) -> dict[str, Any]:

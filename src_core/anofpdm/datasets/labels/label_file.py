@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def labels_in(path: Path) -> dict[str, Annotation]:
     DatasetError
         When the file cannot be read.
     """
-    if not path.exists():
+    if not os.path.lexists(path):  # a dead link is not overwritten
         return {}
     if not {LABEL_COLUMN, RANGES_COLUMN} & set(read_csv(path, needs=[_SUBJECT]).columns):
         return {}  # a table of scans that nobody has labelled
@@ -66,7 +67,7 @@ def save_label(path: Path, subject: str, annotation: Annotation) -> None:
     }
     annotation_of(Row(str(path), {name: text for name, text in cells.items() if text}))
     columns, rows = [*cells], []
-    if path.exists():
+    if os.path.lexists(path):
         labels_in(path)  # a fault of another line is mended before more is written
         table = read_csv(path, needs=[_SUBJECT])
         if "" in table.columns:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from anofpdm.common.errors import DatasetError
-from anofpdm.datasets.case import Case
+from anofpdm.common.pointer_files import missing_content
+from anofpdm.datasets.case import Found
 from anofpdm.datasets.layouts.bids import ATLAS_ENTITIES, bids_cases
 from anofpdm.datasets.layouts.brats import brats_cases
 from anofpdm.datasets.layouts.table import table_cases, table_modalities
@@ -24,7 +25,7 @@ _SCORED: Final[dict[str, tuple[str, ...]]] = {"brats": ("flair", "t2")}
 
 def find_cases(
     source: Path, layout: Layout, modalities: Sequence[str], match: Mapping[str, str]
-) -> list[Case]:
+) -> Found:
     """List the examinations that a source holds, sorted by subject.
 
     Parameters
@@ -43,21 +44,24 @@ def find_cases(
     DatasetError
         When the source cannot be read or holds no case.
     """
+    if (fault := missing_content(source)) is not None:
+        raise DatasetError(fault)
     if layout == "table":
-        cases = table_cases(source, modalities)
+        found = table_cases(source, modalities)
     elif not source.is_dir():
         raise DatasetError(f"{source} is not a folder; give the one that holds the subjects.")
     elif layout == "brats":
-        cases = brats_cases(source, modalities)
+        found = brats_cases(source, modalities)
     else:
         entities = {**ATLAS_ENTITIES, **match} if layout == "atlas" else match
-        cases = bids_cases(source, modalities, entities)
-    if not cases:
+        found = bids_cases(source, modalities, entities)
+    if not found.cases:
+        seen = next((f"; {one.name} {one.reason}" for one in found.left_alone), "")
         raise DatasetError(
             f"{source} holds no subject in the layout {layout} (docs/datasets.md shows the names "
-            "of its files); give another folder or another --layout."
+            f"of its files{seen}); give another folder or another --layout."
         )
-    return cases
+    return found
 
 
 def default_modalities(source: Path, layout: Layout) -> tuple[str, ...]:

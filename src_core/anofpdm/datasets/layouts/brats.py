@@ -14,13 +14,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from anofpdm.datasets.case import Case, unique_cases
+from anofpdm.datasets.case import Case, Found, LeftAlone, unique_cases
 from anofpdm.datasets.nifti_files import nifti_files, stem_of
 from anofpdm.scans.checks import CONTRASTS
 
 _NAME = re.compile(r"(?P<case>brats.+)[_-](?P<kind>[a-z0-9]+)", re.IGNORECASE)
 # 2020's case 355 was published with this name for its mask.
 _STRAY_MASK = re.compile(r".*_segm", re.IGNORECASE)
+_MASK_WORDS = re.compile(r"seg|mask|lesion|label|roi", re.IGNORECASE)
 # A trailing number is the time of the scan: BraTS-GLI-00000-000 (2023), Brats18_CBICA_AAB_1.
 _WITH_TIME = (
     re.compile(r"(?P<patient>brats-[a-z]+-\d+)-\d+", re.IGNORECASE),
@@ -28,7 +29,7 @@ _WITH_TIME = (
 )
 
 
-def brats_cases(source: Path, modalities: Sequence[str]) -> list[Case]:
+def brats_cases(source: Path, modalities: Sequence[str]) -> Found:
     """List the cases below a folder, sorted; see the module's text for the names.
 
     Parameters
@@ -37,7 +38,13 @@ def brats_cases(source: Path, modalities: Sequence[str]) -> list[Case]:
         A folder with a folder for each case at any depth.
     modalities : sequence of str
         Of flair, t1, t1ce, t2.
+
+    Returns
+    -------
+    Found
+        Masks of another name, or without a scan beside them, are left alone.
     """
+    left: dict[Path, str] = {}
     images: dict[tuple[Path, str], dict[str, Path]] = {}
     masks: dict[tuple[Path, str], Path] = {}
     for path in nifti_files(source):
@@ -50,11 +57,17 @@ def brats_cases(source: Path, modalities: Sequence[str]) -> list[Case]:
                 masks[key] = path
             elif kind in CONTRASTS:
                 images.setdefault(key, {})[CONTRASTS[kind]] = path
+            elif _MASK_WORDS.search(kind):
+                left[path] = "is not named as BraTS names masks (..._seg or ...-seg)"
+        elif _MASK_WORDS.search(stem):
+            left[path] = "is not named as BraTS names masks (..._seg or ...-seg)"
+    left |= {path: "has no scan beside it" for key, path in masks.items() if key not in images}
     cases = [
         _case(name, found, masks.get((folder, name)), modalities)
         for (folder, name), found in images.items()
     ]
-    return unique_cases(cases, source)
+    alone = (LeftAlone(path.relative_to(source).as_posix(), left[path]) for path in sorted(left))
+    return Found(unique_cases(cases, source), tuple(alone))
 
 
 def brats_patient(case: str) -> str:

@@ -1,20 +1,27 @@
 """The layout "table": a CSV with a line for each examination.
 
 Columns: subject; one for each modality, with the path of a scan (relative to the CSV's folder);
-and, where wanted, patient, label, unhealthy_slices, mask, brain_mask, split. Others are left alone.
+and, where wanted, patient, label, unhealthy_slices, mask, brain_mask, split. Others are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.user_path import user_path
-from anofpdm.datasets.case import Case, unique_cases
-from anofpdm.datasets.csv_file import Row, read_csv
-from anofpdm.datasets.labels.annotations import annotation_of
+from anofpdm.datasets.case import Case, Found, unique_cases
+from anofpdm.datasets.csv_file import Row, near_miss, read_csv
+from anofpdm.datasets.labels.annotations import LABEL_COLUMN, RANGES_COLUMN, annotation_of
 from anofpdm.scans.checks import CONTRASTS
+
+COLUMNS: Final = (
+    "subject", "patient", LABEL_COLUMN, RANGES_COLUMN, "mask", "brain_mask", "split",
+    *sorted(set(CONTRASTS.values())),
+)  # fmt: skip
+"""Columns that have a meaning in any table of subjects; those of other modalities come on top."""
 
 
 def table_modalities(source: Path) -> tuple[str, ...]:
@@ -28,14 +35,15 @@ def table_modalities(source: Path) -> tuple[str, ...]:
     columns = read_csv(source, needs=["subject"]).columns
     found = tuple(column for column in columns if column in CONTRASTS.values())
     if not found:
+        meant = next((f"; is {near} meant?" for c in columns if (near := _contrast_near(c))), "")
         raise DatasetError(
-            f"{source} has no column named as a contrast ({', '.join(columns)}); name those that "
-            "hold scans with --modality."
+            f"{source} has no column named as a contrast ({', '.join(columns)}{meant}); name those "
+            "that hold scans with --modality."
         )
     return found
 
 
-def table_cases(source: Path, modalities: Sequence[str]) -> list[Case]:
+def table_cases(source: Path, modalities: Sequence[str]) -> Found:
     """List the examinations in a table, sorted by subject.
 
     Parameters
@@ -53,11 +61,14 @@ def table_cases(source: Path, modalities: Sequence[str]) -> list[Case]:
     table = read_csv(source, needs=["subject"])
     for modality in modalities:
         if modality not in table.columns:
+            near = near_miss(modality, table.columns)
             raise DatasetError(
-                f"{source} has no column {modality} (it has {', '.join(table.columns)}); add it "
-                "or name the modalities with --modality."
+                f"{source} has no column {modality} (it has {', '.join(table.columns)}"
+                f"{f'; is {near} meant?' if near else ''}); add it or name the modalities with "
+                "--modality."
             )
-    return unique_cases([_case(row, modalities, source.parent) for row in table.rows], source)
+    cases = [_case(row, modalities, source.parent) for row in table.rows]
+    return Found(unique_cases(cases, source))
 
 
 def _case(row: Row, modalities: Sequence[str], folder: Path) -> Case:
@@ -76,3 +87,7 @@ def _case(row: Row, modalities: Sequence[str], folder: Path) -> Case:
         annotation=annotation_of(row),
         problem=f"{row.where} names no {' and no '.join(missing)} scan." if missing else "",
     )
+
+
+def _contrast_near(column: str) -> str:
+    return CONTRASTS.get(column) or near_miss(column, sorted(set(CONTRASTS.values())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Self, get_args
 
@@ -17,6 +18,9 @@ from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
 EXTENT_MM = 208.0
 """Side of the field of view by default: an extracted adult brain and a margin."""
+
+_ROUNDED = 2e-3
+"""By how much shares may miss their sum, as thirds do that are rounded: 33.3, 33.3 and 33.3."""
 
 
 class PrepareConfig(BaseModel):
@@ -39,7 +43,7 @@ class PrepareConfig(BaseModel):
     labels : Path, optional
         CSV with `subject`, `label`, `unhealthy_slices`; goes before masks.
     shares : tuple of float
-        Of the splits train, val and test.
+        Of the splits train, val and test; they add up to 100 or to 1.
     seed : int
         Of the split.
     splits : Path, optional
@@ -66,6 +70,8 @@ class PrepareConfig(BaseModel):
     def _consistent(self) -> Self:
         if min(self.shares) < 0 or self.shares[0] <= 0:
             raise ValueError("the shares must be 0 or more, and that of train above 0")
+        if not any(math.isclose(sum(self.shares), whole, rel_tol=_ROUNDED) for whole in (1, 100)):
+            raise ValueError(_wrong_sum(self.shares))
         if self.match and self.layout not in ("atlas", "bids"):
             raise ValueError("match belongs to the layouts bids and atlas")
         if repeated := {m for m in self.modalities if self.modalities.count(m) > 1}:
@@ -101,3 +107,15 @@ class PrepareConfig(BaseModel):
     def share_of(self) -> dict[Split, float]:
         """Share of each split."""
         return dict(zip(get_args(Split), self.shares, strict=True))
+
+
+def _wrong_sum(shares: Shares) -> str:
+    total = sum(shares)
+    # Rounded so that what is proposed adds up: test takes the rest.
+    train, val = (round(100 * share / total, 1) for share in shares[:2])
+    meant = ",".join(f"{share:g}" for share in (train, val, round(100 - train - val, 1)))
+    return (
+        f"the shares of train, val and test (--split) are {','.join(f'{s:g}' for s in shares)}, "
+        f"which add up to {total:g}; they must add up to 100 or to 1: for these proportions write "
+        f"{meant}"
+    )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from anofpdm.common.errors import DatasetError
-from anofpdm.datasets.case import Case
-from anofpdm.datasets.csv_file import read_csv
+from anofpdm.common.pointer_files import missing_content
+from anofpdm.datasets.case import Case, LeftAlone
+from anofpdm.datasets.csv_file import read_csv, unknown_columns
 from anofpdm.datasets.labels.annotations import read_annotations
 from anofpdm.datasets.layouts import find_cases
+from anofpdm.datasets.layouts.table import COLUMNS
 from anofpdm.datasets.preparation.config import PrepareConfig
 from anofpdm.datasets.split import read_splits
 from anofpdm.datasets.store.slices import Split
@@ -26,11 +28,19 @@ class Listing:
         Split by subject where a file gives it.
     warnings : tuple of str
         What looks like a mistake in the files given.
+    left_alone : tuple of LeftAlone
+        Masks and sessions that look as if they belonged here, and are not read.
     """
 
     cases: tuple[Case, ...]
     splits: dict[str, Split] | None
     warnings: tuple[str, ...]
+    left_alone: tuple[LeftAlone, ...] = ()
+
+    @property
+    def skipped(self) -> tuple[Case, ...]:
+        """Cases with a problem."""
+        return tuple(case for case in self.cases if case.problem)
 
 
 def list_cases(config: PrepareConfig) -> Listing:
@@ -46,8 +56,9 @@ def list_cases(config: PrepareConfig) -> Listing:
     DatasetError
         When a file cannot be read, or source and files have no subject in common.
     """
-    cases = find_cases(config.source, config.layout, config.modalities, config.match)
-    warnings: list[str] = []
+    found = find_cases(config.source, config.layout, config.modalities, config.match)
+    cases = list(found.cases)
+    warnings = _column_warnings(config)
     if config.labels is not None:
         cases = _labelled(cases, config, warnings)
     splits = None
@@ -60,7 +71,18 @@ def list_cases(config: PrepareConfig) -> Listing:
             else replace(case, problem=case.problem or f"{listed_in} names no split for it.")
             for case in cases
         ]
-    return Listing(tuple(cases), splits, tuple(warnings))
+    checked = tuple(replace(case, problem=case.problem or _missing_file(case)) for case in cases)
+    return Listing(checked, splits, tuple(warnings), found.left_alone)
+
+
+def _missing_file(case: Case) -> str:
+    """Say which file of a case is not there, or holds another's place; "" where all are."""
+    for role, path in case.files().items():
+        if (fault := missing_content(path)) is not None:
+            return fault
+        if not path.exists():
+            return f"The {role} {path} does not exist; check the path."
+    return ""
 
 
 def _labelled(cases: list[Case], config: PrepareConfig, warnings: list[str]) -> list[Case]:
@@ -86,3 +108,14 @@ def _labelled(cases: list[Case], config: PrepareConfig, warnings: list[str]) -> 
 
 def _table_has_splits(config: PrepareConfig) -> bool:
     return config.layout == "table" and "split" in read_csv(config.source).columns
+
+
+def _column_warnings(config: PrepareConfig) -> list[str]:
+    """Name the columns that none of the tables given is read for."""
+    tables = {config.labels, config.splits, config.source if config.layout == "table" else None}
+    known = (*COLUMNS, *config.modalities)
+    return [
+        sentence
+        for path in sorted(path for path in tables if path is not None)
+        for sentence in unknown_columns(read_csv(path), known)
+    ]

@@ -19,6 +19,7 @@ import numpy as np
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import DatasetError, OutputError
 from anofpdm.common.folder_lock import folder_lock
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.subject import Recipe, SubjectSlices
 
@@ -172,17 +173,20 @@ def part_key(case: Case, recipe: Recipe) -> str:
     Raises
     ------
     DatasetError
-        When a file of the case is missing.
+        When a file of the case is missing, or its content was not fetched.
     """
     files = []
     for role, path in case.files().items():
+        if (fault := missing_content(path)) is not None:
+            raise DatasetError(fault)
         try:
             stat = path.stat()
         except OSError as error:
             raise DatasetError(f"The {role} {path} cannot be read ({error.strerror}).") from error
         files.append([role, str(path), stat.st_size, stat.st_mtime_ns])
+    said = asdict(case.annotation)
     recipe_values = {**asdict(recipe), "preprocessing": recipe.preprocessing.model_dump()}
-    return _sha256(json.dumps([_VERSION, files, asdict(case.annotation), recipe_values]))
+    return _sha256(json.dumps([_VERSION, files, case.mask_labels, said, recipe_values]))
 
 
 def _sha256(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ def prepare(
     *,
     workers: int | None = None,
     overwrite: bool = False,
+    on_listed: Callable[[Listing], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Prepared:
     """Make a slice dataset of the scans that `config` names.
@@ -51,6 +52,8 @@ def prepare(
         Processes; one a CPU by default.
     overwrite : bool
         Replace a dataset that stands at `out`.
+    on_listed : callable, optional
+        Told the cases before the first is read, with those that will be skipped and why.
     on_progress : callable, optional
         Told the stage, how many are done, and how many there are.
 
@@ -68,15 +71,21 @@ def prepare(
     if overwrite:
         check_replaceable(out)
     AtomicTarget(out, overwrite=overwrite).discard()
+    if on_listed is not None:
+        on_listed(listing)
     with PartStore.locked(out) as store:
         summaries, skipped = _finished_parts(listing, config, store, workers, show)
-        _check_labelled(summaries, config)
+        _check_labelled(summaries, config, skipped)
         splits = listing.splits or _drawn_splits(listing.cases, summaries, config)
         staged = _assemble(config, listing, store, summaries, splits, show)
         dataset = SliceDataset.open(staged)
         wanted = [] if listing.splits else [s for s, share in config.share_of.items() if share]
         prepared = described(dataset, out, listing.cases, summaries, skipped, store.folder, wanted)
-        prepared = replace(prepared, warnings=(*listing.warnings, *prepared.warnings))
+        prepared = replace(
+            prepared,
+            warnings=(*listing.warnings, *prepared.warnings),
+            left_alone=listing.left_alone,
+        )
         _finish(dataset, prepared, overwrite=overwrite)
         if prepared.parts is None:
             store.remove()
@@ -125,12 +134,22 @@ def _finished_parts(
     return summaries, [Skipped(*pair) for pair in sorted(reasons.items())]
 
 
-def _check_labelled(summaries: Mapping[str, PartSummary], config: PrepareConfig) -> None:
-    if all(s.healthy + s.unhealthy == 0 for s in summaries.values()):
-        raise DatasetError(
-            f"No slice of {config.source} is labelled, for there is neither a mask nor a label; "
-            "give a CSV of labels with --labels."
-        )
+def _check_labelled(
+    summaries: Mapping[str, PartSummary], config: PrepareConfig, skipped: Sequence[Skipped]
+) -> None:
+    if any(s.healthy + s.unhealthy for s in summaries.values()):
+        return
+    others = (
+        f" Others are skipped ({len(skipped)}), which may have them; of {skipped[0].subject}: "
+        f"{skipped[0].reason}"
+        if skipped
+        else ""
+    )
+    raise DatasetError(
+        f"No slice of {config.source} is labelled: the subjects that can be used "
+        f"({len(summaries)}) have neither a mask nor a label; give a CSV of labels with "
+        f"--labels.{others}"
+    )
 
 
 def _drawn_splits(

@@ -68,14 +68,19 @@ def prepare_cost(
         When no subject is found, or the files that go with them cannot be read.
     """
     out, config = Path(out), config.complete()
-    cases = [case for case in list_cases(config).cases if not case.problem]
+    listing = list_cases(config)
+    cases = [case for case in listing.cases if not case.problem]
     unmade = _unmade(cases, config.recipe, PartStore(PartStore.beside(out)))
     sample = _sample(unmade or cases, config, clock)
     count = max(1, min(workers or usable_cpus(), len(unmade)))
     # The parts stand beside the dataset until it is whole.
     disk = round(len(cases) * sample.bytes_each)
     memory = count * peak_bytes()
-    problems = list(sample.problems)
+    problems = [
+        *(f"{case.subject} will be skipped: {case.problem}" for case in listing.skipped),
+        *listing.warnings,
+        *sample.problems,
+    ]
     if cases and all(case.mask is None and case.annotation == Annotation() for case in cases):
         problems.append(
             f"No slice of {config.source} will be labelled, for there is neither a mask nor a "

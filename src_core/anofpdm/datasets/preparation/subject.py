@@ -79,7 +79,7 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
     first = volumes[recipe.modalities[0]]
     brain = None if case.brain_mask is None else read_volume(case.brain_mask)
     stack = preprocess(volumes, recipe.modalities, recipe.preprocessing, brain)
-    lesion = None if case.mask is None else _lesion_share(read_volume(case.mask), first, stack)
+    lesion = None if case.mask is None else _lesion_share(case, first, stack)
     _check_verdict(case, lesion)
     truth = None if lesion is None else lesion >= 0.5
     if lesion is None and case.annotation.verdict == "healthy":
@@ -95,11 +95,14 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
     )
 
 
-def _lesion_share(mask: Volume, scan: Volume, stack: SliceStack) -> NDArray[np.float32]:
+def _lesion_share(case: Case, scan: Volume, stack: SliceStack) -> NDArray[np.float32]:
     """Share of each network pixel that is lesion, (S, H, W) in [0, 1]."""
-    mask = on_grid_of(scan, mask)
+    assert case.mask is not None
+    mask = on_grid_of(scan, read_volume(case.mask))
     with np.errstate(invalid="ignore"):
-        binary = replace(mask, data=(mask.data >= 0.5).astype(np.float32)).data
+        labels = case.mask_labels
+        lesion = np.isin(np.rint(mask.data), labels) if labels else mask.data >= 0.5
+    binary = replace(mask, data=lesion.astype(np.float32)).data
     geometry = stack.geometry
     return geometry.to_network(geometry.orientation.to_canonical(binary))[stack.slice_ids]
 

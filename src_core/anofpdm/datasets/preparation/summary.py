@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anofpdm.datasets.case import Annotation, Case
+from anofpdm.datasets.case import Annotation, Case, LeftAlone
 from anofpdm.datasets.preparation.parts import PartSummary
 from anofpdm.datasets.store.slices import SliceDataset, Split
 
@@ -53,6 +53,8 @@ class Prepared:
         What looks doubtful, one sentence each.
     parts : Path or None
         Where finished subjects are kept for another try, when some were skipped.
+    left_alone : tuple of LeftAlone
+        Masks and sessions that look as if they belonged here, and were not read.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class Prepared:
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
     parts: Path | None
+    left_alone: tuple[LeftAlone, ...] = ()
 
     @property
     def report(self) -> dict[str, Any]:
@@ -73,6 +76,7 @@ class Prepared:
             "patients": self.patients,
             "split_of": self.split_of,
             "skipped": [{"subject": s.subject, "reason": s.reason} for s in self.skipped],
+            "left_alone": [{"name": a.name, "reason": a.reason} for a in self.left_alone],
             "warnings": list(self.warnings),
         }
 

@@ -19,6 +19,7 @@ import zarr
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import DatasetError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, read_chunk
 from anofpdm.datasets.store.raw_chunks import RawChunks
 from anofpdm.datasets.store.writer import ARRAYS, FORMAT, FORMAT_VERSION, SliceDatasetWriter
@@ -95,6 +96,9 @@ class SliceDataset:
             When `path` is no slice dataset, an unknown version, or incomplete.
         """
         path = Path(path)
+        for file in (path, path / "zarr.json"):
+            if (fault := missing_content(file)) is not None:
+                raise DatasetError(fault)
         try:
             group = zarr.open_group(store=str(path), mode="r", zarr_format=3)
         except (OSError, ValueError, KeyError, TypeError) as error:

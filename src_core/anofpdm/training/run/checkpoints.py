@@ -13,6 +13,7 @@ import torch
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import CheckpointError
+from anofpdm.common.pointer_files import missing_content
 
 FORMAT_VERSION: Final = 1
 FOLDER: Final = "checkpoints"
@@ -189,8 +190,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     DamagedCheckpointError
         When the file is damaged or no checkpoint of this program.
     CheckpointError
-        When its format is unknown.
+        When its format is unknown, or its content was not fetched.
     """
+    if (fault := missing_content(path)) is not None:
+        raise CheckpointError(fault)
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
         version = values.pop("format_version")
