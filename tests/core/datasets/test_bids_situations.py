@@ -156,7 +156,7 @@ SITUATIONS = {
         {"sub-01": "sub-01_dseg"},
         texts={
             "derivatives/lesions/sub-01/anat/sub-01_dseg.json": {
-                "Labels": {"1": "ventricle", "2": "lesion core", "3": "lesion rim", "4": "perilesion"}
+                "Labels": {"1": "ventricle", "2": "lesion core", "3": "lesion rim", "4": "csf"}
             }
         },
         labels=(2, 3),
