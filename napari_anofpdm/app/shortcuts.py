@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.shortcuts_dialog import ShortcutsDialog
-from napari_anofpdm.layers.roles import ROLE
+from napari_anofpdm.layers.roles import is_drawn
 from napari_anofpdm.layers.windows import next_window
 from napari_anofpdm.space.views import show_axial, show_coronal, show_sagittal
 
@@ -51,7 +51,7 @@ def toggle_results(viewer: napari.viewer.Viewer) -> None:
 
     Committed masks are the user's own and stay.
     """
-    results = [layer for layer in viewer.layers if layer.metadata.get(ROLE, "mask") != "mask"]
+    results = [layer for layer in viewer.layers if is_drawn(layer)]
     hidden = [layer for layer in results if layer.metadata.pop(_HIDDEN, False)]
     if hidden:
         for layer in hidden:

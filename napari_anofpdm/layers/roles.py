@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 Role = Literal["map", "sam", "healthy", "unguided", "preview", "mask"]
 ROLE = "anofpdm_role"
 """Key of a layer's metadata that holds its `Role`; other layers lack it."""
 SOURCES = "anofpdm_sources"
 """Key of a mask's metadata that holds the scans it was found in."""
+
+
+def is_drawn(layer: Layer) -> bool:
+    """Tell whether the plugin draws a layer itself; a committed mask belongs to the user."""
+    return bool(layer.metadata.get(ROLE, "mask") != "mask")

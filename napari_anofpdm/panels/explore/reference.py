@@ -11,8 +11,13 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import sentence_of
 from napari_anofpdm.host.weak_listener import listen
-from napari_anofpdm.panels.explore.reference_mask import Scores, reference_of, scores_of
-from napari_anofpdm.widgets.layer_list import LayerList
+from napari_anofpdm.panels.explore.reference_mask import (
+    Scores,
+    mask_layers,
+    reference_of,
+    scores_of,
+)
+from napari_anofpdm.widgets.layer_box import LayerBox
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -45,6 +50,8 @@ class ReferenceBox(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self._session = session
+        # napari gives plugins a proxy that returns new layer objects on each access.
+        self._viewer = getattr(viewer, "__wrapped__", viewer)
         self._layer: Layer | None = None
         self._reference: NDArray[np.bool_] | None = None
         self._mark: int | None = None
@@ -53,7 +60,7 @@ class ReferenceBox(QWidget):
         self._redrawn.setSingleShot(True)
         self._redrawn.setInterval(_SETTLED_MS)
         self._redrawn.timeout.connect(self._look_for_edits)
-        self.layers = LayerList(viewer)
+        self.layers = LayerBox("none")
         self.layers.setToolTip(_TIP)
         self.volume, self.slice, self.fault = QLabel(), QLabel(), QLabel()
         layout = QVBoxLayout(self)
@@ -68,9 +75,13 @@ class ReferenceBox(QWidget):
             label.setToolTip(_SCORES_TIP)
             layout.addWidget(label)
         self.layers.chosen.connect(self._take)
+        events = self._viewer.layers.events
         listen(
             self,
             [
+                (events.inserted, self._list_layers),
+                (events.removed, self._list_layers),
+                (events.renamed, self._list_layers),
                 (session.analysis_changed, self._read_again),
                 (session.native_changed, self._show_volume),
                 (session.dropped_changed, self._show_slice),
@@ -78,13 +89,21 @@ class ReferenceBox(QWidget):
                 (session.position_changed, self._show_slice),
             ],
         )
+        self._list_layers()
 
     def set_fault_colour(self, colour: str) -> None:
         """Set the red that is readable in the viewer's theme, "#rrggbb"."""
         self.fault.setStyleSheet(f"color: {colour};")
 
-    def _take(self, layer: Layer | None) -> None:
+    def _list_layers(self, _: object = None) -> None:
+        self.layers.offer(mask_layers(self._viewer.layers), None)
+        self._take()
+
+    def _take(self, _: object = None) -> None:
         """Use another layer, and update when the user paints on it."""
+        layer = self.layers.layer
+        if layer is self._layer:
+            return
         if self._layer is not None:
             for event in _edits(self._layer):
                 event.disconnect(self._read_again)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_anofpdm.layers.mask_guess import looks_like_mask
+from napari_anofpdm.layers.roles import is_drawn
 from napari_anofpdm.space.layer_volume import lend_geometry, volume_of
 
 if TYPE_CHECKING:
@@ -15,6 +17,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Analysis
+
+
+def mask_layers(layers: Iterable[Layer]) -> list[Layer]:
+    """Return the layers that may hold a reference mask, labels layers first."""
+    from napari.layers import Image, Labels
+
+    kinds = (Image, Labels)
+    found = [each for each in layers if isinstance(each, kinds) and each.ndim == 3]
+    own = [layer for layer in found if not is_drawn(layer)]
+    return sorted(own, key=lambda layer: not isinstance(layer, Labels))
 
 
 @dataclass(frozen=True)
