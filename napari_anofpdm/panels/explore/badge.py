@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from napari_anofpdm.session.setting_words import differences_in_words, rule_words
+from anofpdm.method.settings_words import threshold_words
+from napari_anofpdm.panels.explore.setting_differences import differences_in_words
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Settings
@@ -55,7 +56,7 @@ def badge_words(analysis: Analysis, settings: Settings, own: Settings) -> str:
     if calibration is None:
         found = f"{bundle.name} is not calibrated"
         if not differences:
-            return f"{found}; the threshold is a {rule_words(settings.threshold)}."
+            return f"{found}; the threshold is {threshold_words(settings.threshold)}."
         return f"{found}. {changed}"
     from anofpdm.method.calibration import chosen_grid
 

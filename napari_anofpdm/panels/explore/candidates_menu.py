@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QToolButton
 
-from napari_anofpdm.session.setting_words import candidate_words
-
 if TYPE_CHECKING:
-    from anofpdm.method.calibration import Calibration
+    from anofpdm.method.calibration import Calibration, Candidate
 
 
 class CandidatesMenu(QToolButton):
@@ -44,3 +42,10 @@ class CandidatesMenu(QToolButton):
             assert action is not None
             action.triggered.connect(lambda _, w=candidate.guidance: self.chosen.emit(w))
         self.setVisible(bool(candidates))
+
+
+def candidate_words(candidate: Candidate, calibration: Calibration) -> str:
+    """Describe the accuracy of a candidate of the guidance selection."""
+    chosen = ", calibrated" if candidate.guidance == calibration.guidance else ""
+    right = "balanced accuracy" if calibration.criterion == "balanced" else "of slices correct"
+    return f"w = {candidate.guidance:g}: {candidate.rule_accuracy:.1%} {right}{chosen}"

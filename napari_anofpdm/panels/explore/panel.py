@@ -20,7 +20,7 @@ from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.explore.badge import Badge
 from napari_anofpdm.panels.explore.layer_controls import LayerControls
-from napari_anofpdm.panels.explore.lesion_table import LesionTable
+from napari_anofpdm.panels.explore.lesion_list import LesionList
 from napari_anofpdm.panels.explore.reference import ReferenceBox
 from napari_anofpdm.panels.explore.settings_files import SettingsFileButtons
 from napari_anofpdm.panels.explore.settings_form import SettingsForm
@@ -64,7 +64,7 @@ class ExplorePanel(DockedPanel):
         self._apply_soon = qthrottled(self._apply, timeout=_INTERVAL_MS, parent=self)
         self.badge, self.form = Badge(), SettingsForm()
         self.files = SettingsFileButtons(session)
-        self.lesions = LesionTable(viewer, session)
+        self.lesions = LesionList(viewer, session)
         self.layers = LayerControls(viewer, session, layers)
         self.reference = ReferenceBox(viewer, session)
         self._build()

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 from napari_anofpdm.panels.explore.candidates_menu import CandidatesMenu
 from napari_anofpdm.panels.explore.end_step_field import EndStepField
 from napari_anofpdm.panels.explore.threshold_field import ThresholdField
-from napari_anofpdm.session.setting_words import POLARITY_WORDS, SAM_WORDS
+from napari_anofpdm.session.setting_choices import MAP_CHOICES, POLARITY_CHOICES
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.number_field import NumberField
 from napari_anofpdm.widgets.scales import LinearScale, LogScale, NearOneScale
@@ -73,8 +73,8 @@ class SettingsForm(QWidget):
         self.guidance = NumberField(LogScale(1.0, 1000.0), 0.0, 1000.0)
         self.candidates = CandidatesMenu()
         self.end_step = EndStepField()
-        self.sam = ChoiceBox(SAM_WORDS)
-        self.polarity = ChoiceBox(POLARITY_WORDS)
+        self.sam = ChoiceBox(MAP_CHOICES)
+        self.polarity = ChoiceBox(POLARITY_CHOICES)
         self.threshold = ThresholdField()
         self.gate = QCheckBox()
         self.cosine = NumberField(

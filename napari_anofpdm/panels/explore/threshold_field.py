@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_anofpdm.session.setting_words import REGION_WORDS, RULE_WORDS
+from napari_anofpdm.session.setting_choices import REGION_CHOICES, THRESHOLD_CHOICES
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.number_field import NumberField
 from napari_anofpdm.widgets.scales import LinearScale, LogScale, NearOneScale
@@ -31,9 +31,9 @@ class ThresholdField(QWidget):
         super().__init__()
         self._ranges: Mapping[Any, tuple[float, float]] = {}
         self._here: tuple[float | None, float | None] = (None, None)
-        self.kind = ChoiceBox(RULE_WORDS)
+        self.kind = ChoiceBox(THRESHOLD_CHOICES)
         self.kind.setToolTip("How the threshold on the anomaly map is chosen in each slice.")
-        self.region = ChoiceBox(REGION_WORDS)
+        self.region = ChoiceBox(REGION_CHOICES)
         self.region.setToolTip("The pixels of a slice from which the quantile is taken.")
         self.low = _quantile_field("Quantile for a slice that differs most from healthy (M_max).")
         self.high = _quantile_field("Quantile for a slice that does not differ from healthy.")
@@ -61,7 +61,9 @@ class ThresholdField(QWidget):
     def _build(self) -> None:
         dynamic = _rows(("from", self.low), ("to", self.high))
         absolute = _rows(("value", self.value), ("extent", self.extent))
-        self._numbers = dict(zip(RULE_WORDS, (dynamic, self.quantile, absolute), strict=True))
+        self._numbers = dict(
+            zip(THRESHOLD_CHOICES, (dynamic, self.quantile, absolute), strict=True)
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
@@ -73,7 +75,7 @@ class ThresholdField(QWidget):
     def set_calibration(self, ranges: Mapping[Any, tuple[float, float]] | None) -> None:
         """Set the quantile range of each region; None if the model is not calibrated."""
         self._ranges = ranges or {}
-        explanation = RULE_WORDS["dynamic"][1] if ranges else _NOT_CALIBRATED
+        explanation = THRESHOLD_CHOICES["dynamic"][1] if ranges else _NOT_CALIBRATED
         self.kind.set_available("dynamic", bool(ranges), explanation)
 
     def set_here(self, quantile: float | None, value: float | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QLineEdit
 
 from napari_anofpdm.panels.jobs.job_form import JobForm, device_box
-from napari_anofpdm.session.setting_words import POLARITY_WORDS
+from napari_anofpdm.session.setting_choices import POLARITY_CHOICES
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.path_field import PathField
 
@@ -23,7 +23,7 @@ _RULES = {
         "from healthy, the more of it is marked.",
     ),
     "absolute": (
-        "Fixed value",
+        "Fixed threshold",
         "One value of the map, found from the slice labels, marks pixels; a slice in which it "
         "marks something is unhealthy.",
     ),
@@ -57,7 +57,7 @@ class GuidanceForm(JobForm):
         self.candidates = QLineEdit(CANDIDATES)
         self.rule = ChoiceBox(_RULES)
         self.criterion = ChoiceBox(_CRITERIA)
-        self.polarity = ChoiceBox(POLARITY_WORDS)
+        self.polarity = ChoiceBox(POLARITY_CHOICES)
         self.device = device_box()
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Model", self.bundle, "The model to calibrate, such as the folder run/bundle.")

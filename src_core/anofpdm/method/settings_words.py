@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from anofpdm.method.settings import AbsoluteThreshold, ManualQuantile, Settings
+from anofpdm.method.settings import AbsoluteThreshold, ManualQuantile, Settings, ThresholdRule
 
 
-def threshold_words(settings: Settings) -> str:
+def threshold_words(rule: ThresholdRule) -> str:
     """Describe how the threshold is chosen."""
-    rule = settings.threshold
     if isinstance(rule, AbsoluteThreshold):
         reach = "" if rule.extent == 1 else f" (spots extend down to {rule.extent:g} of it)"
         return f"the fixed threshold {rule.value:.4g}{reach}"

@@ -140,7 +140,7 @@ def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -
 def _settings_line(settings: Settings) -> str:
     sides = "" if settings.polarity == "both" else f", {settings.polarity} alone"
     return (
-        f"w = {settings.guidance:g}, mask by {threshold_words(settings)}{sides}; "
+        f"w = {settings.guidance:g}, mask by {threshold_words(settings.threshold)}{sides}; "
         f"{gate_words(settings)}"
     )
 

@@ -148,4 +148,5 @@ def test_the_picture_carries_the_reports_warnings(
     ],
 )  # fmt: skip
 def test_settings_in_words(settings: Settings, threshold: str, verdict: str) -> None:
-    assert (threshold_words(settings), gate_words(settings)) == (threshold, verdict)
+    assert threshold_words(settings.threshold) == threshold
+    assert gate_words(settings) == verdict

@@ -32,9 +32,9 @@ def warn_of_calibration(
     """Warn if the bundle has no calibration, or one that does not match the settings."""
     if calibration is None:
         console.warn(
-            f"The bundle {name} is not calibrated: the mask uses {threshold_words(settings)} at "
-            f"w = {settings.guidance:g}, and slices are not classified as healthy or unhealthy. "
-            "Calibrate it with anofpdm select-guidance."
+            f"The bundle {name} is not calibrated: the mask uses "
+            f"{threshold_words(settings.threshold)} at w = {settings.guidance:g}, and slices are "
+            "not classified as healthy or unhealthy. Calibrate it with anofpdm select-guidance."
         )
         return
     calibrated = chosen_grid(calibration)

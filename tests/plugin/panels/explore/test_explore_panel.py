@@ -19,8 +19,8 @@ from napari_anofpdm.panels.explore.panel import ExplorePanel
 from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.layer_volume import layer_data
 from napari_anofpdm.space.placement import RAS_TO_WORLD, place, place_point
+from tests.plugin.panels.explore.test_setting_differences import SEARCHED, with_calibration
 from tests.plugin.patience import LONG
-from tests.plugin.session.test_setting_words import SEARCHED, with_calibration
 
 if TYPE_CHECKING:
     from napari.layers import Labels

@@ -1,4 +1,4 @@
-"""`LesionTable`: the lesions of the mask; go to one, or drop it from the mask."""
+"""`LesionList`: the lesions of the mask; go to one, or drop it from the mask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ROWS_IN_VIEW = 5
 
 
-class LesionTable(QWidget):
+class LesionList(QWidget):
     """A summary above a table of lesions.
 
     Parameters

@@ -1,21 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from anofpdm import Analysis, Settings
-from anofpdm.method.calibration import Calibration, Candidate, Polarity, Region
-from anofpdm.method.settings import AbsoluteThreshold, ManualQuantile, Sam
+from anofpdm.method.calibration import Calibration, Candidate
+from anofpdm.method.settings import AbsoluteThreshold, ManualQuantile
 from napari_anofpdm.panels.explore.badge import badge_words
-from napari_anofpdm.session.setting_words import (
-    POLARITY_WORDS,
-    REGION_WORDS,
-    SAM_WORDS,
-    candidate_words,
-    differences_in_words,
-)
+from napari_anofpdm.panels.explore.candidates_menu import candidate_words
+from napari_anofpdm.panels.explore.setting_differences import differences_in_words
 from tests.core.segmentation_cases import CALIBRATION
 
 CANDIDATES = tuple(
@@ -31,12 +26,6 @@ def with_calibration(analysis: Analysis, calibration: Calibration | None) -> Ana
     return replace(analysis, metadata=analysis.metadata.model_copy(update={"bundle": bundle}))
 
 
-def test_every_choice_has_words() -> None:
-    assert set(SAM_WORDS) == set(get_args(Sam))
-    assert set(POLARITY_WORDS) == set(get_args(Polarity))
-    assert set(REGION_WORDS) == set(get_args(Region))
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -45,8 +34,8 @@ def test_every_choice_has_words() -> None:
         ({"cosine_threshold": 0.7}, ["cosine threshold 0.7 instead of 0.9"]),
         (
             {"threshold": ManualQuantile(quantile=0.95, region="brain")},
-            ["threshold fixed quantile 0.95, brain only instead of dynamic quantile 0.9 to 0.98, "
-             "whole image"],
+            ["mask by the quantile 0.95 of the brain instead of the dynamic quantile (0.9 to "
+             "0.98) of the image"],
         ),
         ({"min_component_ml": 0.5, "median_kernel": 1},
          ["median filter 1 px instead of 5 px", "smallest lesion 0.5 ml instead of 0 ml"]),
@@ -101,7 +90,10 @@ def test_the_badge_says_that_a_model_is_not_calibrated(tiny_analysis: Analysis) 
     plain = with_calibration(tiny_analysis, None)
     own = plain.default_settings()
     words = badge_words(plain, own, own)
-    assert "tiny is not calibrated" in words and "fixed quantile 0.95, brain only" in words
+    assert (
+        "tiny is not calibrated" in words
+        and "the threshold is the quantile 0.95 of the brain" in words
+    )
     changed = own.model_copy(update={"threshold": AbsoluteThreshold(value=0.02)})
     words = badge_words(plain, changed, own)
-    assert "not calibrated" in words and "fixed value 0.02 instead of" in words
+    assert "not calibrated" in words and "the fixed threshold 0.02 instead of" in words
