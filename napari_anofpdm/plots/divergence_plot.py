@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_anofpdm.plots.plot_frame import PlotFrame, paint_legend
-from napari_anofpdm.plots.snap_cursor import SnapCursor, nearest
+from napari_anofpdm.plots.snap_cursor import nearest
+from napari_anofpdm.plots.step_plot import StepPlot
 
 _TOOLTIP = (
     "Difference between the healthy-guided and the unguided prediction at each noise level t\n"
@@ -23,34 +23,25 @@ _TOOLTIP = (
 _AUTO = "Set the end step (tₑ) to the peak of Mₜ, separately for each slice and modality."
 
 
-class DivergencePlot(PlotFrame):
+class DivergencePlot(StepPlot):
     """M_t (Eq. 12, 13) over the noise level t, one curve per modality."""
 
     end_step_dragged = Signal(int)
     """The stored timestep that the line was dragged to."""
     auto_requested = Signal()
     """The user asks for the end step argmax M_t again (Eq. 21)."""
-    step_moved = Signal(int)
-    """Index, on the grid of timesteps, of the step to view."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Divergence (Mₜ)", _TOOLTIP, parent=parent)
         self.auto = self.add_button("Auto", _AUTO, self.auto_requested.emit)
-        (self._plot,) = self.plots
-        self._plot.setLabel("bottom", "noise level t")
-        self._legend = self._plot.addLegend(offset=(8, 4), verSpacing=-6)
         self._curves: list[Any] = []
         self._end_lines: list[Any] = []
-        self._timesteps: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._divergence: NDArray[Any] = np.empty((0, 0))
         self._end_steps: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._fixed = False
-        self._cursor = SnapCursor(self.plots, self)
-        self._cursor.moved.connect(self.step_moved)
         self._spot = pg.ScatterPlotItem(size=9)
         self._spot.setZValue(6)
         self._plot.addItem(self._spot)
-        self.on_click(self._cursor.move_to)
         self.clear()
 
     def clear(self) -> None:
@@ -64,13 +55,6 @@ class DivergencePlot(PlotFrame):
         self.auto.hide()
         self.show_plots(False)
         self.say("")
-
-    def set_timesteps(self, timesteps: NDArray[np.int64]) -> None:
-        """Set the stored grid of timesteps, shape (K,), increasing."""
-        self._timesteps = np.asarray(timesteps)
-        self._cursor.set_values(self._timesteps)
-        if len(self._timesteps):
-            self._plot.setXRange(float(self._timesteps[0]), float(self._timesteps[-1]), 0.03)
 
     def set_curves(
         self,
@@ -108,21 +92,16 @@ class DivergencePlot(PlotFrame):
 
     def set_step(self, index: int) -> None:
         """Mark the step in view without emitting a signal."""
-        self._cursor.set_index(index)
+        super().set_step(index)
         self._place_spot()
 
     def end_steps_shown(self) -> list[int]:
         """Return the positions of the end-step lines, in the order of the modalities."""
         return [round(line.value()) for line in self._end_lines if line.isVisible()]
 
-    def step_shown(self) -> int:
-        """Return the index of the marked step, -1 for none."""
-        return self._cursor.index
-
     def paint(self) -> None:
         """Colour curves, lines and cursor."""
-        self._cursor.paint(self.theme)
-        paint_legend(self._legend, self.theme)
+        super().paint()
         self._spot.setBrush(self.theme.background)
         self._spot.setPen(pg.mkPen(self.theme.cursor, width=2))
         several = len(self._curves) > 1
