@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Analysis, Interpretation, Settings
-    from anofpdm.results.lesions import Lesions
     from anofpdm.results.native import NativeResult
     from napari_anofpdm.session.session import Session
 
@@ -156,7 +155,7 @@ class Interpreter:
         self._parts |= volume.parts
         self._seconds = volume.seconds
         self._told = None
-        self._session.accept_volume(volume.result, volume.native, volume.lesions)
+        self._session.accept_volume(volume.result, volume.native)
         if len(volume.parts) < len(self._session.done):
             self._request(self._patience())
 
@@ -179,7 +178,6 @@ class _Volume:
 
     result: Interpretation
     native: NativeResult
-    lesions: Lesions
     parts: dict[int, Interpretation]
     seconds: float
 
@@ -195,11 +193,8 @@ def _interpret_volume(
     parts: dict[int, Interpretation],
 ) -> _Volume:
     """Interpret the slices that `parts` lacks, and bring all onto the scan's voxels."""
-    import numpy as np
-
     from anofpdm.common.errors import Cancelled
     from anofpdm.method.interpretation import concatenate, interpret
-    from anofpdm.results.lesions import find_lesions
     from anofpdm.results.native import to_native
 
     started = time.perf_counter()
@@ -210,9 +205,7 @@ def _interpret_volume(
             parts[position] = interpret(analysis, settings, [position])
     result = concatenate([parts[position] for position in positions])
     native = to_native(analysis, result)
-    affine = np.array(analysis.geometry.affine)
-    lesions = find_lesions(native.mask, affine, native.anomaly_map)
-    return _Volume(result, native, lesions, parts, time.perf_counter() - started)
+    return _Volume(result, native, parts, time.perf_counter() - started)
 
 
 def _mask_to_show(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -70,8 +69,6 @@ class Session:
         The mask of the slice in view; where it is in `shown_anyway`, without the gate.
     native, native_found : NativeResult or None
         On the scan's own voxels, without and with the dropped lesions.
-    lesions : Lesions or None
-        The lesions of `native_found`, numbered and measured.
     dropped : frozenset of int
         Numbers of the lesions that the user took out of the mask; found again under other
         settings they stay out.
@@ -115,8 +112,12 @@ class Session:
         self.volume_result: Interpretation | None = None
         self.native: NativeResult | None = None
         self.native_found: NativeResult | None = None
-        self.lesions: Lesions | None = None
         self.dropped: frozenset[int] = frozenset()
+
+    @property
+    def lesions(self) -> Lesions | None:
+        """Lesions of `native_found`, numbered and measured."""
+        return None if self.native_found is None else self.native_found.lesions
 
     @property
     def is_current(self) -> bool:
@@ -286,14 +287,14 @@ class Session:
             self._go_to_step(self.analysis.timesteps.index(int(result.end_step[0].max())))
         self.slice_interpreted.emit(result)
 
-    def accept_volume(self, result: Interpretation, native: NativeResult, lesions: Lesions) -> None:
-        """Take the interpretation of all computed slices, on both grids, and its lesions."""
+    def accept_volume(self, result: Interpretation, native: NativeResult) -> None:
+        """Take the interpretation of all computed slices, on both grids."""
         dropped = self.dropped
         if dropped and self.lesions is not None:
-            dropped = lesions.matching(self.lesions, dropped)
+            dropped = native.lesions.matching(self.lesions, dropped)
         changed = dropped != self.dropped
         self.volume_result, self.native_found = result, native
-        self.lesions, self.dropped = lesions, dropped
+        self.dropped = dropped
         self._apply_dropped()
         self.volume_interpreted.emit(result)
         if changed:
@@ -302,9 +303,8 @@ class Session:
 
     def _apply_dropped(self) -> None:
         self.native = self.native_found
-        if self.dropped and self.native_found is not None and self.lesions is not None:
-            kept = self.lesions.mask_without(self.dropped)
-            self.native = replace(self.native_found, mask=kept)
+        if self.dropped and self.native_found is not None:
+            self.native = self.native_found.without(self.dropped)
 
     def close(self) -> None:
         """End with the viewer: nothing is interpreted or shown from now on."""

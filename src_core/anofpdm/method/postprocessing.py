@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from anofpdm.common.errors import SettingsError
-
 Float = TypeVar("Float", bound=np.floating)
 REFERENCE_PIXELS = 128 * 128
 """Grid for which the smallest component is stated in pixels."""
@@ -53,38 +51,4 @@ def remove_small_components(mask: NDArray[np.bool_], min_pixels: int) -> NDArray
         keep[index] = areas[index] > limit or (
             ndimage.binary_fill_holes(labels[box] == index, structure=structure).sum() > limit
         )
-    return keep[labels]
-
-
-def remove_small_volumes(
-    mask: NDArray[np.bool_], voxel_volume_ml: float, min_ml: float
-) -> NDArray[np.bool_]:
-    """Remove 26-connected components of a volume that are smaller than `min_ml`.
-
-    Parameters
-    ----------
-    mask : array
-        3-D, bool.
-    voxel_volume_ml : float
-        Volume of one voxel in millilitres, above 0.
-    min_ml : float
-        Components of exactly this volume are kept; 0 removes none.
-
-    Raises
-    ------
-    SettingsError
-        When the mask is not 3-D or the voxel volume is not positive.
-    """
-    if mask.ndim != 3 or voxel_volume_ml <= 0:
-        raise SettingsError(
-            f"Component volumes need a 3-D mask and a positive voxel volume; got {mask.ndim}-D "
-            f"and {voxel_volume_ml} ml."
-        )
-    if min_ml <= 0:
-        return mask
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3), dtype=bool))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    # A small tolerance: n voxels of v ml must count as n * v ml however the product rounds.
-    keep = sizes * voxel_volume_ml >= min_ml * (1.0 - 1e-9)
-    keep[0] = False
     return keep[labels]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.method.postprocessing import remove_small_volumes
+from anofpdm.results.lesions import Lesions, find_lesions
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
@@ -25,10 +26,19 @@ class NativeResult:
         1 where a lesion is marked, after the removal of small volumes.
     anomaly_map : ndarray, shape of the input, float32
         H (Eq. 20), averaged over modalities, not filtered; 0 where nothing was analysed.
+    lesions : Lesions
+        The connected components of the mask, numbered and measured.
     """
 
     mask: NDArray[np.uint8]
     anomaly_map: NDArray[np.float32]
+    lesions: Lesions
+
+    def without(self, numbers: Collection[int]) -> NativeResult:
+        """Return the result without the lesions of these numbers; the others are numbered anew."""
+        return NativeResult(
+            self.lesions.mask_without(numbers), self.anomaly_map, self.lesions.without(numbers)
+        )
 
 
 def to_native(analysis: Analysis, interpretation: Interpretation) -> NativeResult:
@@ -40,10 +50,8 @@ def to_native(analysis: Analysis, interpretation: Interpretation) -> NativeResul
     geometry = analysis.geometry
     ids = interpretation.slice_ids
     mask = geometry.mask_to_native(interpretation.mask, ids, analysis.foreground_native)
-    kept = remove_small_volumes(
-        mask.astype(bool), geometry.voxel_volume_ml, interpretation.settings.min_component_ml
+    anomaly_map = geometry.map_to_native(interpretation.anomaly_map, ids)
+    lesions = find_lesions(
+        mask, np.array(geometry.affine), anomaly_map, interpretation.settings.min_component_ml
     )
-    return NativeResult(
-        mask=kept.astype(np.uint8),
-        anomaly_map=geometry.map_to_native(interpretation.anomaly_map, ids),
-    )
+    return NativeResult(lesions.mask_without(), anomaly_map, lesions)

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from anofpdm.results.lesions import Lesions, find_lesions
-
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
     from anofpdm.method.interpretation import Interpretation
+    from anofpdm.results.lesions import Lesions
     from anofpdm.results.native import NativeResult
 
 FORMAT_VERSION = 1
@@ -71,9 +68,7 @@ def build_report(
             "seconds": metadata.seconds,
         },
         "settings": interpretation.settings.model_dump(mode="json"),
-        "lesions": lesions_of(
-            find_lesions(native.mask, np.array(analysis.geometry.affine), native.anomaly_map)
-        ),
+        "lesions": lesions_of(native.lesions),
         "slices": slices_of(interpretation),
         "warnings": list(warnings),
     }

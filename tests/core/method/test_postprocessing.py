@@ -6,12 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import label, regionprops
 
-from anofpdm.common.errors import SettingsError
-from anofpdm.method.postprocessing import (
-    median_filter,
-    remove_small_components,
-    remove_small_volumes,
-)
+from anofpdm.method.postprocessing import median_filter, remove_small_components
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
@@ -30,8 +25,8 @@ def test_median_of_each_window(kernel: int) -> None:
 def test_components_follow_scikit_images_filled_area(seed: int, density: float, limit: int) -> None:
     mask = np.random.default_rng(seed).random((32, 32)) < density
     expected = np.zeros_like(mask)
-    labels = label(mask, connectivity=2)  # type: ignore[no-untyped-call]
-    for region in regionprops(labels):  # type: ignore[no-untyped-call]
+    labels = label(mask, connectivity=2)
+    for region in regionprops(labels):
         if region.area_filled > limit:
             expected |= labels == region.label
     # 16 times fewer pixels than 128 x 128, so the limit is stated 16 times larger.
@@ -50,22 +45,3 @@ def test_filled_area_at_the_limit_and_diagonal_neighbours() -> None:
     assert kept[30:35].sum() == 41
     np.testing.assert_array_equal(kept[50:57], mask[50:57])
     np.testing.assert_array_equal(remove_small_components(mask, 0), mask)
-
-
-def test_small_volumes_in_millilitres() -> None:
-    mask = np.zeros((12, 12, 12), dtype=bool)
-    mask[1:4, 1:4, 1:4] = True  # 27 voxels
-    mask[4, 4, 4] = True  # joined by a corner
-    mask[8:11, 8:11, 8] = True  # 9 voxels
-    voxel_ml = 0.001
-    assert remove_small_volumes(mask, voxel_ml, 0.028).sum() == 28
-    assert remove_small_volumes(mask, voxel_ml, 0.029).sum() == 0
-    assert remove_small_volumes(mask, voxel_ml, 0.009).sum() == 37
-    assert remove_small_volumes(mask, 2 * voxel_ml, 0.018).sum() == 37
-    assert remove_small_volumes(mask, voxel_ml, 0.0).sum() == 37
-
-
-@pytest.mark.parametrize(("shape", "voxel_ml"), [((4, 4), 0.001), ((4, 4, 4), 0.0)])
-def test_volumes_need_three_axes_and_a_voxel_size(shape: tuple[int, ...], voxel_ml: float) -> None:
-    with pytest.raises(SettingsError, match="ml"):
-        remove_small_volumes(np.ones(shape, dtype=bool), voxel_ml, 1.0)

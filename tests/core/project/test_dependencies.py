@@ -26,8 +26,8 @@ DISTRIBUTIONS = {
 # Programs that tests and developers run, which nothing imports.
 TOOLS = {"build", "hatchling", "mypy", "pandas-stubs", "pre-commit", "ruff", "scipy-stubs"}
 TOOLS |= {"import-linter", "pytest-cov", "pytest-xdist", "mkdocs-material", "mkdocstrings"}
-# Named by the project's owner; their first uses are being written.
-AWAITED = {"magicgui", "scikit-image"}
+# Named by the project's owner; its first use is being written.
+AWAITED = {"magicgui"}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial.distance import pdist
 
 from anofpdm.common.errors import SettingsError
@@ -40,6 +41,37 @@ def test_touching_corners_are_one_lesion() -> None:
     mask = np.zeros((3, 3, 3), dtype=bool)
     mask[0, 0, 0] = mask[1, 1, 1] = True
     assert len(find_lesions(mask, np.eye(4)).table) == 1
+
+
+def test_small_lesions_are_left_out_by_volume() -> None:
+    mask = blocks(
+        (slice(1, 4), slice(1, 4), slice(1, 4)), (slice(8, 11), slice(8, 11), slice(8, 9))
+    )
+    mask[4, 4, 4] = 1  # joined by a corner: 28 voxels, beside 9
+    one_microlitre = np.eye(4)
+
+    def kept(min_ml: float, affine: NDArray[np.float64] = one_microlitre) -> list[int]:
+        lesions = find_lesions(mask, affine, min_ml=min_ml)
+        assert lesions.voxels == (lesions.labels > 0).sum()
+        return [lesion.voxels for lesion in lesions.table]
+
+    assert kept(0.028) == [28]
+    assert kept(0.029) == []
+    assert kept(0.009) == kept(0.0) == [28, 9]
+    assert kept(0.018, np.diag([2.0, 1, 1, 1])) == [28, 9]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_and_sizes_agree_with_scipy(seed: int) -> None:
+    mask = np.random.default_rng(seed).random((14, 9, 11)) < 0.08
+    found, count = ndimage.label(mask, structure=np.ones((3, 3, 3), dtype=bool))
+    lesions = find_lesions(mask, AFFINE)
+    sizes = np.bincount(found.ravel())[1:]
+    assert [one.voxels for one in lesions.table] == sorted(sizes.tolist(), reverse=True)
+    order = np.argsort(-sizes, kind="stable")
+    for number, was in enumerate(order + 1, start=1):
+        np.testing.assert_array_equal(lesions.labels == number, found == was)
+    assert len(lesions.table) == count
 
 
 def test_an_empty_mask_has_none() -> None:
@@ -93,6 +125,17 @@ def test_dropped_lesions_leave_the_mask() -> None:
     np.testing.assert_array_equal(lesions.mask_without(), mask)
     np.testing.assert_array_equal(lesions.mask_without([1]), blocks(SMALL))
     np.testing.assert_array_equal(lesions.mask_without([1, 2, 99]), blocks())
+
+
+def test_the_lesions_left_are_those_of_the_mask_left() -> None:
+    mask = np.random.default_rng(5).random((14, 9, 11)) < 0.08
+    anomaly_map = np.random.default_rng(6).random(mask.shape)
+    lesions = find_lesions(mask, AFFINE, anomaly_map)
+    assert len(lesions.table) > 9
+    left = lesions.without({2, 5, 6, 99})
+    again = find_lesions(lesions.mask_without({2, 5, 6, 99}), AFFINE, anomaly_map)
+    assert left.table == again.table
+    np.testing.assert_array_equal(left.labels, again.labels)
 
 
 def test_a_lesion_is_found_again_under_its_new_number() -> None:

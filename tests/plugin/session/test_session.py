@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from anofpdm import Analysis, interpret
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.lesions import find_lesions
 from anofpdm.results.native import to_native
 from napari_anofpdm.session.session import Session
 
@@ -132,8 +130,8 @@ def test_lesions_are_dropped_and_found_again(session: Session) -> None:
     assert session.settings is not None
     result = interpret(analysis, session.settings)
     native = to_native(analysis, result)
-    lesions = find_lesions(native.mask, np.array(analysis.geometry.affine))
-    session.accept_volume(result, native, lesions)
+    session.accept_volume(result, native)
+    assert session.lesions is native.lesions
     assert session.is_current
     heard = Heard(session)
     session.set_dropped([1])
@@ -143,7 +141,7 @@ def test_lesions_are_dropped_and_found_again(session: Session) -> None:
     session.update_settings(guidance=3.0)
     assert not session.is_current
     again = interpret(analysis, session.settings)
-    session.accept_volume(again, to_native(analysis, again), lesions)
+    session.accept_volume(again, to_native(analysis, again))
     assert session.dropped == {1}
     assert not session.native.mask.any()
 
