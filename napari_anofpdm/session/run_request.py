@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Volume
-    from anofpdm.analysis.engine import Progress
+    from anofpdm.analysis.progress import SliceProgress
     from anofpdm.method.calibration import Process
     from anofpdm.model.bundle import Precision
 
@@ -71,13 +71,13 @@ class RunListener:
     slices : callable
         Takes the positions that were just finished.
     progress : callable
-        Takes `anofpdm.analysis.engine.Progress`.
+        Takes `anofpdm.analysis.progress.SliceProgress`.
     """
 
     stage: Callable[[str], None]
     started: Callable[[Analysis], None]
     slices: Callable[[list[int]], None]
-    progress: Callable[[Progress], None]
+    progress: Callable[[SliceProgress], None]
 
 
 def perform(

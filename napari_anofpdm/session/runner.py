@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
 
+from anofpdm.analysis.progress import SliceProgress
 from napari_anofpdm.host.notify import sentence_of, show_error, show_info, show_warning
 from napari_anofpdm.session.engine_thread import Task, is_cancelled, post, submit
 from napari_anofpdm.session.run_request import RunListener, RunRequest, perform
@@ -16,34 +17,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from anofpdm import Analysis
-    from anofpdm.analysis.engine import Progress
-    from anofpdm.common.pace import Pace
     from napari_anofpdm.session.session import Session
 
 RunState = Literal["idle", "running", "cancelling"]
-
-
-@dataclass(frozen=True)
-class RunProgress:
-    """How far a run has come.
-
-    Attributes
-    ----------
-    stage : str
-        What goes on, in words.
-    done, total : int
-        Network steps times slices; 0 of 0 before the network runs.
-    slices_done, slices_total : int
-    seconds_left : float or None
-        None while nothing is known of it.
-    """
-
-    stage: str
-    done: int = 0
-    total: int = 0
-    slices_done: int = 0
-    slices_total: int = 0
-    seconds_left: float | None = None
 
 
 class AnalysisRun:
@@ -61,7 +37,7 @@ class AnalysisRun:
     ----------
     state_changed : Signal(str)
         "idle", "running" or "cancelling".
-    progressed : Signal(RunProgress)
+    progressed : Signal(SliceProgress)
     ended : Signal(str)
         One sentence on the outcome; empty when the viewer was closed.
     """
@@ -77,11 +53,10 @@ class AnalysisRun:
         self._growing: Analysis | None = None
         self._finished: set[int] = set()
         self._shown = False
-        self._pace: Pace | None = None
         self._layers: tuple[Layer, ...] = ()
         self._lost: str | None = None
         self.state: RunState = "idle"
-        self.progress = RunProgress("")
+        self.progress = SliceProgress("")
         self.outcome = ""
         session.closed.connect(self._on_closed)
 
@@ -99,13 +74,11 @@ class AnalysisRun:
         RuntimeError
             When one is under way.
         """
-        from anofpdm.common.pace import Pace
-
         if self.state != "idle":
             raise RuntimeError("a run is under way")
         self._layers, self._lost, self._growing = tuple(layers), None, None
         self._finished, self._shown = set(), False
-        self._pace, self._request = Pace(), request
+        self._request = request
         self._set_state("running")
         self._on_stage("Waiting for the engine")
         listener = RunListener(
@@ -135,7 +108,7 @@ class AnalysisRun:
         self.state_changed.emit(state)
 
     def _on_stage(self, text: str) -> None:
-        self.progress = RunProgress(text)
+        self.progress = SliceProgress(text)
         self.progressed.emit(self.progress)
 
     def _on_started(self, analysis: Analysis) -> None:
@@ -156,17 +129,8 @@ class AnalysisRun:
             session.set_analysis(growing, done=self._finished)
         # Else the user opened another analysis meanwhile; the run comes into view at its end.
 
-    def _on_progress(self, progress: Progress) -> None:
-        unit = None if self._pace is None else self._pace(progress.stage, progress.done)
-        left = None if unit is None else unit * (progress.total - progress.done)
-        self.progress = RunProgress(
-            "Running the network",
-            progress.done,
-            progress.total,
-            progress.slices_done,
-            progress.slices_total,
-            left,
-        )
+    def _on_progress(self, progress: SliceProgress) -> None:
+        self.progress = replace(progress, stage="Running the network")
         self.progressed.emit(self.progress)
 
     def _on_closed(self) -> None:
@@ -222,9 +186,9 @@ class AnalysisRun:
         return text if self._request is None else self._request.in_short(text)
 
     def _end(self, text: str) -> None:
-        self._task, self._growing, self._pace, self._layers = None, None, None, ()
+        self._task, self._growing, self._layers = None, None, ()
         self._request = None
         self.outcome = text
-        self.progress = RunProgress("")
+        self.progress = SliceProgress("")
         self._set_state("idle")
         self.ended.emit(text)

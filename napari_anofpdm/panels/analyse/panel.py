@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-    from napari_anofpdm.session.runner import AnalysisRun, RunProgress, RunState
+    from anofpdm.analysis.progress import SliceProgress
+    from napari_anofpdm.session.runner import AnalysisRun, RunState
     from napari_anofpdm.session.session import Session
 
 _AMBER_ON_DARK, _AMBER_ON_LIGHT = "#ffc266", "#7a4a00"
@@ -230,7 +231,7 @@ class AnalysePanel(DockedPanel):
         self.bar.show_state(state)
         self.refresh()
 
-    def _on_progress(self, progress: RunProgress) -> None:
+    def _on_progress(self, progress: SliceProgress) -> None:
         if self._run.state == "running":
             self.bar.show_progress(progress)
 

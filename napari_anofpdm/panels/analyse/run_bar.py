@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, 
 from napari_anofpdm.widgets.field import wrapped_label
 
 if TYPE_CHECKING:
-    from napari_anofpdm.session.runner import RunProgress, RunState
+    from anofpdm.analysis.progress import SliceProgress
+    from napari_anofpdm.session.runner import RunState
 
 
 class RunBar(QWidget):
@@ -45,7 +46,7 @@ class RunBar(QWidget):
             self.bar.setRange(0, 0)
             self.words.setText("Stopping…")
 
-    def show_progress(self, progress: RunProgress) -> None:
+    def show_progress(self, progress: SliceProgress) -> None:
         """Show how far the run has come."""
         # A range of 0 to 0 makes a bar that only says that something goes on.
         self.bar.setRange(0, progress.total)
@@ -53,9 +54,9 @@ class RunBar(QWidget):
         self.words.setText(progress_in_words(progress))
 
 
-def progress_in_words(progress: RunProgress) -> str:
+def progress_in_words(progress: SliceProgress) -> str:
     """Stage, slices, steps and time left."""
-    from anofpdm.common.pace import in_words
+    from anofpdm.common.quantities import duration_in_words
 
     if not progress.total:
         return f"{progress.stage}…"
@@ -64,5 +65,5 @@ def progress_in_words(progress: RunProgress) -> str:
         f"step {progress.done} of {progress.total}",
     ]
     if progress.seconds_left is not None:
-        parts.append(f"{in_words(progress.seconds_left)} left")
+        parts.append(f"{duration_in_words(progress.seconds_left)} left")
     return ", ".join(parts)

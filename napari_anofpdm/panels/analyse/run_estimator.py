@@ -159,20 +159,13 @@ def _estimate(request: RunRequest) -> Outlook:
 
 def estimate_in_words(estimate: RunEstimate) -> str:
     """Two lines on time and memory."""
-    from anofpdm.common.pace import in_words
+    from anofpdm.common.quantities import duration_in_words, size_in_words
 
     time = "not even one slice fits into the memory of the device"
     if estimate.seconds is not None:
-        time = f"about {in_words(max(estimate.seconds, 1))}"
+        time = f"about {duration_in_words(max(estimate.seconds, 1))}"
     return (
         f"Time: {time} for {estimate.slices} slices\n"
-        f"Memory: {_size(estimate.network_bytes)} to run, "
-        f"{_size(estimate.analysis_bytes)} to keep"
+        f"Memory: {size_in_words(estimate.network_bytes)} to run, "
+        f"{size_in_words(estimate.analysis_bytes)} to keep"
     )
-
-
-def _size(count: int) -> str:
-    mebibytes = count / 2**20
-    if mebibytes >= 1024:
-        return f"{mebibytes / 1024:.1f} GiB"
-    return f"{max(mebibytes, 1):.0f} MiB"

@@ -127,11 +127,11 @@ class JobDetails(QWidget):
 
 def in_words(job: JobWatch) -> str:
     """Return what is to be said of a job: its message, or stage, steps and time left."""
-    from anofpdm.common.pace import in_words as time_in_words
+    from anofpdm.common.quantities import duration_in_words
 
     parts = [job.state.message] if job.state.message else []
     progress, left = job.progress, job.seconds_left
     if progress is not None and job.state.status != "done":
         steps = f"{progress.stage}: {progress.done} of {progress.total}"
-        parts.append(steps if left is None else f"{steps}, {time_in_words(left)} left")
+        parts.append(steps if left is None else f"{steps}, {duration_in_words(left)} left")
     return "\n".join(parts)

@@ -198,12 +198,12 @@ def _job_list() -> QTreeWidget:
 
 
 def _cells(job: JobWatch) -> tuple[str, str, str, str]:
-    from anofpdm.common.pace import in_words
+    from anofpdm.common.quantities import duration_in_words
 
     share, left = job.fraction, job.seconds_left
     return (
         job.name,
         job.state.status,
         "" if share is None else f"{100 * share:.0f} %",
-        "" if left is None else in_words(left),
+        "" if left is None else duration_in_words(left),
     )

@@ -11,7 +11,7 @@ import shutil
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +23,11 @@ from anofpdm.analysis.growing import finished, growing
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
 from anofpdm.analysis.place import choose_place
+from anofpdm.analysis.progress import SliceProgress
 from anofpdm.analysis.writer import AnalysisWriter, kept_as
 from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import Cancelled, DeviceError, SettingsError
+from anofpdm.common.progress import Pace
 from anofpdm.method.calibration import Process, chosen_grid
 from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
 from anofpdm.model.memory import default_batch_size
@@ -39,27 +41,6 @@ if TYPE_CHECKING:
     from anofpdm.method.forward_process import NoisePredictor
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far `analyze` has come.
-
-    Attributes
-    ----------
-    stage : str
-        "network", the only one that takes long.
-    done, total : int
-        Steps times slices, done and in all.
-    slices_done, slices_total : int
-        Slices whose steps are complete, and in all.
-    """
-
-    stage: str
-    done: int
-    total: int
-    slices_done: int
-    slices_total: int
 
 
 def analyze(
@@ -84,7 +65,7 @@ def analyze(
     first_slice: int | None = None,
     on_start: Callable[[Analysis], None] | None = None,
     on_slices: Callable[[list[int]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[SliceProgress], None] | None = None,
     should_cancel: Callable[[], bool] | None = None,
 ) -> Analysis:
     """Run a model's forward process over a scan; `interpret` reads the result at will.
@@ -199,11 +180,12 @@ class _Listeners:
     """Those who asked to hear of a run, and what it counts for them."""
 
     on_slices: Callable[[list[int]], None] | None
-    on_progress: Callable[[Progress], None] | None
+    on_progress: Callable[[SliceProgress], None] | None
     should_cancel: Callable[[], bool] | None
     steps: int = 0
     total: int = 0
     done: int = 0
+    pace: Pace = field(default_factory=Pace)
 
     def count(self, steps: int, slices: int) -> None:
         """Begin with nothing done."""
@@ -225,7 +207,10 @@ class _Listeners:
     def _progress(self, now: int) -> None:
         if self.on_progress is not None:
             whole = self.steps * self.total
-            self.on_progress(Progress("network", now, whole, self.done, self.total))
+            report = SliceProgress(
+                "network", now, whole, slices_done=self.done, slices_total=self.total
+            )
+            self.on_progress(self.pace(report))
 
 
 @dataclass

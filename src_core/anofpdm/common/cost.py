@@ -8,11 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from anofpdm.common.pace import in_words
-
-_MEBIBYTE = 2**20
-# Two times that differ by less are told as one.
-_ALIKE = 1.15
+from anofpdm.common.quantities import range_in_words, size_in_words
 
 
 @dataclass(frozen=True)
@@ -61,19 +57,6 @@ class Cost:
             f"Memory: about {size_in_words(self.memory_bytes)}{whose}\n"
             f"Disk: about {size_in_words(self.disk_bytes)}"
         )
-
-
-def range_in_words(least: float, most: float) -> str:
-    """Return a time as "about 12 s", or "12 s to 3 min 05 s" where the two differ."""
-    if most <= _ALIKE * max(least, 1.0):
-        return f"about {in_words(max(most, 1.0))}"
-    return f"{in_words(max(least, 1.0))} to {in_words(most)}"
-
-
-def size_in_words(count: int) -> str:
-    """Return a number of bytes as "512 MiB" or "1.5 GiB"; at least 1 MiB."""
-    mebibytes = count / _MEBIBYTE
-    return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{max(mebibytes, 1):.0f} MiB"
 
 
 def disk_problems(target: Path, needed: int) -> list[str]:

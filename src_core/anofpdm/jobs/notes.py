@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.event_log import EventLog
 from anofpdm.jobs.log import LOG, is_stderr
+from anofpdm.jobs.progress import JobProgress
 
 RESULT: Final = "result.json"
 _SECONDS_BETWEEN = 1.0
@@ -33,15 +34,7 @@ class JobNotes:
         self._last: tuple[str, float] | None = None
         self._copies = not is_stderr(folder / LOG)
 
-    def progress(
-        self,
-        stage: str,
-        done: int,
-        total: int,
-        detail: str,
-        values: Mapping[str, float],
-        by_guidance: Sequence[tuple[float, float]] = (),
-    ) -> None:
+    def progress(self, report: JobProgress) -> None:
         """Note how far a stage has come: its first and last report, and one a second between.
 
         Reports that measure more than the one before are noted whenever they come.
@@ -52,22 +45,13 @@ class JobNotes:
             When the disk is full or protected.
         """
         now = self._clock()
-        rare = len(values) > 1 or len(by_guidance) > 0
-        if not rare and done < total and self._last is not None:
+        rare = len(report.values) > 1 or len(report.by_guidance) > 0
+        if not rare and report.done < report.total and self._last is not None:
             last_stage, last_time = self._last
-            if stage == last_stage and now - last_time < _SECONDS_BETWEEN:
+            if report.stage == last_stage and now - last_time < _SECONDS_BETWEEN:
                 return
-        self._last = stage, now
-        self._events.write(
-            "progress",
-            stage=stage,
-            done=done,
-            total=total,
-            detail=detail,
-            values=dict(values),
-            by_guidance=list(by_guidance),
-            time=now,
-        )
+        self._last = report.stage, now
+        self._events.write("progress", **report.event, time=now)
 
     def say(self, message: str) -> None:
         """Copy a message into the log, unless stderr goes there already."""

@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anofpdm.common.event_log import EVENTS
 from anofpdm.jobs.notes import RESULT
+from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.request import JobRequest, read_request
 from anofpdm.jobs.state import JobState, state_of
-
-_PACE_POINTS = 100
-
-
-@dataclass(frozen=True)
-class JobProgress:
-    """How far a stage has come.
-
-    Attributes
-    ----------
-    stage : str
-    done, total : int
-        Steps.
-    detail : str
-        What else is worth showing.
-    time : float
-        When, in seconds since 1970.
-    """
-
-    stage: str
-    done: int
-    total: int
-    detail: str
-    time: float
 
 
 class JobWatch:
@@ -70,7 +45,6 @@ class JobWatch:
         self._attempt = 0
         self.curves: dict[str, list[tuple[int, float]]] = {}
         self.by_guidance: list[tuple[float, float]] = []
-        self._recent: deque[JobProgress] = deque(maxlen=_PACE_POINTS)
         self._offset = 0
         self.update()
 
@@ -104,20 +78,14 @@ class JobWatch:
         """Share of the present stage that is done, 0..1; None before its first report."""
         if self.state.status == "done":
             return 1.0
-        if self.progress is None or self.progress.total == 0:
-            return None
-        return self.progress.done / self.progress.total
+        return None if self.progress is None else self.progress.fraction
 
     @property
     def seconds_left(self) -> float | None:
-        """Time until the present stage ends, at its recent pace; None where that is unknown."""
-        if self.state.status != "running" or len(self._recent) < 2:
+        """Time until the present stage ends; None where that is unknown."""
+        if self.state.status != "running" or self.progress is None:
             return None
-        first, last = self._recent[0], self._recent[-1]
-        steps, seconds = last.done - first.done, last.time - first.time
-        if steps <= 0 or seconds <= 0:
-            return None
-        return (last.total - last.done) * seconds / steps
+        return self.progress.seconds_left
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -140,8 +108,6 @@ class JobWatch:
         try:
             event = json.loads(line)
             if event["event"] == "state":
-                # The next attempt has its own pace.
-                self._recent.clear()
                 if event["attempt"] != self._attempt:
                     self._attempt, self._progress = event["attempt"], None
                     self.by_guidance = []
@@ -151,22 +117,15 @@ class JobWatch:
             return  # half a line that a killed process left
 
     def _advance(self, event: dict[str, Any]) -> None:
-        report = JobProgress(
-            event["stage"], event["done"], event["total"], event["detail"], event["time"]
-        )
-        if self._recent and self._recent[-1].stage != report.stage:
-            self._recent.clear()
-        self._recent.append(report)
+        report = JobProgress.of_event(event)
         self._progress = report
-        # Jobs of an earlier version told none.
-        points = [(float(w), float(accuracy)) for w, accuracy in event.get("by_guidance", ())]
-        self.by_guidance = points or self.by_guidance
-        for name, value in event["values"].items():
+        self.by_guidance = list(report.by_guidance) or self.by_guidance
+        for name, value in report.values.items():
             curve = self.curves.setdefault(name, [])
             # After a crash, training goes back to its last checkpoint.
             while curve and curve[-1][0] >= report.done:
                 curve.pop()
-            curve.append((report.done, float(value)))
+            curve.append((report.done, value))
 
 
 def has_progress(folder: Path) -> bool:

@@ -15,7 +15,8 @@ import torch
 
 from anofpdm.analysis import place as analysis_place
 from anofpdm.analysis.analysis import Analysis
-from anofpdm.analysis.engine import Progress, analyze
+from anofpdm.analysis.engine import analyze
+from anofpdm.analysis.progress import SliceProgress
 from anofpdm.common import device
 from anofpdm.common.errors import AnalysisError, Cancelled, DeviceError, OutputError, SettingsError
 from anofpdm.method.calibration import Calibration
@@ -153,10 +154,12 @@ def test_what_float16_cannot_hold_is_refused(
 
 
 def test_progress_rises_to_the_end(scans: dict[str, Volume], tiny_bundle: ModelBundle) -> None:
-    seen: list[Progress] = []
+    seen: list[SliceProgress] = []
     analyze(scans, tiny_bundle, steps=4, batch_size=2, on_progress=seen.append)
     assert [p.done for p in seen] == sorted(p.done for p in seen)
-    assert seen[-1] == Progress("network", 20, 20, 5, 5)
+    last = seen[-1]
+    assert (last.stage, last.done, last.total) == ("network", 20, 20)
+    assert (last.slices_done, last.slices_total, last.seconds_left) == (5, 5, 0)
 
 
 def test_cancel_takes_effect_within_one_call_and_leaves_nothing(

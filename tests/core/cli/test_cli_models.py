@@ -13,13 +13,14 @@ import torch
 from typer.testing import CliRunner, Result
 
 from anofpdm.analysis.analysis import Analysis
-from anofpdm.analysis.engine import Progress
+from anofpdm.analysis.progress import SliceProgress
 from anofpdm.cli.app import app
-from anofpdm.cli.shared.console import Tick
-from anofpdm.cli.shared.pace import SlicePace
-from anofpdm.common.pace import in_words
+from anofpdm.cli.shared.slice_reports import SliceReports
+from anofpdm.common.progress import Pace
+from anofpdm.common.quantities import duration_in_words
 from anofpdm.datasets import SliceDataset
 from anofpdm.guidance.selection import Measurements
+from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.watch import JobWatch
 from anofpdm.method.settings import AbsoluteThreshold, Settings
 from anofpdm.model.bundle import load_bundle
@@ -409,17 +410,14 @@ def test_demo_scores_the_mask_against_the_truth(
     assert "auprc_brain" not in json.loads(result.stdout)["scores"]
 
 
-def test_pace_counts_slices_a_second_and_the_time_left() -> None:
-    ticks: list[Tick] = []
+def test_slices_a_second_and_the_time_left_are_reported() -> None:
+    shown: list[JobProgress] = []
     times = iter([0.0, 10.0, 20.0])
-    pace = SlicePace(ticks.append, clock=lambda: next(times))
+    pace, reports = Pace(clock=lambda: next(times)), SliceReports(shown.append)
     for done in (0, 60, 120):
-        pace(Progress("network", done, 240, 0, 24))
-    assert [tick.detail for tick in ticks] == [
-        "",
-        "0.6 slices/s, 30 s left",
-        "0.6 slices/s, 20 s left",
-    ]
+        reports(pace(SliceProgress("network", done, 240, slices_total=24)))
+    assert [report.detail for report in shown] == ["", "0.6 slices/s", "0.6 slices/s"]
+    assert [report.seconds_left for report in shown] == [None, 30, 20]
 
 
 @pytest.mark.parametrize(
@@ -427,4 +425,4 @@ def test_pace_counts_slices_a_second_and_the_time_left() -> None:
     [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7500, "2 h 05 min")],
 )
 def test_time_in_words(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+    assert duration_in_words(seconds) == words

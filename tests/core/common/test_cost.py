@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from anofpdm.cli.app import app
 from anofpdm.common import cost as cost_module
-from anofpdm.common.cost import Cost, disk_problems, range_in_words, size_in_words
+from anofpdm.common.cost import Cost, disk_problems
 from anofpdm.common.errors import CheckpointError, TrainingError
+from anofpdm.common.quantities import range_in_words, size_in_words
 from anofpdm.datasets import SliceDataset
 from anofpdm.datasets.preparation.config import PrepareConfig
 from anofpdm.datasets.preparation.prepare import prepare

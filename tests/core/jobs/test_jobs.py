@@ -22,6 +22,7 @@ from anofpdm.jobs.log import LOG
 from anofpdm.jobs.notes import JobNotes
 from anofpdm.jobs.places import JOBS_VARIABLE, find_job, job_folder, job_folders
 from anofpdm.jobs.process import ProcessMark, own_mark, read_mark, write_mark
+from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.queue import turn
 from anofpdm.jobs.record import recorded
 from anofpdm.jobs.remove import remove_job
@@ -318,11 +319,15 @@ def test_a_watch_sees_the_accuracy_of_the_present_attempt(home: Path) -> None:
             watch = JobWatch(folder)
             assert watch.by_guidance == []
             notes = JobNotes(folder, clock=lambda: 1.0)
-            notes.progress("Guidance selection", 3, 9, "", {})
+            notes.progress(JobProgress("Guidance selection", 3, 9))
             # However soon it comes after another report.
             for points in ([(1.0, 0.5), (2.0, 0.5)], [(1.0, 0.7), (2.0, 0.9)]):
-                notes.progress("Guidance selection", 3, 9, "", {"baseline": 0.5}, points)
-            notes.progress("Guidance selection", 9, 9, "", {})
+                notes.progress(
+                    JobProgress(
+                        "Guidance selection", 3, 9, values={"baseline": 0.5}, by_guidance=points
+                    )
+                )
+            notes.progress(JobProgress("Guidance selection", 9, 9))
             watch.update()
             assert watch.by_guidance == [(1.0, 0.7), (2.0, 0.9)]
             assert watch.curves == {"baseline": [(3, 0.5)]}
@@ -338,8 +343,14 @@ def test_a_watch_follows_a_growing_job(home: Path) -> None:
         notes = JobNotes(folder, clock=lambda: now)
         for done in range(1, 11):
             now = 2.0 * done
-            notes.progress("Training", done, 40, "", {"loss": 1.0 / done})
-        notes.progress("Training", 10, 40, "", {"loss": 0.1, "held_out": 0.2})
+            notes.progress(
+                JobProgress(
+                    "Training", done, 40, 0.5, 2.0 * (40 - done), values={"loss": 1.0 / done}
+                )
+            )
+        notes.progress(
+            JobProgress("Training", 10, 40, 0.5, 60.0, values={"loss": 0.1, "held_out": 0.2})
+        )
         watch.update()
         assert watch.fraction == 0.25
         assert watch.seconds_left == pytest.approx(60.0)
@@ -348,7 +359,7 @@ def test_a_watch_follows_a_growing_job(home: Path) -> None:
         assert watch.curves["held_out"] == [(10, 0.2)]
         now += 2.0
         # After a crash, training goes on from an earlier step.
-        notes.progress("Training", 6, 40, "", {"loss": 0.3})
+        notes.progress(JobProgress("Training", 6, 40, values={"loss": 0.3}))
         with (folder / "events.jsonl").open("a") as file:
             file.write('{"event": "progr')
         EventLog(folder).write("other")
@@ -361,13 +372,22 @@ def test_a_watch_follows_a_growing_job(home: Path) -> None:
     assert watch.bundle is None
 
 
+def test_progress_is_read_as_it_was_noted() -> None:
+    report = JobProgress("Training", 3, 9, None, 4.5, "fast", {"loss": 0.5}, ((1.0, 0.7),))
+    event = json.loads(json.dumps(report.event))
+    assert JobProgress.of_event(event) == report
+    # As an earlier version wrote it.
+    old = {"stage": "Training", "done": 3, "total": 9, "detail": "fast", "values": {}, "time": 1.0}
+    assert JobProgress.of_event(old) == JobProgress("Training", 3, 9, detail="fast")
+
+
 def test_progress_is_noted_sparingly(home: Path) -> None:
     now = 0.0
     create_job(home / "a", PREPARE)
     notes = JobNotes(home / "a", clock=lambda: now)
     for done in range(1, 1001):
         now += 0.01
-        notes.progress("Preparing subjects", done, 1000, "", {})
+        notes.progress(JobProgress("Preparing subjects", done, 1000))
     lines = (home / "a" / "events.jsonl").read_text().splitlines()
     assert 10 <= len(lines) <= 12
     assert json.loads(lines[-1])["done"] == 1000

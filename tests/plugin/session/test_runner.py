@@ -14,9 +14,10 @@ import torch
 from napari.utils.notifications import Notification, notification_manager
 
 from anofpdm import Analysis, Volume, analyze
+from anofpdm.analysis.progress import SliceProgress
 from anofpdm.model.bundle import ModelBundle
 from napari_anofpdm.session.run_request import RunRequest
-from napari_anofpdm.session.runner import AnalysisRun, RunProgress
+from napari_anofpdm.session.runner import AnalysisRun
 from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.layer_volume import layer_data
 from tests.plugin.patience import LONG
@@ -433,7 +434,7 @@ def test_the_progress_names_the_time_left(
     tiny_volume: Volume,
     run: AnalysisRun,
 ) -> None:
-    seen: list[RunProgress] = []
+    seen: list[SliceProgress] = []
     run.progressed.connect(seen.append)
     run.start(_request(tiny_bundle, tiny_volume), [scan])
     _until_idle(qtbot, run)

@@ -17,7 +17,7 @@ from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.choices import chosen_settings
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.outcome import finish_results, warn_of_calibration
-from anofpdm.cli.shared.pace import SlicePace
+from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.results.folder import ANALYSIS_FOLDER, INTERPRETATION_NAMES, result_folder
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def demo(
                 model,
                 device=device,
                 store=staging / ANALYSIS_FOLDER if keep_analysis else None,
-                on_progress=SlicePace(show),
+                on_progress=SliceReports(show),
             )
         interpretation = interpret(analysis, settings)
         report, native = finish_results(

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console
-from anofpdm.common.pace import in_words
+from anofpdm.common.quantities import duration_in_words
 
 if TYPE_CHECKING:
     from anofpdm.jobs.watch import JobWatch
@@ -78,7 +78,7 @@ def list_(
             job.request.command,
             job.state.status,
             "-" if job.fraction is None else f"{100 * job.fraction:.0f} %",
-            "-" if left is None else in_words(left),
+            "-" if left is None else duration_in_words(left),
         )
     console.finish({"jobs": [_payload(job) for job in jobs]}, table if jobs else "No jobs.")
 

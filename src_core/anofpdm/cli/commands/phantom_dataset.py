@@ -10,8 +10,9 @@ import numpy as np
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console, Tick
+from anofpdm.cli.shared.console import Console
 from anofpdm.common.errors import SettingsError
+from anofpdm.jobs.progress import JobProgress
 
 SeedsOption = Annotated[
     str,
@@ -123,7 +124,7 @@ def phantom_dataset(
             twins=twins,
             workers=workers,
             overwrite=overwrite,
-            on_progress=lambda done, total: show(Tick("Generating subjects", done, total)),
+            on_progress=lambda done, total: show(JobProgress("Generating subjects", done, total)),
         )
     dataset = SliceDataset.open(out)
     labels = dataset.read("label", np.arange(len(dataset)))

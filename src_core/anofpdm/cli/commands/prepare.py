@@ -11,9 +11,10 @@ from rich.console import Group
 from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console, Tick
+from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.exit_codes import IN_PART
 from anofpdm.common.errors import SettingsError
+from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
     from anofpdm.datasets.preparation.listing import Listing
@@ -261,7 +262,7 @@ def prepare(
                 workers=workers,
                 overwrite=overwrite,
                 on_listed=lambda listing: _show_listing(console, listing),
-                on_progress=lambda stage, done, total: show(Tick(stage, done, total)),
+                on_progress=lambda stage, done, total: show(JobProgress(stage, done, total)),
             )
     except KeyboardInterrupt:
         console.note("Finished subjects are kept; run the same command again to continue.")

@@ -12,7 +12,7 @@ from anofpdm.cli.shared.choices import check_end_step, chosen_settings
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
-from anofpdm.cli.shared.pace import SlicePace
+from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import ANALYSIS_FOLDER, result_folder
 
@@ -127,7 +127,7 @@ def segment(
                 device=device,
                 batch_size=batch_size,
                 store=staging / ANALYSIS_FOLDER if keep_analysis else None,
-                on_progress=SlicePace(show),
+                on_progress=SliceReports(show),
             )
         interpretation = interpret(analysis, settings)
         report, _ = finish_results(staging, analysis, interpretation, started, console)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +13,7 @@ from rich.table import Table
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.inputs import check_new_path
-from anofpdm.cli.shared.pace import SlicePace
+from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.common.errors import SettingsError
 from anofpdm.method.calibration import (
     PAPER_MEDIAN_KERNEL,
@@ -153,7 +152,9 @@ def select_guidance(
 
     Example: anofpdm select-guidance --bundle my-model --dataset slices.zarr --out my-model-cal
     """
+    from anofpdm.analysis.progress import SliceProgress
     from anofpdm.common.device import resolve_device
+    from anofpdm.common.progress import Pace
     from anofpdm.datasets.store.slices import SliceDataset
     from anofpdm.guidance.report import guidance_document, write_guidance_report
     from anofpdm.guidance.selection import QUANTILE_RANGES
@@ -208,11 +209,14 @@ def select_guidance(
     if dry_run:
         return console.finish_dry_run(guidance_cost(search, model, out, guidances, device=where))
     with console.progress() as show:
-        pace = SlicePace(show)
-        found = search(
-            progress=lambda done, total: pace(_SliceSteps(done, total, total // levels)),
-            on_accuracy=pace.add,
-        )
+        pace, reports = Pace(), SliceReports(show)
+
+        def advance(done: int, total: int) -> None:
+            slices = total // levels
+            progress = SliceProgress("Guidance selection", done, total, slices_total=slices)
+            reports(pace(progress))
+
+        found = search(progress=advance, on_accuracy=reports.add)
     if not found.told_apart:
         console.warn(
             f"No guidance classifies the slices of {dataset} better than one class for all "
@@ -275,14 +279,6 @@ def parsed_range(text: str) -> tuple[float, float]:
             "write LOW,HIGH, such as 0.90,0.98."
         )
     return low, high
-
-
-@dataclass(frozen=True)
-class _SliceSteps:
-    done: int
-    total: int
-    slices_total: int
-    stage: str = "Guidance selection"
 
 
 def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:

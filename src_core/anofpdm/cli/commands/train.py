@@ -12,9 +12,9 @@ import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.as_job import has_begun
-from anofpdm.cli.shared.console import Console, Tick
+from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.exit_codes import CANCELLED
-from anofpdm.common.pace import in_words
+from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
     from anofpdm.datasets.store.slices import SliceDataset
@@ -208,7 +208,7 @@ def _warn_of_other_pictures(console: Console, start: ModelBundle, slices: SliceD
         )
 
 
-def _shown(show: Callable[[Tick], None]) -> Callable[[TrainingProgress], None]:
+def _shown(show: Callable[[JobProgress], None]) -> Callable[[TrainingProgress], None]:
     """Show each report with the latest accuracy."""
     last: GuidanceAccuracy | None = None
 
@@ -216,11 +216,8 @@ def _shown(show: Callable[[Tick], None]) -> Callable[[TrainingProgress], None]:
         nonlocal last
         last = progress.accuracy or last
         accuracy = "" if last is None else f"accuracy {last.best:.2f}, "
-        words = (
-            f"loss {progress.loss:.4f}, {accuracy}{progress.images_per_second:.1f} images/s, "
-            f"{in_words(progress.seconds_left)} left"
-        )
-        show(Tick("Training", progress.step, progress.steps, words, _values(progress)))
+        words = f"loss {progress.loss:.4f}, {accuracy}{progress.images_per_second:.1f} images/s"
+        show(JobProgress.of(progress, words, _values(progress)))
 
     return report
 

@@ -6,9 +6,8 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
@@ -16,37 +15,15 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
+from anofpdm.common.progress import Pace
+from anofpdm.common.quantities import duration_in_words
+from anofpdm.jobs.progress import JobProgress
+
 if TYPE_CHECKING:
     from anofpdm.common.cost import Cost
     from anofpdm.jobs.notes import JobNotes
 
 _SECONDS_BETWEEN_LINES = 15.0
-
-
-@dataclass(frozen=True)
-class Tick:
-    """Progress of a stage.
-
-    Attributes
-    ----------
-    stage : str
-        Readable name.
-    done, total : int
-        Steps done, and their total number.
-    detail : str
-        Further text, such as the speed.
-    values : mapping of str to float
-        Values measured at this step, for curves.
-    by_guidance : sequence of (float, float)
-        Guidance and accuracy so far of each candidate: a whole curve.
-    """
-
-    stage: str
-    done: int
-    total: int
-    detail: str = ""
-    values: Mapping[str, float] = field(default_factory=dict)
-    by_guidance: Sequence[tuple[float, float]] = ()
 
 
 class Console:
@@ -111,7 +88,7 @@ class Console:
         self.finish({"dry_run": True, **cost.payload}, cost.words)
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[Tick], None]]:
+    def progress(self) -> Iterator[Callable[[JobProgress], None]]:
         """Yield a progress callback: a bar on a terminal, otherwise a line now and then."""
         if self.quiet:
             yield self._noting(lambda tick: None)
@@ -121,22 +98,31 @@ class Console:
         else:
             yield self._noting(_LineReporter(self.err))
 
-    def _noting(self, show: Callable[[Tick], None]) -> Callable[[Tick], None]:
+    def _noting(self, show: Callable[[JobProgress], None]) -> Callable[[JobProgress], None]:
         notes = self._notes
         if notes is None:
             return show
 
-        def show_and_note(tick: Tick) -> None:
-            show(tick)
-            notes.progress(
-                tick.stage, tick.done, tick.total, tick.detail, tick.values, tick.by_guidance
-            )
+        def show_and_note(report: JobProgress) -> None:
+            show(report)
+            notes.progress(report)
 
         return show_and_note
 
     def _copy(self, message: str) -> None:
         if self._notes is not None:
             self._notes.say(message)
+
+
+def _paced(show: Callable[[JobProgress], None]) -> Callable[[JobProgress], None]:
+    pace = Pace()
+    return lambda report: show(report if report.seconds_left is not None else pace(report))
+
+
+def _detail(report: JobProgress) -> str:
+    left = report.seconds_left
+    time_left = "" if left is None else f"{duration_in_words(left)} left"
+    return ", ".join(filter(None, (report.detail, time_left)))
 
 
 def _notes_of(job: str | None) -> JobNotes | None:
@@ -180,11 +166,13 @@ class _BarReporter:
         self._bar = bar
         self._tasks: dict[str, TaskID] = {}
 
-    def __call__(self, tick: Tick) -> None:
-        if tick.stage not in self._tasks:
-            self._tasks[tick.stage] = self._bar.add_task(tick.stage, total=tick.total, detail="")
-        task = self._tasks[tick.stage]
-        self._bar.update(task, completed=tick.done, total=tick.total, detail=tick.detail)
+    def __call__(self, report: JobProgress) -> None:
+        if report.stage not in self._tasks:
+            self._tasks[report.stage] = self._bar.add_task(
+                report.stage, total=report.total, detail=""
+            )
+        task = self._tasks[report.stage]
+        self._bar.update(task, completed=report.done, total=report.total, detail=_detail(report))
 
 
 class _LineReporter:
@@ -194,10 +182,10 @@ class _LineReporter:
         self._console = console
         self._last = time.monotonic()
 
-    def __call__(self, tick: Tick) -> None:
+    def __call__(self, report: JobProgress) -> None:
         now = time.monotonic()
         if now - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = now
-        detail = f", {tick.detail}" if tick.detail else ""
-        self._console.print(f"{tick.stage}: step {tick.done} of {tick.total}{detail}", markup=False)
+        words = [f"{report.stage}: step {report.done} of {report.total}", _detail(report)]
+        self._console.print(", ".join(filter(None, words)), markup=False)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anofpdm.common.progress import Progress
 from anofpdm.guidance.accuracy import GuidanceAccuracy
 
 LOSS_MEMORY = 0.99
 SPEED_MEMORY = 0.9
 
 
-@dataclass(frozen=True)
-class TrainingProgress:
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress(Progress):
     """State of a run after a step.
 
     Attributes
     ----------
-    step, steps : int
-        Steps done, and to be done in all.
     loss : float
         Moving average of the training loss.
     lr : float
         Learning rate of the step.
     images_per_second : float
         Recent speed.
-    elapsed_seconds, seconds_left : float
-        Training time of all attempts together, and the estimate of what remains.
+    elapsed_seconds : float
+        Training time of all attempts together.
     validation : dict, optional
         Held-out losses, in the steps that measured them (see `HeldOutLoss`).
     accuracy : GuidanceAccuracy, optional
@@ -33,15 +32,23 @@ class TrainingProgress:
         where the split lacks a class.
     """
 
-    step: int
-    steps: int
+    stage: str = "Training"
     loss: float
     lr: float
     images_per_second: float
     elapsed_seconds: float
-    seconds_left: float
     validation: dict[str, list[float]] | None = None
     accuracy: GuidanceAccuracy | None = None
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.done
+
+    @property
+    def steps(self) -> int:
+        """Steps to be done in all."""
+        return self.total
 
 
 def held_out_mean(validation: dict[str, list[float]]) -> float:

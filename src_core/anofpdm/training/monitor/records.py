@@ -61,7 +61,10 @@ class Records:
 
     def progress(self, report: TrainingProgress) -> None:
         """Write how far the run has come."""
-        self._events.write("progress", **asdict(report))
+        values = asdict(report)
+        for name in ("stage", "done", "total", "speed"):
+            del values[name]
+        self._events.write("progress", step=report.step, steps=report.steps, **values)
         if self._board is not None:
             self._board.progress(report)
 

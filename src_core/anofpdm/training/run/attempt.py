@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anofpdm.common.errors import AnofpdmError, OutputError
+from anofpdm.common.progress import Pace
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.guidance.accuracy import GuidanceAccuracy
 from anofpdm.training.config import lr_factor
@@ -111,6 +112,7 @@ class RunAttempt:
             trainer.ema.load_state_dict(checkpoint.ema)
             trainer.optimizer.load_state_dict(checkpoint.optimizer)
         self._start = clock() - self._elapsed
+        self._pace = Pace(clock)
         self._saved = self._step if checkpoint is not None else None
         self._records: Records | None = None
         processes.from_first(lambda: self._open(dataset, resumed=checkpoint is not None))
@@ -212,18 +214,20 @@ class RunAttempt:
         return self._step % every == 0 or self._step == self._config.steps
 
     def _report(self, lr: float, loss: float, seconds: float) -> TrainingProgress:
-        left = (self._config.steps - self._step) * seconds
-        if self._max_seconds is not None:
-            left = max(0.0, min(left, self._max_seconds - self._elapsed))
-        return TrainingProgress(
-            step=self._step,
-            steps=self._config.steps,
+        report = TrainingProgress(
+            done=self._step,
+            total=self._config.steps,
             loss=loss,
             lr=lr,
             images_per_second=self._config.batch_size / max(seconds, 1e-9),
             elapsed_seconds=self._elapsed,
-            seconds_left=left,
         )
+        report = self._pace(report)
+        if self._max_seconds is None:
+            return report
+        allowed = max(0.0, self._max_seconds - self._elapsed)
+        left = allowed if report.seconds_left is None else min(allowed, report.seconds_left)
+        return replace(report, seconds_left=left)
 
     def _save(self) -> Path:
         if self._saved == self._step:

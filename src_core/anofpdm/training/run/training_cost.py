@@ -32,7 +32,7 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class _Pace:
+class _StepSeconds:
     """Seconds of the first step, and of the fastest and the slowest after it."""
 
     first: float
@@ -120,7 +120,7 @@ def disk_shortage(config: TrainingConfig, run: Path) -> list[str]:
 
 def _pace(
     config: TrainingConfig, dataset: SliceDataset, device: torch.device, share: int, clock: Clock
-) -> _Pace:
+) -> _StepSeconds:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         network = first_network(config, None).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         one = _slice_seconds(network, device, 1, config, clock)
@@ -136,13 +136,13 @@ def _pace_of_some(
     one: float,
     config: TrainingConfig,
     clock: Clock,
-) -> _Pace:
+) -> _StepSeconds:
     """Take a few slices of a step for all of them."""
     some = max(1, min(share, int(_LONGEST_STEP / one)))
     several = _slice_seconds(network, device, some, config, clock)
     paces = sorted(share * seconds for seconds in (one, several))
     basis = f"measured on {some} of the {share} slices of a step"
-    return _Pace(paces[0], paces[0], paces[1], basis)
+    return _StepSeconds(paces[0], paces[0], paces[1], basis)
 
 
 def _slice_seconds(
@@ -172,7 +172,7 @@ def _pace_of_steps(
     device: torch.device,
     share: int,
     clock: Clock,
-) -> _Pace:
+) -> _StepSeconds:
     """Do whole steps; the first is told apart, for it makes plans and compiles."""
     own = config.model_copy(update={"batch_size": share})
     trainer = Trainer(own, network, dataset.select("train"), device, flip_axis(dataset))
@@ -189,13 +189,13 @@ def _pace_of_steps(
         trainer.close()
     first, *others = seconds
     words = "one step" if len(others) == 1 else f"{len(others)} steps"
-    return _Pace(first, min(others), max(others), f"measured on {words}")
+    return _StepSeconds(first, min(others), max(others), f"measured on {words}")
 
 
 def _seconds(
     config: TrainingConfig,
     dataset: SliceDataset,
-    pace: _Pace,
+    pace: _StepSeconds,
     steps: int,
     max_minutes: float | None,
 ) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from anofpdm.jobs.log import LOG
 from anofpdm.jobs.notes import JobNotes
 from anofpdm.jobs.places import job_folder, job_folders
 from anofpdm.jobs.process import own_mark, read_mark, write_mark
+from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.request import JobRequest, create_job
 from anofpdm.jobs.state import JobState, Status, state_of, write_state
 from anofpdm.jobs.stop import Stop
@@ -77,7 +78,8 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     EventLog(folder).write("state", status="running", attempt=1)
     notes = JobNotes(folder, clock=iter([10.0, 20.0, 30.0]).__next__)
     for done in (10, 20):
-        notes.progress("Training", done, 100, "", {"loss": 1 / done, "held_out": 0.5})
+        values = {"loss": 1 / done, "held_out": 0.5}
+        notes.progress(JobProgress("Training", done, 100, seconds_left=100 - done, values=values))
     (folder / LOG).write_text("a line\nthe last line\n")
     panel.monitor.look()
     [item] = panel._items()
@@ -90,7 +92,7 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     assert details.loss.words.text() == "0.0500, held out 0.5000"
     assert details.accuracy.isHidden()
     assert _enabled(panel) == {"folder", "stop"}
-    notes.progress("Training", 50, 100, "", {"loss": 0.01})
+    notes.progress(JobProgress("Training", 50, 100, values={"loss": 0.01}))
     write_state(folder, JobState("stopped", "Stopped; resume it to go on.", attempts=1))
     EventLog(folder).write("state", status="stopped", attempt=1)
     panel.monitor.look()
@@ -141,12 +143,12 @@ def test_the_accuracy_of_a_training_grows_beside_what_calling_all_alike_scores(
     panel = JobsDock(viewer)
     qtbot.addWidget(panel)
     shown = panel.details.accuracy
-    notes.progress("Training", 900, 5000, "", {"loss": 0.1})
+    notes.progress(JobProgress("Training", 900, 5000, values={"loss": 0.1}))
     panel.monitor.look()
     assert shown.isHidden()
     for step, accuracy in ((1000, 0.5), (2000, 0.75)):
         values = {"loss": 0.1, "held_out": 0.2, "accuracy": accuracy, "baseline": 0.5}
-        notes.progress("Training", step, 5000, "", values)
+        notes.progress(JobProgress("Training", step, 5000, values=values))
         panel.monitor.look()
     assert not shown.isHidden()
     assert shown.points_shown() == [(1000, 0.5), (2000, 0.75)]
@@ -165,12 +167,14 @@ def test_the_accuracy_of_a_training_grows_beside_what_calling_all_alike_scores(
 def test_a_selection_shows_the_accuracy_of_the_slices_seen_so_far(panel: JobsPanel) -> None:
     folder = job("search", "running", "select-guidance", "--bundle", "x")
     notes = JobNotes(folder)
-    notes.progress("Guidance selection", 3, 9, "", {})
+    notes.progress(JobProgress("Guidance selection", 3, 9))
     panel.monitor.look()
     shown = panel.details.accuracy
     assert shown.isHidden() and panel.details.loss.isHidden()
     for points in ([(1.0, 0.6), (2.0, 0.8)], [(1.0, 0.9), (2.0, 0.7)]):
-        notes.progress("Guidance selection", 3, 9, "", {"baseline": 0.6}, points)
+        notes.progress(
+            JobProgress("Guidance selection", 3, 9, values={"baseline": 0.6}, by_guidance=points)
+        )
         panel.monitor.look()
         assert shown.points_shown() == points
     assert not shown.isHidden()

@@ -1,0 +1,28 @@
+"""How far the network has come with the slices of a scan or a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anofpdm.common.progress import Progress
+
+
+@dataclass(frozen=True)
+class SliceProgress(Progress):
+    """How far the network has come: `done` and `total` are steps times slices.
+
+    Attributes
+    ----------
+    slices_done, slices_total : int
+        Slices whose steps are complete, and in all.
+    """
+
+    slices_done: int = 0
+    slices_total: int = 0
+
+    @property
+    def slices_per_second(self) -> float | None:
+        """How many slices are completed a second; None while unknown."""
+        if self.speed is None or not self.total:
+            return None
+        return self.speed * self.slices_total / self.total

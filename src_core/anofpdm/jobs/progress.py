@@ -1,0 +1,77 @@
+"""How far a command has come, as it shows, notes and reads it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from anofpdm.common.progress import Progress
+
+
+@dataclass(frozen=True)
+class JobProgress(Progress):
+    """How far a command has come, and what it measured.
+
+    Attributes
+    ----------
+    detail : str
+        What else is worth showing, such as the speed.
+    values : mapping of str to float
+        What is measured at this step, for curves.
+    by_guidance : sequence of (float, float)
+        Guidance and accuracy of each candidate as far as it is measured; a whole curve.
+    """
+
+    detail: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+    by_guidance: Sequence[tuple[float, float]] = ()
+
+    @classmethod
+    def of(
+        cls, progress: Progress, detail: str = "", values: Mapping[str, float] | None = None
+    ) -> Self:
+        """Return the progress of some work as that of the command that does it."""
+        return cls(
+            progress.stage,
+            progress.done,
+            progress.total,
+            progress.speed,
+            progress.seconds_left,
+            detail,
+            values or {},
+        )
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "stage": self.stage,
+            "done": self.done,
+            "total": self.total,
+            "seconds_left": self.seconds_left,
+            "detail": self.detail,
+            "values": dict(self.values),
+            "by_guidance": list(self.by_guidance),
+        }
+
+    @classmethod
+    def of_event(cls, event: Mapping[str, Any]) -> Self:
+        """Read a report again.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            When `event` is none.
+        """
+        # Earlier versions noted neither the time left nor accuracies by guidance.
+        left = event.get("seconds_left")
+        return cls(
+            stage=str(event["stage"]),
+            done=int(event["done"]),
+            total=int(event["total"]),
+            seconds_left=None if left is None else float(left),
+            detail=str(event["detail"]),
+            values={name: float(value) for name, value in event["values"].items()},
+            by_guidance=tuple((float(w), float(a)) for w, a in event.get("by_guidance", ())),
+        )
