@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QLineEdit
+from magicgui.widgets import CheckBox, LineEdit
 
 from napari_anofpdm.panels.jobs.job_form import JobForm
 from napari_anofpdm.widgets.choice_box import ChoiceBox
@@ -44,13 +44,12 @@ class DatasetForm(JobForm):
         self.layout_box = ChoiceBox(_LAYOUTS)
         self.source = PathField("either", "Folder with the subjects; for a table, the CSV file.")
         self.labels = PathField("file", "CSV of labels.", _CSV, "from the masks")
-        self.modalities = QLineEdit()
-        self.modalities.setPlaceholderText("as the layout has them")
+        self.modalities = LineEdit()
+        self.modalities.native.setPlaceholderText("as the layout has them")
         self.pixels = ChoiceBox(_SIZES)
         self.pixels.set_key("128")
         self.intensity = ChoiceBox(_INTENSITIES)
-        self.skull = QCheckBox("Scans with skull")
-        self.skull.setToolTip("The scans are not brain-extracted, and the model is for such scans.")
+        self.skull = CheckBox(text="Scans with skull")
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Scans", self.source, "Where the scans are.")
         self.add("Layout", self.layout_box, "How they are arranged on disk.")
@@ -66,14 +65,12 @@ class DatasetForm(JobForm):
         )
         self.add("Slices", self.pixels, "Rows and columns of the slices, in pixels.")
         self.add("Scaled by", self.intensity, "What a scan's intensities are measured by.")
-        self.rows.addWidget(self.skull)
+        self.add(
+            "",
+            self.skull,
+            "The scans are not brain-extracted, and the model is for such scans.",
+        )
         self.add("Dataset", self.out, "The folder of the dataset, customarily NAME.zarr.")
-        for field in (self.source, self.labels, self.out):
-            field.changed.connect(self.refresh)
-        self.modalities.textChanged.connect(self.refresh)
-        for box in (self.layout_box, self.pixels, self.intensity):
-            box.chosen.connect(self.refresh)
-        self.skull.toggled.connect(self.refresh)
         self.refresh()
 
     def fault(self) -> str:
@@ -93,9 +90,9 @@ class DatasetForm(JobForm):
             given += ["--modality", modality]
         if self.labels.path is not None:
             given += ["--labels", str(self.labels.path)]
-        if self.skull.isChecked():
+        if self.skull.value:
             given.append("--with-skull")
         return given
 
     def _modalities(self) -> list[str]:
-        return [name.strip() for name in self.modalities.text().split(",") if name.strip()]
+        return [name.strip() for name in self.modalities.value.split(",") if name.strip()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QLineEdit
+from magicgui.widgets import LineEdit
 
 from napari_anofpdm.panels.jobs.job_form import JobForm, device_box
 from napari_anofpdm.session.setting_choices import POLARITY_CHOICES
@@ -54,7 +54,7 @@ class GuidanceForm(JobForm):
         self.bundle = PathField("either", "A model: its name, or the path of its bundle.")
         self.dataset = PathField("folder", "A dataset, NAME.zarr.")
         self.split = ChoiceBox(_SPLITS)
-        self.candidates = QLineEdit(CANDIDATES)
+        self.candidates = LineEdit(value=CANDIDATES)
         self.rule = ChoiceBox(_RULES)
         self.criterion = ChoiceBox(_CRITERIA)
         self.polarity = ChoiceBox(POLARITY_CHOICES)
@@ -77,11 +77,6 @@ class GuidanceForm(JobForm):
         )
         self.add("Device", self.device, "Where the network runs.")
         self.add("New model", self.out, "Where the calibrated model goes.")
-        for field in (self.bundle, self.dataset, self.out):
-            field.changed.connect(self.refresh)
-        self.candidates.textChanged.connect(self.refresh)
-        for box in (self.split, self.rule, self.criterion, self.polarity, self.device):
-            box.chosen.connect(self.refresh)
         self.refresh()
 
     def fault(self) -> str:
@@ -90,14 +85,14 @@ class GuidanceForm(JobForm):
             return "Choose the model."
         if self.dataset.path is None or not self.dataset.path.is_dir():
             return "Choose the dataset."
-        return "" if self.candidates.text().strip() else "Name at least one candidate."
+        return "" if self.candidates.value.strip() else "Name at least one candidate."
 
     def arguments(self, folder: Path) -> list[str]:
         """Return the options of `anofpdm select-guidance`."""
         out = self.out.path or folder / "bundle"
         path = self.bundle.path
         bundle = str(path) if path is not None and path.exists() else self.bundle.text
-        candidates = ",".join(part.strip() for part in self.candidates.text().split(","))
+        candidates = ",".join(part.strip() for part in self.candidates.value.split(","))
         return [
             *("--bundle", bundle, "--dataset", str(self.dataset.path), "--out", str(out)),
             *("--split", self.split.key, "--candidates", candidates),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
+from magicgui.widgets import CheckBox, FloatSpinBox, LineEdit, SpinBox
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QAbstractSpinBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import sentence_of, show_failure
 from napari_anofpdm.panels.jobs.job_estimator import JobEstimator
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
+from napari_anofpdm.widgets.path_field import PathField
+from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
 _ESTIMATE = "Estimate time and memory"
 
@@ -20,6 +23,9 @@ DEVICES = {
     "mps": ("GPU (Apple)", "The GPU of an Apple computer."),
     "cpu": ("CPU", "Works everywhere; training takes very long."),
 }
+
+Control = ChoiceBox | PathField | LineEdit | SpinBox | FloatSpinBox | CheckBox
+"""What a row may hold; magicgui makes the plain fields."""
 
 
 class JobForm(QWidget):
@@ -43,9 +49,8 @@ class JobForm(QWidget):
     def __init__(self, command: str, intro: str) -> None:
         super().__init__()
         self._command = command
-        self.name = QLineEdit()
-        self.name.setPlaceholderText("command and time")
-        self.name.textChanged.connect(self.refresh)
+        self.name = LineEdit()
+        self.name.native.setPlaceholderText("command and time")
         self.start = QPushButton("Start")
         self.start.clicked.connect(lambda: self.submit())
         self.estimator = JobEstimator(self)
@@ -61,7 +66,9 @@ class JobForm(QWidget):
         column.addWidget(wrapped_label(intro))
         column.addLayout(self.rows)
         column.addWidget(
-            Field("Job's name", self.name, "Names the job, and its folder in the jobs folder.")
+            self._field(
+                "Job's name", self.name, "Names the job, and its folder in the jobs folder."
+            )
         )
         column.addWidget(self.estimate)
         column.addWidget(self.cost)
@@ -69,11 +76,23 @@ class JobForm(QWidget):
         column.addWidget(self.why_not)
         column.addStretch(1)
 
-    def add(self, name: str, control: QWidget, tooltip: str) -> Field:
+    def add(self, name: str, control: Control, tooltip: str) -> Field:
         """Add a row."""
-        field = Field(name, control, tooltip)
+        field = self._field(name, control, tooltip)
         self.rows.addWidget(field)
         return field
+
+    def _field(self, name: str, control: Control, tooltip: str) -> Field:
+        """Make a row whose changes are noticed, and which is not changed by scrolling past it."""
+        if isinstance(control, ChoiceBox):
+            control.chosen.connect(self.refresh)
+        else:
+            control.changed.connect(self.refresh)
+        widget = control if isinstance(control, QWidget) else control.native
+        if isinstance(widget, QAbstractSpinBox):
+            widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            widget.installEventFilter(WheelGuard(widget))
+        return Field(name, widget, tooltip)
 
     def refresh(self, _: object = None) -> None:
         """Let only what is complete be started, and say what is missing."""
@@ -100,14 +119,14 @@ class JobForm(QWidget):
             return
         self._show_cost("")
         try:
-            name = self.name.text().strip() or proposed_job_name(self._command)
+            name = self.name.value.strip() or proposed_job_name(self._command)
             folder = job_folder(name)
             files = self.files(folder)
             started = start_job([self._command, *self.arguments(folder)], folder, files)
         except Exception as error:
             show_failure(error, "the start of the job")
             return
-        self.name.clear()
+        self.name.value = ""
         self.started.emit(started)
 
     def _estimate_or_cancel(self) -> None:

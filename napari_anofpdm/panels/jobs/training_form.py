@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from magicgui.widgets import FloatSpinBox, LineEdit, SpinBox
 from qtpy.compat import isalive
 from qtpy.QtCore import QLocale
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QSpinBox
 
 from napari_anofpdm.panels.jobs.job_form import JobForm, device_box
 from napari_anofpdm.session.engine_thread import submit
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.path_field import PathField
-from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
 CONFIG = "training.toml"
 _NETWORKS = {
@@ -35,18 +34,14 @@ class TrainingForm(JobForm):
         self.dataset = PathField("folder", "A dataset, NAME.zarr.")
         self.config = PathField("file", "TOML file.", "TOML (*.toml)", "as chosen below")
         self.network = ChoiceBox(_NETWORKS)
-        self.steps = _spin(1, 10_000_000, _STEPS)
-        self.batch = _spin(1, 4096, _BATCH)
-        self.rate = QDoubleSpinBox()
-        self.rate.setDecimals(6)
-        self.rate.setRange(1e-6, 1.0)
-        self.rate.setSingleStep(1e-5)
-        self.rate.setValue(_RATE)
-        self.rate.setLocale(QLocale.c())
-        self.rate.installEventFilter(WheelGuard(self.rate))
-        self.bundle = QLineEdit("my-model")
+        self.steps = SpinBox(value=_STEPS, min=1, max=10_000_000)
+        self.batch = SpinBox(value=_BATCH, min=1, max=4096)
+        self.rate = FloatSpinBox(value=_RATE, min=1e-6, max=1.0, step=1e-5)
+        self.rate.native.setDecimals(6)
+        self.rate.native.setLocale(QLocale.c())
+        self.bundle = LineEdit(value="my-model")
         self.device = device_box()
-        self.processes = _spin(1, 1, 1)
+        self.processes = SpinBox(value=1, min=1, max=1)
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Dataset", self.dataset, "What `anofpdm prepare`, or the tab Dataset, made.")
         self.add(
@@ -69,13 +64,6 @@ class TrainingForm(JobForm):
         self._processes_row.hide()
         self._looked = False
         self.add("Run", self.out, "Folder of checkpoints, pictures and the model.")
-        for field in (self.dataset, self.config, self.out):
-            field.changed.connect(self.refresh)
-        self.bundle.textChanged.connect(self.refresh)
-        for box in (self.network, self.device):
-            box.chosen.connect(self.refresh)
-        for spin in (self.steps, self.batch, self.processes):
-            spin.valueChanged.connect(self.refresh)
         self.refresh()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
@@ -89,8 +77,7 @@ class TrainingForm(JobForm):
         """Offer a process for each of several GPUs, unless the panel was closed meanwhile."""
         if not isalive(self):
             return
-        self.processes.setMaximum(max(gpus, 1))
-        self.processes.setValue(max(gpus, 1))
+        self.processes.max = self.processes.value = max(gpus, 1)
         self._processes_row.setVisible(gpus > 1)
 
     def refresh(self, _: object = None) -> None:
@@ -105,7 +92,7 @@ class TrainingForm(JobForm):
             return "Choose the dataset."
         if self.config.path is not None and not self.config.path.is_file():
             return "Choose a configuration that exists, or none."
-        return "" if self.config.path or self.bundle.text().strip() else "Name the model."
+        return "" if self.config.path or self.bundle.value.strip() else "Name the model."
 
     def arguments(self, folder: Path) -> list[str]:
         """Return the options of `anofpdm train`."""
@@ -113,12 +100,12 @@ class TrainingForm(JobForm):
         out = self.out.path or folder / "run"
         given = [str(config), "--dataset", str(self.dataset.path), "--out", str(out)]
         given += ["--device", self.device.key]
-        several = self.processes.value() > 1 and self.device.key in ("auto", "cuda")
-        return [*given, "--processes", str(self.processes.value())] if several else given
+        several = self.processes.value > 1 and self.device.key in ("auto", "cuda")
+        return [*given, "--processes", str(self.processes.value)] if several else given
 
     def choices(self) -> tuple[object, ...]:
         """Return what the configuration's time and memory depend on."""
-        return self.network.key, self.steps.value(), self.batch.value()
+        return self.network.key, self.steps.value, self.batch.value
 
     def files(self, folder: Path) -> dict[str, str]:
         """Return the configuration, unless the user has one."""
@@ -130,10 +117,10 @@ class TrainingForm(JobForm):
         text = training_toml(
             dataset,
             "published" if self.network.key == "published" else "small",
-            self.bundle.text().strip(),
-            steps=self.steps.value(),
-            batch_size=self.batch.value(),
-            lr=self.rate.value(),
+            self.bundle.value.strip(),
+            steps=self.steps.value,
+            batch_size=self.batch.value,
+            lr=self.rate.value,
         )
         return {CONFIG: text}
 
@@ -142,12 +129,3 @@ def _gpu_count() -> int:
     from anofpdm.common.device import gpu_count
 
     return gpu_count()
-
-
-def _spin(low: int, high: int, value: int) -> QSpinBox:
-    spin = QSpinBox()
-    spin.setRange(low, high)
-    spin.setValue(value)
-    spin.setGroupSeparatorShown(True)
-    spin.installEventFilter(WheelGuard(spin))
-    return spin

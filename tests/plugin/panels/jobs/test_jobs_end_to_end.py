@@ -46,7 +46,7 @@ def test_from_scans_to_a_model_in_the_analyse_panel(
     qtbot.addWidget(panel)
 
     def done(form: JobForm, name: str) -> Path:
-        form.name.setText(name)
+        form.name.value = name
         assert form.fault() == ""
         qtbot.mouseClick(form.start, LEFT)
         folder = job_folder(name)
@@ -59,7 +59,7 @@ def test_from_scans_to_a_model_in_the_analyse_panel(
     dataset = panel.dataset
     dataset.source.line.setText(str(source))
     dataset.labels.line.setText(str(tmp_path / "labels.csv"))
-    dataset.modalities.setText("flair, t1")
+    dataset.modalities.value = "flair, t1"
     dataset.pixels.set_key("64")
     data = done(dataset, "data") / "dataset.zarr"
 
@@ -72,7 +72,7 @@ def test_from_scans_to_a_model_in_the_analyse_panel(
     panel.guidance.bundle.line.setText(str(run / "bundle"))
     panel.guidance.dataset.line.setText(str(data))
     panel.guidance.split.set_key("train")
-    panel.guidance.candidates.setText("1, 2")
+    panel.guidance.candidates.value = "1, 2"
     panel.guidance.device.set_key("cpu")
     own = done(panel.guidance, "guidance") / "bundle"
     assert panel.details.accuracy.words.text().startswith("best ")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from qtpy.QtCore import Qt, QUrl
-from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtCore import QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QWheelEvent
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QMessageBox, QWidget
 
 from anofpdm.common.event_log import EventLog
 from anofpdm.jobs.log import LOG
@@ -221,7 +221,7 @@ def test_from_form_to_failure_to_another_try(
     scans = tmp_path / "scans"
     scans.mkdir()
     form.source.line.setText(str(scans))
-    form.name.setText("mine")
+    form.name.value = "mine"
     qtbot.mouseClick(form.start, LEFT)
     folder = job_folder("mine")
     assert panel.chosen is not None
@@ -301,7 +301,7 @@ def test_time_and_what_is_wrong_are_told_before_the_start(
         "Time: about 5 min 00 s",
     ]
     assert list(own_jobs.iterdir()) == []
-    form.name.setText("another name changes nothing")
+    form.name.value = "another name changes nothing"
     assert form.cost.text()
     form.pixels.setCurrentIndex(0)
     assert not form.cost.text()
@@ -333,8 +333,28 @@ def test_the_estimate_of_a_training_follows_its_fields(panel: JobsPanel, tmp_pat
     form = panel.training
     form.dataset.line.setText(str(tmp_path))
     before = form._given()
-    form.steps.setValue(7)
+    form.steps.value = 7
     assert form._given() != before
+
+
+def test_scrolling_a_form_changes_no_number(panel: JobsPanel, qtbot: QtBot) -> None:
+    panel.tabs.setCurrentIndex(2)
+    panel.show()
+    form = panel.training
+    spins = form.findChildren(QAbstractSpinBox)
+    assert {form.steps.native, form.batch.native, form.rate.native} <= set(spins)
+    before = [spin.text() for spin in spins]
+    assert before[:3] == ["210000", "64", "0.000100"]
+    for spin in spins:
+        _scroll(spin)
+    assert [spin.text() for spin in spins] == before
+
+
+def _scroll(widget: QWidget) -> None:
+    at = QPointF(5, 5)
+    none = Qt.KeyboardModifier.NoModifier
+    turn = (QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton, none, Qt.ScrollPhase.NoScrollPhase)
+    QApplication.sendEvent(widget, QWheelEvent(at, widget.mapToGlobal(at), *turn, False))
 
 
 def test_several_processes_are_offered_where_there_are_several_gpus(
