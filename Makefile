@@ -70,7 +70,8 @@ lint: $(VENV)/.installed-lint
 
 # Strict: a broken link, a page outside of the navigation or a bad docstring fails the build.
 docs: $(VENV)/.installed-docs
-	$(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The site: site/index.html"
 
 # The bundled model again, from nothing: some hours on two cores (docs/models/flair-synth.md).
 MODEL_OUT ?= model-results

@@ -18,6 +18,7 @@ OWN = {"anofpdm", "napari_anofpdm", "tests"}
 # Distributions whose import name is another one; `a.b` is a module that needs one more.
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "griffe": "griffelib",
     "pytestqt": "pytest-qt",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -22,7 +23,8 @@ PLACEHOLDERS = re.compile(r"\.\.\.|\|")
 
 
 def documents(root: Path) -> list[Path]:
-    return [root / "README.md", *sorted((root / "docs").glob("**/*.md"))]
+    top = [root / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    return [*top, *sorted((root / "docs").glob("**/*.md"))]
 
 
 def test_every_command_in_the_documents_is_understood(repo_root: Path) -> None:
@@ -77,3 +79,24 @@ def test_links_between_the_documents_lead_somewhere(repo_root: Path) -> None:
     for document in documents(repo_root):
         for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / link).exists(), (document.name, link)
+
+
+def test_the_architecture_is_drawn_from_the_contract(repo_root: Path) -> None:
+    updated = runpy.run_path(str(repo_root / "docs" / "scripts" / "architecture.py"))["updated"]
+    page = (repo_root / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert page == updated(page), "run: python docs/scripts/architecture.py"
+
+
+def test_where_things_live_answers_at_least_ten_questions(repo_root: Path) -> None:
+    text = (repo_root / "docs" / "where-things-live.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\| .*\? \| .*\]\(\.\./.* \|$", text, re.MULTILINE)) >= 10
+
+
+def test_every_page_and_room_is_in_the_navigation(repo_root: Path) -> None:
+    text = (repo_root / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = set(re.findall(r"[\w/-]+\.md$", text, re.MULTILINE))
+    pages = {p.relative_to(repo_root / "docs").as_posix() for p in documents(repo_root)[3:]}
+    rooms = {p.parent.name for p in (repo_root / "src_core/anofpdm").glob("*/__init__.py")}
+    reference = {f"api/{room}.md" for room in rooms - {"cli"}}
+    elsewhere = {"index.md", "contributing.md", "changelog.md", "api/index.md"}
+    assert listed == pages | reference | elsewhere

@@ -53,6 +53,19 @@ def project(repo_root: Path) -> dict[str, Any]:
     return tomllib.loads((repo_root / "pyproject.toml").read_text())
 
 
+def test_a_source_archive_holds_all_that_stands_at_the_top(sdist: Path, repo_root: Path) -> None:
+    """All but what only a checkout needs: `.ci`, `.github` and the like."""
+    with tarfile.open(sdist) as archive:
+        held = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=repo_root, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a checkout of git")
+    top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    assert {name for name in top if not name.startswith(".")} <= held
+
+
 def _sources(repo_root: Path) -> set[str]:
     """Files of both import packages, as a wheel names them."""
     roots = {repo_root / "src_core": "anofpdm", repo_root: "napari_anofpdm"}
@@ -107,9 +120,11 @@ def test_the_console_script_is_installed() -> None:
     assert callable(script.load())
 
 
-def test_the_version_is_in_the_changelog(repo_root: Path, project: dict[str, Any]) -> None:
+def test_changelog_and_citation_tell_the_version(repo_root: Path, project: dict[str, Any]) -> None:
     assert version("napari-anofpdm") == project["project"]["version"]
     changelog = (repo_root / "CHANGELOG.md").read_text()
+    citation = (repo_root / "CITATION.cff").read_text()
+    assert f"\nversion: {project['project']['version']}\n" in citation
     assert re.search(rf"^## {re.escape(version('napari-anofpdm'))}\b", changelog, re.MULTILINE)
 
 
