@@ -1,4 +1,4 @@
 """Wiring: each viewer's context, its panels, shortcuts, readers, and the workspace.
 
-The only room that knows all others; nothing imports it. The manifest names what it holds.
+Imports all other rooms; no room imports it. The manifest names functions and panels of this room.
 """

@@ -1,4 +1,4 @@
-"""`Context`: the one session of a viewer, and everything that works on it."""
+"""`Context`: the session of a viewer, and everything that works on it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """Builds and owns what the panels of one viewer share; it outlives the panels.
+    """Builds and owns the objects that a viewer's panels share; it outlives the panels.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Not kept alive by this.
+        The viewer; the context does not keep it alive.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Context:
 
     def __init__(self, viewer: Viewer) -> None:
         self.session = Session()
-        # The layers of an analysis stand before its slices are interpreted.
+        # The layers of an analysis must exist before its slices are interpreted.
         self.layers = LayerManager(viewer, self.session)
         self.interpreter = Interpreter(self.session)
         self.run = AnalysisRun(self.session)
@@ -61,7 +61,7 @@ def context_of(viewer: Viewer) -> Context:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        The viewer, or the proxy of it that napari hands to plugins.
+        The viewer, or napari's plugin proxy of it.
     """
     real: Viewer = getattr(viewer, "__wrapped__", viewer)
     if real not in _contexts:

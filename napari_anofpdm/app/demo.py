@@ -1,4 +1,4 @@
-"""The results of `anofpdm demo` in the viewer, or as a picture of its window.
+"""Show the results of `anofpdm demo` in the viewer, or save a picture of its window.
 
 python -m napari_anofpdm.app.demo RESULTS [--picture window.png]
 """
@@ -28,13 +28,13 @@ _PATIENCE_S = 600.0
 
 
 def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:
-    """Open the analysis and the true lesions of a demo, all panels, and the slice most affected.
+    """Open the analysis and the true lesions of a demo, all panels, and the most affected slice.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
     folder : Path
-        What ``anofpdm demo --keep-analysis`` wrote.
+        The folder written by ``anofpdm demo --keep-analysis``.
     """
     open_workspace(viewer)
     scans = open_paths(viewer, [folder / ANALYSIS_FOLDER])
@@ -50,26 +50,26 @@ def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:
 
 
 def most_affected(session: Session) -> int:
-    """Position of the slice with the largest lesion area, or with none that of the middle one."""
+    """Return the position of the slice with the largest lesion area, or of the middle slice."""
     assert session.volume_result is not None
     area = session.volume_result.mask.sum(axis=(1, 2))
     return int(area.argmax()) if area.any() else len(area) // 2
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
-    """Let the window work until something is so.
+    """Process the window's events until a condition is met.
 
     Raises
     ------
     TimeoutError
-        After a time that only a stuck program needs.
+        After a time that is long enough for all normal work.
     """
     from qtpy.QtWidgets import QApplication
 
     end = time.monotonic() + _PATIENCE_S
     while not reached():
         if time.monotonic() > end:
-            raise TimeoutError("The viewer does not finish its work.")
+            raise TimeoutError("The viewer did not finish its work in time.")
         QApplication.processEvents()
         time.sleep(0.01)
 
@@ -81,23 +81,23 @@ def save_window(viewer: napari.viewer.Viewer, path: Path) -> None:
 
     for _ in range(10):
         QApplication.processEvents()
-        time.sleep(0.05)  # what is drawn late: docks that settle, throttled plots
+        time.sleep(0.05)  # wait for late drawing: docks that settle, throttled plots
     pixels = viewer.screenshot(canvas_only=False, flash=False)
     Image.fromarray(pixels).convert("RGB").save(path, optimize=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Open the viewer; it stays until it is closed, or until its picture is saved."""
+    """Open the viewer until the user closes it, or until its picture is saved."""
     import napari
 
     parser = argparse.ArgumentParser(description="Show the results of anofpdm demo in napari.")
-    parser.add_argument("results", type=Path, help="the folder that anofpdm demo wrote")
-    parser.add_argument("--picture", type=Path, help="save a picture of the window and end")
+    parser.add_argument("results", type=Path, help="The folder written by anofpdm demo.")
+    parser.add_argument("--picture", type=Path, help="Save a picture of the window and exit.")
     chosen = parser.parse_args(arguments)
     if not (chosen.results / ANALYSIS_FOLDER).is_dir():
         parser.error(
-            f"{chosen.results} holds no {ANALYSIS_FOLDER}; name the folder that "
-            "anofpdm demo --keep-analysis wrote."
+            f"{chosen.results} holds no {ANALYSIS_FOLDER}; choose the folder written by "
+            "anofpdm demo --keep-analysis."
         )
     viewer = napari.Viewer()
     viewer.window.resize(*_WINDOW)

@@ -1,4 +1,4 @@
-"""Readers and sample data as napari calls them: the viewer is set up before layers come into it."""
+"""Readers and sample data for the manifest: they set up the viewer before layers are added."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _preparing(reader: Reader | None) -> Reader | None:
 
 
 def _prepare_current_viewer() -> None:
-    """Prepare the viewer that layers are about to enter, where there is one."""
+    """Prepare the viewer that the layers will be added to, if there is one."""
     import napari
 
     viewer = napari.current_viewer()

@@ -1,4 +1,4 @@
-"""The plugin's keys: one table feeds the bindings and the help."""
+"""The plugin's keys: one table for the bindings and the help."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Action(Protocol):
     __name__: str
 
     def __call__(self, viewer: napari.viewer.Viewer) -> object:
-        """Do it."""
+        """Run the action on a viewer."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Shortcut:
     Attributes
     ----------
     key : str
-        As napari spells it. None of napari's own, for any layer, in its default settings.
+        Key in napari's spelling; not used by napari's own default shortcuts of any layer.
     does : str
-        What the help says.
+        Description in the help.
     action : callable
         Takes the viewer.
     """
@@ -47,9 +47,9 @@ class Shortcut:
 
 
 def toggle_results(viewer: napari.viewer.Viewer) -> None:
-    """Hide the map, the steps and the preview of the mask, or show them again as they were.
+    """Hide the anomaly map, the step maps and the mask preview, or show them again.
 
-    Committed masks are the user's own and stay.
+    Committed masks belong to the user and stay visible.
     """
     results = [layer for layer in viewer.layers if is_drawn(layer)]
     hidden = [layer for layer in results if layer.metadata.pop(_HIDDEN, False)]
@@ -81,17 +81,17 @@ def _move_step(viewer: napari.viewer.Viewer, by: int) -> None:
 
 
 def mark_first(viewer: napari.viewer.Viewer) -> None:
-    """Begin an unhealthy range of slices at the one in view, in the panel Label."""
+    """Start an unhealthy range at the slice in view, in the Label panel."""
     context_of(viewer).labelling.first_asked.emit()
 
 
 def mark_last(viewer: napari.viewer.Viewer) -> None:
-    """End an unhealthy range of slices at the one in view, in the panel Label."""
+    """End an unhealthy range at the slice in view, in the Label panel."""
     context_of(viewer).labelling.last_asked.emit()
 
 
 def show_shortcuts(viewer: napari.viewer.Viewer) -> QDialog:
-    """Show the table of keys in a small window, which needs no answer."""
+    """Show the table of keys in a small non-modal window."""
     dialog = ShortcutsDialog(rows(free_keys()))
     dialog.show()
     return dialog
@@ -102,12 +102,14 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("9", "Coronal slices", show_coronal),
     Shortcut("0", "Sagittal slices", show_sagittal),
     Shortcut("W", "Next window: brain, narrow, full range", next_window),
-    Shortcut("H", "Hide or show the map, the steps and the preview of the mask", toggle_results),
+    Shortcut(
+        "H", "Hide or show the anomaly map, the step maps and the mask preview", toggle_results
+    ),
     Shortcut("J", "Previous step of the forward process", previous_step),
     Shortcut("K", "Next step of the forward process", next_step),
-    Shortcut(",", "First slice of an unhealthy range, in the panel Label", mark_first),
-    Shortcut(".", "Last slice of an unhealthy range, in the panel Label", mark_last),
-    Shortcut("F1", "This table", show_shortcuts),
+    Shortcut(",", "First slice of an unhealthy range, in the Label panel", mark_first),
+    Shortcut(".", "Last slice of an unhealthy range, in the Label panel", mark_last),
+    Shortcut("F1", "Show this table", show_shortcuts),
 )
 
 
@@ -116,7 +118,7 @@ KEYS: dict[str, str] = {shortcut.action.__name__: shortcut.key for shortcut in S
 
 
 def free_keys() -> frozenset[str]:
-    """Keys of the table that the user has not given to an action of napari."""
+    """Return the keys of the table that the user has not assigned to an action of napari."""
     from napari.settings import get_settings
 
     taken = {str(key) for keys in get_settings().shortcuts.shortcuts.values() for key in keys}
@@ -124,12 +126,12 @@ def free_keys() -> frozenset[str]:
 
 
 def rows(free: frozenset[str]) -> list[tuple[str, str]]:
-    """Key and meaning of each shortcut, for the help."""
-    return [(s.key if s.key in free else "(taken by napari)", s.does) for s in SHORTCUTS]
+    """Return key and description of each shortcut, for the help."""
+    return [(s.key if s.key in free else "(used by napari)", s.does) for s in SHORTCUTS]
 
 
 def bind_shortcuts(viewer: napari.viewer.Viewer) -> None:
-    """Bind the keys of the table, except those that the user has given to an action of napari."""
+    """Bind the keys of the table, except those assigned to an action of napari."""
     free = free_keys()
     for shortcut in SHORTCUTS:
         if shortcut.key in free:

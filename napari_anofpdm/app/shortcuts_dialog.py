@@ -11,12 +11,12 @@ from napari_anofpdm.host.parent_window import parent_window
 
 
 class ShortcutsDialog(QDialog):
-    """A table of keys and what they do.
+    """A table of keys and their actions.
 
     Parameters
     ----------
     rows : sequence of (str, str)
-        Key and meaning.
+        Key and description.
     """
 
     def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
@@ -29,7 +29,7 @@ class ShortcutsDialog(QDialog):
             name = QLabel(f"<b>{key}</b>")
             table.addWidget(name, line, 0)
             table.addWidget(QLabel(does), line, 1)
-        note = QLabel("Keys work while the mouse is over the picture, with any layer selected.")
+        note = QLabel("Keys work while the mouse is over the canvas, with any layer selected.")
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.rejected.connect(self.reject)
         layout = QVBoxLayout(self)

@@ -1,4 +1,4 @@
-"""What a viewer gets with its first scan: side marks, scale bar, shortcuts, a good window."""
+"""Set up a viewer with its first scan: side marks, scale bar, shortcuts, brain window."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def prepare(viewer: Viewer) -> Context:
 def set_up_viewer(viewer: Viewer) -> None:
     """Set up a viewer for scans, once.
 
-    The sides are marked on the canvas, the scale bar shows mm, the shortcuts are bound. Scans that
-    come later get the window of the brain, and labels that napari makes on a scan's grid get the
-    scan's geometry, so that they can be saved and analysed like any other.
+    The sides are marked on the canvas, the scale bar shows mm, and the shortcuts are bound. Scans
+    added later get the brain window. Labels that napari makes on a scan's grid get the scan's
+    geometry, so that they can be saved and analysed like any other.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def set_up_viewer(viewer: Viewer) -> None:
     mark_sides(viewer)
     bind_shortcuts(viewer)
     viewer.canvas.overlays.scale_bar.visible = True
-    # napari's messages come up on the right.
+    # napari shows its messages on the right.
     viewer.canvas.overlays.scale_bar.position = "bottom_left"
 
     def take_in(layer: Layer) -> None:

@@ -1,4 +1,4 @@
-"""The one command a newcomer needs: all panels, each where it has room."""
+"""Open all panels with one command, each in a suitable place."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """What napari calls the panel, in its menus and above it."""
+        """The panel's title in napari's menus and title bar."""
         return f"{self.name} (AnoFPDM)"
 
     @property
     def python_name(self) -> str:
-        """Where its class is, as the manifest spells it."""
+        """The location of its class, in the manifest's spelling."""
         return f"napari_anofpdm.app.docks.{self.name.lower()}:{self.name}Dock"
 
 
@@ -54,7 +54,7 @@ PANELS = (
 def open_workspace(viewer: napari.viewer.Viewer) -> None:
     """Open all panels: Curves below the canvas, the others as tabs on the right, Analyse in front.
 
-    Panels that are open already stay where the user put them, and hidden ones come back.
+    Panels that are already open stay in their place; hidden panels are shown again.
     """
     prepare(viewer)
     for panel in PANELS:
@@ -63,7 +63,7 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
 
 
 def _give_layers_the_corner(panel: QWidget) -> None:
-    """Let the list of layers reach down beside Curves: in a low window two rows are left of it."""
+    """Extend the layer list down beside Curves; in a low window it would have only two rows."""
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QMainWindow
 
@@ -85,12 +85,12 @@ def show_panel(viewer: napari.viewer.Viewer, panel: Panel) -> QWidget:
         make: Callable[[object], QWidget] = getattr(import_module(module), name)
         widget = make(viewer)
         tabs = any(p.title in viewer.window.dock_widgets for p in PANELS if p.area == panel.area)
-        # A panel fills its dock: it scrolls by itself.
+        # A panel fills its dock, since it scrolls by itself.
         viewer.window.add_dock_widget(
             widget, name=panel.title, area=panel.area, tabify=tabs, add_vertical_stretch=False
         )
     dock = _dock_of(widget)
-    dock.setWindowTitle(panel.name)  # a tab's text: the whole title would be cut off
+    dock.setWindowTitle(panel.name)  # text of the tab, where the full title would be cut off
     dock.show()
     dock.raise_()
     return widget

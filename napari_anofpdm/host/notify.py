@@ -37,7 +37,7 @@ def sentence_of(error: BaseException, doing: str) -> str:
         The message of an `AnofpdmError` is used as it is. The traceback of any other error is
         logged.
     doing : str
-        What failed, as a noun: "the analysis".
+        What failed, as a gerund: "reading the labels".
     """
     from anofpdm.common.errors import AnofpdmError
 
@@ -46,7 +46,7 @@ def sentence_of(error: BaseException, doing: str) -> str:
     logger.error("Unexpected failure while %s.", doing, exc_info=error)
     what = str(error).strip().split("\n")[0]
     kind = type(error).__name__
-    return f"An unexpected error stopped {doing} ({kind}{': ' if what else ''}{what})."
+    return f"An unexpected error occurred while {doing} ({kind}{': ' if what else ''}{what})."
 
 
 def show_failure(error: BaseException, doing: str) -> None:

@@ -1,4 +1,4 @@
-"""Files: readers, writers, sample data, the commands that open.
+"""Files: readers, writers, sample data, open commands.
 
 Imports `layers`, `space` and `host`.
 """

@@ -1,4 +1,4 @@
-"""Open scans and stored analyses by a command of our own, past napari's choice of readers."""
+"""Open scans and stored analyses with the plugin's own commands and readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_files(viewer: napari.viewer.Viewer) -> list[Layer]:
     Returns
     -------
     list of napari.layers.Layer
-        What was added; empty when the dialog was cancelled or no file was usable.
+        The added layers; empty if the dialog was cancelled or no file was usable.
     """
     from napari.utils.history import update_open_history
     from qtpy.QtWidgets import QFileDialog
@@ -44,7 +44,7 @@ def open_analysis(viewer: napari.viewer.Viewer) -> list[Layer]:
     Returns
     -------
     list of napari.layers.Layer
-        The scans of the analysis; empty when the dialog was cancelled or it was not usable.
+        The scans of the analysis; empty if the dialog was cancelled or it was unusable.
     """
     from qtpy.QtWidgets import QFileDialog
 
@@ -57,7 +57,7 @@ def open_analysis(viewer: napari.viewer.Viewer) -> list[Layer]:
         parent, "Open an analysis (a folder NAME.anofpdm.zarr)", _start_folder()
     )
     if path and not path.endswith(ANALYSIS_SUFFIX):
-        show_error(f"{path} is no stored analysis; choose a folder that ends in {ANALYSIS_SUFFIX}.")
+        show_error(f"{path} is not a stored analysis; choose a folder NAME{ANALYSIS_SUFFIX}.")
         return []
     return open_paths(viewer, [path] if path else [])
 
@@ -69,7 +69,7 @@ def open_paths(viewer: napari.viewer.Viewer, paths: Iterable[str | Path]) -> lis
     ----------
     viewer : napari.viewer.Viewer
     paths : iterable of str or Path
-        What cannot be read is told in one sentence each, and left out.
+        Each unreadable path shows one error message and is left out.
     """
     return [layer for path in paths for layer in viewer.open(str(path), plugin=PLUGIN)]
 

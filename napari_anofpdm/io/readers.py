@@ -17,14 +17,14 @@ Reader = Callable[[Paths], Sequence[LayerData | NoLayer]]
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 ANALYSIS_SUFFIX = ".anofpdm.zarr"
-# What napari takes for "read, and said why there is nothing to show".
+# For napari: the file was handled, but there is no layer to show.
 _NOTHING: NoLayer = (None,)
 
 
 def get_nifti_reader(path: Paths) -> Reader | None:
     """Return the reader of NIfTI files, or None for other files.
 
-    A file that cannot be used is told in one sentence and gives no layer.
+    An unusable file shows one error message and gives no layer.
     """
     return _read_nifti if _all_end_with(path, NIFTI_SUFFIXES) else None
 
@@ -32,19 +32,19 @@ def get_nifti_reader(path: Paths) -> Reader | None:
 def get_analysis_reader(path: Paths) -> Reader | None:
     """Return the reader of folders NAME.anofpdm.zarr, or None for others.
 
-    The layers are the scans that the analysis kept; their metadata name its path
-    (``anofpdm_analysis``), from which the viewer's session takes it up.
+    The layers are the scans stored in the analysis. Their metadata hold its path
+    (``anofpdm_analysis``), from which the viewer's session opens it.
     """
     return _read_analyses if _all_end_with(path, (ANALYSIS_SUFFIX,)) else None
 
 
 def nifti_layer(path: str | Path) -> LayerData:
-    """Read one NIfTI file as an image, or as labels when its values are those of a mask.
+    """Read one NIfTI file as an image, or as labels if its values are those of a mask.
 
     Raises
     ------
     AnofpdmError
-        When it is no usable volume.
+        If it is not a usable volume.
     """
     from dataclasses import replace
 
@@ -56,7 +56,7 @@ def nifti_layer(path: str | Path) -> LayerData:
         data, attributes, kind = layer_data(
             replace(volume, data=as_labels(volume.data)), name, "labels"
         )
-        if data.max() == 1:  # several labels keep napari's several colours
+        if data.max() == 1:  # several labels keep napari's colours
             from napari_anofpdm.layers.layer_making import drawn_mask_colours
 
             attributes["colormap"] = drawn_mask_colours()
@@ -65,12 +65,12 @@ def nifti_layer(path: str | Path) -> LayerData:
 
 
 def analysis_layers(path: str | Path) -> list[LayerData]:
-    """Open a stored analysis and return its scans, or, where it kept none, the brain.
+    """Open a stored analysis and return its scans, or the brain if it stores no scans.
 
     Raises
     ------
     AnofpdmError
-        When it is no usable analysis.
+        If it is not a usable analysis.
     """
     from anofpdm import Analysis
 
@@ -90,11 +90,11 @@ def analysis_layers(path: str | Path) -> list[LayerData]:
 
 
 def _read_nifti(path: Paths) -> Sequence[LayerData | NoLayer]:
-    return _read(path, lambda each: [nifti_layer(each)], "the reading of the file")
+    return _read(path, lambda each: [nifti_layer(each)], "reading the file")
 
 
 def _read_analyses(path: Paths) -> Sequence[LayerData | NoLayer]:
-    return _read(path, analysis_layers, "the opening of the analysis")
+    return _read(path, analysis_layers, "opening the analysis")
 
 
 def _read(
@@ -105,7 +105,7 @@ def _read(
         try:
             layers.extend(layers_of(path))
         except Exception as error:
-            # napari shows little of a message until it is clicked: the name, not the whole path.
+            # napari shortens messages until they are clicked: use the name, not the whole path.
             show_error(sentence_of(error, doing).replace(path, Path(path).name))
     return layers or [_NOTHING]
 

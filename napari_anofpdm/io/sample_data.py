@@ -1,4 +1,4 @@
-"""Sample data: synthetic subjects, made on the spot."""
+"""Sample data: synthetic subjects, generated on demand."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from napari_anofpdm.space.layer_volume import volume_of_data
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-# What NIfTI lacks, and what holds it without loss.
+# Types that NIfTI lacks, and types that hold them without loss.
 _STORED_AS: dict[str, DTypeLike] = {
     "float16": np.float32,
     "bool": np.uint8,
@@ -26,9 +26,9 @@ def write_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     Parameters
     ----------
     path : str
-        Target, .nii or .nii.gz; a file that stands there is replaced, as napari has asked already.
+        Target, .nii or .nii.gz; an existing file is replaced, since napari has already asked.
     data, attributes
-        The layer's voxels (s, a, r) and attributes, as napari gives them.
+        The layer's voxels (s, a, r) and attributes from napari.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def write_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     Raises
     ------
     AnofpdmError
-        When the layer has no affine or is not on its scan's grid, or the file cannot be written.
+        If the layer has no affine or is not on its scan's grid, or if the file is not writable.
     """
     dtype = np.asarray(data).dtype
     return _write(path, data, attributes, _STORED_AS.get(dtype.name, dtype))

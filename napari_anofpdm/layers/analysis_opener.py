@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 ANALYSIS_KEY = "anofpdm_analysis"
 """Key of a layer's metadata that names the stored analysis it comes from."""
 READING_KEY = "anofpdm_reading"
-"""Key of a layer's metadata that tells one reading of the same analysis from another."""
+"""Key of a layer's metadata that identifies one reading of an analysis."""
 
 
 class AnalysisOpener:
-    """Hands the session of a viewer the analyses whose scans come into the viewer.
+    """Passes the analysis of each scan that is added to a viewer to the session.
 
-    A reader can only return layers; what it read them from it writes in their metadata.
+    A reader can only return layers; it writes their source into their metadata.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its layers, those there already included, are looked at.
+        The viewer whose present and future layers are checked.
     session : Session
     """
 
@@ -44,7 +44,7 @@ class AnalysisOpener:
         self._adopt(event.value)
 
     def _adopt(self, layer: Layer) -> None:
-        """Open the analysis of a layer, once for each reading: a copy opens nothing."""
+        """Open the analysis of a layer, once per reading; a copy of a layer opens nothing."""
         named, reading = layer.metadata.get(ANALYSIS_KEY), layer.metadata.get(READING_KEY)
         if named is None or reading in self._readings or self._session.is_closed:
             return

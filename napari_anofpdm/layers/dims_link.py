@@ -1,4 +1,4 @@
-"""The viewer's sliders and the session's slice and step, each following the other."""
+"""Keep the viewer's sliders and the session's slice and step in sync."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
     from napari_anofpdm.space.placement import NetworkGrid
 
-_SUPERIOR, _STEP = -3, -4  # axes of the world, from the last
+_SUPERIOR, _STEP = -3, -4  # world axes, counted from the last
 
 
 class DimsLink:
-    """Moves the session with the viewer's dims and the dims with the session.
+    """Synchronises the viewer's dims with the session's slice and step, in both directions.
 
     Parameters
     ----------
@@ -38,17 +38,17 @@ class DimsLink:
         Parameters
         ----------
         grid : NetworkGrid
-            Where its axial slices stand.
+            Placement of its axial slices.
         slice_ids : list of int
             Canonical axial index of each analysed slice.
         """
-        # The step in view is one of the former analysis; the slice is one of the same scan.
+        # The viewer's step belongs to the previous analysis; its slice is still valid.
         self._show_step(self._session.step)
         self._grid, self._slice_ids = grid, slice_ids
         self.follow_view()
 
     def detach(self) -> None:
-        """Follow nothing."""
+        """Stop following the viewer."""
         self._grid = None
 
     @property
@@ -62,7 +62,7 @@ class DimsLink:
         return nearest if 0 <= nearest < grid.shape[0] else None
 
     def follow_view(self) -> None:
-        """Take slice and step from the viewer."""
+        """Set the session's slice and step from the viewer."""
         viewer, session = self._viewer(), self._session
         if viewer is None or self._grid is None or session.analysis is None:
             return

@@ -1,16 +1,16 @@
-"""Which layer is which: guesses from the layers' names."""
+"""Guess the content of layers from their names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-# Shorter ones, such as "t1", stand in many words by chance.
+# Shorter names, such as "t1", occur in many words by chance.
 _SAFE_INSIDE_WORDS = 4
 
 
 def contrasts_in(name: str) -> frozenset[str]:
-    """Return the contrasts that a name speaks of, spelt as bundles spell them.
+    """Return the contrasts that a name mentions, in the spelling of bundles.
 
     Parameters
     ----------
@@ -29,9 +29,10 @@ def contrasts_in(name: str) -> frozenset[str]:
 
 
 def guess_scan(names: Sequence[str], modality: str) -> int | None:
-    """Index of the layer that most likely holds a modality; the last one of several.
+    """Return the index of the layer that most likely holds a modality; the last of several.
 
-    A name that speaks of another contrast is never taken; a lone layer whose name tells nothing is.
+    A layer whose name mentions another contrast is never chosen. A single layer whose name
+    mentions no contrast is chosen.
     """
     named = [contrasts_in(name) for name in names]
     exact = [i for i, found in enumerate(named) if found == {modality}]
@@ -42,7 +43,7 @@ def guess_scan(names: Sequence[str], modality: str) -> int | None:
 
 
 def guess_brain_mask(names: Sequence[str]) -> int | None:
-    """Index of the layer that is a brain mask by its name; none else is taken for one."""
+    """Return the index of the layer whose name says that it is a brain mask, or None."""
     for i, name in enumerate(names):
         if re.search(r"brain[^a-z]*mask|mask[^a-z]*brain|\bbet\b.*mask", name.lower()):
             return i

@@ -1,4 +1,4 @@
-"""How each of the plugin's layers looks."""
+"""Make the plugin's layers with their appearance."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from napari_anofpdm.space.placement import NetworkGrid, PlacedArray
 
 NAMES: dict[Role, str] = {
-    "map": "anomaly map",
-    "sam": "steps (SAM)",
-    "healthy": "steps (healthy-guided)",
-    "unguided": "steps (unguided)",
-    "preview": "mask (preview)",
-    "mask": "mask",
+    "map": "Anomaly map",
+    "sam": "Step maps",
+    "healthy": "Healthy-guided prediction",
+    "unguided": "Unguided prediction",
+    "preview": "Mask (preview)",
+    "mask": "Mask",
 }
 _STEP_AXES = ("step", *WORLD_AXES)
 _STEP_UNITS = ("dimensionless", *WORLD_UNITS)
 _FOUND, _DRAWN = "#2dd4ff", "#5ee65a"
-_OPAQUE_FROM = 0.25  # of the colour range; below, the map fades out toward zero
+_OPAQUE_FROM = 0.25  # share of the colour range; below it, the map fades to transparent
 
 
 def map_layer(data: NDArray[np.float32], grid: NetworkGrid) -> Image:
@@ -54,7 +54,7 @@ def map_layer(data: NDArray[np.float32], grid: NetworkGrid) -> Image:
 
 
 def steps_layer(array: StepArray, role: Role, grid: NetworkGrid) -> Image:
-    """Make a 4-D layer (step, S, P, L) of sub-anomaly maps or predictions."""
+    """Make a 4-D layer (step, S, P, L) of step maps or predictions."""
     is_map = role == "sam"
     return Image(
         array,
@@ -75,7 +75,7 @@ def steps_layer(array: StepArray, role: Role, grid: NetworkGrid) -> Image:
 
 
 def preview_layer(placed: PlacedArray) -> Labels:
-    """Make the contour that follows the sliders; it cannot be painted on."""
+    """Make the layer of the mask preview, a contour that follows the settings; not editable."""
     layer = Labels(
         placed.data,
         name=NAMES["preview"],
@@ -93,9 +93,9 @@ def preview_layer(placed: PlacedArray) -> Labels:
 
 
 def mask_layer(volume: Volume, sources: tuple[SourceFile, ...] = ()) -> Labels:
-    """Make an editable mask from a volume of 0 and 1, of which it takes a copy.
+    """Make an editable mask layer from a copy of a volume of 0 and 1.
 
-    The scans that it was found in go with it, so that it is never taken for another patient's.
+    Its metadata hold the scans that it was found in, so that it is never used for another patient.
     """
     data, attributes, _ = layer_data(volume, NAMES["mask"], "labels")
     metadata = {**attributes["metadata"], ROLE: "mask", SOURCES: sources}
@@ -104,12 +104,12 @@ def mask_layer(volume: Volume, sources: tuple[SourceFile, ...] = ()) -> Labels:
 
 
 def drawn_mask_colours() -> DirectLabelColormap:
-    """Return the colour of a mask from a file, apart from the map's and the found mask's."""
+    """Return the colour of a mask from a file, distinct from the map and the found mask."""
     return _one_colour(_DRAWN)
 
 
 def heat() -> Colormap:
-    """Return inferno, fading out toward zero."""
+    """Return the colormap inferno, transparent toward zero."""
     colors = np.array(ensure_colormap("inferno").colors)
     position = np.linspace(0.0, 1.0, len(colors))
     colors[:, 3] = np.clip(position / _OPAQUE_FROM, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""`LayerManager`: the layers that show a session, and the mask that is taken from them."""
+"""`LayerManager`: the layers that show a session, and the committed mask."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _UNSET = (0.0, 1.0)
 class LayerManager:
     """Shows the session of a viewer in layers that lie on the scan in world space.
 
-    Each layer carries its `Role` in its metadata. A layer that the user deletes stays away until
-    the next analysis.
+    Each layer has its `Role` in its metadata. A layer that the user deletes is not shown again
+    until the next analysis.
 
     Parameters
     ----------
@@ -65,25 +65,25 @@ class LayerManager:
         self.steps.show_predictions(shown)
 
     def commit_mask(self) -> Labels | None:
-        """Make an editable mask, on the scan's own voxels, of the interpretation in view.
+        """Make an editable mask, on the scan's own voxels, from the current interpretation.
 
         Returns
         -------
         napari.layers.Labels or None
-            The new layer, with an undo history of its own; a mask committed before stays as it is.
-            None while the volume has yet to be interpreted under the current settings: the layer
-            then comes by itself.
+            The new layer, with its own undo history; earlier committed masks do not change. None
+            if the volume is not yet interpreted under the current settings; the layer is then
+            added automatically.
 
         Raises
         ------
         SettingsError
-            When nothing is analysed yet.
+            If nothing is analysed yet.
         """
         session = self._session
         if not session.done:
             from anofpdm.common.errors import SettingsError
 
-            raise SettingsError("There is no mask to commit yet; run an analysis or open one.")
+            raise SettingsError("There is no mask to edit yet; run an analysis or open one.")
         self._commit_waits = not session.is_current
         if not self._commit_waits:
             return self._commit()
@@ -104,14 +104,14 @@ class LayerManager:
         return layer
 
     def _show_preview(self, shown: bool) -> None:
-        """Make way for a mask just committed, and come back; the user's own choice stays."""
+        """Hide the preview after a commit, or show it again; the user's own choice is kept."""
         preview = self.layer("preview")
         if preview is not None and preview.visible != shown and self._made_way == shown:
             preview.visible = shown
             self._made_way = not shown
 
     def _on_analysis(self, analysis: Analysis | None) -> None:
-        # Layers that go move the viewer's dims, which are those of the former analysis still.
+        # Removing layers moves the viewer's dims, which still belong to the previous analysis.
         self.link.detach()
         self._map = self._mask = None
         self._commit_waits = False
@@ -159,9 +159,9 @@ class LayerManager:
             self._commit()
 
     def _fit_limits(self, result: Interpretation) -> None:
-        """Let the colours span the map, except where the user has set them.
+        """Fit the colour range to the map, unless the user has set it.
 
-        They reach the threshold at least: what lies far below it on a healthy scan stays dim.
+        The range includes the threshold, so that a healthy scan stays dim.
         """
         top = float(max(result.filtered_map.max(), result.threshold.max()))
         if top <= 0:

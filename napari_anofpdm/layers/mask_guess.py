@@ -1,4 +1,4 @@
-"""Whether a volume is a mask or parcellation, to be shown as labels, or a scan."""
+"""Decide whether a volume is a mask or parcellation, shown as labels, or a scan."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_FEW = 32  # distinct values that no scan is stored with
+_FEW = 32  # a scan has more distinct values than this
 _LARGEST_LABEL = 65_535
-# Neighbours inside an object share its label; in a scan noise tells them apart.
+# Neighbours inside an object share its label; in a scan they differ by noise.
 _EQUAL_SHARE = 0.8
 
 
 def looks_like_mask(data: NDArray[Any]) -> bool:
-    """Tell whether voxel values are labels.
+    """Return whether voxel values are labels.
 
-    They are when all are integers from 0 to 65535 and either no more than 32 of them occur, or at
+    They are if all are integers from 0 to 65535 and either no more than 32 of them occur, or at
     least 80 % of the neighbouring pairs above 0 are equal (parcellations).
 
     Parameters
     ----------
     data : ndarray, shape (i, j, k)
-        Real voxel values of any dtype; floats count as integers where they have no fraction.
+        Real voxel values of any dtype; floats without a fraction count as integers.
     """
     if data.dtype.kind == "f" and not np.array_equal(data, np.rint(data)):
         return False

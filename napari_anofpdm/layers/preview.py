@@ -1,4 +1,4 @@
-"""Map and mask as they are shown: the slice in view at once, the others when they are ready."""
+"""Data of the shown map and mask: the slice in view at once, other slices when ready."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class MaskPreview:
-    """The mask on the scan's own voxels, as `to_native` decides it.
+    """The mask on the scan's own voxels, as `to_native` computes it.
 
-    A slice that is ahead of its volume lacks what only the volume knows: components that are too
-    small in millilitres are still in.
+    A slice that is updated before its volume still contains components that are too small in
+    millilitres, since their size is known only for the volume.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class MaskPreview:
         self.placed: PlacedArray = replace(placed, data=np.zeros(placed.data.shape, np.uint8))
 
     def show_slice(self, slice_id: int) -> bool:
-        """Bring the slice in view up to date; say whether that changed it."""
+        """Update the slice in view; return whether it changed."""
         wanted = self._wanted(slice_id)
         if wanted is None or np.array_equal(self.placed.data[slice_id], wanted):
             return False
@@ -49,7 +49,7 @@ class MaskPreview:
         return True
 
     def show_volume(self) -> None:
-        """Bring all slices up to date."""
+        """Update all slices."""
         if self._session.native is not None:
             self.placed.data[...] = self._along_world(self._session.native.mask)
 
@@ -90,7 +90,7 @@ class MapPreview:
         self.data = np.zeros(grid.shape, dtype=np.float32)
 
     def show(self, result: Interpretation) -> bool:
-        """Take over the slices of an interpretation; say whether that changed any."""
+        """Copy the slices of an interpretation; return whether any changed."""
         changed = False
         for image, slice_id in zip(result.anomaly_map, result.slice_ids, strict=True):
             plane = self._grid.along_world(image)

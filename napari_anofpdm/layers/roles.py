@@ -1,4 +1,4 @@
-"""What a layer of the plugin is for, as its metadata say."""
+"""The role of a plugin layer, stored in its metadata."""
 
 from __future__ import annotations
 

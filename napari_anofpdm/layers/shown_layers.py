@@ -1,4 +1,4 @@
-"""`ShownLayers`: the layers that the plugin itself put into a viewer, by their roles."""
+"""`ShownLayers`: the layers that the plugin has added to a viewer, by role."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class ShownLayers:
-    """At most one layer of each `Role`; a layer that the user deletes stays away.
+    """At most one layer of each `Role`; a layer that the user deletes is not added again.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
     session : Session
-        Once it is closed, nothing is shown any more.
+        When it is closed, no more layers are shown.
     """
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
@@ -36,10 +36,10 @@ class ShownLayers:
         return self._layers.get(role)
 
     def show(self, role: Role, layer: Layer, below: Role | None = None) -> None:
-        """Put a layer into the viewer, on top or below another; the active layer stays active.
+        """Add a layer to the viewer, on top or below another; the active layer stays active.
 
-        Where one of its role lies in the same place already, that one takes over the data and
-        keeps what the user has set, which also saves most of the time.
+        If a layer of this role is already in the same place, only its data are replaced. This
+        keeps the user's display settings and is much faster.
         """
         viewer, shown = self._viewer(), self.layer(role)
         if viewer is None or self._session.is_closed:
@@ -57,18 +57,18 @@ class ShownLayers:
             viewer.layers.selection.active = active
 
     def remove(self, role: Role) -> None:
-        """Take the layer of a role out of the viewer, if it is there."""
+        """Remove the layer of a role from the viewer, if it is there."""
         viewer, layer = self._viewer(), self._layers.pop(role, None)
         if viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
 
     def clear(self) -> None:
-        """Take them all out of the viewer."""
+        """Remove all layers from the viewer."""
         for role in list(self._layers):
             self.remove(role)
 
     def refresh(self, *roles: Role) -> None:
-        """Draw layers again whose data changed in place."""
+        """Redraw layers whose data changed in place."""
         for role in roles:
             layer = self.layer(role)
             if layer is not None and not self._session.is_closed:

@@ -1,4 +1,4 @@
-"""The steps of an analysis as 4-D arrays that are computed where they are looked at."""
+"""The steps of an analysis as 4-D arrays that are computed on access."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 StepKind = Literal["sam", "healthy", "unguided"]
 
-# A whole volume at one step, as a coronal view asks for it.
+# Enough for a whole volume at one step, which a coronal view requires.
 _KEPT = 256
 
 
@@ -36,14 +36,14 @@ class StepSource:
         self._kept: OrderedDict[tuple[int, int], StepMaps] = OrderedDict()
         self._broken = False
         self.ready = False
-        """Whether PyTorch is imported; before, everything is zero."""
+        """Whether PyTorch is imported; until then all values are zero."""
 
     def clear(self) -> None:
-        """Forget what was computed under other settings."""
+        """Discard the maps of the previous settings."""
         self._kept.clear()
 
     def maps(self, position: int, step: int) -> StepMaps | None:
-        """Return one step of one slice, or None where nothing is computed (yet)."""
+        """Return one step of one slice, or None if it is not computed yet."""
         session, key = self._session, (position, step)
         analysis, settings = session.analysis, session.settings
         if key in self._kept:
@@ -58,9 +58,9 @@ class StepSource:
         try:
             found = step_maps(analysis, settings, position, step)
         except Exception as error:
-            # Told once: napari asks again with every move of a slider.
+            # Reported once: napari asks again with every move of a slider.
             self._broken = True
-            show_failure(error, "the view of the steps")
+            show_failure(error, "showing a step")
             return None
         self._kept[key] = found
         if len(self._kept) > _KEPT:
@@ -69,7 +69,7 @@ class StepSource:
 
 
 class StepArray:
-    """One kind of map for every step and axial slice, as napari takes array data.
+    """One kind of map for every step and axial slice, as an array for napari.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class StepArray:
 
 
 def _full_key(key: Any, ndim: int) -> tuple[Any, ...]:
-    """One index or slice for each axis."""
+    """Return one index or slice for each axis."""
     parts = key if isinstance(key, tuple) else (key,)
     if Ellipsis in parts:
         at = parts.index(Ellipsis)

@@ -1,4 +1,4 @@
-"""The 4-D layers through which the forward process is walked, step by step."""
+"""The 4-D layers that show the steps of the forward process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS: tuple[StepKind, ...] = ("unguided", "healthy", "sam")
 
 
 class StepLayers:
-    """Sub-anomaly maps always, predictions on request; each one lazy 4-D layer.
+    """Shows the step maps, and on request the predictions, each as one lazy 4-D layer.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class StepLayers:
         session.volume_interpreted.connect(self._on_result)
 
     def show(self, analysis: Analysis, grid: NetworkGrid) -> None:
-        """Show the sub-anomaly maps, hidden until the step is moved, and predictions if they were.
+        """Add the step maps, hidden until the step changes, and predictions if they were shown.
 
         Parameters
         ----------
         analysis : Analysis
         grid : NetworkGrid
-            Where the analysis' slices stand.
+            Placement of the slices of the analysis.
         """
         former = self._layers.layer("sam")
         self._source = StepSource(self._session)
@@ -82,7 +82,7 @@ class StepLayers:
         self._layers.show(kind, layer, below=None if kind == "sam" else "sam")
 
     def _channel(self, kind: StepKind) -> int | None:
-        """Index of the modality to show; predictions of several cannot be averaged."""
+        """Return the index of the modality to show; predictions cannot be averaged."""
         analysis, modality = self._session.analysis, self._session.modality
         if analysis is not None and modality is not None:
             return analysis.scored.index(modality)
@@ -103,13 +103,13 @@ class StepLayers:
             self._refresh()
 
     def _on_result(self) -> None:
-        """Begin to compute: a first result says that PyTorch is imported."""
+        """Start computing: the first result shows that PyTorch is imported."""
         if not self._source.ready:
             self._source.ready = True
             self._refresh()
 
     def _on_step(self) -> None:
-        """Show the steps in place of the map when the user first walks them."""
+        """Show the step maps instead of the anomaly map when the user first changes the step."""
         steps, overall = self._layers.layer("sam"), self._layers.layer("map")
         if not self._session.step_chosen or self._swapped or steps is None:
             return

@@ -1,4 +1,4 @@
-"""Window presets: which intensities run from black to white."""
+"""Window presets: the range of intensities from black to white."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 WindowName = Literal["brain", "narrow", "full"]
 _METADATA_KEY = "anofpdm_window"
-# With more negative voxels than ringing makes, a scan was normalised: tissue lies below 0, too.
+# A scan with more negative voxels than ringing causes is normalised, with tissue below 0 too.
 _NEGATIVE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Window:
-    """A preset.
+    """A window preset.
 
     Attributes
     ----------
     title : str
-        What menus and messages call it.
+        Its name in menus and messages.
     percentiles : tuple of float
-        Of the voxels it looks at; the lower is drawn black, the upper white.
+        Percentiles of the voxels that it uses; the lower is black, the upper white.
     brain_only : bool
-        Whether it looks at the foreground (brighter than background), or at all voxels.
+        Whether it uses only the foreground (brighter than background), or all voxels.
     """
 
     title: str
@@ -40,26 +40,26 @@ class Window:
 
 
 WINDOWS: dict[WindowName, Window] = {
-    "brain": Window("brain (its 1st to 99th percentile)", (1.0, 99.0), True),
-    "narrow": Window("middle of the brain (its 10th to 90th percentile)", (10.0, 90.0), True),
+    "brain": Window("brain (1st to 99th percentile)", (1.0, 99.0), True),
+    "narrow": Window("middle of the brain (10th to 90th percentile)", (10.0, 90.0), True),
     "full": Window("full range (darkest to brightest voxel)", (0.0, 100.0), False),
 }
-"""In the order in which the key walks through them."""
+"""In the order in which the key cycles through them."""
 
 
 def window_limits(data: NDArray[Any], name: WindowName) -> tuple[float, float]:
-    """Return the intensities that a preset draws black and white.
+    """Return the intensities that a preset shows as black and white.
 
     Parameters
     ----------
     data : ndarray, shape (s, a, r)
-        A scan in its own units; NaN and infinite voxels do not count.
+        A scan in its own units; NaN and infinite voxels are ignored.
     name : {"brain", "narrow", "full"}
 
     Returns
     -------
     tuple of float
-        Lower and upper limit, the upper the larger one also for a constant scan.
+        Lower and upper limit; the upper is larger even for a constant scan.
     """
     window = WINDOWS[name]
     values = data[np.isfinite(data)]
@@ -82,7 +82,7 @@ def _brain_values(data: NDArray[Any], finite: NDArray[Any]) -> NDArray[Any]:
 
 
 def apply_window(layer: Image, name: WindowName) -> None:
-    """Set a layer's contrast limits to a preset; its slider spans the full range from then on."""
+    """Set a layer's contrast limits to a preset, and its slider to the full range."""
     data = np.asarray(layer.data)
     limits = window_limits(data, name)
     full = limits if name == "full" else window_limits(data, "full")
@@ -92,7 +92,7 @@ def apply_window(layer: Image, name: WindowName) -> None:
 
 
 def is_scan(layer: Layer) -> bool:
-    """Tell whether a layer is a scan that this plugin brought in, and none of its results."""
+    """Return whether a layer is a scan opened by this plugin, not one of its results."""
     from napari.layers import Image
 
     known = layer.metadata
@@ -100,13 +100,13 @@ def is_scan(layer: Layer) -> bool:
 
 
 def scans_of(viewer: napari.viewer.Viewer) -> list[Image]:
-    """Return the scans among the selected layers, or all scans where none is selected."""
+    """Return the scans among the selected layers, or all scans if none is selected."""
     scans = [layer for layer in viewer.layers if is_scan(layer)]
     return [layer for layer in scans if layer in viewer.layers.selection] or scans
 
 
 def next_window(viewer: napari.viewer.Viewer) -> None:
-    """Walk to the next preset, for the selected scans, or all where none is selected."""
+    """Apply the next preset to the selected scans, or to all if none is selected."""
     scans = scans_of(viewer)
     if not scans:
         return
@@ -116,7 +116,7 @@ def next_window(viewer: napari.viewer.Viewer) -> None:
 
 
 def set_window(viewer: napari.viewer.Viewer, name: WindowName) -> None:
-    """Apply a preset to the selected scans, or to all where none is selected."""
+    """Apply a preset to the selected scans, or to all if none is selected."""
     for layer in scans_of(viewer):
         apply_window(layer, name)
     viewer.status = f"Window: {WINDOWS[name].title}"

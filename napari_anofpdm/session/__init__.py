@@ -1,4 +1,4 @@
-"""What the panels of one viewer share: state, the run, the work behind it.
+"""The shared state of a viewer's panels: analysis, settings, the run, background work.
 
-Knows no viewer, no layer and no panel. Imports `host`.
+Depends on no viewer, layer or panel. Imports `host`.
 """

@@ -1,8 +1,8 @@
-"""The two persistent threads on which all of the plugin's long work runs.
+"""The two persistent threads for all of the plugin's long work.
 
-PyTorch keeps its cuDNN plans by thread, so that work must not hop between the threads of a pool.
-A run occupies the thread "analyse" for minutes; interpretation, which a slider waits for, has its
-own. Results, progress and errors come back to the GUI thread, in order.
+PyTorch caches its cuDNN plans per thread, so work must not move between the threads of a pool.
+A run occupies the thread "analyse" for minutes. Interpretation, which must follow the sliders, has
+its own thread. Results, progress and errors return to the GUI thread, in order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 Lane = Literal["analyse", "interpret"]
 
-# A network call ends within seconds; a thread that takes longer is a daemon and dies with Python.
+# A network call ends within seconds; a daemon thread that takes longer ends with Python.
 _JOIN_SECONDS = 30.0
 
 
@@ -35,7 +35,7 @@ class Task:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Ask the call to stop; `on_done` is not called any more, `on_error` gets `Cancelled`."""
+        """Ask the call to stop; `on_error` then gets `Cancelled`, and `on_done` is not called."""
         self._cancelled.set()
 
     @property
@@ -44,7 +44,7 @@ class Task:
         return self._cancelled.is_set()
 
     def _run(self) -> None:
-        """Work, on the engine thread."""
+        """Run the call, on the engine thread."""
         call, self._call = self._call, None
         result, error = None, None
         try:
@@ -52,12 +52,12 @@ class Task:
                 result = call()
         except Exception as caught:
             error = caught
-        # A traceback's frames hold what the call worked on; the call is let go before it reports.
+        # A traceback's frames hold the call's data; release the call before reporting.
         del call
         _post(lambda: self._finish(result, error))
 
     def _finish(self, result: Any, error: Exception | None) -> None:
-        """Report, on the GUI thread."""
+        """Report the outcome, on the GUI thread."""
         on_done, on_error = self._on_done, self._on_error
         self._on_done = self._on_error = None
         if self.cancelled:
@@ -78,7 +78,7 @@ def submit(
     on_error: Callable[[Exception], None] | None = None,
     lane: Lane = "analyse",
 ) -> Task:
-    """Call a function on an engine thread, after what that thread was given before.
+    """Queue a function call on an engine thread.
 
     Call this on the GUI thread. Exactly one of the callbacks is called, on the GUI thread.
 
@@ -89,11 +89,11 @@ def submit(
     *args
         Its arguments.
     on_done : callable, optional
-        Takes what it returned.
+        Takes the return value.
     on_error : callable, optional
-        Takes the exception it raised, or `anofpdm.common.errors.Cancelled` after `Task.cancel`.
+        Takes the exception, or `anofpdm.common.errors.Cancelled` after `Task.cancel`.
     lane : {"analyse", "interpret"}
-        Which thread.
+        The thread to use.
     """
     _deliverer()
     task = Task(lambda: function(*args), on_done, on_error)
@@ -106,7 +106,7 @@ def submit(
 
 
 def post(function: Callable[..., None], *args: Any) -> None:
-    """From within a task: call a function on the GUI thread, unless it is cancelled by then."""
+    """Call a function on the GUI thread from a task, unless the task is cancelled by then."""
     task = _current_task()
 
     def call() -> None:
@@ -117,13 +117,13 @@ def post(function: Callable[..., None], *args: Any) -> None:
 
 
 def is_cancelled() -> bool:
-    """Whether the task that this thread works on was cancelled; False on any other thread."""
+    """Return whether this thread's task was cancelled; False on any other thread."""
     task = _current_task()
     return task is not None and task.cancelled
 
 
 def shutdown() -> None:
-    """Cancel all tasks and end the threads; a later `submit` starts them anew."""
+    """Cancel all tasks and end the threads; a later `submit` starts them again."""
     workers = list(_workers.values())
     _workers.clear()
     for worker in workers:
@@ -148,11 +148,11 @@ class _Worker(threading.Thread):
             if self._stopping.is_set():
                 task.cancel()
             task._run()
-            # While this thread waits it must hold nothing: a task's arguments may be gigabytes.
+            # Hold no task while waiting: its arguments may take gigabytes.
             self.current = task = None
 
     def stop(self) -> None:
-        """Cancel what runs and what waits."""
+        """Cancel the current and all queued tasks."""
         self._stopping.set()
         current = self.current
         if current is not None:
@@ -161,7 +161,7 @@ class _Worker(threading.Thread):
 
 
 class _Deliverer(QObject):
-    """Lives on the GUI thread; Qt queues for it what other threads send."""
+    """Lives on the GUI thread; Qt queues the calls that other threads send to it."""
 
     sent = Signal(object)
 

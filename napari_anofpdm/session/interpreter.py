@@ -1,4 +1,4 @@
-"""`Interpreter`: keeps a session's results in step with its settings, slice and analysis."""
+"""`Interpreter`: keeps a session's results up to date with its settings, slice and analysis."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 _DELAY_MS = 150
-# While an analysis grows, interpreting it over and over may take this share of the time.
+# Largest share of the time that repeated interpretation of a growing analysis may take.
 _SHARE_WHILE_GROWING = 0.2
 
 
 class Interpreter:
-    """Interprets the slice in view at once, and the volume when the settings come to rest.
+    """Interprets the slice in view at once, and the volume when the settings stop changing.
 
-    The slice is interpreted on the GUI thread, within the time of a frame or two; the volume on
-    the thread "interpret", where a newer request takes the place of an older one. So that a stored
-    analysis does not freeze the window, PyTorch is imported there first.
+    The slice is interpreted on the GUI thread, within the time of a frame or two. The volume is
+    interpreted on the thread "interpret", where a new request replaces the previous one. PyTorch
+    is first imported on that thread, so that a stored analysis does not freeze the window.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ class Interpreter:
         session.closed.connect(self.stop)
 
     def hurry(self) -> None:
-        """Interpret the volume now instead of when the settings have come to rest."""
+        """Interpret the volume now, without waiting for the settings to stop changing."""
         if self._timer.isActive():
             self._timer.start(0)
 
     def stop(self) -> None:
-        """Give up what is under way."""
-        # At the end of the process Qt's objects may be gone before the viewer is.
+        """Cancel the current work."""
+        # At the end of the process Qt may destroy its objects before the viewer is gone.
         if isalive(self._timer):
             self._timer.stop()
         self._parts = {}
@@ -99,7 +99,7 @@ class Interpreter:
         return analysis is not None and len(self._session.done) == len(analysis)
 
     def _patience(self) -> int:
-        """Milliseconds to wait, longer for more slices of an analysis that still grows."""
+        """Return the delay in milliseconds, longer for an analysis that still grows."""
         if self._is_complete:
             return _DELAY_MS
         return max(_DELAY_MS, round(1000 * self._seconds / _SHARE_WHILE_GROWING))
@@ -124,7 +124,7 @@ class Interpreter:
         session.accept_slice(result, mask)
 
     def _part(self, analysis: Analysis, settings: Settings, position: int) -> Interpretation:
-        """One slice under the current settings, computed once."""
+        """Return one slice under the current settings; it is computed once."""
         from anofpdm import interpret
 
         if position not in self._parts:
@@ -132,7 +132,7 @@ class Interpreter:
         return self._parts[position]
 
     def _start(self) -> None:
-        """Begin to interpret all computed slices."""
+        """Start interpreting all computed slices."""
         session = self._session
         analysis, settings = session.analysis, session.settings
         if analysis is None or settings is None or not session.done:
@@ -160,13 +160,13 @@ class Interpreter:
             self._request(self._patience())
 
     def _failed(self, error: Exception) -> None:
-        """Tell a failure once: the next slice of a damaged analysis fails the same way."""
+        """Report a failure once: the next slice of a damaged analysis fails the same way."""
         from anofpdm.common.errors import Cancelled
 
         if isinstance(error, Cancelled):
             return
         self._task = None
-        text = sentence_of(error, "the interpretation")
+        text = sentence_of(error, "interpreting the analysis")
         if text != self._told:
             self._told = text
             show_error(text)
@@ -174,7 +174,7 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class _Volume:
-    """What the thread "interpret" brings back."""
+    """Result of the thread "interpret"."""
 
     result: Interpretation
     native: NativeResult
@@ -183,7 +183,7 @@ class _Volume:
 
 
 def _warm_up() -> None:
-    """Import what interpretation needs, PyTorch with it."""
+    """Import what interpretation needs, including PyTorch."""
 
 
 def _interpret_volume(
@@ -192,7 +192,7 @@ def _interpret_volume(
     positions: list[int],
     parts: dict[int, Interpretation],
 ) -> _Volume:
-    """Interpret the slices that `parts` lacks, and bring all onto the scan's voxels."""
+    """Interpret the slices missing in `parts`, and resample all to the scan's voxels."""
     from anofpdm.common.errors import Cancelled
     from anofpdm.method.interpretation import concatenate, interpret
     from anofpdm.results.native import to_native
@@ -200,7 +200,7 @@ def _interpret_volume(
     started = time.perf_counter()
     for position in positions:
         if is_cancelled():
-            raise Cancelled("A newer interpretation takes its place.")
+            raise Cancelled("A newer interpretation replaces this one.")
         if position not in parts:
             parts[position] = interpret(analysis, settings, [position])
     result = concatenate([parts[position] for position in positions])

@@ -1,4 +1,4 @@
-"""`Labelling`: the unhealthy ranges of slices of the scan that is being labelled."""
+"""`Labelling`: the unhealthy slice ranges of the scan being labelled."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ Ranges = tuple[tuple[int, int], ...]
 
 
 class Labelling:
-    """Ranges of axial slices, counted from 0 from the feet up, ends included.
+    """Ranges of axial slices, counted from 0 at the feet, ends included.
 
     Attributes
     ----------
     changed : Signal()
-        By a mark or a button; not emitted by `load`.
+        Emitted after a mark or a button, not by `load`.
     first_asked, last_asked : Signal()
         A key was pressed: the slice in view is the first, or the last, of an unhealthy range.
     ranges : tuple of (int, int)
-        Sorted; none touches another.
+        Sorted; ranges never touch.
     verdict : {"healthy", "unhealthy"} or None
-        Of the whole scan, where nobody says more or no range is marked.
+        Verdict on the whole scan, or None if it is not labelled.
     open_end : int or None
-        A first slice that waits for its last.
+        First slice of a range whose last slice is not marked yet.
     file : str
-        Where labels are saved, as it was written; "" before it is chosen.
+        The label file as the user entered it; "" before it is chosen.
     unsaved : dict of str to Annotation
-        By subject, what was marked and could not be saved yet.
+        Marks that could not be saved yet, by subject.
     """
 
     changed = Signal()
@@ -43,37 +43,37 @@ class Labelling:
         self.load((), None)
 
     def load(self, ranges: Ranges, verdict: Verdict | None) -> None:
-        """Begin with what is known."""
+        """Start from given labels."""
         self.ranges: Ranges = _joined(ranges)
         self.verdict: Verdict | None = verdict
         self.open_end: int | None = None
 
     def mark_first(self, index: int) -> None:
-        """Begin an unhealthy range."""
+        """Start an unhealthy range."""
         self.open_end = index
         self.changed.emit()
 
     def mark_last(self, index: int) -> None:
-        """End the range that was begun; without one, the slice is a range of its own."""
+        """End the started range; if there is none, mark this slice only."""
         begin = index if self.open_end is None else self.open_end
         self.ranges = _joined((*self.ranges, (min(begin, index), max(begin, index))))
         self.verdict, self.open_end = "unhealthy", None
         self.changed.emit()
 
     def remove(self, index: int) -> None:
-        """Take range `index` away; without any left, nothing is known."""
+        """Remove range `index`; if no range is left, the scan is not labelled."""
         self.ranges = tuple(r for i, r in enumerate(self.ranges) if i != index)
         if not self.ranges:
             self.verdict = None
         self.changed.emit()
 
     def judge(self, verdict: Verdict | None) -> None:
-        """Say something of the whole scan, in place of ranges."""
+        """Set a verdict on the whole scan, which replaces the ranges."""
         self.ranges, self.verdict, self.open_end = (), verdict, None
         self.changed.emit()
 
     def is_unhealthy(self, index: int) -> bool:
-        """Whether a slice lies in a range."""
+        """Return whether a slice lies in a range."""
         return any(first <= index <= last for first, last in self.ranges)
 
 

@@ -1,4 +1,4 @@
-"""What is to be run: the answers of the Analyse panel, and the work itself."""
+"""`RunRequest`: the input of a run from the Analyse panel, and the run itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RunRequest:
     bundle : str
         Name or path.
     volumes : mapping of str to Volume
-        One a modality.
+        One per modality.
     brain_mask : Volume or None
     process : {"ddim", "ddpm"}
     steps : int
@@ -51,7 +51,7 @@ class RunRequest:
     first_slice: int | None = None
 
     def in_short(self, text: str) -> str:
-        """Name the scans' files in a message without their folders: a panel is narrow."""
+        """Shorten the scans' paths in a message to file names, to fit a narrow panel."""
         for volume in self.volumes.values():
             if volume.path is not None:
                 text = text.replace(str(volume.path), Path(volume.path).name)
@@ -60,14 +60,14 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunListener:
-    """Who hears of a run while it goes on, on the thread that runs it.
+    """Callbacks of a run, called on the thread that runs it.
 
     Attributes
     ----------
     stage : callable
-        Takes what goes on now, in words.
+        Takes the name of the current stage.
     started : callable
-        Takes the analysis in the making.
+        Takes the analysis while it grows.
     slices : callable
         Takes the positions that were just finished.
     progress : callable
@@ -83,12 +83,12 @@ class RunListener:
 def perform(
     request: RunRequest, listener: RunListener, should_cancel: Callable[[], bool]
 ) -> Analysis:
-    """Run; on the engine thread.
+    """Run a request, on the engine thread.
 
     Raises
     ------
     AnofpdmError
-        What cannot be run, or `Cancelled`.
+        If the request is invalid, or `Cancelled`.
     """
     from anofpdm import analyze, load_bundle
     from anofpdm.common.device import release_memory
@@ -123,7 +123,7 @@ def perform(
 
 
 def _let_go(error: BaseException) -> None:
-    """Empty the frames of an error and its causes, which hold the network and its tensors."""
+    """Clear the frames of an error and its causes, which hold the network and its tensors."""
     pending, seen = [error], set[int]()
     while pending:
         each = pending.pop()

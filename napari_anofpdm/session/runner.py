@@ -1,4 +1,4 @@
-"""`AnalysisRun`: the one run that a viewer may have under way, and how it ends."""
+"""`AnalysisRun`: the single run of a viewer, from start to end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ RunState = Literal["idle", "running", "cancelling"]
 
 
 class AnalysisRun:
-    """Runs the network on the engine thread and hands its slices to the session as they come.
+    """Runs the network on the engine thread and passes finished slices to the session.
 
-    However a run ends - done, cancelled, failed, its scan removed from the viewer - the state is
-    "idle" afterwards and the user is told once. The analysis in view before stays until the new
-    one has its first slice; slices that were finished before an early end stay in view.
+    However a run ends (done, cancelled, failed, scan removed from the viewer), the state is then
+    "idle" and the user gets one message. The previous analysis stays in view until the new one
+    has its first slice. Slices that were finished before an early end stay in view.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class AnalysisRun:
         session.closed.connect(self._on_closed)
 
     def start(self, request: RunRequest, layers: Sequence[Layer] = ()) -> None:
-        """Begin a run.
+        """Start a run.
 
         Parameters
         ----------
@@ -72,10 +72,10 @@ class AnalysisRun:
         Raises
         ------
         RuntimeError
-            When one is under way.
+            If a run is already active.
         """
         if self.state != "idle":
-            raise RuntimeError("a run is under way")
+            raise RuntimeError("a run is already active")
         self._layers, self._lost, self._growing = tuple(layers), None, None
         self._finished, self._shown = set(), False
         self._request = request
@@ -92,7 +92,7 @@ class AnalysisRun:
         )
 
     def cancel(self) -> None:
-        """Ask the run to stop, which it does within one call of the network."""
+        """Ask the run to stop; it stops within one network call."""
         if self._task is not None and self.state == "running":
             self._task.cancel()
             self._set_state("cancelling")
@@ -127,7 +127,7 @@ class AnalysisRun:
         elif not self._shown:
             self._shown = True
             session.set_analysis(growing, done=self._finished)
-        # Else the user opened another analysis meanwhile; the run comes into view at its end.
+        # Else the user has opened another analysis; the new one is shown when the run ends.
 
     def _on_progress(self, progress: SliceProgress) -> None:
         self.progress = replace(progress, stage="Running the network")
@@ -164,12 +164,12 @@ class AnalysisRun:
             self._end(text)
             show_info(text)
         else:
-            text = f"{self._in_short(sentence_of(error, 'the run'))}{kept}"
+            text = f"{self._in_short(sentence_of(error, 'running'))}{kept}"
             self._end(text)
             show_error(text)
 
     def _keep_finished(self) -> str:
-        """Leave the slices that were finished in view; return what to say of them."""
+        """Keep the finished slices in view; return a sentence about them."""
         from anofpdm.analysis.growing import finished_part
 
         growing, session = self._growing, self._session
@@ -180,7 +180,7 @@ class AnalysisRun:
             session.close_analysis()
             return ""
         session.set_analysis(part)
-        return f" The {len(part)} slices that were done stay in view."
+        return f" Finished slices: {len(part)}."
 
     def _in_short(self, text: str) -> str:
         return text if self._request is None else self._request.in_short(text)

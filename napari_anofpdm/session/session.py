@@ -1,4 +1,4 @@
-"""`Session`: what the panels of one viewer share, and the signals that tell them of changes."""
+"""`Session`: the shared state of a viewer's panels, with signals for changes."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 class Session:
     """The analysis in view, its settings and results, the slice and step in view.
 
-    Panels read its attributes, call its methods and listen to its signals; they never talk to each
-    other. All of it happens on the GUI thread. An interpreter listens, too, and hands in results
-    by the ``accept_`` methods. The session itself knows no viewer and reads no file.
+    Panels read its attributes, call its methods and listen to its signals; they never call each
+    other. Everything happens on the GUI thread. An interpreter also listens, and delivers results
+    through the ``accept_`` methods. The session depends on no viewer and reads no file.
 
     Attributes
     ----------
     analysis_changed : Signal(Analysis or None)
-        Another analysis, perhaps still growing, or none.
+        A new analysis, which may still grow, or None.
     slices_done : Signal(list of int)
         Positions whose steps have just been computed.
     settings_changed : Signal(Settings)
     position_changed : Signal(int)
-        Position of the slice in view among the analysed ones, 0..S-1; -1 when it is none of them.
+        Position of the slice in view among the analysed slices, 0..S-1; -1 if it is not analysed.
     step_changed : Signal(int)
         Index on the grid of timesteps, 0..K-1.
     modality_changed : Signal(str or None)
-        The scored modality whose steps are shown; None shows their mean.
+        The scored modality whose step maps are shown; None shows their mean.
     shown_anyway_changed : Signal(frozenset of int)
     dropped_changed : Signal(frozenset of int)
     slice_interpreted : Signal(Interpretation)
-        The slice in view alone, under the current settings.
+        Only the slice in view, under the current settings.
     volume_interpreted : Signal(Interpretation)
-        All computed slices, some time after the settings came to rest.
+        All computed slices, some time after the settings stop changing.
     native_changed : Signal(NativeResult)
-        The same on the scan's own voxels, without the dropped lesions.
+        The result on the scan's own voxels, without the dropped lesions.
     result_wanted : Signal()
-        The volume's result is wanted now, not only when the settings come to rest; whoever waits
-        for it emits this.
+        Emitted to request the volume's result now, without waiting for the settings to stop
+        changing.
     bundle_chosen : Signal(str)
         A model for the next run, by name or path; any panel may emit it.
     closed : Signal()
@@ -58,23 +58,23 @@ class Session:
     position, step : int
         See the signals.
     step_chosen : bool
-        Whether someone has moved the step; until then it is t_e of the slice in view.
+        Whether the user has moved the step; until then it is t_e of the slice in view.
     modality : str or None
         See `modality_changed`.
     shown_anyway : frozenset of int
-        Positions that the gate calls healthy and the user wants to see nevertheless.
+        Positions that the gate classifies as healthy and the user wants to see anyway.
     slice_result, volume_result : Interpretation or None
-        The latest of each; `volume_result` may belong to former settings, see `is_current`.
+        The latest results; `volume_result` may belong to previous settings, see `is_current`.
     slice_mask : ndarray of bool, shape (H, W), or None
-        The mask of the slice in view; where it is in `shown_anyway`, without the gate.
+        The mask of the slice in view; without the gate if it is in `shown_anyway`.
     native, native_found : NativeResult or None
         On the scan's own voxels, without and with the dropped lesions.
     dropped : frozenset of int
-        Numbers of the lesions that the user took out of the mask; found again under other
-        settings they stay out.
+        Numbers of the lesions that the user dropped; lesions that are found again under other
+        settings stay dropped.
     is_announcing : bool
-        Whether a new analysis is being told; some listeners still show the former one then, so
-        that no slice of the new one must be interpreted yet.
+        Whether `analysis_changed` is being emitted. Some listeners still show the previous
+        analysis then, so no slice of the new one may be interpreted yet.
     """
 
     analysis_changed = Signal(object)
@@ -131,12 +131,12 @@ class Session:
         )
 
     def set_analysis(self, analysis: Analysis, *, done: Collection[int] | None = None) -> None:
-        """Take up an analysis; the settings stay if they fit, else they are the bundle's own.
+        """Set the analysis; keep the settings if they fit, else use the bundle's own.
 
         Parameters
         ----------
         analysis : Analysis
-            May still grow; then `done` says what can be interpreted.
+            May still grow; `done` then lists the slices that can be interpreted.
         done : collection of int, optional
             Positions whose steps are computed; all by default.
         """
@@ -156,18 +156,18 @@ class Session:
         self.settings_changed.emit(self.settings)
 
     def finish_analysis(self, analysis: Analysis) -> None:
-        """Take the complete form of the analysis that has been growing; all of it is computed.
+        """Replace the growing analysis by its complete form; all slices are computed.
 
         Parameters
         ----------
         analysis : Analysis
-            Of the same slices and steps; it takes the place of `analysis` without a signal.
+            With the same slices and steps; it replaces `analysis` without a signal.
         """
         self.analysis = analysis
         self.add_done(range(len(analysis)))
 
     def close_analysis(self) -> None:
-        """Let go of the analysis; its layers go, committed masks stay."""
+        """Close the analysis; its layers are removed, committed masks stay."""
         if self.analysis is not None:
             self._keep_settings()
             self._clear(None)
@@ -178,7 +178,7 @@ class Session:
             self._former = (self.analysis.metadata.bundle_hash, self.settings)
 
     def add_done(self, positions: Iterable[int]) -> None:
-        """Take note of slices whose steps are now computed."""
+        """Add slices whose steps are now computed."""
         fresh = sorted(set(positions) - self.done)
         if fresh:
             self.done.update(fresh)
@@ -190,7 +190,7 @@ class Session:
         Raises
         ------
         SettingsError
-            When they do not fit the analysis; nothing has changed then.
+            If they do not fit the analysis; nothing is changed then.
         """
         self._check(settings)
         if settings != self.settings:
@@ -203,14 +203,14 @@ class Session:
         Raises
         ------
         SettingsError
-            When a value is out of its range, does not suit the others, or there is no analysis.
+            If a value is out of its range or conflicts with the others, or without an analysis.
         """
         from anofpdm import Settings
         from anofpdm.common.errors import SettingsError
         from anofpdm.common.validation import validated
 
         if self.settings is None:
-            raise SettingsError("There is no analysis yet whose settings could change.")
+            raise SettingsError("There are no settings to change yet; run an analysis or open one.")
         values = {name: getattr(self.settings, name) for name in Settings.model_fields}
         self.set_settings(validated(Settings, **(values | changes)))
 
@@ -218,23 +218,23 @@ class Session:
         from anofpdm.common.errors import SettingsError
 
         if self.analysis is None:
-            raise SettingsError("There is no analysis yet whose settings could change.")
+            raise SettingsError("There are no settings to change yet; run an analysis or open one.")
         timesteps = self.analysis.timesteps
         if settings.end_step is not None and settings.end_step not in timesteps:
             near = min(timesteps, key=lambda t: abs(t - (settings.end_step or 0)))
             raise SettingsError(
-                f"End step {settings.end_step} is not among the analysis' timesteps; the nearest "
+                f"End step {settings.end_step} is not one of the analysis' timesteps; the nearest "
                 f"is {near}."
             )
         largest, scored = settings.max_divergence, len(self.analysis.scored)
         if largest is not None and len(largest) != scored:
             raise SettingsError(
                 f"The settings hold M_max for {len(largest)} modalities, but the analysis scores "
-                f"{scored}; take the bundle's own settings."
+                f"{scored}; use the bundle's own settings."
             )
 
     def set_position(self, position: int) -> None:
-        """Look at another slice, by its position among the analysed ones; -1 for none of them."""
+        """Go to a slice by its position among the analysed slices; -1 for none of them."""
         if position != self.position:
             if not -1 <= position < (0 if self.analysis is None else len(self.analysis)):
                 raise IndexError(f"there is no slice position {position}")
@@ -243,7 +243,7 @@ class Session:
             self.position_changed.emit(position)
 
     def set_step(self, step: int) -> None:
-        """Look at another step, by its index on the grid of timesteps."""
+        """Go to a step by its index on the grid of timesteps."""
         self.step_chosen = True
         self._go_to_step(step)
 
@@ -255,7 +255,7 @@ class Session:
             self.step_changed.emit(step)
 
     def set_modality(self, modality: str | None) -> None:
-        """Show the steps of one scored modality, or with None their mean."""
+        """Show the step maps of one scored modality, or their mean with None."""
         if modality != self.modality:
             if modality is not None and (
                 self.analysis is None or modality not in self.analysis.scored
@@ -265,14 +265,14 @@ class Session:
             self.modality_changed.emit(modality)
 
     def show_anyway(self, position: int, shown: bool = True) -> None:
-        """Show the mask of a slice although the gate calls it healthy, or no longer."""
+        """Show or hide the mask of a slice that the gate classifies as healthy."""
         changed = self.shown_anyway | {position} if shown else self.shown_anyway - {position}
         if changed != self.shown_anyway:
             self.shown_anyway = changed
             self.shown_anyway_changed.emit(changed)
 
     def set_dropped(self, lesions: Collection[int]) -> None:
-        """Take lesions out of the mask, by their numbers in `lesions`; the others are in."""
+        """Drop lesions from the mask by their numbers in `lesions`; restore the others."""
         dropped = frozenset(lesions)
         if dropped != self.dropped and self.native_found is not None:
             self.dropped = dropped
@@ -281,14 +281,14 @@ class Session:
             self.native_changed.emit(self.native)
 
     def accept_slice(self, result: Interpretation, mask: NDArray[np.bool_]) -> None:
-        """Take the interpretation of the slice in view, and the mask to show of it."""
+        """Receive the interpretation of the slice in view, and its mask to show."""
         self.slice_result, self.slice_mask = result, mask
         if not self.step_chosen and self.analysis is not None:
             self._go_to_step(self.analysis.timesteps.index(int(result.end_step[0].max())))
         self.slice_interpreted.emit(result)
 
     def accept_volume(self, result: Interpretation, native: NativeResult) -> None:
-        """Take the interpretation of all computed slices, on both grids."""
+        """Receive the interpretation of all computed slices, on both grids."""
         dropped = self.dropped
         if dropped and self.lesions is not None:
             dropped = native.lesions.matching(self.lesions, dropped)
@@ -307,7 +307,7 @@ class Session:
             self.native = self.native_found.without(self.dropped)
 
     def close(self) -> None:
-        """End with the viewer: nothing is interpreted or shown from now on."""
+        """Close with the viewer: nothing is interpreted or shown afterwards."""
         if not self.is_closed:
             self.is_closed = True
             self.closed.emit()

@@ -1,4 +1,4 @@
-"""The panels as napari opens them: each made from a viewer alone, with what it needs handed in.
+"""The panels as napari opens them: each is made from a viewer and connected to its context.
 
-One file for each panel, so that opening one imports no other.
+One file per panel, so that opening one panel imports no other.
 """

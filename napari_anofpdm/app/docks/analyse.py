@@ -1,4 +1,4 @@
-"""The panel Analyse, wired to its viewer."""
+"""The Analyse panel, connected to its viewer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AnalyseDock(AnalysePanel):
-    """The panel Analyse of a viewer."""
+    """The Analyse panel of a viewer."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         context = context_of(viewer)

@@ -1,4 +1,4 @@
-"""The panel Curves, wired to its viewer."""
+"""The Curves panel, connected to its viewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CurvesDock(CurvesPanel):
-    """The panel Curves of a viewer."""
+    """The Curves panel of a viewer."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, context_of(viewer).session)

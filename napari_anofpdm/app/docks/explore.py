@@ -1,4 +1,4 @@
-"""The panel Explore, wired to its viewer."""
+"""The Explore panel, connected to its viewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ExploreDock(ExplorePanel):
-    """The panel Explore of a viewer."""
+    """The Explore panel of a viewer."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         context = context_of(viewer)

@@ -1,4 +1,4 @@
-"""The panel Export, wired to its viewer."""
+"""The Export panel, connected to its viewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ExportDock(ExportPanel):
-    """The panel Export of a viewer."""
+    """The Export panel of a viewer."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, context_of(viewer).session)

@@ -1,4 +1,4 @@
-"""The panel Jobs, wired to its viewer."""
+"""The Jobs panel, connected to its viewer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class JobsDock(JobsPanel):
-    """The panel Jobs of a viewer; a model that it made can be taken into the panel Analyse."""
+    """The Jobs panel of a viewer; it can pass a finished model to the Analyse panel."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)

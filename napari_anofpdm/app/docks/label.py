@@ -1,4 +1,4 @@
-"""The panel Label, wired to its viewer."""
+"""The Label panel, connected to its viewer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LabelDock(LabelPanel):
-    """The panel Label of a viewer, which gets side marks, scale bar and keys with it."""
+    """The Label panel of a viewer; it also sets up side marks, scale bar and keys."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, prepare(viewer).labelling, KEYS)

@@ -1,4 +1,4 @@
-"""The panel View, wired to its viewer."""
+"""The View panel, connected to its viewer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ViewDock(ViewPanel):
-    """The panel View of a viewer, which gets side marks, scale bar and keys with it."""
+    """The View panel of a viewer; it also sets up side marks, scale bar and keys."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         prepare(viewer)

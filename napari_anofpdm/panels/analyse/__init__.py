@@ -1,1 +1,1 @@
-"""The panel Analyse: choose a model and scans, run the network."""
+"""The Analyse panel: choose a model and scans, run the network."""

@@ -1,4 +1,4 @@
-"""`BundleChooser`: which model is run, and what one should know of it."""
+"""`BundleChooser`: choose the model to run, and show its key facts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _HASH_DIGITS = 12
 
 
 class BundleChooser(QWidget):
-    """A list of the bundled, registered and browsed models, with the facts on the chosen one.
+    """A list of the bundled, registered and browsed models, with facts about the chosen one.
 
     Attributes
     ----------
     changed : Signal()
-        Another model is chosen, by hand or by `choose`.
+        Another model is chosen, by the user or by `choose`.
     """
 
     changed = Signal()
@@ -36,7 +36,7 @@ class BundleChooser(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._entries: dict[str, BundleEntry] = {}
-        self._no_model = "There is no model to choose."
+        self._no_model = "No model is available."
         self.box = ChoiceBox({})
         self.browse = QPushButton("Browse")
         self.browse.setToolTip("Choose a model bundle that is not in the list.")
@@ -46,14 +46,15 @@ class BundleChooser(QWidget):
             assert action is not None
             action.triggered.connect(choose)
         self.browse.setMenu(menu)
-        self.field = Field("Model", self.box, "The trained model that is run.")
-        self.field.name.hide()  # the group's title says it
+        self.field = Field("Model", self.box, "The trained model to run.")
+        self.field.name.hide()  # the group's title already names it
         self.warning = wrapped_label(_NOTICE)
         self.warning.setStyleSheet("font-weight: bold;")
         self.facts = wrapped_label()
         self.remember = QPushButton("Make default")
         self.remember.setToolTip(
-            "Choose this model whenever the panel opens; Preferences > AnoFPDM holds the same."
+            "Choose this model whenever the panel opens. This sets the model bundle in "
+            "Preferences > AnoFPDM."
         )
         buttons = QHBoxLayout()
         buttons.addWidget(self.browse, 1)
@@ -70,17 +71,17 @@ class BundleChooser(QWidget):
 
     @property
     def bundle(self) -> str:
-        """Name or path, as `anofpdm.load_bundle` takes it; "" where there is none."""
+        """Name or path for `anofpdm.load_bundle`; "" if there is none."""
         return self.box.key if self.box.count() else ""
 
     @property
     def metadata(self) -> BundleMetadata | None:
-        """What the chosen bundle says of itself; None where it cannot be used."""
+        """Metadata of the chosen bundle, or None if it is unusable."""
         entry = self._entries.get(self.bundle)
         return None if entry is None or entry.fault else entry.metadata
 
     def choose(self, bundle: str) -> None:
-        """Choose a model by its name or path, list it if it is new, and look at it anew if not."""
+        """Choose a model by name or path; add it to the list, or read it again if it is listed."""
         from anofpdm.model.registry import read_entry
 
         if bundle in self._entries:
@@ -91,7 +92,7 @@ class BundleChooser(QWidget):
         self._renew()
 
     def reload(self, chosen: str) -> None:
-        """List what is there now, and choose one of it."""
+        """List the bundles that exist now, and choose one."""
         from anofpdm.common.errors import SettingsError
         from anofpdm.model.registry import PACKAGED, list_bundles
 
@@ -111,7 +112,7 @@ class BundleChooser(QWidget):
         self.choose(chosen)
 
     def check(self) -> None:
-        """Look again whether the chosen bundle is still there."""
+        """Check again whether the chosen bundle exists."""
         if self.bundle:
             from anofpdm.model.registry import read_entry
 
@@ -164,7 +165,7 @@ class BundleChooser(QWidget):
 
 
 def facts_of(metadata: BundleMetadata) -> str:
-    """Intended use, modalities, calibration, licence and hash of a model, in a few lines."""
+    """Return intended use, modalities, calibration, licence and hash of a model, as lines."""
     reads = ", ".join(metadata.modalities)
     if metadata.scored != metadata.modalities:
         reads += f" (maps from {', '.join(metadata.scored)})"
@@ -176,12 +177,12 @@ def facts_of(metadata: BundleMetadata) -> str:
         f"Hash: {metadata.fingerprint[:_HASH_DIGITS]}",
     ]
     if metadata.calibration is None:
-        lines.insert(2, "Not calibrated: the threshold is yours to choose, and no slice is judged.")
+        lines.insert(2, "Not calibrated: choose the threshold yourself; slices are not classified.")
     return "\n".join(lines)
 
 
 def more_on(metadata: BundleMetadata) -> str:
-    """All that a model's metadata say in words, for a tooltip."""
+    """Return all texts of a model's metadata, for a tooltip."""
     parts = {
         "": metadata.description,
         "Intended use": metadata.intended_use,
@@ -195,7 +196,7 @@ def more_on(metadata: BundleMetadata) -> str:
 
 
 def _beyond_notice(text: str) -> str:
-    """Leave out what stands above in bold."""
+    """Remove the notice that is shown above in bold."""
     if not text.startswith(_NOTICE):
         return text
     rest = text.removeprefix(_NOTICE).lstrip(" ,;:.")

@@ -34,21 +34,21 @@ _NO_SCAN = "Open a scan to begin, or try one from File > Open Sample > AnoFPDM."
 
 
 class AnalysePanel(DockedPanel):
-    """The first panel: model, scans, process and device, an estimate, and the run.
+    """The panel that starts runs: model, scans, process, device, an estimate, and the run.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its layers are offered.
+        The viewer whose layers are the choices.
     session : Session
-        Tells of a model that was chosen elsewhere.
+        Emits `bundle_chosen` when a model is chosen elsewhere.
     run : AnalysisRun
-        Is started here; it outlives the panel.
+        The run that the panel starts; it outlives the panel.
 
     Attributes
     ----------
     scans_wanted : Signal()
-        The user wants to open scans.
+        Emitted when the user wants to open scans.
     """
 
     scans_wanted = Signal()
@@ -75,10 +75,10 @@ class AnalysePanel(DockedPanel):
         self.open.setToolTip("Open NIfTI files as scans and masks.")
         self.estimate = wrapped_label()
         self.estimate.setToolTip(
-            "Time measured on this machine with a call of the network; memory in MiB or GiB."
+            "Time is measured on this computer with one network call; memory is in MiB or GiB."
         )
         self.doubts = wrapped_label()
-        self.doubts.setToolTip("What may spoil the result; the run can be started nevertheless.")
+        self.doubts.setToolTip("Warnings about the result. You can still start the run.")
         self.doubts.hide()
         self.run_volume = QPushButton("Run volume")
         self.run_slice = QPushButton("Run this slice")
@@ -95,7 +95,7 @@ class AnalysePanel(DockedPanel):
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_volume, 1)
         buttons.addWidget(self.run_slice, 1)
-        # The run stays in sight however far the form above is scrolled.
+        # The run controls stay visible while the form above scrolls.
         below = QVBoxLayout()
         below.setContentsMargins(9, 0, 9, 6)
         below.addWidget(self.estimate)
@@ -131,7 +131,7 @@ class AnalysePanel(DockedPanel):
         )
 
     def request(self, *, this_slice: bool = False) -> RunRequest | None:
-        """Return the run that the fields ask for; None while something is missing or wrong."""
+        """Return the run that the fields describe, or None while one is missing or wrong."""
         scans = self.scans.scans
         if scans is None or self.model.metadata is None or self._wrong():
             return None
@@ -153,7 +153,7 @@ class AnalysePanel(DockedPanel):
         )
 
     def start(self, *, this_slice: bool = False) -> None:
-        """Run the volume, or the slice in view alone."""
+        """Run the volume, or only the slice in view."""
         request, scans = self.request(this_slice=this_slice), self.scans.scans
         if request is None or scans is None or self._run.state != "idle":
             return
@@ -161,12 +161,15 @@ class AnalysePanel(DockedPanel):
         self._run.start(request, scans.layers)
 
     def refresh(self, _: Any = None) -> None:
-        """Let only what is complete and right be run, and estimate it."""
+        """Enable the run buttons if all fields are valid, and request an estimate."""
         request = self.request()
         idle = self._run.state == "idle"
         for button, words in (
-            (self.run_volume, "Analyse every slice that holds brain, the one in view first."),
-            (self.run_slice, "Analyse the axial slice in view alone: a quick first look."),
+            (
+                self.run_volume,
+                "Analyse all slices that contain brain, starting with the slice in view.",
+            ),
+            (self.run_slice, "Analyse only the axial slice in view, as a quick preview."),
         ):
             button.setEnabled(request is not None and idle)
             button.setToolTip(words if request is not None else self._why_not())
@@ -175,7 +178,7 @@ class AnalysePanel(DockedPanel):
             self.estimate.setText(self._why_not())
 
     def _estimate(self, request: RunRequest | None) -> None:
-        """Ask for an estimate, unless the same was asked last."""
+        """Request an estimate, unless the last request was the same."""
         asked = None
         if request is not None:
             chosen = (request.bundle, request.steps, request.device, request.precision)
@@ -184,9 +187,11 @@ class AnalysePanel(DockedPanel):
             return
         self._asked = asked
         self.estimator.forget()
-        if self._run.state == "idle":  # what is doubted of a run stays in sight while it goes on
+        if self._run.state == "idle":  # warnings about a run stay visible while it runs
             self._doubt(())
-        if self.estimate.text() == _ESTIMATING:  # no answer will come; the bar tells the time left
+        if (
+            self.estimate.text() == _ESTIMATING
+        ):  # no estimate will come; the bar shows the time left
             self.estimate.setText("")
         if request is not None:
             self.estimate.setText(_ESTIMATING)
@@ -200,10 +205,10 @@ class AnalysePanel(DockedPanel):
         return [field for field in fields if field.is_wrong]
 
     def _why_not(self) -> str:
-        """Say what keeps the run from starting."""
+        """Return the reason why the run cannot start."""
         wrong = self._wrong()
         if wrong:
-            return f"Mend the field in red first: {wrong[0].name.text()}."
+            return f"Fix the field marked in red: {wrong[0].name.text()}."
         missing = [m.upper() for m, box in self.scans.boxes.items() if box.layer is None]
         if not missing:
             return ""

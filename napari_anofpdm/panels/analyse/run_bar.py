@@ -1,4 +1,4 @@
-"""`RunBar`: how far the run has come, and the button that stops it."""
+"""`RunBar`: the progress of the run, and the button that cancels it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ class RunBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bar = QProgressBar()
-        self.bar.setToolTip("Network steps done, of all steps of all slices.")
+        self.bar.setToolTip("Network steps done, out of all steps of all slices.")
         self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip(
-            "Stop the run within one call of the network; slices that are done stay."
-        )
+        self.cancel.setToolTip("Stop the run within one network call. Finished slices are kept.")
         self.words = wrapped_label()
         row = QHBoxLayout()
         row.addWidget(self.bar, 1)
@@ -39,7 +37,7 @@ class RunBar(QWidget):
         self.hide()
 
     def show_state(self, state: RunState) -> None:
-        """Come and go with the run."""
+        """Show the bar while a run is active."""
         self.setVisible(state != "idle")
         self.cancel.setEnabled(state == "running")
         if state == "cancelling":
@@ -47,15 +45,15 @@ class RunBar(QWidget):
             self.words.setText("Stopping…")
 
     def show_progress(self, progress: SliceProgress) -> None:
-        """Show how far the run has come."""
-        # A range of 0 to 0 makes a bar that only says that something goes on.
+        """Show the progress of the run."""
+        # A range of 0 to 0 makes the bar a busy indicator.
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
         self.words.setText(progress_in_words(progress))
 
 
 def progress_in_words(progress: SliceProgress) -> str:
-    """Stage, slices, steps and time left."""
+    """Return stage, slices, steps and time left as text."""
     from anofpdm.common.quantities import duration_in_words
 
     if not progress.total:

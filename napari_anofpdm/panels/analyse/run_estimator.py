@@ -1,4 +1,4 @@
-"""`RunEstimator`: time, memory, doubts and devices of a run to come, off the GUI thread."""
+"""`RunEstimator`: estimates time and memory of a run, and finds devices, off the GUI thread."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from anofpdm.analysis.estimate import RunEstimate
     from napari_anofpdm.session.run_request import RunRequest
 
-# Long enough that typing a number, or opening several scans, asks once.
+# Long enough that typing a number, or opening several scans, causes one request.
 _DELAY_MS = 800
 
 
 @dataclass(frozen=True)
 class Devices:
-    """What can compute here.
+    """Devices of this computer.
 
     Attributes
     ----------
     automatic : str
-        What "auto" takes, in words.
+        Name of the device that "auto" selects.
     unusable : dict of str to str or None
-        For "cpu", "cuda" and "mps" the reason why it cannot be used, or None.
+        For "cpu", "cuda" and "mps" the reason why it is unavailable, or None.
     no_cuda : str or None
         The same reason for CUDA, without a remedy.
     """
@@ -40,13 +40,13 @@ class Devices:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is to be expected of a run.
+    """Expected cost of a run, and warnings about it.
 
     Attributes
     ----------
     estimate : RunEstimate
     warnings : tuple of str
-        What may spoil the result, one sentence each, such as a scan with its skull.
+        Warnings about the result, one sentence each, for example about a scan with skull.
     """
 
     estimate: RunEstimate
@@ -54,16 +54,16 @@ class Outlook:
 
 
 class RunEstimator(QObject):
-    """Answers the latest request, a moment after it was made.
+    """Answers the latest request after a short delay.
 
-    The first answer imports PyTorch, which is why nothing is asked before a scan is chosen.
+    The first answer imports PyTorch, so no request is made before a scan is chosen.
 
     Attributes
     ----------
     devices_found : Signal(Devices)
     estimated : Signal(Outlook)
     failed : Signal(str)
-        One sentence why there is no estimate.
+        One sentence that says why there is no estimate.
     """
 
     devices_found = Signal(object)
@@ -81,13 +81,13 @@ class RunEstimator(QObject):
         self._timer.timeout.connect(self._start)
 
     def ask(self, request: RunRequest) -> None:
-        """Ask for an estimate of a run; a newer question takes the place of an older one."""
+        """Request an estimate of a run; a new request replaces the previous one."""
         self.forget()
         self._request = request
         self._timer.start()
 
     def forget(self) -> None:
-        """Ask nothing."""
+        """Cancel the current request."""
         self._timer.stop()
         self._request = None
         for task in self._tasks:
@@ -119,7 +119,7 @@ class RunEstimator(QObject):
         from anofpdm.common.errors import Cancelled
 
         if isalive(self) and not isinstance(error, Cancelled):
-            self.failed.emit(sentence_of(error, "the estimate"))
+            self.failed.emit(sentence_of(error, "estimating the run"))
 
 
 def _look() -> Devices:
@@ -144,7 +144,7 @@ def _estimate(request: RunRequest) -> Outlook:
 
     model = load_bundle(request.bundle)
     known = model.metadata
-    # As the run will do it: what is wrong with a scan is told before its minutes are spent.
+    # The same preprocessing as in the run reports errors of a scan before the run starts.
     stack = preprocess(request.volumes, known.modalities, known.preprocessing, request.brain_mask)
     estimate = estimate_run(
         len(stack.slice_ids),
@@ -158,14 +158,14 @@ def _estimate(request: RunRequest) -> Outlook:
 
 
 def estimate_in_words(estimate: RunEstimate) -> str:
-    """Two lines on time and memory."""
+    """Return two lines about time and memory."""
     from anofpdm.common.quantities import duration_in_words, size_in_words
 
-    time = "not even one slice fits into the memory of the device"
+    time, reason = "unknown", " (no slice fits into the device's memory)"
     if estimate.seconds is not None:
-        time = f"about {duration_in_words(max(estimate.seconds, 1))}"
+        time, reason = f"about {duration_in_words(max(estimate.seconds, 1))}", ""
     return (
-        f"Time: {time} for {estimate.slices} slices\n"
+        f"Time: {time} for {estimate.slices} slices{reason}\n"
         f"Memory: {size_in_words(estimate.network_bytes)} to run, "
-        f"{size_in_words(estimate.analysis_bytes)} to keep"
+        f"{size_in_words(estimate.analysis_bytes)} for the result"
     )

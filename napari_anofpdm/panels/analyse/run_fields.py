@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from napari_anofpdm.panels.analyse.run_estimator import Devices
 
 _PROCESSES = {
-    "ddim": ("DDIM", "Each step follows from the one before, without fresh noise."),
-    "ddpm": ("DDPM", "Each step adds fresh noise to the scan itself."),
+    "ddim": ("DDIM", "Each step is computed from the previous one, without new noise."),
+    "ddpm": ("DDPM", "Each step adds new noise to the scan itself."),
 }
 _DEVICES = {
-    "auto": ("automatic", "The GPU when there is a usable one, else the CPU."),
+    "auto": ("automatic", "A GPU if one is available, else the CPU."),
     "cpu": ("CPU", "Works everywhere; slow with large models."),
-    "cuda": ("GPU (CUDA)", "An NVIDIA graphics card."),
-    "mps": ("GPU (MPS)", "The graphics unit of a Mac with Apple silicon."),
+    "cuda": ("GPU (CUDA)", "An NVIDIA GPU."),
+    "mps": ("GPU (MPS)", "The GPU of a Mac with Apple silicon."),
 }
 
 
 class RunFields(QWidget):
-    """Process, steps and device; what is not touched follows the model and the preferences."""
+    """Process, steps and device, initially from the model and the preferences."""
 
     changed = Signal()
 
@@ -50,15 +50,15 @@ class RunFields(QWidget):
         self.process = Field(
             "Process",
             self.process_box,
-            "How noise is added step by step. Stay with what the model was calibrated with.",
+            "How noise is added at each step. Keep the process that the model was calibrated with.",
         )
         self.steps = Field(
             "Steps",
             self.steps_box,
-            "Noise levels that the network looks at, a plain number. More take longer; stay with "
-            "what the model was calibrated with.",
+            "Number of noise levels that the network processes. More take longer. Keep the number "
+            "that the model was calibrated with.",
         )
-        self.device = Field("Device", self.device_box, "What computes the network.")
+        self.device = Field("Device", self.device_box, "Where the network runs.")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for field in (self.process, self.steps, self.device):
@@ -90,7 +90,7 @@ class RunFields(QWidget):
         return [self.process, self.steps, self.device]
 
     def set_model(self, metadata: BundleMetadata | None) -> None:
-        """Take process and steps as a model was calibrated, unless it is the same model."""
+        """Set process and steps as calibrated, unless the model is the same as before."""
         from anofpdm.method.calibration import chosen_grid
 
         known = self._metadata
@@ -104,7 +104,7 @@ class RunFields(QWidget):
         self._check()
 
     def set_devices(self, devices: Devices) -> None:
-        """Take note of what the devices are: those that cannot be used say why."""
+        """Set the available devices; unavailable ones show the reason."""
         self._devices = devices
         for key, (_, words) in _DEVICES.items():
             if self.device_box.findData(key) >= 0 and key in devices.unusable:
@@ -119,7 +119,7 @@ class RunFields(QWidget):
             note = reason or ""
             if self.chosen_device == "auto":
                 why = f" No CUDA: {devices.no_cuda}." if devices.no_cuda else ""
-                note = f"Takes {devices.automatic}.{why}"
+                note = f"Uses {devices.automatic}.{why}"
             self.device.set_note(note, wrong=reason is not None)
         self.changed.emit()
 
@@ -148,6 +148,6 @@ class RunFields(QWidget):
             elif metadata.calibration is not None and grid != own:
                 self.steps.set_note(
                     f"Calibrated with {own.process.upper()} and {own.steps} steps: the model's "
-                    "thresholds may not fit."
+                    "thresholds may not apply."
                 )
         self.changed.emit()

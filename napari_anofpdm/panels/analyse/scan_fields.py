@@ -1,4 +1,4 @@
-"""`ScanFields`: which layers hold the scans that the model reads, and the brain mask."""
+"""`ScanFields`: choose the layers of the model's scans and of the brain mask."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Scans:
-    """What is analysed.
+    """The input of an analysis.
 
     Attributes
     ----------
     volumes : dict of str to Volume
-        One a modality, on one grid.
+        One per modality, all on one grid.
     brain_mask : Volume or None
-        On the same.
+        On the same grid.
     layers : tuple of Layer
-        Where they come from; the first modality's first.
+        Layers of the volumes and the mask; the first modality's layer is first.
     """
 
     volumes: dict[str, Volume]
@@ -42,7 +42,7 @@ class Scans:
 
 
 class ScanFields(QWidget):
-    """One list of layers a modality, and one for the brain mask.
+    """One list of layers per modality, and one for the brain mask.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ class ScanFields(QWidget):
     Attributes
     ----------
     changed : Signal()
-        Other layers are chosen, or they have changed.
+        The choice, or a chosen layer, has changed.
     scans : Scans or None
-        What is chosen; None while something is missing or wrong.
+        The chosen scans, or None while something is missing or wrong.
     """
 
     changed = Signal()
@@ -70,8 +70,8 @@ class ScanFields(QWidget):
         self.mask_field = Field(
             "Brain mask",
             self.mask_box,
-            "Labels that are not 0 inside the brain. Without one, every voxel that is brighter "
-            "than the background counts as brain; that suits brain-extracted scans.",
+            "A labels layer that is not 0 inside the brain. Without one, every voxel brighter "
+            "than the background counts as brain, which suits brain-extracted scans.",
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -96,7 +96,7 @@ class ScanFields(QWidget):
         self.refresh()
 
     def refresh(self, _: object = None) -> None:
-        """List the layers that are there now, and guess which is which."""
+        """List the current layers, and guess the layer of each field."""
         images, masks = self._candidates()
         names = [layer.name for layer in images]
         for modality, box in self.boxes.items():
@@ -105,7 +105,7 @@ class ScanFields(QWidget):
         self.check()
 
     def check(self) -> None:
-        """Read the chosen layers; say beside each field what is wrong with it."""
+        """Read the chosen layers; show errors in their fields."""
         volumes: dict[str, Volume] = {}
         layers: list[Layer] = []
         for modality, box in self.boxes.items():
@@ -127,9 +127,9 @@ class ScanFields(QWidget):
 
     def _add_row(self, modality: str) -> None:
         name = modality.upper()
-        box = LayerBox(f"choose the {name} scan")
+        box = LayerBox(f"Choose the {name} scan")
         box.chosen.connect(lambda _: self.check())
-        tooltip = f"The layer that holds the {name} scan; guessed from the layers' names."
+        tooltip = f"The layer that holds the {name} scan, guessed from the layers' names."
         self.boxes[modality], self.fields[modality] = box, Field(name, box, tooltip)
         self._modality_rows.addWidget(self.fields[modality])
 
@@ -148,7 +148,7 @@ class ScanFields(QWidget):
         others: dict[str, Volume],
         layers: list[Layer],
     ) -> Volume | None:
-        """Volume of the layer in a box, on the grid of the others; a fault goes to the field."""
+        """Read the layer in a box, on the grid of the others; show an error in the field."""
         from anofpdm.common.errors import AnofpdmError
         from anofpdm.scans.same_grid import on_grid_of
 

@@ -1,1 +1,1 @@
-"""The panel Curves: the slice in view and a strip of all slices."""
+"""The Curves panel: the slice in view and a strip of all slices."""

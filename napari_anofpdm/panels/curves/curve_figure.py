@@ -1,4 +1,4 @@
-"""The plots of one slice as a figure for print: white ground, named sources."""
+"""The plots of one slice as a figure for print: white background, with provenance."""
 
 from __future__ import annotations
 
@@ -41,18 +41,19 @@ def save_figure(
         NAME.svg or NAME.png.
     analysis : Analysis
     result : Interpretation
-        Of the one slice.
+        Interpretation of this slice only.
     position : int
         Its position in the analysis.
     row : SliceRow
         All slices.
     overwrite : bool
-        Replace a file that stands there.
+        Replace an existing file.
 
     Raises
     ------
     OutputError
-        When the file exists and `overwrite` is false, or it cannot be written; nothing is left.
+        If the file exists and `overwrite` is false, or if it cannot be written. No partial file
+        is left.
     """
     with atomic_path(path, overwrite) as target:
         figure = _figure(analysis, result, position, row)
@@ -87,7 +88,7 @@ def _draw_divergence(axes: Axes, result: Interpretation) -> None:
             result.timesteps, result.divergence[0, c], _LINES[c % 4], color=colour, label=name
         )
         axes.axvline(step, color=colour, linewidth=1, linestyle="--")
-    axes.set(title="Divergence M$_t$", xlabel="noise level t", ylabel="M$_t$")
+    axes.set(title="Divergence (M$_t$)", xlabel="noise level t", ylabel="M$_t$")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=9)
 

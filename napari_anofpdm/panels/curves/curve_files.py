@@ -1,4 +1,4 @@
-"""The curves of an interpretation as a CSV file that says where its numbers come from."""
+"""Save the curves of an interpretation as a CSV file with provenance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def provenance(analysis: Analysis, interpretation: Interpretation) -> dict[str, str]:
-    """Say by what model, from what scan and under which settings numbers were made.
+    """Return the model, the scan and the settings behind the numbers.
 
     Returns
     -------
@@ -60,10 +60,10 @@ def save_curves(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write the curves of all interpreted slices, one line a slice, modality and timestep.
+    """Write the curves of all interpreted slices, one line per slice, modality and timestep.
 
-    The first lines begin with ``#`` and hold the `provenance`; ``slice`` counts axial slices from
-    the feet up, as the report does.
+    The first lines begin with ``#`` and hold the `provenance`. Column ``slice`` counts axial
+    slices from the feet up, as in the report.
 
     Parameters
     ----------
@@ -71,21 +71,22 @@ def save_curves(
         The CSV file.
     analysis : Analysis
     interpretation : Interpretation
-        Of any of its slices.
+        Interpretation of any of its slices.
     overwrite : bool
-        Replace a file that stands there.
+        Replace an existing file.
 
     Raises
     ------
     OutputError
-        When the file exists and `overwrite` is false, or it cannot be written; nothing is left.
+        If the file exists and `overwrite` is false, or if it cannot be written. No partial file
+        is left.
     """
     with (
         atomic_path(path, overwrite) as target,
         target.open("w", encoding="utf-8", newline="") as file,
     ):
         for name, value in provenance(analysis, interpretation).items():
-            # A name with a line break in it must not end the comment.
+            # A line break in a name must not end the comment.
             file.write(f"# {name}: {' '.join(value.split())}\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)

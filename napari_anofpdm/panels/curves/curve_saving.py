@@ -27,7 +27,7 @@ class SaveButton(QPushButton):
     Parameters
     ----------
     session : Session
-        Whose results are saved.
+        The session whose results are saved.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -40,14 +40,14 @@ class SaveButton(QPushButton):
         self.setMenu(menu)
 
     def save_figure(self) -> None:
-        """Ask where, and save the plots of the slice in view."""
+        """Ask for a file, and save the plots of the slice in view."""
         from napari_anofpdm.panels.curves.curve_figure import save_figure
         from napari_anofpdm.plots.slice_row import slice_row
 
         session = self._session
         analysis, result, position = session.analysis, session.slice_result, session.position
         if analysis is None or result is None:
-            show_warning("The slice in view has no curves yet; go to one that is computed.")
+            show_warning("The slice in view has no curves yet; go to a computed slice.")
             return
         row = slice_row(analysis, session.volume_result, session.native)
         self._save(
@@ -59,7 +59,7 @@ class SaveButton(QPushButton):
         )
 
     def save_curves(self) -> None:
-        """Ask where, and save the curves of all computed slices."""
+        """Ask for a file, and save the curves of all computed slices."""
         from napari_anofpdm.panels.curves.curve_files import save_curves
 
         analysis, result = self._session.analysis, self._session.volume_result
@@ -67,7 +67,7 @@ class SaveButton(QPushButton):
             show_warning("There are no curves yet; run an analysis or open a stored one first.")
             return
         if not self._session.is_current:
-            show_warning("The slices are still being updated; save the curves in a moment.")
+            show_warning("The slices are still being updated; try again in a moment.")
             return
         self._save(
             "curves.csv",
@@ -81,16 +81,16 @@ class SaveButton(QPushButton):
             return
         path = with_suffix(Path(chosen), picked)
         try:
-            # The dialog asked about overwriting the name it saw, not the one with a suffix added.
+            # The dialog has asked about replacing the name without the added suffix only.
             write(path, path == Path(chosen))
         except Exception as error:
-            show_failure(error, "saving")
+            show_failure(error, "saving the curves")
         else:
             show_info(f"Saved {path}.")
 
 
 def with_suffix(path: Path, picked: str) -> Path:
-    """Add the suffix of the picked filter, such as "PNG picture (*.png)", to a bare name."""
+    """Add the suffix of the chosen filter, such as "PNG picture (*.png)", to a bare name."""
     suffixes = [part.split(")")[0] for part in (picked or CURVES_FILTER).split("(*")[1:]]
     known = {".svg", ".png", ".csv"}
     return path if path.suffix.lower() in known else path.with_name(path.name + suffixes[0])

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 EMPTY = (
-    "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the panel "
-    "<i>Analyse</i>, or open a stored analysis (*.anofpdm.zarr).<br><br>"
+    "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the "
+    "<i>Analyse</i> panel, or open a stored analysis (*.anofpdm.zarr).<br><br>"
     "The curves of the slice in view will appear here."
 )
 _CELL_ASPECT = 1.6
@@ -49,12 +49,12 @@ _CELL_WIDTH_PX = 210
 
 
 def columns_for(width: int, height: int) -> int:
-    """How many of the four plots stand side by side: 1, 2 or 4, by the shape of the room.
+    """Return how many of the four plots fit side by side, 1, 2 or 4, for the panel's shape.
 
     Parameters
     ----------
     width, height : int
-        Room for the plots, pixels.
+        Space for the plots, in pixels.
     """
 
     def strain(columns: int) -> float:
@@ -66,14 +66,14 @@ def columns_for(width: int, height: int) -> int:
 
 
 class CurvesPanel(DockedPanel):
-    """Why a slice got its mask: M_t and t_e, the errors and the gate, the histogram and Q*.
+    """Shows how a slice got its mask: M_t and t_e, errors and gate, histogram and Q*.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its theme is followed.
+        The viewer whose theme is used.
     session : Session
-        Its slice in view is shown.
+        The session whose slice in view is shown.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
@@ -92,21 +92,21 @@ class CurvesPanel(DockedPanel):
         self._repaint()
 
     def message(self) -> str:
-        """Return what is said in words above the plots, or in their place."""
+        """Return the text above the plots, or the text that replaces them."""
         return self._empty.text() if self._pages.currentIndex() == 0 else self.verdict.words.text()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Room for one column beside the canvas, or one row below it."""
+        """Return the size of one column beside the canvas, or of one row below it."""
         return QSize(330, 250)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Lay the plots out anew for a wide or a tall place."""
+        """Arrange the plots for a wide or a tall panel."""
         super().resizeEvent(event)
         self._arrange()
         self._room.look()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Catch up with what changed while the panel was out of sight."""
+        """Draw the changes made while the panel was hidden."""
         super().showEvent(event)
         if self._outdated:
             self._draw_all()
@@ -196,7 +196,7 @@ class CurvesPanel(DockedPanel):
 
     def _position_changed(self, position: int) -> None:
         self.strip.set_position(position)
-        # Where the slice could be interpreted at once, it has been drawn by now.
+        # If the slice was interpreted at once, it has already been drawn.
         if self._session.slice_result is None and self._in_sight():
             self._draw_slice()
 
@@ -211,7 +211,7 @@ class CurvesPanel(DockedPanel):
         self.errors.set_step(index)
 
     def _in_sight(self) -> bool:
-        """Whether drawing is worth it; else it is made up for when the panel is shown."""
+        """Return whether the panel is visible; if not, it is drawn when shown."""
         self._outdated = self._outdated or not self.isVisible()
         return self.isVisible()
 
@@ -263,10 +263,10 @@ class CurvesPanel(DockedPanel):
     def _why_nothing(self, analysis: Analysis) -> str:
         position = self._session.position
         if position < 0:
-            return "The slice in view was not analysed; click one in the strip to go there."
+            return "The slice in view was not analysed. Click a slice in the strip to go to it."
         slice_id = int(analysis.slice_ids[position])
         if position not in self._session.done:
-            return f"Slice {slice_id} is not computed: no run has come to it yet."
+            return f"Slice {slice_id} is not computed yet."
         return f"Slice {slice_id} is being interpreted."
 
     def _draw_strip(self) -> None:
@@ -308,4 +308,4 @@ class CurvesPanel(DockedPanel):
         try:
             self._session.update_settings(**changes)
         except AnofpdmError as error:
-            show_failure(error, "the change of a setting")
+            show_failure(error, "changing a setting")

@@ -1,4 +1,4 @@
-"""What the gate says of a slice, in words, and the bar that shows it with 'Show anyway'."""
+"""The gate's verdict on a slice as text, and the bar that shows it with 'Show anyway'."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from anofpdm import Interpretation
 
 _SHOW_TIP = (
-    "The gate leaves the mask of this slice empty. Show what the threshold alone would mark;\n"
-    "only the preview of this slice changes, the mask that is committed or exported does not."
+    "The gate leaves the mask of this slice empty. Show what the threshold alone would mark.\n"
+    "Only the preview of this slice changes, not the committed or the exported mask."
 )
 
 
 def cosine_pair(cosine: float, threshold: float) -> tuple[str, str]:
-    """Write both with as many digits, 3 to 6, as tell them apart."""
+    """Format both numbers with as many digits, 3 to 6, as are needed to see a difference."""
     for digits in range(3, 7):
         pair = f"{cosine:.{digits}f}", f"{threshold:.{digits}f}"
         if pair[0] != pair[1]:
@@ -26,19 +26,19 @@ def cosine_pair(cosine: float, threshold: float) -> tuple[str, str]:
 
 
 def gate_words(cosine: float, threshold: float | None, *, gate: bool) -> str:
-    """Say how the cosine compares and what follows from it.
+    """Describe how the cosine compares with the threshold, and the verdict.
 
     Parameters
     ----------
     cosine : float
         Eq. 18, 0..1.
     threshold : float or None
-        Cos*; None where it is not known.
+        Cos*, or None if it is unknown.
     gate : bool
         Whether the gate is on.
     """
     if threshold is None:
-        return f"cosine {cosine:.4f}; no threshold is known, the gate is off"
+        return f"cosine {cosine:.4f}; no threshold, the gate is off"
     here, limit = cosine_pair(cosine, threshold)
     relation = ">" if cosine > threshold else "≤"
     if not gate:
@@ -47,14 +47,14 @@ def gate_words(cosine: float, threshold: float | None, *, gate: bool) -> str:
 
 
 def verdict_words(result: Interpretation, *, shown_anyway: bool) -> str:
-    """Say of an interpreted slice, the first of `result`, what gate or threshold make of it."""
+    """Describe the verdict of gate or threshold on a slice, the first of `result`."""
     name, settings = f"Slice {int(result.slice_ids[0])}", result.settings
     marked = "The threshold marks a lesion." if result.mask[0].any() else "Nothing is marked."
     if not settings.gate or settings.cosine_threshold is None:
         if settings.threshold.kind != "absolute":
             return f"{name}: the gate is off (cosine {float(result.cosine[0]):.4f}). {marked}"
         looks = (
-            "healthy: nothing in its map reaches"
+            "healthy: no pixel of its map reaches"
             if result.healthy[0]
             else ("unhealthy: a spot of its map reaches")
         )
@@ -64,11 +64,11 @@ def verdict_words(result: Interpretation, *, shown_anyway: bool) -> str:
         return f"{name} looks unhealthy: its cosine {here} is not above {limit}. {marked}"
     if shown_anyway:
         return f"{name} looks healthy (cosine {here} above {limit}), but is shown anyway."
-    return f"{name} looks healthy: its cosine {here} is above {limit}. Its mask is left empty."
+    return f"{name} looks healthy: its cosine {here} is above {limit}. Its mask is empty."
 
 
 class SliceVerdict(QWidget):
-    """A line of words on the slice in view, with a button where the gate hides its mask."""
+    """A line about the slice in view, with a button if the gate hides its mask."""
 
     show_anyway = Signal(bool)
 
@@ -79,8 +79,8 @@ class SliceVerdict(QWidget):
         self.words.setMinimumWidth(80)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.words.setToolTip(
-            "The cosine compares the two error curves of this slice: near 1 they run alike, and\n"
-            "the slice counts as healthy (no unit, 0 to 1)."
+            "The cosine compares the two error curves of this slice (0 to 1, no unit).\n"
+            "Near 1 the curves are alike, and the slice counts as healthy."
         )
         self.button = QPushButton("Show anyway")
         self.button.setCheckable(True)
@@ -94,12 +94,12 @@ class SliceVerdict(QWidget):
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
 
     def say(self, text: str) -> None:
-        """Show words alone."""
+        """Show a text without the button."""
         self.words.setText(text)
         self.button.hide()
 
     def show_result(self, result: Interpretation, *, shown_anyway: bool) -> None:
-        """Show the verdict on the first slice of an interpretation; no signal follows."""
+        """Show the verdict on an interpretation's first slice without emitting a signal."""
         self.words.setText(verdict_words(result, shown_anyway=shown_anyway))
         self.button.blockSignals(True)
         self.button.setChecked(shown_anyway)

@@ -50,9 +50,9 @@ class ExplorePanel(DockedPanel):
     ----------
     viewer : napari.viewer.Viewer
     session : Session
-        Its settings are changed.
+        The session whose settings are changed.
     layers : LayerManager
-        Shows predictions and takes over the mask.
+        Shows the predictions and makes the editable mask.
     """
 
     def __init__(

@@ -81,7 +81,7 @@ class SettingsFileButtons(QWidget):
         )
         if chosen:
             path = Path(chosen)
-            # The dialog asked about overwriting the name it saw, not the one with a suffix added.
+            # The dialog has asked about replacing the name without the added suffix only.
             asked = path.suffix.lower() == _SUFFIX
             self.save(path if asked else path.with_name(path.name + _SUFFIX), overwrite=asked)
 

@@ -1,1 +1,1 @@
-"""The panel Export: write results."""
+"""The Export panel: write results."""

@@ -1,4 +1,4 @@
-"""`ExportChoice`: the list of what can be exported, each with its file name, to tick."""
+"""`ExportChoice`: check boxes for the items to export, with their file names."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Item:
     ----------
     title, tooltip : str
     names : tuple of str
-        The files it stands for.
+        The files that it writes.
     ticked : bool
-        Whether it is exported unless the user unticks it.
+        Whether it is selected by default.
     """
 
     title: str
@@ -37,41 +37,41 @@ class Item:
     ticked: bool = True
 
 
-MASK = Item("Mask", (MASK_FILE,), "What is marked, as 0 and 1 on the scan's own voxels (NIfTI).")
+MASK = Item("Mask", (MASK_FILE,), "The mask, as 0 and 1 on the scan's own voxels (NIfTI).")
 MAP = Item(
     "Anomaly map",
     (ANOMALY_MAP_FILE,),
-    "How far each voxel departs from healthy, on the scan's own voxels\n"
+    "The difference of each voxel from healthy, on the scan's own voxels\n"
     "(NIfTI, squared intensity on the network's scale).",
 )
 TABLE = Item(
     "Lesion table",
     (LESION_TABLE_FILE,),
-    "One line a lesion: volume in ml, largest diameter in mm, slices, peak, centre (CSV).",
+    "One line per lesion: volume in ml, largest diameter in mm, slices, peak, centre (CSV).",
 )
 REPORT = Item(
     "Report",
     (REPORT_FILE, PICTURE_FILE),
-    "What was done, with what model and settings, and what was found,\n"
-    "as text for programs (JSON) and as a page of pictures (PNG).",
+    "The model, the settings and the findings, as a file for programs (JSON)\n"
+    "and as a page of pictures (PNG).",
 )
 EDITED = Item(
     "Edited mask",
     (EDITED_MASK_FILE,),
-    "The committed mask as you painted it, on the scan's own voxels (NIfTI).",
+    "The mask with your edits, on the scan's own voxels (NIfTI).",
 )
 ANALYSIS = Item(
     "Analysis",
     (ANALYSIS_FOLDER,),
-    "All that the network computed, with the scan: open it later, here or elsewhere,\n"
-    "and change settings without the network. Some hundred megabytes.",
+    "All results of the network, with the scan. You can open it later, also on another\n"
+    "computer, and change settings without the network. Some hundred megabytes.",
     ticked=False,
 )
 ITEMS = (MASK, MAP, TABLE, REPORT, EDITED, ANALYSIS)
 
 
 class ExportChoice(QWidget):
-    """Check boxes for `ITEMS`; those that are not available are greyed, and say why."""
+    """Check boxes for `ITEMS`; unavailable ones are disabled and say why."""
 
     changed = Signal()
 
@@ -94,14 +94,14 @@ class ExportChoice(QWidget):
             self.boxes[item], self._files[item] = box, files
 
     def set_available(self, item: Item, available: bool, why_not: str) -> None:
-        """Offer an item, or grey it and say why in its tooltip."""
+        """Enable an item, or disable it and give the reason in its tooltip."""
         box = self.boxes[item]
         for widget in (box, self._files[item]):
             widget.setEnabled(available)
         box.setToolTip(item.tooltip if available else why_not)
 
     def is_chosen(self, item: Item) -> bool:
-        """Whether the item is ticked and available."""
+        """Return whether the item is selected and available."""
         return self.boxes[item].isChecked() and self.boxes[item].isEnabled()
 
     def names(self) -> tuple[str, ...]:

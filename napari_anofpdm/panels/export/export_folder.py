@@ -1,4 +1,4 @@
-"""Which folder the Export panel proposes."""
+"""The folder that the Export panel proposes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def proposed_folder(analysis: Analysis | None, layers: Iterable[Layer]) -> Path:
     Parameters
     ----------
     analysis : Analysis or None
-        What is to be exported; its first source names the folder.
+        The analysis to export; its first source names the folder.
     layers : iterable of Layer
-        Searched for the scan, whose metadata know its file, or for the stored analysis.
+        Searched for the scan, whose metadata hold its file, or for the stored analysis.
     """
     if analysis is None:
         return folder("exports") or Path.home()

@@ -1,4 +1,4 @@
-"""What the Export panel writes: the core's result files, and a mask that was edited by hand."""
+"""The files of the Export panel: the core's result files, and a manually edited mask."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Export:
     analysis, interpretation, native
         The result; `native` without the lesions that the user dropped.
     remarks : tuple of str
-        Sentences for the report on what was done by hand.
+        Sentences for the report about manual changes.
     edited : Volume or None
-        A mask that was painted on, on the scan's grid.
+        A manually edited mask, on the scan's grid.
     """
 
     analysis: Analysis
@@ -45,7 +45,7 @@ class Export:
 
 
 def with_companions(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Add the lesion table of the edited mask where both a table and that mask are asked for."""
+    """Add the lesion table of the edited mask if both a table and that mask are chosen."""
     if LESION_TABLE_FILE in names and EDITED_MASK_FILE in names:
         return (*names, EDITED_TABLE_FILE)
     return names
@@ -54,15 +54,15 @@ def with_companions(names: tuple[str, ...]) -> tuple[str, ...]:
 def write_export(
     export: Export, folder: Path, names: tuple[str, ...], *, overwrite: bool = False
 ) -> Path:
-    """Write the chosen files; all of them appear, or none.
+    """Write the chosen files, all or none.
 
     Parameters
     ----------
     export : Export
     folder : Path
-        Made when it does not exist; other files in it stay.
+        Created if it does not exist; other files in it are kept.
     names : tuple of str
-        Which of `EXPORT_NAMES` are written.
+        The ones of `EXPORT_NAMES` to write.
     overwrite : bool
         Whether files of these names may be replaced.
 
@@ -74,7 +74,7 @@ def write_export(
     Raises
     ------
     OutputError
-        When the folder cannot be written, or holds one of the files and `overwrite` is off.
+        If the folder is not writable, or holds one of the files and `overwrite` is false.
     """
     from anofpdm.results.files import write_results
     from anofpdm.results.report import build_report

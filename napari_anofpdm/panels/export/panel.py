@@ -1,4 +1,4 @@
-"""`ExportPanel`: writes mask, map, tables, report and analysis, and says where they went."""
+"""`ExportPanel`: writes mask, map, tables, report and analysis to a folder."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from anofpdm import Volume
     from napari_anofpdm.session.session import Session
 
-NOTHING_YET = "Nothing to export yet: run an analysis in the panel Analyse, or open a stored one."
-UPDATING = "The result is being brought up to date…"
+NOTHING_YET = "Nothing to export yet: run an analysis in the Analyse panel, or open a stored one."
+UPDATING = "The result is being updated…"
 
 
 class ExportPanel(DockedPanel):
@@ -50,9 +50,9 @@ class ExportPanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its masks are offered.
+        The viewer whose edited masks can be exported.
     session : Session
-        Its result is written.
+        The session whose result is written.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
@@ -69,27 +69,27 @@ class ExportPanel(DockedPanel):
 
     def _make_controls(self) -> None:
         self.choice = ExportChoice()
-        self.edited_mask = LayerBox("choose the mask")
-        self.edited_mask.setToolTip("Which mask layer is written as edited_mask.nii.gz.")
+        self.edited_mask = LayerBox("Choose the mask")
+        self.edited_mask.setToolTip("The mask layer to write as edited_mask.nii.gz.")
         self.folder = QLineEdit()
-        self.folder.setToolTip("The folder that is written to; it is made when it is missing.")
+        self.folder.setToolTip("The output folder; it is created if it does not exist.")
         self.browse = QPushButton("Browse…")
         self.browse.setToolTip("Choose the folder.")
         self.export = QPushButton("Export")
-        self.export.setToolTip("Write what is ticked to the folder.")
+        self.export.setToolTip("Write the selected items to the folder.")
         self.state = _wrapped()
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
-        self.bar.setToolTip("The files are being written; the window stays usable.")
+        self.bar.setToolTip("The files are being written. You can keep working.")
         self.question = QWidget()
         self.question_text = _wrapped()
-        self.replace = QPushButton("Replace them")
-        self.replace.setToolTip("Write the new files in place of the old ones of the same names.")
-        self.keep = QPushButton("Keep them")
-        self.keep.setToolTip("Write nothing; choose another folder.")
+        self.replace = QPushButton("Replace")
+        self.replace.setToolTip("Replace the existing files of the same names.")
+        self.keep = QPushButton("Cancel")
+        self.keep.setToolTip("Keep the existing files and write nothing.")
         self.outcome = _wrapped()
         self.open_folder = QPushButton("Open folder")
-        self.open_folder.setToolTip("Show the folder that was written in the file manager.")
+        self.open_folder.setToolTip("Show the output folder in the file manager.")
 
     def _lay_out(self) -> None:
         place = QHBoxLayout()
@@ -148,12 +148,14 @@ class ExportPanel(DockedPanel):
         )
 
     def refresh(self, _: object = None) -> None:
-        """Follow the session: what can be exported, and why not."""
+        """Update from the session: the available items, and the reason if there are none."""
         session = self._session
         complete = session.analysis is not None and len(session.done) == len(session.analysis)
         masks = self._masks()
-        self.choice.set_available(EDITED, bool(masks), "Commit a mask first (panel Explore).")
-        self.choice.set_available(ANALYSIS, complete, "Wait until all slices are analysed.")
+        self.choice.set_available(
+            EDITED, bool(masks), "First press Edit mask in the Explore panel."
+        )
+        self.choice.set_available(ANALYSIS, complete, "Available when all slices are analysed.")
         self.edited_mask.offer(masks, len(masks) - 1 if masks else None)
         self.edited_mask.setVisible(len(masks) > 1)
         why_not = self._why_not()
@@ -164,20 +166,20 @@ class ExportPanel(DockedPanel):
         self.question.hide()
 
     def start(self, *, overwrite: bool = False) -> None:
-        """Write the files on the engine thread; files that lie there are asked about first."""
+        """Write the files on the engine thread; ask first before existing files are replaced."""
         self.refresh()
         if self._why_not() is not None:
             return
         folder, names = self._target(), self.choice.names()
         present = [] if overwrite else present_results(folder, names)
         if present:
-            self.question_text.setText(f"{folder} already holds {', '.join(present)}.")
+            self.question_text.setText(f"{folder} already contains {', '.join(present)}.")
             self.question.show()
             return
         try:
             export = self._snapshot()
         except Exception as error:
-            show_failure(error, "the export")
+            show_failure(error, "exporting")
             return
         self.outcome.hide()
         self.open_folder.hide()
@@ -201,10 +203,10 @@ class ExportPanel(DockedPanel):
 
     def _failed(self, error: Exception) -> None:
         self._end()
-        show_failure(error, "the export")
+        show_failure(error, "exporting")
 
     def _end(self) -> bool:
-        """Put the controls back after an export; False when the panel is gone."""
+        """Reset the controls after an export; return False if the panel is gone."""
         self._task = None
         if not isalive(self):
             return False
@@ -221,7 +223,7 @@ class ExportPanel(DockedPanel):
         if session.dropped:
             count = len(session.dropped)
             what = "lesion was" if count == 1 else "lesions were"
-            remarks.append(f"{count} {what} taken out of the mask by hand.")
+            remarks.append(f"{count} {what} removed from the mask manually.")
         edited = self._edited() if self.choice.is_chosen(EDITED) else None
         return Export(
             session.analysis, session.volume_result, session.native, tuple(remarks), edited
@@ -233,11 +235,11 @@ class ExportPanel(DockedPanel):
         layer = self.edited_mask.layer
         assert layer is not None
         volume = volume_of(layer)
-        # The user may paint on while the file is being written.
+        # The user may continue to paint while the file is being written.
         return replace(volume, data=volume.data.copy())
 
     def _why_not(self) -> str | None:
-        """Why nothing can be exported now, in one sentence; None when it can."""
+        """Return one sentence that says why nothing can be exported now, or None."""
         session = self._session
         if session.analysis is None or not session.done:
             return NOTHING_YET
@@ -246,10 +248,10 @@ class ExportPanel(DockedPanel):
         if not session.is_current:
             return UPDATING
         if not self.choice.names():
-            return "Tick what to export."
+            return "Select the items to export."
         if self.choice.is_chosen(EDITED) and self.edited_mask.layer is None:
-            return "Choose the mask that is written as edited_mask.nii.gz."
-        return None if self.folder.text().strip() else "Name a folder to write to."
+            return "Choose the mask to write as edited_mask.nii.gz."
+        return None if self.folder.text().strip() else "Enter an output folder."
 
     def _partly(self) -> str:
         session = self._session
@@ -257,7 +259,7 @@ class ExportPanel(DockedPanel):
         return f"{len(session.done)} of {total} slices are analysed; the others count as unmarked."
 
     def _masks(self) -> list[Labels]:
-        """Masks to paint on that were found in the scans now analysed, in no other patient's."""
+        """Return the editable masks of the analysed scans, not those of other patients."""
         analysis = self._session.analysis
         sources = () if analysis is None else analysis.metadata.sources
         return [
@@ -273,7 +275,7 @@ class ExportPanel(DockedPanel):
         self._folder_is_own = True
 
     def _renew_folder(self, _: object = None) -> None:
-        """Propose a folder for the analysis in view, unless the user named one."""
+        """Propose a folder for the current analysis, unless the user entered one."""
         if not self._folder_is_own:
             self.folder.setText(str(proposed_folder(self._session.analysis, self._viewer.layers)))
         self.refresh()

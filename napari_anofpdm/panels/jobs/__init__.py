@@ -1,1 +1,1 @@
-"""The panel Jobs: datasets, trainings and guidance selections."""
+"""The Jobs panel: datasets, trainings and guidance selections."""

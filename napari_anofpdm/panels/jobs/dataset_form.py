@@ -1,4 +1,4 @@
-"""`DatasetForm`: from scans on disk to a dataset of labelled slices."""
+"""`DatasetForm`: a form that makes a dataset of labelled slices from scans on disk."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from napari_anofpdm.widgets.path_field import PathField
 
 _CSV = "Tables (*.csv *.tsv *.txt)"
 _LAYOUTS = {
-    "brats": ("BraTS", "The challenges of 2018 to 2023, by their file names."),
-    "atlas": ("ATLAS v2.0", "T1 scans of stroke."),
-    "bids": ("BIDS", "Any BIDS folder; name the modalities."),
-    "table": ("Table", "A CSV with the columns subject and one for each modality."),
+    "brats": ("BraTS", "The challenges of 2018 to 2023, recognised by their file names."),
+    "atlas": ("ATLAS v2.0", "T1 scans of stroke patients."),
+    "bids": ("BIDS", "Any BIDS folder; enter the modalities."),
+    "table": ("Table", "A CSV file with a column subject and one column per modality."),
 }
 _SIZES = {str(n): (f"{n} pixels", f"{n} rows and columns.") for n in (64, 128, 256)}
 _INTENSITIES = {
     "volume_p99": (
         "99th percentile (paper)",
-        "White is the brightest hundredth of the brain; a large bright lesion moves it.",
+        "White is the brain's 99th percentile; a large bright lesion shifts it.",
     ),
     "volume_median": (
         "Median of the brain",
-        "White is a fixed multiple of the brain's median, which lesions hardly move: small bright "
+        "White is a fixed multiple of the brain's median. Lesions hardly shift it, so small bright "
         "lesions stay brighter than tissue.",
     ),
-    "slice_minmax": ("Slice by slice", "Each slice from black to white, as the public code does."),
+    "slice_minmax": (
+        "Range of each slice",
+        "Each slice is scaled from black to white, as in the paper's public code.",
+    ),
 }
 
 
@@ -38,8 +41,8 @@ class DatasetForm(JobForm):
     def __init__(self) -> None:
         super().__init__(
             "prepare",
-            "Make a dataset of labelled slices from scans. It is labelled slice by slice, with "
-            "masks or with a table that the panel Label writes; no pixel mask is needed.",
+            "Make a dataset of labelled slices from scans. The labels of the slices come from "
+            "masks, or from a table written in the Label panel. Masks are not required.",
         )
         self.layout_box = ChoiceBox(_LAYOUTS)
         self.source = PathField("either", "Folder with the subjects; for a table, the CSV file.")
@@ -51,17 +54,18 @@ class DatasetForm(JobForm):
         self.intensity = ChoiceBox(_INTENSITIES)
         self.skull = CheckBox(text="Scans with skull")
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
-        self.add("Scans", self.source, "Where the scans are.")
-        self.add("Layout", self.layout_box, "How they are arranged on disk.")
+        self.add("Scans", self.source, "The folder of the scans, or the CSV file of a table.")
+        self.add("Layout", self.layout_box, "How the scans are arranged on disk.")
         self.add(
             "Labels",
             self.labels,
-            "CSV with the columns subject, label and unhealthy_slices; it goes before masks.",
+            "A CSV file with the columns subject, label and unhealthy_slices. It takes "
+            "precedence over masks.",
         )
         self.add(
             "Modalities",
             self.modalities,
-            "What the model reads, in order, with commas between, such as flair, t1.",
+            "The modalities that the model reads, in order, separated by commas: flair, t1.",
         )
         self.add("Slices", self.pixels, "Rows and columns of the slices, in pixels.")
         self.add("Scaled by", self.intensity, "What a scan's intensities are measured by.")
@@ -74,11 +78,11 @@ class DatasetForm(JobForm):
         self.refresh()
 
     def fault(self) -> str:
-        """Tell what is missing."""
+        """Return a sentence about what is missing, or ""."""
         if self.source.path is None or not self.source.path.exists():
-            return "Choose where the scans are."
+            return "Choose the folder or the table of the scans."
         if self.layout_box.key == "bids" and not self._modalities():
-            return "Name the modalities, for a BIDS folder may hold any."
+            return "Enter the modalities, which a BIDS folder does not define."
         return ""
 
     def arguments(self, folder: Path) -> list[str]:

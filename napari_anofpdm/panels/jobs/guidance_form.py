@@ -1,4 +1,4 @@
-"""`GuidanceForm`: from a trained model to a calibrated one."""
+"""`GuidanceForm`: a form that calibrates a trained model."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.path_field import PathField
 
 _SPLITS = {
-    "val": ("val", "Slices held out for this."),
-    "train": ("train", "Slices that the model has learned from: too good to be true."),
-    "test": ("test", "Slices that shall judge the model; after this they no longer can."),
+    "val": ("val", "Slices held out for validation."),
+    "train": ("train", "Slices that the model was trained on; the result is too optimistic."),
+    "test": ("test", "Slices for the final test; they are no longer independent afterwards."),
 }
 _RULES = {
     "dynamic": (
         "Dynamic quantile (paper)",
-        "The cosine of the error curves calls a slice healthy or not; the stronger a slice differs "
-        "from healthy, the more of it is marked.",
+        "The cosine of the error curves classifies each slice; the more a slice differs from "
+        "healthy, the more of it is marked.",
     ),
     "absolute": (
         "Fixed threshold",
-        "One value of the map, found from the slice labels, marks pixels; a slice in which it "
-        "marks something is unhealthy.",
+        "One value of the anomaly map, found from the slice labels, marks pixels; a slice with "
+        "marked pixels is unhealthy.",
     ),
 }
 _CRITERIA = {
     "accuracy": (
         "All slices (paper)",
-        "The share of all slices told rightly: cautious where healthy slices are many.",
+        "The share of correctly classified slices; cautious if most slices are healthy.",
     ),
     "balanced": (
-        "Both classes alike",
-        "The mean of the shares of healthy and of unhealthy slices told rightly: finds more where "
-        "healthy slices are many, with more false marks.",
+        "Both classes equally",
+        "The mean of the shares of correctly classified healthy and unhealthy slices; finds more "
+        "lesions if most slices are healthy, with more false positives.",
     ),
 }
 CANDIDATES = "0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32"
@@ -49,9 +49,9 @@ class GuidanceForm(JobForm):
         super().__init__(
             "select-guidance",
             "Find the guidance and the thresholds of a trained model on labelled slices. The "
-            "calibrated model is a new one; the old stays as it is.",
+            "result is a new, calibrated model; the trained model does not change.",
         )
-        self.bundle = PathField("either", "A model: its name, or the path of its bundle.")
+        self.bundle = PathField("either", "Name of a model, or the path of its bundle.")
         self.dataset = PathField("folder", "A dataset, NAME.zarr.")
         self.split = ChoiceBox(_SPLITS)
         self.candidates = LineEdit(value=CANDIDATES)
@@ -61,26 +61,26 @@ class GuidanceForm(JobForm):
         self.device = device_box()
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Model", self.bundle, "The model to calibrate, such as the folder run/bundle.")
-        self.add("Dataset", self.dataset, "With healthy and unhealthy slices.")
-        self.add("Split", self.split, "Which part of the dataset is looked at.")
+        self.add("Dataset", self.dataset, "A dataset with healthy and unhealthy slices.")
+        self.add("Split", self.split, "The part of the dataset to use.")
         self.add(
             "Candidates",
             self.candidates,
-            "Guidance strengths w to try (no unit), with commas between; one pass serves all.",
+            "Guidance strengths (w) to try, separated by commas (no unit). One pass tries all.",
         )
-        self.add("Masks by", self.rule, "How the calibrated model shall make its masks.")
-        self.add("Chosen by", self.criterion, "What guidance and thresholds are chosen by.")
+        self.add("Mask rule", self.rule, "How the calibrated model makes its masks.")
+        self.add("Criterion", self.criterion, "How the guidance and the thresholds are chosen.")
         self.add(
             "Polarity",
             self.polarity,
-            "Which departures from the healthy picture count: brighter ones, darker ones, or both.",
+            "Which differences from the healthy prediction count: brighter, darker, or both.",
         )
         self.add("Device", self.device, "Where the network runs.")
         self.add("New model", self.out, "Where the calibrated model goes.")
         self.refresh()
 
     def fault(self) -> str:
-        """Tell what is missing."""
+        """Return a sentence about what is missing, or ""."""
         if not self.bundle.text:
             return "Choose the model."
         if self.dataset.path is None or not self.dataset.path.is_dir():

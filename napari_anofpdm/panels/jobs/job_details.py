@@ -1,4 +1,4 @@
-"""`JobDetails`: the chosen job: how far it is, its curves, its log, and what can be done to it."""
+"""`JobDetails`: progress, curves, log and actions of the chosen job."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from anofpdm.jobs.watch import JobWatch
 
 _PER_MILLE = 1000
-_CURVE_PX = 150  # lower, its words would cover the curve
-_MARGINS_PX = (0, 8, 8, 3)  # the last: an axis' name hangs out of it, and its p and g were cut
+_CURVE_PX = 150  # in a lower plot the text would cover the curve
+_MARGINS_PX = (0, 8, 8, 3)  # the last one leaves room for the descenders of the axis label
 _ACTIONS = {
     "folder": ("Open folder", "Show the job's folder in the file manager."),
-    "stop": ("Stop", "End it and all its processes; training saves a checkpoint first."),
-    "resume": ("Resume", "Start it again; it goes on from what it has saved."),
-    "remove": ("Remove…", "Delete the job's folder and the results in it."),
-    "use": ("Use this model", "Choose the model that the job made in the panel Analyse."),
+    "stop": ("Stop", "Stop the job and all its processes; training saves a checkpoint first."),
+    "resume": ("Resume", "Start the job again; it continues from its saved state."),
+    "remove": ("Remove…", "Delete the job's folder with its results."),
+    "use": ("Use this model", "Choose this job's model in the Analyse panel."),
 }
 
 
@@ -42,7 +42,7 @@ class JobDetails(QWidget):
     Attributes
     ----------
     asked : Signal(str)
-        What the user wants done: "folder", "stop", "resume", "remove" or "use".
+        The action that the user requests: "folder", "stop", "resume", "remove" or "use".
     """
 
     asked = Signal(str)
@@ -54,14 +54,14 @@ class JobDetails(QWidget):
         self.words = wrapped_label()
         self.bar = QProgressBar()
         self.bar.setRange(0, _PER_MILLE)
-        self.bar.setToolTip("Share of the present stage that is done.")
+        self.bar.setToolTip("Completed share of the current stage.")
         self.loss, self.accuracy = JobLoss(), JobAccuracy()
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.log.setToolTip("The last lines that the job's process said.")
+        self.log.setToolTip("The last lines of the job's output.")
         self.log.setMinimumHeight(72)
-        # A text field would rather be high, and the panel would scroll where all has room.
+        # A text field requests a large height, which would make the panel scroll needlessly.
         self.log.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.buttons: dict[str, QPushButton] = {}
         grid = QGridLayout()
@@ -69,7 +69,7 @@ class JobDetails(QWidget):
             button = self.buttons[action] = QPushButton(text)
             button.setToolTip(tooltip)
             button.clicked.connect(lambda _=False, action=action: self.asked.emit(action))
-            # Three above two: low, so that the curves have room.
+            # Three buttons above two; two rows leave space for the curves.
             row, column = divmod(index, 3)
             grid.addWidget(button, row, 2 * column if row == 0 else 3 * column, 1, 2 + row)
         column_box = QVBoxLayout(self)
@@ -85,7 +85,7 @@ class JobDetails(QWidget):
         self.show_job(None)
 
     def show_job(self, job: JobWatch | None, *, stopping: bool = False) -> None:
-        """Show a job as it is now."""
+        """Show the current state of a job."""
         self.setVisible(job is not None)
         if job is None:
             return
@@ -110,7 +110,7 @@ class JobDetails(QWidget):
             self.buttons[action].setEnabled(possible)
 
     def set_theme(self, theme: PlotTheme) -> None:
-        """Draw the curves in other colours."""
+        """Set the colours of the curves."""
         self.loss.set_theme(theme)
         self.accuracy.set_theme(theme)
 
@@ -126,7 +126,7 @@ class JobDetails(QWidget):
 
 
 def in_words(job: JobWatch) -> str:
-    """Return what is to be said of a job: its message, or stage, steps and time left."""
+    """Describe a job: its message, stage, steps and time left."""
     from anofpdm.common.quantities import duration_in_words
 
     parts = [job.state.message] if job.state.message else []

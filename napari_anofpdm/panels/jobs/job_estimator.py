@@ -1,4 +1,4 @@
-"""`JobEstimator`: what a job will take, found by a dry run in a process of its own."""
+"""`JobEstimator`: estimates the cost of a job by a dry run in a separate process."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _PLACE = "the job's folder"
 
 
 class JobEstimator(QObject):
-    """Runs `anofpdm COMMAND ... --dry-run`, which times a little of the work, beside the viewer.
+    """Runs `anofpdm COMMAND ... --dry-run`, which times a small part of the work.
 
-    A step of training may take more memory than there is: should the system end the process for
-    that, the viewer goes on.
+    A training step may need more memory than is available. If the system kills the process for
+    that, the viewer keeps running.
 
     Attributes
     ----------
     estimated : Signal(str, list)
-        Time, memory and disk in words; and what stands against the start, one sentence each.
+        Time, memory and disk as text, and the problems that prevent a start, one sentence each.
     failed : Signal(str)
-        One sentence why there is no estimate.
+        One sentence that says why there is no estimate.
     """
 
     estimated = Signal(str, list)
@@ -38,16 +38,16 @@ class JobEstimator(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a dry run goes on."""
+        """Whether a dry run is in progress."""
         return self._process is not None
 
     def place(self) -> Path:
-        """Make a folder that stands for the job's, on the same disk; it goes with the estimate.
+        """Make a stand-in for the job's folder on the same disk; it is deleted with the estimate.
 
         Raises
         ------
         OutputError
-            When the jobs' folder cannot be written.
+            If the jobs folder is not writable.
         """
         from anofpdm.common.errors import OutputError
         from anofpdm.jobs.places import jobs_home
@@ -56,18 +56,18 @@ class JobEstimator(QObject):
         home.mkdir(parents=True, exist_ok=True)
         self._folder = QTemporaryDir(str(home / ".estimate-XXXXXX"))
         if not self._folder.isValid():
-            raise OutputError(f"{home} cannot be written; choose another folder for jobs.")
+            raise OutputError(f"The jobs folder {home} is not writable; choose another one.")
         return Path(self._folder.path())
 
     def ask(self, arguments: Sequence[str], files: Mapping[str, str]) -> None:
-        """Start a dry run; one that goes on is ended.
+        """Start a dry run; stop the previous one.
 
         Parameters
         ----------
         arguments : sequence of str
-            The command and what follows it.
+            The command and its arguments.
         files : mapping of str to str
-            Texts that the arguments speak of, by their names in `place`.
+            Texts of files that the arguments name, by file name in `place`.
         """
         self._end()
         for name, text in files.items():
@@ -80,7 +80,7 @@ class JobEstimator(QObject):
         process.start(program, [*first, *arguments, "--dry-run", "--json"])
 
     def cancel(self) -> None:
-        """End the dry run, if one goes on."""
+        """Stop the dry run, if one is in progress."""
         self._end()
         self._folder = None
 

@@ -1,4 +1,4 @@
-"""`JobForm`: base of the forms that start a job."""
+"""`JobForm`: base class of the forms that start a job."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from napari_anofpdm.widgets.wheel_guard import WheelGuard
 _ESTIMATE = "Estimate time and memory"
 
 DEVICES = {
-    "auto": ("automatic", "The GPU when there is a usable one, else the CPU."),
+    "auto": ("automatic", "A GPU if one is available, else the CPU."),
     "cuda": ("GPU (CUDA)", "An NVIDIA GPU."),
     "mps": ("GPU (Apple)", "The GPU of an Apple computer."),
-    "cpu": ("CPU", "Works everywhere; training takes very long."),
+    "cpu": ("CPU", "Works everywhere; training is very slow."),
 }
 
 Control = ChoiceBox | PathField | LineEdit | SpinBox | FloatSpinBox | CheckBox
@@ -29,14 +29,14 @@ Control = ChoiceBox | PathField | LineEdit | SpinBox | FloatSpinBox | CheckBox
 
 
 class JobForm(QWidget):
-    """Fields, and a button that starts a job of what they say.
+    """Fields, and a button that starts a job from them.
 
     Parameters
     ----------
     command : str
-        Of the command line.
+        The command of the command line, such as "train".
     intro : str
-        What the job does, in a sentence or two.
+        One or two sentences about what the job does.
 
     Attributes
     ----------
@@ -95,23 +95,23 @@ class JobForm(QWidget):
         return Field(name, widget, tooltip)
 
     def refresh(self, _: object = None) -> None:
-        """Let only what is complete be started, and say what is missing."""
+        """Enable Start if the form is complete; otherwise show what is missing."""
         fault = self.fault()
         self.start.setEnabled(not fault)
         self.start.setToolTip(
-            fault or "Start it in the background; it goes on when the viewer is closed."
+            fault or "Start the job in the background; it continues when the viewer is closed."
         )
         self.why_not.setText(fault)
         self.estimate.setEnabled(not fault)
         self.estimate.setToolTip(
-            fault or "Try a little of the work, in a process of its own; it takes up to a minute."
+            fault or "Run a small part of the work in a separate process, for up to a minute."
         )
         if self._estimated and (fault or self._estimated != self._given()):
-            # It was of other values.
+            # The estimate was made for other values.
             self._show_cost("")
 
     def submit(self) -> None:
-        """Start the job; what is wrong is told in one sentence."""
+        """Start the job; show an error in one sentence."""
         from anofpdm.jobs.places import job_folder
         from anofpdm.jobs.start import proposed_job_name, start_job
 
@@ -124,7 +124,7 @@ class JobForm(QWidget):
             files = self.files(folder)
             started = start_job([self._command, *self.arguments(folder)], folder, files)
         except Exception as error:
-            show_failure(error, "the start of the job")
+            show_failure(error, "starting the job")
             return
         self.name.value = ""
         self.started.emit(started)
@@ -137,17 +137,17 @@ class JobForm(QWidget):
             folder = self.estimator.place()
             self.estimator.ask([self._command, *self.arguments(folder)], self.files(folder))
         except Exception as error:
-            self._show_cost(sentence_of(error, "the estimate"))
+            self._show_cost(sentence_of(error, "estimating the job"))
             return
         self._estimated = self._given()
-        self.estimate.setText("Cancel the estimate")
-        self.cost.setText("Trying a little of the work…")
+        self.estimate.setText("Cancel estimate")
+        self.cost.setText("Running a small part of the work…")
 
     def _on_estimate(self, words: str, problems: list[str]) -> None:
         self._show_cost("\n".join([*problems, words]))
 
     def _show_cost(self, text: str) -> None:
-        """Show an estimate, or why there is none; one that is being made is ended."""
+        """Show an estimate, or why there is none; stop an estimate in progress."""
         self.estimator.cancel()
         self._estimated = self._given() if text else ()
         self.estimate.setText(_ESTIMATE)
@@ -157,25 +157,25 @@ class JobForm(QWidget):
         return (*self.arguments(Path()), *self.choices())
 
     def choices(self) -> tuple[object, ...]:
-        """Return what else than the arguments decides the job."""
+        """Return the values besides the arguments that affect the job."""
         return ()
 
     def fault(self) -> str:
-        """Tell what keeps the job from being started, in one sentence; "" for nothing."""
+        """Return one sentence that says why the job cannot start, or ""."""
         raise NotImplementedError
 
     def arguments(self, folder: Path) -> list[str]:
-        """Return what follows the command's name.
+        """Return the arguments of the command.
 
         Parameters
         ----------
         folder : Path
-            The job's, where results go that have no other place.
+            The job's folder, the default place of its results.
         """
         raise NotImplementedError
 
     def files(self, folder: Path) -> dict[str, str]:
-        """Return texts that shall lie in the job's folder, by name."""
+        """Return the texts of files for the job's folder, by file name."""
         return {}
 
 

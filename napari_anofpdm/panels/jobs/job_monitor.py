@@ -1,4 +1,4 @@
-"""`JobMonitor`: looks at the jobs on disk again and again, whoever started them."""
+"""`JobMonitor`: reads the jobs on disk at regular intervals, whoever started them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _LOOK_MS = 1000
 
 
 class JobMonitor(QObject):
-    """The jobs that there are, and what can be done to them.
+    """All jobs on disk, and the actions on them.
 
     Parameters
     ----------
     parent : QObject
-        It ends with it; jobs go on.
+        The monitor ends with its parent; jobs continue.
 
     Attributes
     ----------
     changed : Signal()
-        Something was looked at anew.
+        The jobs were read again.
     jobs : list of JobWatch
         Latest first.
     """
@@ -64,13 +64,13 @@ class JobMonitor(QObject):
         return folder in self._stops
 
     def stop(self, folder: Path) -> None:
-        """Ask a job to save what it has and end; after a while it is ended by force."""
+        """Ask a job to save its state and stop; after a while it is killed."""
         from anofpdm.jobs.stop import Stop
 
         try:
             self._stops[folder] = Stop(folder)
         except Exception as error:
-            show_failure(error, "the stopping of the job")
+            show_failure(error, "stopping the job")
         self.look()
 
     def resume(self, folder: Path) -> None:
@@ -80,7 +80,7 @@ class JobMonitor(QObject):
         try:
             resume_job(folder)
         except Exception as error:
-            show_failure(error, "the start of the job")
+            show_failure(error, "starting the job")
         self.look()
 
     def remove(self, folder: Path) -> None:
@@ -90,7 +90,7 @@ class JobMonitor(QObject):
         try:
             remove_job(folder)
         except Exception as error:
-            show_failure(error, "the removal of the job")
+            show_failure(error, "removing the job")
         self.look()
 
     def _seen(self, folder: Path, job: JobWatch | None) -> JobWatch | None:
@@ -104,7 +104,7 @@ class JobMonitor(QObject):
             try:
                 job = JobWatch(folder)
             except JobError:
-                return None  # its record is damaged; the command line says how
+                return None  # its record is damaged; the command line reports how
         elif job.state.live or stamp != self._stamps.get(folder):
             job.update()
         self._stamps[folder] = stamp
@@ -117,4 +117,4 @@ class JobMonitor(QObject):
                     del self._stops[folder]
             except Exception as error:
                 del self._stops[folder]
-                show_failure(error, "the stopping of the job")
+                show_failure(error, "stopping the job")

@@ -1,4 +1,4 @@
-"""`JobsPanel`: datasets, trainings and guidance selections, started here or by hand."""
+"""`JobsPanel`: datasets, trainings and guidance selections, started here or on the command line."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 _FOLDER = Qt.ItemDataRole.UserRole
 _LIST_AND_DETAILS_PX = [110, 500]
 _NO_JOBS = (
-    "No job yet. A model of your own takes three: a dataset, a training, a guidance selection. "
-    "The tabs above start them; they go on when the viewer is closed."
+    "No jobs yet. A model of your own requires three jobs: a dataset, a training and a guidance "
+    "selection. Start them in the tabs above. Jobs continue when the viewer is closed."
 )
 
 
@@ -49,12 +49,12 @@ class JobsPanel(DockedPanel):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its theme is followed.
+        The viewer whose theme is used.
 
     Attributes
     ----------
     model_wanted : Signal(str)
-        The path of a model that the user wants to run.
+        Emitted with the path of a model that the user wants to run.
     """
 
     model_wanted = Signal(str)
@@ -70,7 +70,7 @@ class JobsPanel(DockedPanel):
         self.tabs = QTabWidget()
         tab_bar = self.tabs.tabBar()
         assert tab_bar is not None
-        tab_bar.setToolTip("The jobs that there are, and a form for each kind.")
+        tab_bar.setToolTip("The list of jobs, and a form for each kind of job.")
         self.tabs.addTab(self._jobs_tab(), "Jobs")
         self.dataset, self.training, self.guidance = DatasetForm(), TrainingForm(), GuidanceForm()
         forms: dict[str, JobForm] = {
@@ -104,7 +104,7 @@ class JobsPanel(DockedPanel):
                 self.list.setCurrentItem(item)
 
     def refresh(self) -> None:
-        """Show what the monitor has seen."""
+        """Show the jobs that the monitor has read."""
         folders = [job.folder for job in self.monitor.jobs]
         if [item.data(0, _FOLDER) for item in self._items()] != folders:
             self._fill(folders)
@@ -149,7 +149,7 @@ class JobsPanel(DockedPanel):
         job = self.chosen
         stopping = job is not None and self.monitor.is_stopping(job.folder)
         self.details.show_job(job, stopping=stopping)
-        # Without a job there would be nothing in it to scroll but a bar.
+        # Without a job the scroll area would be empty.
         self.room.setVisible(job is not None)
 
     def _on_start(self, folder: Path) -> None:
@@ -173,7 +173,7 @@ class JobsPanel(DockedPanel):
             self.model_wanted.emit(str(job.bundle))
 
     def _remove(self, job: JobWatch) -> None:
-        text = f"Delete {job.folder} and all that is in it, results included?"
+        text = f"Delete {job.folder} and everything in it, including the results?"
         yes = QMessageBox.StandardButton.Yes
         if QMessageBox.question(self, "Remove the job", text) == yes:
             self.monitor.remove(job.folder)
@@ -186,7 +186,7 @@ def _job_list() -> QTreeWidget:
     tree = QTreeWidget()
     tree.setHeaderLabels(["Job", "State", "Done", "Left"])
     tree.setRootIsDecorated(False)
-    tree.setToolTip("All jobs of this computer's jobs folder, whoever started them; latest first.")
+    tree.setToolTip("All jobs in this computer's jobs folder, whoever started them; latest first.")
     tree.setMinimumHeight(80)
     header = tree.header()
     assert header is not None

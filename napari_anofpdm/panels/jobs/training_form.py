@@ -1,4 +1,4 @@
-"""`TrainingForm`: from a dataset to a model."""
+"""`TrainingForm`: a form that trains a model on a dataset."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from napari_anofpdm.widgets.path_field import PathField
 
 CONFIG = "training.toml"
 _NETWORKS = {
-    "published": ("published", "The network of the paper; it needs a GPU and days."),
-    "small": ("small", "A network that learns on one small GPU, or slowly on a CPU."),
+    "published": ("published", "The network of the paper; training takes a GPU and several days."),
+    "small": ("small", "A network that trains on one small GPU, or slowly on a CPU."),
 }
 _STEPS, _BATCH, _RATE = 210_000, 64, 1e-4
 
@@ -28,8 +28,8 @@ class TrainingForm(JobForm):
     def __init__(self) -> None:
         super().__init__(
             "train",
-            "Train a model on the labelled slices of a dataset. Where nothing is said, the "
-            "published settings hold. A stopped training goes on from its last checkpoint.",
+            "Train a model on the labelled slices of a dataset. The fields start with the "
+            "published settings. A stopped training resumes from its last checkpoint.",
         )
         self.dataset = PathField("folder", "A dataset, NAME.zarr.")
         self.config = PathField("file", "TOML file.", "TOML (*.toml)", "as chosen below")
@@ -43,51 +43,55 @@ class TrainingForm(JobForm):
         self.device = device_box()
         self.processes = SpinBox(value=1, min=1, max=1)
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
-        self.add("Dataset", self.dataset, "What `anofpdm prepare`, or the tab Dataset, made.")
+        self.add(
+            "Dataset", self.dataset, "A dataset made in the Dataset tab or with `anofpdm prepare`."
+        )
         self.add(
             "Settings",
             self.config,
-            "A configuration for `anofpdm train`; it takes the place of the fields below.",
+            "A settings file for `anofpdm train`; it replaces the fields below.",
         )
         self._choices = [
-            self.add("Network", self.network, "How large the network is."),
-            self.add("Steps", self.steps, "Training steps in all."),
-            self.add("Batch", self.batch, "Slices a step; fewer need less memory."),
+            self.add("Network", self.network, "Size of the network."),
+            self.add("Steps", self.steps, "Total number of training steps."),
+            self.add("Batch", self.batch, "Slices per step; fewer need less memory."),
             self.add("Rate", self.rate, "Learning rate of AdamW (no unit)."),
-            self.add("Model", self.bundle, "What the model says of itself."),
+            self.add("Model", self.bundle, "Name of the new model."),
         ]
-        self.add("Device", self.device, "Where it is trained.")
+        self.add("Device", self.device, "Where the network is trained.")
         self._processes_row = self.add(
-            "Processes", self.processes, "GPUs that share each batch, a process on each."
+            "Processes",
+            self.processes,
+            "Number of GPUs that share each batch, with one process on each.",
         )
-        # Offered when more than one GPU is found, which is looked for when the form is shown.
+        # Shown if more than one GPU is found; GPUs are counted when the form is first shown.
         self._processes_row.hide()
         self._looked = False
         self.add("Run", self.out, "Folder of checkpoints, pictures and the model.")
         self.refresh()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Look for GPUs, once."""
+        """Count the GPUs, once."""
         super().showEvent(event)
         if not self._looked:
             self._looked = True
             submit(_gpu_count, on_done=self.offer_processes, lane="interpret")
 
     def offer_processes(self, gpus: int) -> None:
-        """Offer a process for each of several GPUs, unless the panel was closed meanwhile."""
+        """Offer one process per GPU, unless the panel has been closed."""
         if not isalive(self):
             return
         self.processes.max = self.processes.value = max(gpus, 1)
         self._processes_row.setVisible(gpus > 1)
 
     def refresh(self, _: object = None) -> None:
-        """Follow the fields."""
+        """Update the form from its fields."""
         super().refresh()
         for field in self._choices:
             field.setEnabled(self.config.path is None)
 
     def fault(self) -> str:
-        """Tell what is missing."""
+        """Return a sentence about what is missing, or ""."""
         if self.dataset.path is None or not self.dataset.path.is_dir():
             return "Choose the dataset."
         if self.config.path is not None and not self.config.path.is_file():
@@ -108,7 +112,7 @@ class TrainingForm(JobForm):
         return self.network.key, self.steps.value, self.batch.value
 
     def files(self, folder: Path) -> dict[str, str]:
-        """Return the configuration, unless the user has one."""
+        """Return the settings file, unless the user chose one."""
         from anofpdm.jobs.training_file import training_toml
 
         dataset = self.dataset.path

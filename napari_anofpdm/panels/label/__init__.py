@@ -1,1 +1,1 @@
-"""The panel Label: say which slices show disease."""
+"""The Label panel: mark the slices that show disease."""

@@ -1,4 +1,4 @@
-"""Whose slices a scan shows: the name that is proposed, and what speaks against one."""
+"""The subject of a scan: the proposed name, and checks of a name."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 SUPERIOR = -3
-"""Axis of the world that runs toward the head, from the last."""
+"""World axis that runs toward the head, counted from the last."""
 
 
 def slice_count(scan: Layer) -> int:
-    """Axial slices of a scan."""
+    """Return the number of axial slices of a scan."""
     return int(scan.data.shape[SUPERIOR])
 
 
 def proposed_name(scan: Layer) -> str:
-    """Guess how `prepare` names the subject of a scan; a layer without a file has its own name."""
+    """Guess the name that `prepare` gives to a scan's subject; without a file, the layer's name."""
     from anofpdm.datasets.labels.label_file import proposed_subject
 
     path = _file_of(scan)
@@ -28,41 +28,41 @@ def proposed_name(scan: Layer) -> str:
 
 
 def fault_of_name(name: str, scan: Layer, scans: Sequence[Layer], last: int) -> str:
-    """Tell why labels of a scan under a name would be another subject's; "" where they are not.
+    """Return why a name must belong to another subject than the scan's, or "".
 
     Parameters
     ----------
     name : str
-        The subject's.
+        Name of the subject.
     scan : Layer
-        What is to be labelled.
+        The scan to label.
     scans : sequence of Layer
-        All that are open.
+        All open scans.
     last : int
-        The last slice that is unhealthy by the labels under that name; 0 without any.
+        The last unhealthy slice in the labels of that name; 0 without labels.
     """
     count = slice_count(scan)
     if last >= count:
         return (
             f"The labels of {name} end at slice {last}, but this scan has {count} slices; "
-            "name the subject that it shows to label it."
+            "enter the subject of this scan to label it."
         )
     for other in scans:
         if other != scan and proposed_name(other) == name and not _alike(other, scan):
             return (
                 f"{name} is also the name of another scan, {_file_of(other) or other.name}; "
-                "give this one a name of its own to label it."
+                "enter a different name for this scan to label it."
             )
     return ""
 
 
 def _file_of(scan: Layer) -> Path | None:
-    """Give the file that a layer was read from, where it was read from one."""
+    """Return the file that a layer was read from, or None."""
     path: Path | None = getattr(scan.metadata.get("volume"), "path", None)
     return path
 
 
 def _alike(one: Layer, other: Layer) -> bool:
-    """Whether two scans may be of one examination: same folder, same slices."""
+    """Return whether two scans may be of one examination: same folder, same slices."""
     folders = [path.parent for path in (_file_of(one), _file_of(other)) if path is not None]
     return len(set(folders)) <= 1 and slice_count(one) == slice_count(other)

@@ -1,4 +1,4 @@
-"""`LabelPanel`: say which slices of a scan show disease, by two keys; saved as a CSV."""
+"""`LabelPanel`: mark the slices of a scan that show disease; saved as a CSV file."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ if TYPE_CHECKING:
 _CSV = "Tables (*.csv)"
 _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
     "healthy": ("All healthy", "No slice of this scan shows disease."),
-    "unhealthy": ("Unhealthy somewhere", "There is disease; nobody says in which slices."),
-    None: ("Clear", "Nothing is known of this scan."),
+    "unhealthy": ("Unhealthy somewhere", "The scan shows disease, but the slices are unknown."),
+    None: ("Clear", "Remove all labels of this scan."),
 }
 
 
 class LabelPanel(DockedPanel):
-    """Marks ranges of unhealthy slices; every mark is saved at once.
+    """Marks ranges of unhealthy slices; each mark is saved immediately.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its scans are labelled.
+        The viewer whose scans are labelled.
     labelling : Labelling
-        Holds the marks, and outlives the panel; keys mark through it.
+        Holds the marks and receives the keys; it outlives the panel.
     keys : mapping of str to str
         The key of each action, for the tooltips.
     """
@@ -76,20 +76,20 @@ class LabelPanel(DockedPanel):
         self.refresh()
 
     def _make_controls(self) -> None:
-        self.scan = LayerBox("choose the scan")
+        self.scan = LayerBox("Choose the scan")
         self.subject = QLineEdit()
-        self.file = PathField("new file", "CSV file; it is made when it is missing.", _CSV)
+        self.file = PathField("new file", "A CSV file; it is created if it does not exist.", _CSV)
         self.file.line.setText(self._marks.file)
         self.state = wrapped_label()
         self.bar = LabelBar()
         self.first = QPushButton("First unhealthy")
-        self.first.setToolTip(f"An unhealthy range begins here. Key {self._keys['mark_first']}")
+        self.first.setToolTip(f"Start an unhealthy range here. Key {self._keys['mark_first']}.")
         self.last = QPushButton("Last unhealthy")
-        self.last.setToolTip(f"It ends here, this slice included. Key {self._keys['mark_last']}")
+        self.last.setToolTip(f"End the range with this slice. Key {self._keys['mark_last']}.")
         self.ranges = QListWidget()
-        self.ranges.setToolTip("The unhealthy ranges; click one to look at its first slice.")
+        self.ranges.setToolTip("The unhealthy ranges. Click a range to go to its first slice.")
         self.remove = QPushButton("Remove range")
-        self.remove.setToolTip("Take the selected range away.")
+        self.remove.setToolTip("Remove the selected range.")
         self.verdicts: dict[Verdict | None, QPushButton] = {}
         for verdict, (text, tooltip) in _VERDICTS.items():
             button = self.verdicts[verdict] = QPushButton(text)
@@ -98,11 +98,11 @@ class LabelPanel(DockedPanel):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.addWidget(Field("Scan", self.scan, "The scan that is labelled."))
+        column.addWidget(Field("Scan", self.scan, "The scan to label."))
         column.addWidget(
-            Field("Subject", self.subject, "Its name in the dataset; guessed from the file.")
+            Field("Subject", self.subject, "Subject name in the dataset, guessed from the file.")
         )
-        column.addWidget(Field("Save in", self.file, "The table that prepare --labels reads."))
+        column.addWidget(Field("Save in", self.file, "The table for `anofpdm prepare --labels`."))
         column.addWidget(self.state)
         column.addWidget(self.bar)
         for buttons in ([self.first, self.last], [*self.verdicts.values()]):
@@ -141,7 +141,7 @@ class LabelPanel(DockedPanel):
         )
 
     def refresh(self, _: object = None) -> None:
-        """Show marks and slice in view."""
+        """Show the marks and the slice in view."""
         layer, marks = self.scan.layer, self._marks
         ready = layer is not None and not self._blocked
         for button in (self.first, self.last, *self.verdicts.values()):
@@ -158,14 +158,14 @@ class LabelPanel(DockedPanel):
     def _of(self, index: int) -> str:
         marks = self._marks
         if marks.open_end is not None:
-            return f"unhealthy from {marks.open_end}; mark the last one"
+            return f"unhealthy from {marks.open_end}; mark the last slice"
         if marks.ranges:
             return "unhealthy" if marks.is_unhealthy(index) else "healthy"
-        whole = {"healthy": "healthy, as all", "unhealthy": "unknown in an unhealthy scan"}
+        whole = {"healthy": "healthy, like all", "unhealthy": "unknown, scan unhealthy"}
         return whole.get(marks.verdict or "", "not labelled")
 
     def _list_scans(self, _: object = None) -> None:
-        """List the scans; a new one is labelled next, unless one was chosen or a range is open."""
+        """List the scans; select a new one, unless the user chose one or a range is open."""
         from napari.layers import Image
 
         images = [
@@ -185,7 +185,7 @@ class LabelPanel(DockedPanel):
         if self.scan.layer != former:
             self._on_scan()
         elif self._blocked:
-            self._load()  # the scan that stood against it may be gone
+            self._load()  # the conflicting scan may have been closed
 
     def _on_scan(self, _: object = None) -> None:
         layer = self.scan.layer
@@ -203,7 +203,7 @@ class LabelPanel(DockedPanel):
             self._load()
 
     def _load(self) -> None:
-        """Begin with what is known of the subject: marks not saved yet, else what the file says."""
+        """Show the labels of the subject: unsaved marks, or the labels in the file."""
         marks, name = self._marks, self._name()
         same = name == self._loaded_subject
         open_end = marks.open_end if same else None
@@ -213,7 +213,7 @@ class LabelPanel(DockedPanel):
         try:
             self._base = self._in_file(name)
         except Exception as error:
-            show_failure(error, "the reading of the labels")
+            show_failure(error, "reading the labels")
         waiting = marks.unsaved.get(name)
         known = waiting or self._base
         if known is not None:
@@ -224,7 +224,7 @@ class LabelPanel(DockedPanel):
         if self._blocked:
             self.saved.setText(self._blocked)
         elif waiting is not None:
-            self._base = None  # they were marked without a look at the file
+            self._base = None  # they were marked before the file was read
             self._save()
 
     def _save(self) -> None:
@@ -249,14 +249,14 @@ class LabelPanel(DockedPanel):
             save_label(path, name, annotation)
         except Exception as error:
             self.saved.setText("Not saved.")
-            show_failure(error, "the saving of the labels")
+            show_failure(error, "saving the labels")
             return
         del marks.unsaved[name]
         self._base = annotation
         self.saved.setText(f"Saved in {path}")
 
     def _save_others(self) -> None:
-        """Save what waits of other subjects, unless the file says something else of them."""
+        """Save unsaved marks of other subjects, unless the file has different labels for them."""
         from anofpdm.datasets.labels.label_file import save_label
 
         path, waiting = self.file.path, self._marks.unsaved
@@ -266,10 +266,10 @@ class LabelPanel(DockedPanel):
                     save_label(path, name, waiting[name])
                     del waiting[name]
         except Exception as error:
-            show_failure(error, "the saving of the labels")
+            show_failure(error, "saving the labels")
 
     def _in_file(self, name: str) -> Annotation | None:
-        """Read what the file says of a subject; None where it says nothing."""
+        """Return the labels of a subject in the file, or None."""
         from anofpdm.datasets.case import Annotation
         from anofpdm.datasets.labels.label_file import labels_in
 
@@ -278,22 +278,22 @@ class LabelPanel(DockedPanel):
         return None if known == Annotation() else known
 
     def _may_replace(self, known: Annotation | None) -> bool:
-        """Ask before labels are replaced that were not seen when these were marked."""
+        """Ask before replacing labels that have changed in the file since they were read."""
         from anofpdm.datasets.labels.annotations import written_ranges
 
-        said: str = "nothing" if known is None else known.verdict or "unhealthy"
+        said: str = "none" if known is None else known.verdict or "unhealthy"
         if known is not None and known.ranges:
             said += f" in slices {written_ranges(known.ranges)}"
         answer = QMessageBox.question(
             self,
             "Replace labels?",
-            f"{self.file.text} says of {self._name()} by now: {said}. Put the marks made here in "
-            "place of that? Without it they are dropped.",
+            f"The labels of {self._name()} in {self.file.text} have changed: {said}. Replace them "
+            "with your marks? If not, your marks are discarded.",
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _why_not(self) -> str:
-        """Tell why labels under this name would be wrong; "" where nothing speaks against it."""
+        """Return why labels under this name would be wrong, or ""."""
         scan = self.scan.layer
         if scan is None:
             return ""

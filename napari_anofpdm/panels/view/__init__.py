@@ -1,1 +1,1 @@
-"""The panel View: open scans, choose plane and window."""
+"""The View panel: open scans, choose plane and window."""

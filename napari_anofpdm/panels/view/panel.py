@@ -1,4 +1,4 @@
-"""`ViewPanel`: open scans, choose plane and window, without knowing a key."""
+"""`ViewPanel`: buttons to open scans and to choose plane and window."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     import napari.viewer
 
 _PLANE_TIPS: dict[PlaneName, str] = {
-    "axial": "Slices from the feet upward; the patient's left is on the right.",
+    "axial": "Slices seen from the feet; the patient's left is on the right.",
     "coronal": "Slices seen from the front; the patient's left is on the right.",
-    "sagittal": "Slices seen from the patient's left; the face looks to the left.",
+    "sagittal": "Slices seen from the patient's left; the face points to the left.",
 }
 
 
 class ViewPanel(DockedPanel):
-    """Buttons for planes, windows and what is to be opened.
+    """Buttons to choose planes and windows and to open files.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class ViewPanel(DockedPanel):
     Attributes
     ----------
     scans_wanted, analysis_wanted : Signal()
-        The user wants to open files.
+        Emitted when the user wants to open files.
     shortcuts_wanted : Signal()
-        The user wants to see the table of keys.
+        Emitted when the user wants to see the table of keys.
     """
 
     scans_wanted = Signal()
@@ -75,13 +75,15 @@ class ViewPanel(DockedPanel):
         for kind, window in WINDOWS.items():
             button = QPushButton(kind.capitalize())
             button.setToolTip(
-                f"Draw the selected scans, or all where none is selected, from black to white over "
-                f"the {window.title}. Key {self._keys['next_window']} walks through the three."
+                f"Show the selected scans, or all if none is selected, from black to white over "
+                f"the {window.title}. Key {self._keys['next_window']} cycles through the windows."
             )
             button.clicked.connect(partial(set_window, self._viewer, kind))
             self.windows[kind] = button
         self.shortcuts = QPushButton("Shortcuts")
-        self.shortcuts.setToolTip(f"The table of keys. Key {self._keys['show_shortcuts']}.")
+        self.shortcuts.setToolTip(
+            f"Show all keyboard shortcuts. Key {self._keys['show_shortcuts']}."
+        )
         self.shortcuts.clicked.connect(self.shortcuts_wanted)
 
     def _lay_out(self) -> None:

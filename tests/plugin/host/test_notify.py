@@ -40,7 +40,7 @@ def test_each_has_its_severity(
 def test_a_known_error_speaks_for_itself(
     shown: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    notify.show_failure(BundleError("The bundle has gone."), "the analysis")
+    notify.show_failure(BundleError("The bundle has gone."), "reading the bundle")
     assert shown == [("error", "The bundle has gone.")]
     assert not caplog.records
 
@@ -52,6 +52,6 @@ def test_an_unexpected_error_is_one_sentence_and_its_traceback_goes_to_the_log(
         raise ValueError("wrong\nand more")
     except ValueError as error:
         with caplog.at_level(logging.ERROR, logger="napari_anofpdm"):
-            said = notify.sentence_of(error, "the analysis")
-    assert said == "An unexpected error stopped the analysis (ValueError: wrong)."
+            said = notify.sentence_of(error, "reading the bundle")
+    assert said == "An unexpected error occurred while reading the bundle (ValueError: wrong)."
     assert "Traceback" in caplog.text

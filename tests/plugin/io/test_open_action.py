@@ -82,7 +82,7 @@ def test_another_folder_is_no_analysis(
     _choose_folder(monkeypatch, str(tmp_path))
     assert open_analysis(viewer) == []
     (sentence,) = told
-    assert "is no stored analysis" in sentence
+    assert "is not a stored analysis" in sentence
 
 
 def test_yes_sets_the_readers_of_our_files(

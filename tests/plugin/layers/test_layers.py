@@ -231,9 +231,9 @@ def test_a_second_commit_leaves_the_first_alone(
     before = first.data.copy()
     session.update_settings(threshold={"kind": "absolute", "value": 1.0})
     assert manager.commit_mask() is None, "the volume is not interpreted yet"
-    qtbot.waitUntil(lambda: "mask [1]" in viewer.layers, timeout=LONG)
+    qtbot.waitUntil(lambda: "Mask [1]" in viewer.layers, timeout=LONG)
     np.testing.assert_array_equal(first.data, before)
-    second = viewer.layers["mask [1]"]
+    second = viewer.layers["Mask [1]"]
     np.testing.assert_array_equal(volume_of(second).data, expected_mask(session))
     assert not np.array_equal(second.data, before)
 
@@ -241,7 +241,7 @@ def test_a_second_commit_leaves_the_first_alone(
 def test_there_is_nothing_to_commit_without_an_analysis(
     viewer: Viewer, manager: LayerManager
 ) -> None:
-    with pytest.raises(SettingsError, match="no mask to commit yet"):
+    with pytest.raises(SettingsError, match="no mask to edit yet"):
         manager.commit_mask()
 
 
@@ -332,7 +332,7 @@ def test_closing_the_analysis_leaves_scan_and_masks(
 ) -> None:
     manager.commit_mask()
     session.close_analysis()
-    assert [one.name for one in viewer.layers] == ["scan", "mask"]
+    assert [one.name for one in viewer.layers] == ["scan", "Mask"]
     assert viewer.dims.ndim == 3
 
 

@@ -197,7 +197,7 @@ def test_cancel_keeps_what_was_finished_and_a_second_run_completes(
     assert session.analysis is not None
     assert session.analysis.slice_ids.tolist() == [2, 3]
     assert session.done == {0, 1}
-    text = "The run was cancelled. The 2 slices that were done stay in view."
+    text = "The run was cancelled. Finished slices: 2."
     assert told == [("info", text)]
     assert run.outcome == text
     run.start(_request(tiny_bundle, tiny_volume), [scan])
@@ -258,7 +258,10 @@ def test_cancel_before_the_first_slice_leaves_the_former_analysis(
     [
         (torch.OutOfMemoryError("CUDA out of memory"), "does not suffice for a single slice"),
         (MemoryError(), "does not suffice for a single slice"),
-        (ValueError("something\nodd"), "An unexpected error stopped the run (ValueError: someth"),
+        (
+            ValueError("something\nodd"),
+            "An unexpected error occurred while running (ValueError: so",
+        ),
     ],
 )
 def test_an_error_in_the_middle_is_one_message_and_the_next_run_works(
@@ -393,7 +396,7 @@ def test_two_runs_at_once_are_refused(
 ) -> None:
     gate.at = 1
     run.start(_request(tiny_bundle, tiny_volume), [scan])
-    with pytest.raises(RuntimeError, match="under way"):
+    with pytest.raises(RuntimeError, match="already active"):
         run.start(_request(tiny_bundle, tiny_volume), [scan])
     gate.release.set()
     _until_idle(qtbot, run)

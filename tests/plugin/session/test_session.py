@@ -111,7 +111,7 @@ def test_settings_that_do_not_fit_change_nothing(
 
 
 def test_settings_need_an_analysis() -> None:
-    with pytest.raises(SettingsError, match="no analysis yet"):
+    with pytest.raises(SettingsError, match="no settings to change yet"):
         Session().update_settings(guidance=2.0)
 
 

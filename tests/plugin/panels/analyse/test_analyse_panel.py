@@ -113,7 +113,7 @@ def test_a_scan_is_estimated_before_the_run(qtbot: QtBot, panel: AnalysePanel, s
     assert panel.run_volume.isEnabled()
     qtbot.waitUntil(lambda: "Time: about" in panel.estimate.text(), timeout=LONG)
     assert "for 4 slices" in panel.estimate.text()
-    assert "MiB to keep" in panel.estimate.text()
+    assert "MiB for the result" in panel.estimate.text()
 
 
 def test_what_may_spoil_the_result_is_said_before_the_run(
@@ -241,7 +241,7 @@ def test_wrong_settings_are_red_and_cannot_be_run(
     qtbot.keyClick(panel.how.steps_box, Qt.Key.Key_Return)
     assert panel.how.steps.is_wrong
     assert not panel.run_volume.isEnabled()
-    assert panel.estimate.text() == "Mend the field in red first: Steps."
+    assert panel.estimate.text() == "Fix the field marked in red: Steps."
     panel.how.steps_box.setValue(5)
     assert panel.run_volume.isEnabled()
 
@@ -317,8 +317,10 @@ def test_estimates_in_words() -> None:
     from anofpdm.analysis.estimate import RunEstimate
 
     text = estimate_in_words(RunEstimate(64, 20, 125.0, 3 << 29, 200 << 20))
-    assert text == "Time: about 2 min 05 s for 64 slices\nMemory: 200 MiB to run, 1.5 GiB to keep"
-    assert "not even one slice" in estimate_in_words(RunEstimate(1, 1, None, 0, 0))
+    assert text == (
+        "Time: about 2 min 05 s for 64 slices\nMemory: 200 MiB to run, 1.5 GiB for the result"
+    )
+    assert "unknown for 1 slices (no slice fits" in estimate_in_words(RunEstimate(1, 1, None, 0, 0))
 
 
 def test_every_control_has_a_tooltip(panel: AnalysePanel, scan: Layer) -> None:

@@ -74,7 +74,7 @@ def test_an_uncalibrated_model_judges_no_steps(fields: RunFields) -> None:
 
 def test_why_there_is_no_cuda_is_said(fields: RunFields) -> None:
     fields.set_devices(DEVICES)
-    assert fields.device.note.text() == "Takes cpu (here). No CUDA: there is none."
+    assert fields.device.note.text() == "Uses cpu (here). No CUDA: there is none."
     index = fields.device_box.findData("cuda")
     item = fields.device_box.model().item(index)  # type: ignore[union-attr]
     assert not item.isEnabled()

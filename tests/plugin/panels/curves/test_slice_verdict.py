@@ -33,7 +33,7 @@ def test_digits_are_added_until_the_two_differ() -> None:
         (0.97, 0.95, True, "cosine 0.970 > 0.950: healthy"),
         (0.93, 0.95, True, "cosine 0.930 ≤ 0.950: unhealthy"),
         (0.93, 0.95, False, "cosine 0.930 ≤ 0.950; the gate is off"),
-        (0.93, None, False, "cosine 0.9300; no threshold is known, the gate is off"),
+        (0.93, None, False, "cosine 0.9300; no threshold, the gate is off"),
     ],
 )
 def test_the_gate_in_words(cosine: float, threshold: float | None, gate: bool, words: str) -> None:
@@ -47,7 +47,7 @@ def test_a_healthy_slice_offers_to_be_shown_anyway(tiny_analysis: Analysis, qtbo
     healthy = result(tiny_analysis, 0, cosine_threshold=-1.0)
     bar.show_result(healthy, shown_anyway=False)
     assert "looks healthy" in bar.words.text()
-    assert "mask is left empty" in bar.words.text()
+    assert "Its mask is empty" in bar.words.text()
     with qtbot.waitSignal(
         bar.show_anyway, check_params_cb=lambda shown: shown is True, timeout=LONG
     ):
@@ -75,7 +75,7 @@ def test_a_fixed_threshold_decides_by_itself(tiny_analysis: Analysis, qtbot: QtB
     bar = SliceVerdict()
     qtbot.addWidget(bar)
     bar.show()
-    for value, words in ((1e9, "healthy: nothing in its map reaches 1e+09"),
+    for value, words in ((1e9, "healthy: no pixel of its map reaches 1e+09"),
                          (0.0, "unhealthy: a spot of its map reaches 0")):  # fmt: skip
         fixed = result(
             tiny_analysis, 0, gate=False, min_component_pixels=0,

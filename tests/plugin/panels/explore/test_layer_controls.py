@@ -38,7 +38,7 @@ def test_the_button_makes_a_mask_to_paint_on(
     viewer: Viewer, controls: LayerControls, qtbot: QtBot, session: Session
 ) -> None:
     qtbot.mouseClick(controls.edit, Qt.MouseButton.LeftButton)
-    mask = viewer.layers["mask"]
+    mask = viewer.layers["Mask"]
     native = session.native
     assert native is not None
     assert mask.editable

@@ -137,7 +137,7 @@ def test_dropped_lesions_are_left_out_and_the_report_says_so(
     image = nib.Nifti1Image.from_filename(tmp_path / "out" / "mask.nii.gz")
     np.testing.assert_array_equal(np.asarray(image.dataobj), session.native.mask)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert "1 lesion was taken out of the mask by hand." in report["warnings"]
+    assert "1 lesion was removed from the mask manually." in report["warnings"]
 
 
 def test_results_that_lie_there_are_replaced_only_on_request(
@@ -188,7 +188,7 @@ def test_an_unexpected_failure_leaves_nothing_behind(
 
     monkeypatch.setattr("anofpdm.results.figures.save_picture", fail)
     export(ready, qtbot)
-    assert errors == ["An unexpected error stopped the export (MemoryError: no room)."]
+    assert errors == ["An unexpected error occurred while exporting (MemoryError: no room)."]
     assert ready.export.isEnabled()
     assert not (tmp_path / "out").exists()
 

@@ -67,7 +67,7 @@ def job(name: str, status: Status, *arguments: str) -> Path:
 
 
 def test_without_jobs_it_says_how_to_begin(panel: JobsPanel) -> None:
-    assert "No job yet" in panel.empty.text()
+    assert "No jobs yet" in panel.empty.text()
     assert panel.list.isHidden()
     assert panel.details.isHidden()
     assert [panel.tabs.tabText(i) for i in range(4)] == ["Jobs", "Dataset", "Training", "Guidance"]
@@ -217,7 +217,7 @@ def test_from_form_to_failure_to_another_try(
 ) -> None:
     form = panel.dataset
     assert not form.start.isEnabled()
-    assert "where the scans are" in form.why_not.text()
+    assert "the table of the scans" in form.why_not.text()
     scans = tmp_path / "scans"
     scans.mkdir()
     form.source.line.setText(str(scans))
@@ -295,7 +295,7 @@ def test_time_and_what_is_wrong_are_told_before_the_start(
     form.source.line.setText(str(tmp_path))
     with qtbot.waitSignal(form.estimator.estimated, timeout=LONG):
         qtbot.mouseClick(form.estimate, LEFT)
-        assert form.estimate.text() == "Cancel the estimate"
+        assert form.estimate.text() == "Cancel estimate"
     assert form.cost.text().splitlines() == [
         "the job's folder/dataset.zarr will take about 2.0 GiB, but its disk has only 1 MiB free.",
         "Time: about 5 min 00 s",

@@ -128,7 +128,7 @@ def test_marks_made_before_the_file_is_chosen_are_saved_in_it(
         "p01": Annotation("unhealthy", ((3, 5),)),
         "p02": Annotation("unhealthy", ((8, 9),)),
     }
-    assert panel.state.text().endswith("unhealthy from 12; mark the last one")
+    assert panel.state.text().endswith("unhealthy from 12; mark the last slice")
     mark_last(viewer)
     assert read_annotations(path) == {
         "p01": Annotation("unhealthy", ((3, 5),)),
