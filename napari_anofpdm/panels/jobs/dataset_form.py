@@ -45,10 +45,10 @@ class DatasetForm(JobForm):
             "masks, or from a table written in the Label panel. Masks are not required.",
         )
         self.layout_box = ChoiceBox(_LAYOUTS)
-        self.source = PathField("either", "Folder with the subjects; for a table, the CSV file.")
-        self.labels = PathField("file", "CSV of labels.", _CSV, "from the masks")
+        self.source = PathField("either", "Folder of the subjects; for a table, the CSV file.")
+        self.labels = PathField("file", "A CSV file of labels.", _CSV, "from the masks")
         self.modalities = LineEdit()
-        self.modalities.native.setPlaceholderText("as the layout has them")
+        self.modalities.native.setPlaceholderText("from the layout")
         self.pixels = ChoiceBox(_SIZES)
         self.pixels.set_key("128")
         self.intensity = ChoiceBox(_INTENSITIES)
@@ -67,14 +67,14 @@ class DatasetForm(JobForm):
             self.modalities,
             "The modalities that the model reads, in order, separated by commas: flair, t1.",
         )
-        self.add("Slices", self.pixels, "Rows and columns of the slices, in pixels.")
-        self.add("Scaled by", self.intensity, "What a scan's intensities are measured by.")
+        self.add("Slice size", self.pixels, "Rows and columns of the slices, in pixels.")
+        self.add("Scaling", self.intensity, "How the intensities of a scan are scaled.")
         self.add(
             "",
             self.skull,
-            "The scans are not brain-extracted, and the model is for such scans.",
+            "The scans are not brain-extracted; the model is trained for such scans.",
         )
-        self.add("Dataset", self.out, "The folder of the dataset, customarily NAME.zarr.")
+        self.add("Dataset", self.out, "The folder of the dataset, usually NAME.zarr.")
         self.refresh()
 
     def fault(self) -> str:

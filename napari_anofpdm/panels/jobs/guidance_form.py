@@ -76,7 +76,7 @@ class GuidanceForm(JobForm):
             "Which differences from the healthy prediction count: brighter, darker, or both.",
         )
         self.add("Device", self.device, "Where the network runs.")
-        self.add("New model", self.out, "Where the calibrated model goes.")
+        self.add("New model", self.out, "The folder of the calibrated model.")
         self.refresh()
 
     def fault(self) -> str:
@@ -85,7 +85,7 @@ class GuidanceForm(JobForm):
             return "Choose the model."
         if self.dataset.path is None or not self.dataset.path.is_dir():
             return "Choose the dataset."
-        return "" if self.candidates.value.strip() else "Name at least one candidate."
+        return "" if self.candidates.value.strip() else "Enter at least one candidate."
 
     def arguments(self, folder: Path) -> list[str]:
         """Return the options of `anofpdm select-guidance`."""

@@ -67,7 +67,7 @@ class JobForm(QWidget):
         column.addLayout(self.rows)
         column.addWidget(
             self._field(
-                "Job's name", self.name, "Names the job, and its folder in the jobs folder."
+                "Job name", self.name, "Name of the job and of its folder in the jobs folder."
             )
         )
         column.addWidget(self.estimate)

@@ -67,7 +67,7 @@ class TrainingForm(JobForm):
         # Shown if more than one GPU is found; GPUs are counted when the form is first shown.
         self._processes_row.hide()
         self._looked = False
-        self.add("Run", self.out, "Folder of checkpoints, pictures and the model.")
+        self.add("Run", self.out, "The folder of checkpoints, pictures and the model.")
         self.refresh()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
@@ -95,8 +95,8 @@ class TrainingForm(JobForm):
         if self.dataset.path is None or not self.dataset.path.is_dir():
             return "Choose the dataset."
         if self.config.path is not None and not self.config.path.is_file():
-            return "Choose a configuration that exists, or none."
-        return "" if self.config.path or self.bundle.value.strip() else "Name the model."
+            return "Choose an existing settings file, or none."
+        return "" if self.config.path or self.bundle.value.strip() else "Enter the model's name."
 
     def arguments(self, folder: Path) -> list[str]:
         """Return the options of `anofpdm train`."""
@@ -108,7 +108,7 @@ class TrainingForm(JobForm):
         return [*given, "--processes", str(self.processes.value)] if several else given
 
     def choices(self) -> tuple[object, ...]:
-        """Return what the configuration's time and memory depend on."""
+        """Return the fields that time and memory depend on."""
         return self.network.key, self.steps.value, self.batch.value
 
     def files(self, folder: Path) -> dict[str, str]:
