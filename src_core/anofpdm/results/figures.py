@@ -133,7 +133,7 @@ def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -
         height = 1 - (_TITLE_INCHES + _LINE_INCHES * number) / head
         header.text(0.02, height, line, fontsize=11, va="top", color=colour)
     _draw_montage(montage, picture, interpretation)
-    _draw_curves(curves, picture, interpretation)
+    _draw_curves(curves, interpretation)
     figure.savefig(path, format="png")
 
 
@@ -277,7 +277,7 @@ def _draw_contour(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:
     axes.set_ylim(mask.shape[0] - 0.5, -0.5)
 
 
-def _draw_curves(area: SubFigure, picture: Picture, interpretation: Interpretation) -> None:
+def _draw_curves(area: SubFigure, interpretation: Interpretation) -> None:
     left, right = area.subplots(
         1,
         2,

@@ -162,11 +162,6 @@ class SliceGeometry(BaseModel):
         row, column = np.linalg.norm(self.network_affine[:3, 1:3], axis=0)
         return float(row), float(column)
 
-    def input_slice(self, slice_id: int) -> tuple[int, int]:
-        """Axis of the input array, and index along it, of an axial slice."""
-        axis = self.orientation.axes[2]
-        return axis, self.shape[axis] - 1 - slice_id if self.orientation.flips[2] else slice_id
-
     def as_volume(self, data: NDArray[Any], modality: str | None = None) -> Volume:
         """Put an array on the input grid, with the input's header for `write_nifti`."""
         header = None if self.header is None else header_from_bytes(base64.b64decode(self.header))

@@ -241,7 +241,7 @@ def test_limit_on_timesteps_holds_in_training_and_held_out_loss(dataset: SliceDa
     noising = Noising(NoiseSchedule(), CPU, 50)
     generator = torch.Generator().manual_seed(0)
     labels = torch.zeros(2000, dtype=torch.int64)
-    draws = SharedDraws.separate(2000, generator)
+    draws = SharedDraws(torch.arange(2000), generator)
     batch = noising.draw(torch.zeros(2000, 1, 1, 1), labels, 0.1, draws)
     assert set(batch.index.tolist()) == set(range(50))
     HeldOutLoss(dataset.select("val"), 8, noising, CPU).evaluate(Recorder(), 8, bfloat16=False)

@@ -172,7 +172,7 @@ def test_noised_batch_follows_the_schedule() -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(6, 1, 4, 4, generator=generator) * 2 - 1
     batch = Noising(schedule, CPU).draw(
-        images, torch.zeros(6, dtype=torch.int64), 0.1, SharedDraws.separate(6, generator)
+        images, torch.zeros(6, dtype=torch.int64), 0.1, SharedDraws(torch.arange(6), generator)
     )
     for i in range(6):
         expected = schedule.noised(images[i], batch.noise[i], int(batch.index[i]) + 1)
@@ -182,7 +182,7 @@ def test_noised_batch_follows_the_schedule() -> None:
 def test_draw_is_uniform_in_t_and_drops_labels() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = torch.tensor([0, 1, -1]).repeat(4000)
-    draws = SharedDraws.separate(12000, generator)
+    draws = SharedDraws(torch.arange(12000), generator)
     batch = Noising(NoiseSchedule(), CPU).draw(torch.zeros(12000, 1, 1, 1), labels, 0.1, draws)
     assert batch.index.min() == 0 and batch.index.max() == 999
     counts = torch.bincount(batch.index // 100, minlength=10)
@@ -201,7 +201,7 @@ def test_loss_is_the_mean_squared_error_to_the_noise() -> None:
 
     generator = torch.Generator().manual_seed(0)
     labels = torch.zeros(3, dtype=torch.int64)
-    draws = SharedDraws.separate(3, generator)
+    draws = SharedDraws(torch.arange(3), generator)
     batch = Noising(NoiseSchedule(), CPU).draw(torch.zeros(3, 2, 4, 4), labels, 0, draws)
     losses = slice_losses(Zero(), batch, bfloat16=False)
     torch.testing.assert_close(losses, (batch.noise**2).mean((1, 2, 3)))

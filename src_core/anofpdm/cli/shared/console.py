@@ -15,7 +15,6 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
-from anofpdm.common.progress import Pace
 from anofpdm.common.quantities import duration_in_words
 from anofpdm.jobs.progress import JobProgress
 
@@ -112,11 +111,6 @@ class Console:
     def _copy(self, message: str) -> None:
         if self._notes is not None:
             self._notes.say(message)
-
-
-def _paced(show: Callable[[JobProgress], None]) -> Callable[[JobProgress], None]:
-    pace = Pace()
-    return lambda report: show(report if report.seconds_left is not None else pace(report))
 
 
 def _detail(report: JobProgress) -> str:

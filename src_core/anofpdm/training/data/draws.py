@@ -27,11 +27,6 @@ class SharedDraws:
         self._rows = rows.to(generator.device)
         self._count = int(rows.max()) + 1 if count is None else count
 
-    @classmethod
-    def separate(cls, count: int, generator: torch.Generator) -> SharedDraws:
-        """Numbers of its own for each of `count` slices."""
-        return cls(torch.arange(count), generator)
-
     def uniform(self, *shape: int) -> Tensor:
         """Draw numbers in [0, 1), (B, *shape) float32."""
         size = (self._count, *shape)
