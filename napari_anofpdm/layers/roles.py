@@ -15,5 +15,5 @@ SOURCES = "anofpdm_sources"
 
 
 def is_drawn(layer: Layer) -> bool:
-    """Tell whether the plugin draws a layer itself; a committed mask belongs to the user."""
+    """Return whether the plugin draws a layer itself; a committed mask belongs to the user."""
     return bool(layer.metadata.get(ROLE, "mask") != "mask")

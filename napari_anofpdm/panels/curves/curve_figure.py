@@ -67,11 +67,11 @@ def _figure(analysis: Analysis, result: Interpretation, position: int, row: Slic
     figure = Figure(figsize=(11, 8), dpi=150, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)
-    said = provenance(analysis, result)
-    title = f"Slice {int(result.slice_ids[0])} of {said['scans']}"
+    made = provenance(analysis, result)
+    title = f"Slice {int(result.slice_ids[0])} of {made['scans']}"
     figure.suptitle(title, fontsize=13, weight="bold")
-    foot = f"{said['model']} ({said['hash'][:12]}), {said['run']}, w = {result.settings.guidance:g}"
-    figure.supxlabel(f"{foot}; {said['version']}. {said['use']}", fontsize=8, color="0.3")
+    foot = f"{made['model']} ({made['hash'][:12]}), {made['run']}, w = {result.settings.guidance:g}"
+    figure.supxlabel(f"{foot}; {made['version']}. {made['use']}", fontsize=8, color="0.3")
     _draw_divergence(axes[0, 0], result)
     _draw_errors(axes[0, 1], result)
     _draw_histogram(axes[1, 0], result, np.asarray(analysis.foreground[position]))

@@ -56,7 +56,7 @@ def badge_words(analysis: Analysis, settings: Settings, own: Settings) -> str:
     if calibration is None:
         found = f"{bundle.name} is not calibrated"
         if not differences:
-            return f"{found}; the threshold is {threshold_words(settings.threshold)}."
+            return f"{found}; masks use {threshold_words(settings.threshold)}."
         return f"{found}. {changed}"
     from anofpdm.method.calibration import chosen_grid
 

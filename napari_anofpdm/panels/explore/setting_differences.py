@@ -49,7 +49,7 @@ _FIELDS: dict[str, tuple[str, Any]] = {
     "end_step": ("end step", lambda t: "automatic" if t is None else f"t = {t}"),
     "sam": ("map", lambda sam: MAP_CHOICES[sam][0].lower()),
     "polarity": ("polarity", lambda polarity: POLARITY_CHOICES[polarity][0].lower()),
-    "threshold": ("mask by", threshold_words),
+    "threshold": ("masks use", threshold_words),
     "max_divergence": ("M_max", _numbers),
     "cosine_threshold": ("cosine threshold", _number),
     "median_kernel": ("median filter", lambda n: f"{n} px"),

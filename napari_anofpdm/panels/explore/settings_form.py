@@ -114,20 +114,20 @@ class SettingsForm(QWidget):
         self.rows.append(_Row(title, names, field, fault))
 
     def _connect(self) -> None:
-        def tell(name: str, kind: type = float) -> Any:
+        def emitter(name: str, kind: type = float) -> Any:
             return lambda value: self.edited.emit({name: kind(value)})
 
-        self.guidance.edited.connect(tell("guidance"))
-        self.candidates.chosen.connect(tell("guidance"))
+        self.guidance.edited.connect(emitter("guidance"))
+        self.candidates.chosen.connect(emitter("guidance"))
         self.end_step.chosen.connect(lambda t: self.edited.emit({"end_step": t}))
-        self.sam.chosen.connect(tell("sam", str))
-        self.polarity.chosen.connect(tell("polarity", str))
+        self.sam.chosen.connect(emitter("sam", str))
+        self.polarity.chosen.connect(emitter("polarity", str))
         self.threshold.edited.connect(lambda rule: self.edited.emit({"threshold": rule}))
         self.gate.toggled.connect(self._gate_toggled)
         self.cosine.edited.connect(self._cosine_edited)
-        self.median.edited.connect(tell("median_kernel", int))
-        self.spot.edited.connect(tell("min_component_pixels", int))
-        self.lesion.edited.connect(tell("min_component_ml"))
+        self.median.edited.connect(emitter("median_kernel", int))
+        self.spot.edited.connect(emitter("min_component_pixels", int))
+        self.lesion.edited.connect(emitter("min_component_ml"))
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Set the choices from an analysis and its model's calibration."""

@@ -89,14 +89,14 @@ class JobEstimator(QObject):
         if process is None:
             return
         out = bytes(process.readAllStandardOutput().data()).decode(errors="replace")
-        said = bytes(process.readAllStandardError().data()).decode(errors="replace")
+        errors = bytes(process.readAllStandardError().data()).decode(errors="replace")
         place = "" if self._folder is None else self._folder.path()
         self.cancel()
         try:
             found = json.loads(out)
         except ValueError:
-            said = said.replace(place, _PLACE)
-            self.failed.emit(_last_sentence(said) or f"The estimate ended early (code {code}).")
+            errors = errors.replace(place, _PLACE)
+            self.failed.emit(_last_sentence(errors) or f"The estimate ended early (code {code}).")
             return
         problems = [problem.replace(place, _PLACE) for problem in found["problems"]]
         self.estimated.emit(found["words"], problems)
@@ -118,6 +118,6 @@ class JobEstimator(QObject):
         process.deleteLater()
 
 
-def _last_sentence(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _last_sentence(errors: str) -> str:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
     return lines[-1].removeprefix("Error: ") if lines else ""

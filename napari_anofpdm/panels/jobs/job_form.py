@@ -83,7 +83,7 @@ class JobForm(QWidget):
         return field
 
     def _field(self, name: str, control: Control, tooltip: str) -> Field:
-        """Make a row whose changes are noticed, and which is not changed by scrolling past it."""
+        """Make a row that reports changes and ignores the mouse wheel without focus."""
         if isinstance(control, ChoiceBox):
             control.chosen.connect(self.refresh)
         else:

@@ -281,13 +281,13 @@ class LabelPanel(DockedPanel):
         """Ask before replacing labels that have changed in the file since they were read."""
         from anofpdm.datasets.labels.annotations import written_ranges
 
-        said: str = "none" if known is None else known.verdict or "unhealthy"
+        now: str = "none" if known is None else known.verdict or "unhealthy"
         if known is not None and known.ranges:
-            said += f" in slices {written_ranges(known.ranges)}"
+            now += f" in slices {written_ranges(known.ranges)}"
         answer = QMessageBox.question(
             self,
             "Replace labels?",
-            f"The labels of {self._name()} in {self.file.text} have changed: {said}. Replace them "
+            f"The labels of {self._name()} in {self.file.text} have changed: {now}. Replace them "
             "with your marks? If not, your marks are discarded.",
         )
         return bool(answer == QMessageBox.StandardButton.Yes)

@@ -34,7 +34,7 @@ def with_calibration(analysis: Analysis, calibration: Calibration | None) -> Ana
         ({"cosine_threshold": 0.7}, ["cosine threshold 0.7 instead of 0.9"]),
         (
             {"threshold": ManualQuantile(quantile=0.95, region="brain")},
-            ["mask by the quantile 0.95 of the brain instead of the dynamic quantile (0.9 to "
+            ["masks use the quantile 0.95 of the brain instead of the dynamic quantile (0.9 to "
              "0.98) of the image"],
         ),
         ({"min_component_ml": 0.5, "median_kernel": 1},
