@@ -14,6 +14,7 @@ from anofpdm.method.calibration import (
     PAPER_MEDIAN_KERNEL,
     PAPER_MIN_COMPONENT_PIXELS,
     PAPER_QUANTILE_RANGE,
+    ROUNDING,
     Calibration,
     Candidate,
     Criterion,
@@ -26,9 +27,6 @@ BRAIN_QUANTILE_RANGE = (0.70, 0.97)
 """a and b inside the brain. The paper has none; the brain fills some third of the field, so that
 these areas, 3..30 % of the brain, are about what PAPER_QUANTILE_RANGE means there, with room below
 for small lesions."""
-
-_HAIR = 1e-12
-"""Of an accuracy: what rounding may do to one that equals another on paper."""
 
 QUANTILE_RANGES: Mapping[Region, tuple[float, float]] = {
     "image": PAPER_QUANTILE_RANGE,
@@ -73,10 +71,15 @@ class GuidanceReport:
         return baseline_accuracy(self.labels == 1, self.calibration.criterion)
 
     @property
-    def told_apart(self) -> bool:
-        """Whether w* classifies the slices better than calling all of them alike."""
-        chosen = self.accuracies[self.candidates == self.calibration.guidance]
-        return bool(chosen.max() > self.baseline + _HAIR)
+    def doubt(self) -> str | None:
+        """One sentence where w* classifies the slices no better than one class for all."""
+        if self.calibration.told_apart is not False:
+            return None
+        return (
+            f"No guidance classifies the slices better than one class for all "
+            f"({self.baseline:.3f}): the model has not learnt the difference. Train it longer; do "
+            "not trust its masks."
+        )
 
 
 def baseline_accuracy(unhealthy: NDArray[np.bool_], criterion: Criterion = "accuracy") -> float:
@@ -209,7 +212,7 @@ def choose_guidance(
     best = int(np.argmax(ranked))
     above = ranked[best:]
     # A hair of slack: 0.98 * Acc must not shut out an accuracy that equals it on paper.
-    near = (above >= fraction * ranked[best] - _HAIR) & (above > baseline + _HAIR)
+    near = (above >= fraction * ranked[best] - ROUNDING) & (above > baseline + ROUNDING)
     near[0] = True
     return int(order[best + int(np.flatnonzero(near)[-1])])
 
@@ -312,6 +315,11 @@ def calibrate(
         slices={"healthy": int((~unhealthy).sum()), "unhealthy": int(unhealthy.sum())},
         source=source,
     )
+    if calibration.told_apart is False:
+        # The bundle says so to whoever is given it.
+        words = f"no guidance classifies them better than one class for all ({baseline:.3f})"
+        said = "; ".join(filter(None, (source, words)))
+        calibration = calibration.model_copy(update={"source": said})
     return GuidanceReport(
         calibration=calibration,
         candidates=np.array(candidates, dtype=np.float64),

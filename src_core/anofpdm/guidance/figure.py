@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _HEALTHY, _UNHEALTHY = "#0072B2", "#D55E00"
+_WARNING = "#B00020"
 _LINES = ("o-", "s--", "^:", "d-.")
 
 
@@ -35,6 +37,11 @@ def save_guidance_figure(path: Path, document: dict[str, Any]) -> None:
         fontsize=14, weight="bold", va="top",
     )  # fmt: skip
     figure.text(0.02, 0.952, _source(document), fontsize=10, va="top", color="0.25")
+    if document["warnings"]:
+        figure.text(
+            0.02, 0.932, textwrap.fill(" ".join(document["warnings"]), 160), fontsize=10, va="top",
+            color=_WARNING,
+        )  # fmt: skip
     axes = figure.subplots(
         2, 2,
         gridspec_kw={
@@ -51,8 +58,9 @@ def save_guidance_figure(path: Path, document: dict[str, Any]) -> None:
 
 def _source(document: dict[str, Any]) -> str:
     slices = document["slices"]
+    data = document["source"].split("; ")[0]  # what it adds on accuracy has a line of its own
     return (
-        f"{document['source']}: {slices['healthy']} healthy and {slices['unhealthy']} unhealthy "
+        f"{data}: {slices['healthy']} healthy and {slices['unhealthy']} unhealthy "
         f"slices, {document['process'].upper()}, {document['steps']} steps up to "
         f"t = {document['t_max']}; measured on the very slices that chose w* and the threshold"
     )

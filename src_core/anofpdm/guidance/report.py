@@ -65,6 +65,7 @@ def guidance_document(
         "calibrated_bundle": {"name": calibrated.name, "hash": calibrated.hash},
         "dataset": {"path": str(dataset.path), "fingerprint": dataset.fingerprint},
         "source": calibration.source,
+        "warnings": [] if report.doubt is None else [report.doubt],
         "slices": calibration.slices,
         "process": calibration.process,
         "steps": calibration.steps,

@@ -18,6 +18,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Guidance = Annotated[float, Field(ge=0, le=1000)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
+ROUNDING = 1e-12
+"""Of an accuracy: the difference that rounding makes to one that equals another on paper."""
+
 PAPER_QUANTILE_RANGE = (0.90, 0.98)
 """a and b of Algorithm 1: the range of the quantile over the whole image."""
 PAPER_MIN_COMPONENT_PIXELS = 40
@@ -145,6 +148,16 @@ class Calibration(BaseModel):
         ):
             raise ValueError("the rule 'absolute' needs a map_threshold, also for every candidate")
         return self
+
+    @property
+    def told_apart(self) -> bool | None:
+        """Whether w* classified the slices better than one class for all; None if not measured."""
+        chosen = next((c for c in self.candidates if c.guidance == self.guidance), None)
+        counts = [self.slices.get(name, 0) for name in ("healthy", "unhealthy")]
+        if chosen is None or not all(counts):
+            return None
+        alike = 0.5 if self.criterion == "balanced" else max(counts) / sum(counts)
+        return chosen.rule_accuracy > alike + ROUNDING
 
     def at(self, guidance: float) -> Measured:
         """Return the thresholds for another guidance.

@@ -11,7 +11,8 @@ from anofpdm.model.unet_config import REFERENCE_ATTENTION, REFERENCE_MULTIPLIERS
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-_FIRST = "input_blocks.0.0.weight"
+FIRST = "input_blocks.0.0.weight"
+"""The weight that takes in the image."""
 _TIME = "time_embed.0.weight"
 
 
@@ -46,13 +47,13 @@ def read_architecture(
         When the tensors are not laid out as the reference network's, or the image size is neither
         given nor implied.
     """
-    for name, dimensions in ((_FIRST, 4), (_TIME, 2)):
+    for name, dimensions in ((FIRST, 4), (_TIME, 2)):
         if len(shapes.get(name, ())) != dimensions:
             raise CheckpointError(
                 f"{source} holds no {dimensions}-dimensional tensor {name}, so it is no checkpoint "
                 "of the reference network; give a file saved by the method's public code."
             )
-    base, channels = shapes[_TIME][1], shapes[_FIRST][1]
+    base, channels = shapes[_TIME][1], shapes[FIRST][1]
     levels = _read_levels(shapes, source)
     multipliers = tuple(_multiplier(level, base, source) for level in levels)
     attends = tuple(level.attends for level in levels)

@@ -17,6 +17,7 @@ from anofpdm.common.errors import CheckpointError
 from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.validation import validated
 from anofpdm.model.checkpoint_architecture import Shapes, read_architecture
+from anofpdm.model.checkpoint_wrapping import unwrapped
 from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
 
@@ -44,7 +45,8 @@ def import_checkpoint(
     Parameters
     ----------
     path : path-like
-        A plain state dict (such as ``ema_0.9999_210000.pt``); no code in it is ever run.
+        A state dict (such as ``ema_0.9999_210000.pt``), or a checkpoint that holds one, with or
+        without prefixes such as "module."; no code in it is ever run.
     modalities : sequence of str
         The network's channels in order, such as flair, t1, t1ce, t2.
     scored : sequence of str
@@ -78,7 +80,7 @@ def import_checkpoint(
     from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
     path = Path(path)
-    weights = read_state_dict(path)
+    weights, taken = read_state_dict(path)
     network = network_of(weights, source=str(path), heads=heads, image_size=image_size)
     if network.in_channels != len(modalities):
         raise CheckpointError(
@@ -109,19 +111,25 @@ def import_checkpoint(
         modalities=tuple(modalities),
         scored=tuple(scored),
         preprocessing=preprocessing,
-        training={"imported_from": path.name},
+        training={"imported_from": path.name, **({"unwrapped": taken} if taken else {})},
     )
     return ModelBundle.create(metadata, weights)
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
+def read_state_dict(path: Path) -> tuple[dict[str, Tensor], str]:
     """Read names and tensors, running no code that the file may hold.
+
+    Returns
+    -------
+    weights : dict of str to Tensor
+    taken : str
+        What they were taken out of, in words; "" where the file holds them alone.
 
     Raises
     ------
     CheckpointError
-        When the file is missing, damaged, no checkpoint, holds code, or anything but a flat
-        mapping of names to finite floating-point tensors.
+        When the file is missing, damaged, no checkpoint, holds code, or anything but names and
+        finite floating-point tensors where the network's weights are.
     """
     if (fault := missing_content(path)) is not None:
         raise CheckpointError(fault)
@@ -138,7 +146,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"{path} holds a {type(content).__name__}, not a state dict; save the network's "
             "state_dict() alone."
         )
-    for key, value in content.items():
+    found = unwrapped(content, str(path))
+    for key, value in found.entries.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(
                 f"{path} holds a {type(value).__name__} under {key!r}, so it is no plain state "
@@ -149,7 +158,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
                 f"{path} holds values in {key} that are not finite floating-point numbers; use "
                 "another checkpoint of the training."
             )
-    return dict(content)
+    return dict(found.entries), found.taken
 
 
 def network_of(

@@ -114,11 +114,14 @@ def test_a_search_tells_whether_any_candidate_tells_the_slices_apart(
     labels, at_end = np.array([0, 0, 0, 1]), np.ones((2, 4, 1))
     alike = np.full((2, 4), 0.5)
     report = calibrate([1.0, 3.0], alike, at_end, labels, criterion=criterion, **GRID)
-    assert (report.baseline, report.told_apart) == (baseline, False)
+    assert (report.baseline, report.calibration.told_apart) == (baseline, False)
+    assert report.doubt is not None and f"({baseline:.3f})" in report.doubt
+    assert "no guidance" in report.calibration.source
     assert report.accuracies.tolist() == [baseline, baseline]
     alike[1, 3] = 0.4
     report = calibrate([1.0, 3.0], alike, at_end, labels, criterion=criterion, **GRID)
-    assert report.told_apart and report.calibration.guidance == 3
+    assert report.calibration.told_apart and report.calibration.guidance == 3
+    assert (report.doubt, report.calibration.source) == (None, "")
     assert report.calibration.criterion == criterion
 
 
@@ -168,7 +171,7 @@ def test_a_candidate_no_better_than_none_is_not_nearly_as_good() -> None:
     cosines[0, 0] = 0.1
     report = calibrate([2.0, 32.0], cosines, np.ones((2, 100, 1)), labels, **GRID)
     assert report.accuracies.tolist() == [0.93, 0.92]
-    assert report.calibration.guidance == 2 and report.told_apart
+    assert report.calibration.guidance == 2 and report.calibration.told_apart
 
 
 @pytest.mark.parametrize(

@@ -253,3 +253,48 @@ def test_a_plain_pickle_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     assert "is not a file" in fault(tmp_path / "none.pt")
     assert "is not a file" in fault(tmp_path)
+
+
+def prefixed(network: UNet, prefix: str) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": weight for name, weight in network.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("wrap", "words"),
+    [
+        (lambda n: prefixed(n, "module."), ['removed "module."']),
+        (lambda n: prefixed(n, "module._orig_mod."), ['removed "module._orig_mod."']),
+        (lambda n: {"state_dict": prefixed(n, "")}, ["took the entry state_dict"]),
+        (
+            lambda n: {"epoch": 3, "state_dict": prefixed(n, "model.module."), "lr": [0.1]},
+            ["took the entry state_dict", 'removed "model.module."'],
+        ),
+        (lambda n: {"model": prefixed(n, ""), "step": 7}, ["took the entry model"]),
+        (
+            lambda n: {"model": prefixed(UNet(n.config), ""), "ema": prefixed(n, "module.")},
+            ["took the entry ema", "left model for the moving average"],
+        ),
+        (
+            lambda n: {**prefixed(n, "module."), "n_averaged": torch.tensor(5)},
+            ["left out n_averaged"],
+        ),
+        (
+            lambda n: {**prefixed(UNet(n.config), "model."), **prefixed(n, "ema_model.")},
+            ['removed "ema_model."', "left model for the moving average"],
+        ),
+    ],
+)
+def test_wrapped_weights_are_found_and_said(
+    network: UNet, tmp_path: Path, wrap: Any, words: list[str]
+) -> None:
+    bundle = imported(saved(wrap(network), tmp_path))
+    torch.testing.assert_close(outputs(bundle.network("cpu")), outputs(network), rtol=0, atol=0)
+    said = bundle.metadata.training["unwrapped"]
+    assert all(word in said for word in words), said
+
+
+def test_two_sets_of_weights_of_equal_rank_are_not_chosen_between(
+    network: UNet, tmp_path: Path
+) -> None:
+    both = {"teacher": prefixed(network, ""), "student": prefixed(network, "module.")}
+    assert "2 sets of weights (teacher, student/module)" in fault(saved(both, tmp_path))

@@ -122,6 +122,8 @@ def import_checkpoint(
         brain_extracted=brain_extracted,
     ).save(out)
     metadata = model.metadata
+    if (taken := metadata.training.get("unwrapped")) is not None:
+        console.note(f"{checkpoint} is not a plain state dict: {taken}.")
     console.finish(
         {"out": str(out), "hash": model.hash, "metadata": metadata.model_dump(mode="json")},
         f"Imported {checkpoint} into {out}: reads {', '.join(metadata.modalities)}, scores "

@@ -217,12 +217,8 @@ def select_guidance(
             reports(pace(progress))
 
         found = search(progress=advance, on_accuracy=reports.add)
-    if not found.told_apart:
-        console.warn(
-            f"No guidance classifies the slices of {dataset} better than one class for all "
-            f"({found.baseline:.3f}): {bundle} has not learnt the difference. Train it longer, and "
-            "do not trust the masks of the calibrated bundle."
-        )
+    if found.doubt is not None:
+        console.warn(found.doubt)
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
     document = guidance_document(found, model, calibrated, slices, fraction=fraction, seed=seed)
@@ -233,6 +229,7 @@ def select_guidance(
             "report": str(folder),
             "hash": calibrated.hash,
             "calibration": calibration.model_dump(mode="json"),
+            "warnings": document["warnings"],
         },
         _summary(out, folder, calibration),
     )

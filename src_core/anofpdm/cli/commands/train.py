@@ -129,6 +129,7 @@ def train(
     from anofpdm.model.bundle import load_bundle
     from anofpdm.training.config import TrainingConfig
     from anofpdm.training.run.checkpoints import list_checkpoints
+    from anofpdm.training.run.classes import check_classes
     from anofpdm.training.run.loop import train as train_run
     from anofpdm.training.run.several import run_in_processes
     from anofpdm.training.run.training_cost import disk_shortage, training_cost
@@ -153,15 +154,17 @@ def train(
             slices,
             out,
             resume=resumed,
+            started=start_from is not None,
             device=where,
             max_minutes=max_minutes,
             processes=processes,
         )
         return console.finish_dry_run(cost)
+    doubts = check_classes(slices, begins=start_from is None and not resumed)
     if processes > 1 and "RANK" not in os.environ:
         return run_in_processes(context.obj, processes)
     if first:
-        for problem in disk_shortage(run, out):
+        for problem in (*doubts, *disk_shortage(run, out)):
             console.warn(problem)
     start = None if start_from is None else load_bundle(start_from)
     if start is not None:

@@ -37,6 +37,11 @@ def warn_of_calibration(
             "not classified as healthy or unhealthy. Calibrate it with anofpdm select-guidance."
         )
         return
+    if calibration.told_apart is False:
+        console.warn(
+            f"The bundle {name} is calibrated, but no guidance classified its calibration slices "
+            "better than one class for all; do not trust the mask."
+        )
     calibrated = chosen_grid(calibration)
     if grid is not None and grid != calibrated:
         console.warn(

@@ -15,6 +15,7 @@ from anofpdm.training.config import TrainingConfig
 from anofpdm.training.monitor.progress import TrainingProgress
 from anofpdm.training.monitor.tensorboard import summary_writer
 from anofpdm.training.run.attempt import RunAttempt, TrainingResult
+from anofpdm.training.run.classes import check_classes
 from anofpdm.training.run.export import bundle_metadata
 from anofpdm.training.run.start import check_fit, first_network, flip_axis, held, opened
 from anofpdm.training.run.stopping import stop_on_signals
@@ -93,8 +94,9 @@ def train(
     SettingsError
         When the dataset's description does not make a bundle.
     TrainingError
-        When dataset or `start_from` do not fit the network, loss or gradient are not finite, or
-        TensorBoard or a compiled network are asked for and cannot be had.
+        When dataset or `start_from` do not fit the network, a run that begins has slices of one
+        class alone, loss or gradient are not finite, or TensorBoard or a compiled network are
+        asked for and cannot be had.
     CheckpointError
         When `out_dir` holds a run and `resume` is False, or none that could be resumed.
     DeviceError
@@ -103,6 +105,7 @@ def train(
         When `out_dir` cannot be written, or another process trains in it.
     """
     check_fit(config, dataset)
+    check_classes(dataset, begins=start_from is None and not resume)
     # Hours later would be the wrong time to learn that no bundle can be made of it.
     bundle_metadata(config, dataset.description, {})
     if config.tensorboard:

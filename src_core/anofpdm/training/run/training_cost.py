@@ -17,6 +17,7 @@ from anofpdm.model.unet import UNet
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.monitor.accuracy import STEPS, balanced_slices
 from anofpdm.training.run.checkpoints import latest_checkpoint, list_checkpoints, step_of
+from anofpdm.training.run.classes import check_classes
 from anofpdm.training.run.export import bundle_metadata
 from anofpdm.training.run.needs import run_bytes, step_bytes
 from anofpdm.training.run.start import check_fit, check_place, first_network, flip_axis
@@ -47,6 +48,7 @@ def training_cost(
     out_dir: str | Path,
     *,
     resume: bool = False,
+    started: bool = False,
     device: str = "cpu",
     processes: int = 1,
     max_minutes: float | None = None,
@@ -61,6 +63,8 @@ def training_cost(
     ----------
     config, dataset, out_dir, resume, device, max_minutes
         As of `train`.
+    started : bool
+        Whether the run begins with the weights of a bundle.
     processes : int
         Those that will share each batch, each on a GPU of its own or all on this CPU.
     clock : callable
@@ -72,6 +76,7 @@ def training_cost(
         What `train` would refuse before its first step.
     """
     check_fit(config, dataset)
+    doubts = check_classes(dataset, begins=not (started or resume))
     bundle_metadata(config, dataset.description, {})
     run = Path(out_dir)
     check_place(run, resume=resume)
@@ -80,7 +85,7 @@ def training_cost(
     if device == "cpu":
         # All processes have the one memory, and each a Python in it.
         memory = processes * (memory + peak_bytes())
-    problems = [*disk_shortage(config, run), *memory_problems(device, memory, _REMEDY)]
+    problems = [*doubts, *disk_shortage(config, run), *memory_problems(device, memory, _REMEDY)]
     done = step_of(latest_checkpoint(run)) if resume else 0
     pace = None
     if not memory_problems(device, memory, _REMEDY):
