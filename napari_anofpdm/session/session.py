@@ -219,19 +219,7 @@ class Session:
 
         if self.analysis is None:
             raise SettingsError("There are no settings to change yet; run an analysis or open one.")
-        timesteps = self.analysis.timesteps
-        if settings.end_step is not None and settings.end_step not in timesteps:
-            near = min(timesteps, key=lambda t: abs(t - (settings.end_step or 0)))
-            raise SettingsError(
-                f"End step {settings.end_step} is not one of the analysis' timesteps; the nearest "
-                f"is {near}."
-            )
-        largest, scored = settings.max_divergence, len(self.analysis.scored)
-        if largest is not None and len(largest) != scored:
-            raise SettingsError(
-                f"The settings hold M_max for {len(largest)} modalities, but the analysis scores "
-                f"{scored}; use the bundle's own settings."
-            )
+        settings.check_fit(self.analysis.timesteps, len(self.analysis.scored))
 
     def set_position(self, position: int) -> None:
         """Go to a slice by its position among the analysed slices; -1 for none of them."""

@@ -65,7 +65,7 @@ class SliceAccumulator:
     Raises
     ------
     SettingsError
-        When an `end_step` is not on the grid.
+        When settings do not fit the grid or the modalities; see `Settings.check_fit`.
     """
 
     def __init__(
@@ -84,9 +84,12 @@ class SliceAccumulator:
         self._clip = clip
         self._fed = 0
         self._mse_null = _curve(self._x0, len(self._timesteps))
+        for one in settings:
+            one.check_fit(self._timesteps, self._x0.shape[1])
+        ends = [None if s.end_step is None else self._timesteps.index(s.end_step) for s in settings]
         self._lanes = [
-            _Lane(self._x0, one, _end_index(one.end_step, self._timesteps), len(self._timesteps))
-            for one in settings
+            _Lane(self._x0, one, end, len(self._timesteps))
+            for one, end in zip(settings, ends, strict=True)
         ]
         if keep_maps:
             for lane in self._lanes:
@@ -254,16 +257,3 @@ def mean_square(difference: Tensor) -> Tensor:
 def _spatial_mean(values: Tensor) -> Tensor:
     # In two stages, so that the order of summation is the same for any batch and thread count.
     return values.mean(dim=-1).mean(dim=-1)
-
-
-def _end_index(end_step: int | None, timesteps: tuple[int, ...]) -> int | None:
-    if end_step is None:
-        return None
-    if end_step in timesteps:
-        return timesteps.index(end_step)
-    below = max((t for t in timesteps if t < end_step), default=None)
-    above = min((t for t in timesteps if t > end_step), default=None)
-    near = " or ".join(str(t) for t in (below, above) if t is not None)
-    raise SettingsError(
-        f"End step {end_step} is not among the analysis' timesteps; choose {near} instead."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -229,6 +230,36 @@ class Settings(BaseModel):
         if isinstance(rule, AbsoluteThreshold) and rule.value == here.map_threshold:
             follow["threshold"] = rule.model_dump() | {"value": there.map_threshold}
         return validated(type(self), **(values | {"guidance": guidance} | follow))
+
+    def check_fit(self, timesteps: Sequence[int], modalities: int) -> None:
+        """Refuse settings that do not fit an analysis.
+
+        Parameters
+        ----------
+        timesteps : sequence of int
+            The noise levels that are analysed.
+        modalities : int
+            Number of scored modalities.
+
+        Raises
+        ------
+        SettingsError
+            When the end step is not an analysed noise level, or M_max has another number of
+            modalities.
+        """
+        if self.end_step is not None and self.end_step not in timesteps:
+            below = max((t for t in timesteps if t < self.end_step), default=None)
+            above = min((t for t in timesteps if t > self.end_step), default=None)
+            near = " or ".join(str(t) for t in (below, above) if t is not None)
+            raise SettingsError(
+                f"The end step {self.end_step} is not an analysed noise level; choose {near}."
+            )
+        given = modalities if self.max_divergence is None else len(self.max_divergence)
+        if given != modalities:
+            raise SettingsError(
+                f"The settings hold M_max for {given} modalities, but the model scores "
+                f"{modalities}; use the model's own settings."
+            )
 
     def differences(self, other: Settings) -> dict[str, tuple[Any, Any]]:
         """Return the fields in which `other` differs, as (this value, other value)."""

@@ -300,7 +300,7 @@ WRONG: dict[str, tuple[Callable[[Path], list[object]], str]] = {
     "no number": (options("--guidance", "strong"), "--guidance"),
     "steps": (options("--steps", "0"), "--steps"),
     "t-max": (options("--t-max", "1001"), "--t-max"),
-    "end step off the grid": (options("--end-step", "7"), "--end-step 7"),
+    "end step off the grid": (options("--end-step", "7"), "end step 7 is not an analysed"),
     "quantile": (options("--quantile", "1.5"), "--quantile"),
     "quantile 0": (options("--quantile", "0"), "--quantile"),
     "threshold": (options("--threshold", "-0.1"), "--threshold"),

@@ -321,7 +321,7 @@ def test_slices_outside_the_analysis_are_refused(positions: list[int]) -> None:
     ("settings", "said"),
     [
         (Settings(end_step=2), "choose 1 or 76"),
-        (Settings(threshold=DynamicQuantile(), max_divergence=(1.0,)), "2 scored modalities"),
+        (Settings(threshold=DynamicQuantile(), max_divergence=(1.0,)), "the model scores 2"),
     ],
 )
 def test_settings_that_do_not_fit_the_analysis_are_refused(settings: Settings, said: str) -> None:

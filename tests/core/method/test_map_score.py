@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from anofpdm.cli.shared.choices import chosen_settings
+from anofpdm.cli.shared.reading import ReadingOptions
 from anofpdm.common.errors import DatasetError, SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.guidance.selection import best_map_threshold
@@ -126,8 +126,8 @@ def test_a_fixed_rule_without_its_thresholds_is_refused() -> None:
 
 
 def test_a_threshold_given_by_hand_extends_as_the_calibrated_one() -> None:
-    given = chosen_settings(calibration(map_extent=0.5), threshold=0.2)
+    given = ReadingOptions(threshold=0.2).settings(calibration(map_extent=0.5))
     assert given.threshold == AbsoluteThreshold(value=0.2, extent=0.5)
     dynamic = calibration(map_extent=0.5, rule="dynamic")
-    assert chosen_settings(dynamic, threshold=0.2).threshold == AbsoluteThreshold(value=0.2)
-    assert chosen_settings(None, threshold=0.2).threshold == AbsoluteThreshold(value=0.2)
+    assert ReadingOptions(threshold=0.2).settings(dynamic).threshold == AbsoluteThreshold(value=0.2)
+    assert ReadingOptions(threshold=0.2).settings(None).threshold == AbsoluteThreshold(value=0.2)

@@ -95,7 +95,7 @@ def test_slices_of_a_growing_analysis_are_told_once(tiny_analysis: Analysis) -> 
     [
         ({"guidance": -1.0}, "guidance is -1.0"),
         ({"median_kernel": 4}, "must be odd"),
-        ({"end_step": 250}, "the nearest is 201"),
+        ({"end_step": 250}, "choose 201 or"),
         ({"max_divergence": (0.1, 0.2)}, "M_max for 2 modalities"),
         ({"nonsense": 1}, "nonsense is not a known field"),
     ],

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from anofpdm.cli.commands.segment import KeepAnalysisOption
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.choices import chosen_settings
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.outcome import finish_results, warn_of_calibration
+from anofpdm.cli.shared.reading import ReadingOptions
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.results.folder import ANALYSIS_FOLDER, INTERPRETATION_NAMES, result_folder
 
@@ -68,7 +68,7 @@ def demo(
     started = time.perf_counter()
     console = Console(as_json=as_json, quiet=quiet, debug=debug)
     model = load_bundle(_BUNDLE)
-    settings = chosen_settings(model.metadata.calibration)
+    settings = ReadingOptions().settings(model.metadata.calibration)
     names = (*_NAMES, ANALYSIS_FOLDER)
     with result_folder(out, overwrite=overwrite, names=names) as staging:
         console.note(f"Generating synthetic subject {seed} ...")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.choices import check_end_step, chosen_settings
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.cli.shared.reading import ReadingOptions, given_reading_options, with_reading_options
 from anofpdm.common.errors import SettingsError
 from anofpdm.results.folder import INTERPRETATION_NAMES, result_folder
 
@@ -39,38 +39,17 @@ SettingsOption = Annotated[
         rich_help_panel=opt.READING,
     ),
 ]
-_READING_OPTIONS = {
-    "guidance": "--guidance",
-    "end_step": "--end-step",
-    "threshold": "--threshold",
-    "quantile": "--quantile",
-    "region": "--region",
-    "sam": "--sam",
-    "polarity": "--polarity",
-    "no_gate": "--no-gate",
-    "median": "--median",
-    "min_component_pixels": "--min-component-pixels",
-    "min_component_ml": "--min-component-ml",
-}
 
 
+@with_reading_options
 def interpret(
     context: typer.Context,
     analysis: AnalysisArgument,
     out: opt.OutOption,
     overwrite: opt.OverwriteOption = False,
     settings_file: SettingsOption = None,
-    guidance: opt.GuidanceOption = None,
-    end_step: opt.EndStepOption = None,
-    threshold: opt.ThresholdOption = None,
-    quantile: opt.QuantileOption = None,
-    region: opt.RegionOption = None,
-    sam: opt.SamOption = "sam",
-    polarity: opt.PolarityOption = None,
-    no_gate: opt.NoGateOption = False,
-    median: opt.MedianOption = None,
-    min_component_pixels: opt.MinComponentPixelsOption = None,
-    min_component_ml: opt.MinComponentMlOption = None,
+    *,
+    reading: ReadingOptions,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
@@ -90,21 +69,8 @@ def interpret(
         _refuse_both(context)
         settings = _settings_of(settings_file, stored, console)
     else:
-        settings = chosen_settings(
-            bundle.calibration,
-            guidance=guidance,
-            end_step=end_step,
-            threshold=threshold,
-            quantile=quantile,
-            region=region,
-            sam=sam,
-            polarity=polarity,
-            gate=False if no_gate else None,
-            median=median,
-            min_component_pixels=min_component_pixels,
-            min_component_ml=min_component_ml,
-        )
-        check_end_step(end_step, stored.timesteps)
+        settings = reading.settings(bundle.calibration)
+    settings.check_fit(stored.timesteps, len(stored.scored))
     # The output folder may hold the input analysis, which must not be replaced as a result.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
         warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)
@@ -115,12 +81,7 @@ def interpret(
 
 def _refuse_both(context: typer.Context) -> None:
     """Refuse options beside a settings file, because one of the two would be ignored."""
-    sources = {name: context.get_parameter_source(name) for name in _READING_OPTIONS}
-    given = [
-        _READING_OPTIONS[name]
-        for name, source in sources.items()
-        if source is not None and source.name == "COMMANDLINE"
-    ]
+    given = given_reading_options(context)
     if given:
         raise SettingsError(f"--settings and {given[0]} cannot be combined; use one of them.")
 

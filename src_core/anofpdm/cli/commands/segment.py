@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.choices import check_end_step, chosen_settings
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import ANALYSIS_FOLDER, result_folder
@@ -48,6 +48,7 @@ KeepAnalysisOption = Annotated[
 ]
 
 
+@with_reading_options
 def segment(
     image: ImageOption,
     out: opt.OutOption,
@@ -63,17 +64,8 @@ def segment(
     device: opt.DeviceOption = "auto",
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
-    guidance: opt.GuidanceOption = None,
-    end_step: opt.EndStepOption = None,
-    threshold: opt.ThresholdOption = None,
-    quantile: opt.QuantileOption = None,
-    region: opt.RegionOption = None,
-    sam: opt.SamOption = "sam",
-    polarity: opt.PolarityOption = None,
-    no_gate: opt.NoGateOption = False,
-    median: opt.MedianOption = None,
-    min_component_pixels: opt.MinComponentPixelsOption = None,
-    min_component_ml: opt.MinComponentMlOption = None,
+    *,
+    reading: ReadingOptions,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     debug: opt.DebugOption = False,
@@ -92,22 +84,9 @@ def segment(
     files = images_by_modality(image, model.metadata.modalities)
     mask_file = None if brain_mask is None else ImageFile.of(brain_mask)
     calibration = model.metadata.calibration
-    settings = chosen_settings(
-        calibration,
-        guidance=guidance,
-        end_step=end_step,
-        threshold=threshold,
-        quantile=quantile,
-        region=region,
-        sam=sam,
-        polarity=polarity,
-        gate=False if no_gate else None,
-        median=median,
-        min_component_pixels=min_component_pixels,
-        min_component_ml=min_component_ml,
-    )
+    settings = reading.settings(calibration)
     grid = chosen_grid(calibration, process, steps, t_max)
-    check_end_step(end_step, model.timesteps(grid.steps, grid.t_max))
+    settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     with result_folder(out, overwrite=overwrite) as staging:
         volumes = {
             modality: file.read(modality, form=form, keep_path=keep_paths)
