@@ -97,14 +97,7 @@ def made_up(scan: Volume) -> Analysis:
 
     model = load_bundle("flair-synth")
     stack = preprocess({"flair": scan}, ("flair",), model.metadata.preprocessing)
-    inputs = AnalysisInputs(
-        x0=stack.slices,
-        foreground=stack.foreground,
-        slice_ids=stack.slice_ids,
-        foreground_native=stack.foreground_native,
-        geometry=stack.geometry,
-        native={"flair": scan.data},
-    )
+    inputs = AnalysisInputs.of(stack, {"flair": scan.data}, [0])
     metadata = AnalysisMetadata(
         bundle=model.metadata,
         bundle_hash=model.hash,

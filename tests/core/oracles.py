@@ -174,3 +174,16 @@ def naive(
         return (values**2).mean(dim=(-2, -1)).movedim(0, -1)
 
     return Naive(curve(healthy - null), curve(healthy - x0), curve(null - x0), torch.stack(maps))
+
+
+def images(count: int, channels: int = 2) -> Tensor:
+    """Random images (count, channels, 6, 5) in [-1, 1]."""
+    rng = torch.Generator().manual_seed(0)
+    return torch.rand(count, channels, 6, 5, generator=rng, dtype=torch.float64) * 2 - 1
+
+
+def gaussian(schedule: NoiseSchedule, s: float = 0.4) -> GaussianOracle:
+    """The oracle of one random mean image of two channels for each label."""
+    rng = torch.Generator().manual_seed(1)
+    means = torch.rand(3, 2, 6, 5, generator=rng, dtype=torch.float64) * 2 - 1
+    return GaussianOracle(schedule, {y: means[y] for y in (HEALTHY, UNHEALTHY, NULL)}, s)

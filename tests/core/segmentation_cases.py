@@ -94,14 +94,7 @@ def analysis(path: Path | None = None, *, gap: float = 0.2) -> Analysis:
     volume = scan()
     stack = preprocess({"flair": volume}, ("flair",), model.metadata.preprocessing)
     timesteps = (1, 201, 400, 600)
-    inputs = AnalysisInputs(
-        x0=stack.slices,
-        foreground=stack.foreground,
-        slice_ids=stack.slice_ids,
-        foreground_native=stack.foreground_native,
-        geometry=stack.geometry,
-        native={"flair": volume.data},
-    )
+    inputs = AnalysisInputs.of(stack, {"flair": volume.data}, [0])
     metadata = AnalysisMetadata(
         bundle=model.metadata,
         bundle_hash=model.hash,

@@ -147,14 +147,8 @@ def analyze(
     run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, precision, dtype)
     metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])
     first = read[model.metadata.modalities[0]]
-    inputs = AnalysisInputs(
-        x0=np.ascontiguousarray(stack.slices[:, scored]),
-        foreground=stack.foreground,
-        slice_ids=stack.slice_ids,
-        foreground_native=stack.foreground_native,
-        geometry=stack.geometry,
-        native={name: on_grid_of(first, volume).data for name, volume in read.items()},
-    )
+    native = {name: on_grid_of(first, volume).data for name, volume in read.items()}
+    inputs = AnalysisInputs.of(stack, native, scored)
     target, temporary = choose_place(
         store, inputs, len(timesteps), dtype, memory_limit, temporary_folder
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import AnalysisError
 from anofpdm.scans.geometry import SliceGeometry
+
+if TYPE_CHECKING:
+    from anofpdm.scans.preprocessing import SliceStack
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,29 @@ class AnalysisInputs:
     foreground_native: NDArray[np.bool_]
     geometry: SliceGeometry
     native: Mapping[str, NDArray[Any]]
+
+    @classmethod
+    def of(
+        cls, stack: SliceStack, native: Mapping[str, NDArray[Any]], scored: Sequence[int]
+    ) -> AnalysisInputs:
+        """Gather the inputs of preprocessed scans.
+
+        Parameters
+        ----------
+        stack : SliceStack
+        native : mapping of str to ndarray
+            The scans, each on the stack's native grid.
+        scored : sequence of int
+            The scored ones of the stack's channels.
+        """
+        return cls(
+            x0=np.ascontiguousarray(stack.slices[:, scored]),
+            foreground=stack.foreground,
+            slice_ids=stack.slice_ids,
+            foreground_native=stack.foreground_native,
+            geometry=stack.geometry,
+            native=native,
+        )
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -41,6 +42,60 @@ def validated(
         return model(**values)
     except ValidationError as error:
         raise raises(sentence(error, where)) from None
+
+
+def parsed(
+    model: type[Model],
+    text: str | bytes,
+    source: str,
+    *,
+    version: int,
+    what: str,
+    remedy: str,
+    raises: type[AnofpdmError],
+) -> Model:
+    """Build a pydantic model of a JSON document that states its `format_version`.
+
+    Parameters
+    ----------
+    model : type
+        The pydantic class to build.
+    text : str or bytes
+        The document (UTF-8).
+    source : str
+        What to call it in errors: the path of the file.
+    version : int
+        The format version that is read.
+    what : str
+        What the document should be, such as "file of settings".
+    remedy : str
+        What to do about a damaged one, such as "save it again".
+    raises : type
+        The error class that fits the origin of the text.
+
+    Raises
+    ------
+    AnofpdmError
+        Of class `raises`, when it is no JSON object, of another format version, lacks a key, has
+        an unknown one, or a value out of range.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise raises(f"{source} is not valid JSON ({error}); {remedy}.") from error
+    if not isinstance(document, dict) or "format_version" not in document:
+        raise raises(f"{source} is no {what}; choose another file or {remedy}.")
+    if document["format_version"] != version:
+        raise raises(
+            f"{source} has format_version {document['format_version']!r}, but this program reads "
+            f"{version}; update anofpdm or {remedy}."
+        )
+    try:
+        return model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise raises(f"{sentence(error, source).rstrip('.')}; {remedy}.") from error
+    except AnofpdmError as error:
+        raise raises(f"{source}: {error}") from error
 
 
 def sentence(error: ValidationError, where: str = "") -> str:

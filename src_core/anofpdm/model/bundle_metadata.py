@@ -11,13 +11,12 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from anofpdm.common.errors import AnofpdmError, BundleError
-from anofpdm.common.validation import sentence
+from anofpdm.common.errors import BundleError
+from anofpdm.common.validation import parsed
 from anofpdm.method.calibration import Calibration
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.unet_config import UNetConfig
@@ -130,27 +129,15 @@ class BundleMetadata(BaseModel):
             When it is no JSON object, of another format version, lacks a key, has an unknown one
             or a value out of range.
         """
-        try:
-            document = json.loads(text)
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise BundleError(
-                f"{source} is not valid JSON ({error}); copy or make the bundle again."
-            ) from error
-        if not isinstance(document, dict):
-            raise BundleError(f"{source} holds no JSON object; it is not a bundle's metadata.")
-        version = document.get("format_version")
-        if version != FORMAT_VERSION:
-            raise BundleError(
-                f"{source} has format_version {version!r}, but this program reads "
-                f"{FORMAT_VERSION}; update anofpdm or make the bundle again."
-            )
-        try:
-            return cls.model_validate_json(json.dumps(document))
-        except ValidationError as error:
-            fault = sentence(error).rstrip(".")
-            raise BundleError(f"{source}: {fault}; make the bundle again.") from error
-        except AnofpdmError as error:
-            raise BundleError(f"{source}: {error}") from error
+        return parsed(
+            cls,
+            text,
+            source,
+            version=FORMAT_VERSION,
+            what="description of a bundle",
+            remedy="make the bundle again",
+            raises=BundleError,
+        )
 
     def to_json(self) -> str:
         """Return the metadata as indented JSON, as metadata.json holds it."""

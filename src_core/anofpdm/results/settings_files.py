@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from anofpdm.analysis.metadata import AnalysisMetadata
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.pointer_files import missing_content
-from anofpdm.common.validation import sentence
+from anofpdm.common.validation import parsed
 from anofpdm.method.settings import Settings
 
 FORMAT_VERSION = 1
@@ -76,24 +76,20 @@ class SettingsFile(BaseModel):
         if (fault := missing_content(path)) is not None:
             raise SettingsError(fault)
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            text = Path(path).read_bytes()
         except OSError as error:
             raise SettingsError(
                 f"The settings file {path} cannot be read ({error.strerror}); choose another file."
             ) from error
-        except (ValueError, RecursionError) as error:
-            raise SettingsError(f"{path} is not valid JSON ({error}); save it again.") from error
-        if not isinstance(document, dict) or "format_version" not in document:
-            raise SettingsError(f"{path} is no file of AnoFPDM settings; choose another file.")
-        if document["format_version"] != FORMAT_VERSION:
-            raise SettingsError(
-                f"{path} has format_version {document['format_version']!r}, but this program reads "
-                f"{FORMAT_VERSION}; update anofpdm or save the settings again."
-            )
-        try:
-            return cls.model_validate_json(json.dumps(document))
-        except ValidationError as error:
-            raise SettingsError(sentence(error, str(path))) from error
+        return parsed(
+            cls,
+            text,
+            str(path),
+            version=FORMAT_VERSION,
+            what="file of AnoFPDM settings",
+            remedy="save the settings again",
+            raises=SettingsError,
+        )
 
     def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the file, whole or not at all.

@@ -12,30 +12,19 @@ from torch import Tensor
 from anofpdm.common.errors import SettingsError
 from anofpdm.method.accumulators import Accumulated, SliceAccumulator
 from anofpdm.method.calibration import Polarity, Process
-from anofpdm.method.class_labels import HEALTHY, NULL, UNHEALTHY
+from anofpdm.method.class_labels import HEALTHY, NULL
 from anofpdm.method.forward_process import Step, forward_process
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
 from anofpdm.method.settings import Sam, Settings
-from tests.core.oracles import GaussianOracle, MixtureOracle, naive, scripted
+from tests.core.oracles import MixtureOracle, gaussian, images, naive, scripted
 
 SCHEDULE = NoiseSchedule()
 STRIDED, DENSE = strided_timesteps(12, 600), strided_timesteps(40, 40)
 VARIANTS = get_args(Sam)
 
 
-def images(count: int = 2, channels: int = 2) -> Tensor:
-    rng = torch.Generator().manual_seed(0)
-    return torch.rand(count, channels, 6, 5, generator=rng, dtype=torch.float64) * 2 - 1
-
-
-def gaussian(s: float = 0.4) -> GaussianOracle:
-    rng = torch.Generator().manual_seed(1)
-    means = torch.rand(3, 2, 6, 5, generator=rng, dtype=torch.float64) * 2 - 1
-    return GaussianOracle(SCHEDULE, {y: means[y] for y in (HEALTHY, UNHEALTHY, NULL)}, s)
-
-
 def mixture() -> MixtureOracle:
-    return MixtureOracle(gaussian(s=1.2), prior_healthy=0.4)
+    return MixtureOracle(gaussian(SCHEDULE, s=1.2), prior_healthy=0.4)
 
 
 def walk(
@@ -74,7 +63,7 @@ def close(actual: Tensor | None, expected: Tensor, rtol: float = 1e-9) -> None:
 def test_running_sums_equal_the_method_written_out(
     timesteps: tuple[int, ...], clip: bool, process: Process, sam: Sam
 ) -> None:
-    x0, guidances = images(), (0.0, 2.0, 30.0)
+    x0, guidances = images(2), (0.0, 2.0, 30.0)
     steps = walk(x0, mixture(), timesteps, process, clip)
     results = accumulate(steps, x0, [Settings(guidance=w, sam=sam) for w in guidances], clip)
     for w, result in zip(guidances, results, strict=True):
@@ -98,7 +87,7 @@ def test_running_sums_equal_the_method_written_out(
 @pytest.mark.parametrize("w", [0.0, 1.0, 30.0])
 def test_three_forms_of_the_divergence(process: Process, w: float) -> None:
     """Eq. 12 and 13: from x0's, from the noises with A_t, from the scores with B_t."""
-    x0, oracle = images(), mixture()
+    x0, oracle = images(2), mixture()
     steps = walk(x0, oracle, STRIDED, process, clip=False)
     (result,) = accumulate(steps, x0, [Settings(guidance=w)], clip=False)
     for k, step in enumerate(steps):
@@ -114,7 +103,7 @@ def test_three_forms_of_the_divergence(process: Process, w: float) -> None:
 @pytest.mark.parametrize("w", [0.0, 2.0, 30.0])
 def test_gaussian_divergence_in_closed_form(w: float) -> None:
     """The gap of two Gaussians of equal variance does not depend on x_t."""
-    x0, oracle = images(), gaussian()
+    x0, oracle = images(2), gaussian(SCHEDULE)
     (result,) = accumulate(
         walk(x0, oracle, DENSE, clip=False), x0, [Settings(guidance=w)], clip=False
     )
@@ -128,7 +117,7 @@ def test_gaussian_divergence_in_closed_form(w: float) -> None:
 
 @pytest.mark.parametrize("clip", [False, True])
 def test_gradient_variants_use_the_gap_that_is_not_clipped(clip: bool) -> None:
-    x0, oracle, w = images(), mixture(), 30.0
+    x0, oracle, w = images(2), mixture(), 30.0
     steps = walk(x0, oracle, STRIDED, clip=clip)
     variants: list[Sam] = ["gradient", "gradient_at_end", "weighted_gradient", "sam"]
     results = accumulate(
@@ -157,7 +146,7 @@ def test_gradient_variants_use_the_gap_that_is_not_clipped(clip: bool) -> None:
 @pytest.mark.parametrize("sam", VARIANTS)
 def test_the_two_polarities_share_the_map_between_them(sam: Sam, clip: bool) -> None:
     """Every departure is either brighter or darker: the halves add up to the paper's map."""
-    x0 = images()
+    x0 = images(2)
     steps = walk(x0, mixture(), STRIDED, clip=clip)
     polarities: list[Polarity] = ["both", "hyperintense", "hypointense"]
     every, brighter, darker = accumulate(
@@ -197,7 +186,7 @@ def test_hyperintense_is_where_the_healthy_prediction_is_the_darker_one(
 @pytest.mark.parametrize("clip", [False, True])
 def test_scripted_end_step_is_counted_in(peak: int, clip: bool) -> None:
     """t_e at the first, an inner and the last index; H is the mean of S_t up to and with t_e."""
-    x0 = images() * 0.5
+    x0 = images(2) * 0.5
     w, other_peak = 1.0, len(STRIDED) - 1 - peak
 
     def gap(t: int) -> Tensor:
@@ -231,7 +220,7 @@ def test_of_equal_maxima_the_first_is_the_end_step() -> None:
 @pytest.mark.parametrize("index", [0, 5, len(STRIDED) - 1])
 @pytest.mark.parametrize("sam", ["sam", "sam_at_end"])
 def test_given_end_step(index: int, sam: Sam) -> None:
-    x0 = images()
+    x0 = images(2)
     steps = walk(x0, mixture(), STRIDED)
     settings = Settings(guidance=2, sam=sam, end_step=STRIDED[index])
     (result,) = accumulate(steps, x0, [settings])
@@ -249,7 +238,7 @@ def test_given_end_step(index: int, sam: Sam) -> None:
 )
 def test_end_step_off_the_grid_names_its_neighbours(end_step: int, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        SliceAccumulator(images(), SCHEDULE, STRIDED, [Settings(end_step=end_step)])
+        SliceAccumulator(images(2), SCHEDULE, STRIDED, [Settings(end_step=end_step)])
 
 
 def test_settings_do_not_disturb_each_other_and_batches_do_not_matter() -> None:
@@ -271,7 +260,7 @@ def test_settings_do_not_disturb_each_other_and_batches_do_not_matter() -> None:
 
 
 def test_memory_holds_no_step() -> None:
-    x0 = images()
+    x0 = images(2)
     accumulator = SliceAccumulator(x0, SCHEDULE, STRIDED, [Settings(sam=s) for s in VARIANTS])
     left = []
     for t in STRIDED:
@@ -284,7 +273,7 @@ def test_memory_holds_no_step() -> None:
 
 def test_state_is_changed_in_place() -> None:
     """Tensors that a step leaves behind, however small, keep the allocator from reusing room."""
-    x0 = images()
+    x0 = images(2)
     accumulator = SliceAccumulator(x0, SCHEDULE, STRIDED, [Settings(sam=s) for s in VARIANTS])
     addresses = []
     for t in STRIDED:
@@ -296,7 +285,7 @@ def test_state_is_changed_in_place() -> None:
 
 
 def test_inputs_are_left_as_they_were() -> None:
-    x0 = images()
+    x0 = images(2)
     null, gap = x0 * 2, x0.flip(-1)
     copies = [value.clone() for value in (x0, null, gap)]
     accumulator = SliceAccumulator(x0, SCHEDULE, [5], [Settings(sam=s) for s in VARIANTS])
@@ -307,14 +296,14 @@ def test_inputs_are_left_as_they_were() -> None:
 
 
 def test_curves_alone() -> None:
-    x0 = images()
+    x0 = images(2)
     accumulator = SliceAccumulator(x0, SCHEDULE, [5], [Settings()], keep_maps=False)
     accumulator.update(5, x0, x0)
     assert accumulator.result()[0].maps is None
 
 
 def test_steps_missing_out_of_order_or_not_finite_are_refused() -> None:
-    x0 = images()
+    x0 = images(2)
     accumulator = SliceAccumulator(x0, SCHEDULE, [5, 9], [Settings()])
     with pytest.raises(SettingsError, match="order"):
         accumulator.update(9, x0, x0)

@@ -9,25 +9,14 @@ from torch import Tensor
 
 from anofpdm.common.errors import SettingsError
 from anofpdm.method.calibration import Process
-from anofpdm.method.class_labels import HEALTHY, NULL, UNHEALTHY
+from anofpdm.method.class_labels import HEALTHY, NULL
 from anofpdm.method.forward_process import Step, forward_process, slice_noise
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
-from tests.core.oracles import GaussianOracle, MixtureOracle, Recorded, true_noise
+from tests.core.oracles import MixtureOracle, Recorded, gaussian, images, true_noise
 
 SCHEDULE = NoiseSchedule()
 DENSE, STRIDED = strided_timesteps(60, 60), strided_timesteps(12, 600)
 PROCESSES: tuple[Process, ...] = ("ddim", "ddpm")
-
-
-def images(count: int = 3, channels: int = 2) -> Tensor:
-    rng = torch.Generator().manual_seed(0)
-    return torch.rand(count, channels, 6, 5, generator=rng, dtype=torch.float64) * 2 - 1
-
-
-def gaussian(s: float = 0.4) -> GaussianOracle:
-    rng = torch.Generator().manual_seed(1)
-    means = torch.rand(3, 2, 6, 5, generator=rng, dtype=torch.float64) * 2 - 1
-    return GaussianOracle(SCHEDULE, {y: means[y] for y in (HEALTHY, UNHEALTHY, NULL)}, s)
 
 
 def walk(
@@ -55,8 +44,8 @@ def walk(
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_one_call_of_twice_the_batch_per_step(process: Process) -> None:
-    predictor = Recorded(gaussian())
-    steps = walk(images(), predictor, process=process)
+    predictor = Recorded(gaussian(SCHEDULE))
+    steps = walk(images(3), predictor, process=process)
     assert [len(call[0]) for call in predictor.calls] == [6] * len(STRIDED)
     for (x, index, label), step in zip(predictor.calls, steps, strict=True):
         assert index.tolist() == [step.t - 1] * 6 and index.dtype == torch.int64
@@ -70,7 +59,7 @@ def test_one_call_of_twice_the_batch_per_step(process: Process) -> None:
 def test_ddim_follows_equation_4_with_the_gaussian_oracle(
     timesteps: tuple[int, ...], clip: bool
 ) -> None:
-    x0, oracle = 1.5 * images(), gaussian()
+    x0, oracle = 1.5 * images(3), gaussian(SCHEDULE)
     steps = walk(x0, oracle, timesteps, clip=clip, seed=7)
     first = math.sqrt(SCHEDULE.alpha_bar(timesteps[0]))
     x_t = first * x0 + math.sqrt(1 - first**2) * slice_noise((2, 6, 5), 7, range(3), 1, x0)
@@ -94,8 +83,8 @@ def test_ddim_follows_equation_4_with_the_gaussian_oracle(
 
 
 def test_ddpm_follows_equation_2_with_fresh_noise() -> None:
-    x0 = images()
-    steps = walk(x0, gaussian(), process="ddpm", seed=3)
+    x0 = images(3)
+    steps = walk(x0, gaussian(SCHEDULE), process="ddpm", seed=3)
     noises = [slice_noise((2, 6, 5), 3, range(3), t, x0) for t in STRIDED]
     for step, noise in zip(steps, noises, strict=True):
         ab = SCHEDULE.alpha_bar(step.t)
@@ -106,7 +95,7 @@ def test_ddpm_follows_equation_2_with_fresh_noise() -> None:
 @pytest.mark.parametrize("timesteps", [DENSE, STRIDED])
 @pytest.mark.parametrize("clip", [False, True])
 def test_x_t_holds_exactly_the_level_of_t(timesteps: tuple[int, ...], clip: bool) -> None:
-    x0 = images()
+    x0 = images(3)
     noise = slice_noise((2, 6, 5), 0, range(3), timesteps[0], x0)
     for step in walk(x0, true_noise(SCHEDULE, x0), timesteps, clip=clip):
         ab = SCHEDULE.alpha_bar(step.t)
@@ -117,8 +106,8 @@ def test_x_t_holds_exactly_the_level_of_t(timesteps: tuple[int, ...], clip: bool
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_mixture_gap_is_the_gradient_of_the_healthy_posterior(process: Process) -> None:
-    oracle = MixtureOracle(gaussian(s=1.5), prior_healthy=0.3)
-    for step in walk(images(), oracle, process=process, clip=False):
+    oracle = MixtureOracle(gaussian(SCHEDULE, s=1.5), prior_healthy=0.3)
+    for step in walk(images(3), oracle, process=process, clip=False):
         x_t = step.x_t.clone().requires_grad_(True)
         log_posterior = oracle.log_joint(x_t, step.t).log_softmax(dim=0)[0]
         (gradient,) = torch.autograd.grad(log_posterior.sum(), x_t)
@@ -129,9 +118,9 @@ def test_mixture_gap_is_the_gradient_of_the_healthy_posterior(process: Process) 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_slice_does_not_depend_on_its_batch(process: Process) -> None:
     x0, ids = images(5), [11, 5, 8, 2, 40]
-    whole = walk(x0, gaussian(), process=process, slice_ids=ids)
+    whole = walk(x0, gaussian(SCHEDULE), process=process, slice_ids=ids)
     order = [3, 0, 4]
-    part = walk(x0[order], gaussian(), process=process, slice_ids=[ids[i] for i in order])
+    part = walk(x0[order], gaussian(SCHEDULE), process=process, slice_ids=[ids[i] for i in order])
     for one, other in zip(whole, part, strict=True):
         assert torch.equal(one.x_t[order], other.x_t)
         assert torch.equal(one.x0_null[order], other.x0_null)
@@ -150,8 +139,8 @@ def test_noise_depends_on_seed_slice_and_step_alone() -> None:
 
 
 def test_stopping_takes_effect_within_one_call() -> None:
-    predictor = Recorded(gaussian())
-    steps = forward_process(images(), predictor, SCHEDULE, STRIDED, slice_ids=range(3))
+    predictor = Recorded(gaussian(SCHEDULE))
+    steps = forward_process(images(3), predictor, SCHEDULE, STRIDED, slice_ids=range(3))
     assert predictor.calls == []
     next(steps)
     next(steps)
@@ -164,9 +153,9 @@ def test_inference_mode_stays_inside() -> None:
 
     def predictor(x: Tensor, index: Tensor, label: Tensor) -> Tensor:
         seen.append(torch.is_inference_mode_enabled())
-        return gaussian()(x, index, label)
+        return gaussian(SCHEDULE)(x, index, label)
 
-    for step in forward_process(images(), predictor, SCHEDULE, STRIDED[:2], slice_ids=range(3)):
+    for step in forward_process(images(3), predictor, SCHEDULE, STRIDED[:2], slice_ids=range(3)):
         assert not torch.is_inference_mode_enabled()
         step.eps_gap.add_(1.0)
         step.x0_null.add_(1.0)
@@ -174,7 +163,7 @@ def test_inference_mode_stays_inside() -> None:
 
 
 def test_channels_of_a_step() -> None:
-    (step,) = walk(images(), gaussian(), [5])
+    (step,) = walk(images(3), gaussian(SCHEDULE), [5])
     picked = step.channels([1])
     assert torch.equal(picked.x0_null, step.x0_null[:, 1:])
     assert torch.equal(picked.eps_gap, step.eps_gap[:, 1:])
@@ -199,4 +188,4 @@ def test_unfit_arguments_are_refused_at_the_call(values: dict[str, object], said
     arguments = {"timesteps": [1, 2], "slice_ids": range(3)} | values
     timesteps = arguments.pop("timesteps")
     with pytest.raises(SettingsError, match=said):
-        forward_process(images(), gaussian(), SCHEDULE, timesteps, **arguments)  # type: ignore[arg-type]
+        forward_process(images(3), gaussian(SCHEDULE), SCHEDULE, timesteps, **arguments)  # type: ignore[arg-type]

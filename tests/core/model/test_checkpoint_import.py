@@ -16,22 +16,9 @@ from anofpdm.model.checkpoint_architecture import read_architecture
 from anofpdm.model.checkpoint_import import import_checkpoint
 from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
+from tests.core.model_cases import reference_config
 
 MODALITIES = ("flair", "t1")
-
-
-def config_of(**changes: object) -> UNetConfig:
-    fields: dict[str, object] = {
-        "image_size": 16,
-        "in_channels": 2,
-        "base_channels": 32,
-        "channel_multipliers": (1, 2),
-        "blocks_per_level": 1,
-        "attention_resolutions": (8,),
-        "heads": 2,
-        "conditioning": "reference",
-    }
-    return UNetConfig.model_validate(fields | changes)
 
 
 def trained(config: UNetConfig) -> UNet:
@@ -44,7 +31,7 @@ def trained(config: UNetConfig) -> UNet:
 
 @pytest.fixture(scope="module")
 def network() -> UNet:
-    return trained(config_of())
+    return trained(reference_config())
 
 
 def saved(content: object, folder: Path, name: str = "ema_0.9999_210000.pt") -> Path:
@@ -90,7 +77,7 @@ def test_round_trip_predicts_the_same_noise(network: UNet, tmp_path: Path) -> No
 def test_metadata_of_an_import(network: UNet, tmp_path: Path) -> None:
     metadata = imported(saved(network.state_dict(), tmp_path)).metadata
     assert metadata.name == "ema_0.9999_210000"
-    assert metadata.network == config_of()
+    assert metadata.network == reference_config()
     assert (metadata.modalities, metadata.scored) == (MODALITIES, ("flair",))
     assert metadata.calibration is None
     assert metadata.training == {"imported_from": "ema_0.9999_210000.pt"}
@@ -127,7 +114,7 @@ def test_published_networks_are_read_off_their_shapes(size: int) -> None:
     ],
 )
 def test_architecture_is_recovered(changes: dict[str, object]) -> None:
-    expected = config_of(**changes)
+    expected = reference_config(**changes)
     with torch.device("meta"):
         shapes = {k: tuple(v.shape) for k, v in UNet(expected).state_dict().items()}
     read = read_architecture(shapes, source="m.pt", heads=2, image_size=16)
@@ -162,7 +149,7 @@ def test_a_long_list_is_cut(network: UNet, tmp_path: Path) -> None:
 
 
 def test_our_own_conditioning_does_not_pass_for_the_reference(tmp_path: Path) -> None:
-    own = UNet(config_of(conditioning="added", base_channels=64))
+    own = UNet(reference_config(conditioning="added", base_channels=64))
     assert "does not fit" in fault(saved(own.state_dict(), tmp_path))
 
 

@@ -17,6 +17,7 @@ from anofpdm.model.unet_blocks import (
 )
 from anofpdm.model.unet_config import UNetConfig
 from tests.core import reference_oracle as oracle
+from tests.core.model_cases import reference_config
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -32,17 +33,7 @@ def randomised(module: ModuleT, seed: int = 0, scale: float = 0.15) -> ModuleT:
 
 
 def tiny_reference(**changes: object) -> UNetConfig:
-    fields: dict[str, object] = {
-        "image_size": 16,
-        "in_channels": 2,
-        "base_channels": 32,
-        "channel_multipliers": (1, 2),
-        "blocks_per_level": 2,
-        "attention_resolutions": (8,),
-        "heads": 2,
-        "conditioning": "reference",
-    }
-    return UNetConfig.model_validate(fields | changes)
+    return reference_config(**{"blocks_per_level": 2, **changes})
 
 
 def tiny_added(**changes: object) -> UNetConfig:

@@ -34,11 +34,6 @@ from tests.core.training_cases import (
 )
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
-    return make_dataset(tmp_path_factory.mktemp("data") / "d.zarr")
-
-
 def test_run_does_not_depend_on_nor_disturb_the_global_generator(
     tmp_path: Path, dataset: SliceDataset
 ) -> None:

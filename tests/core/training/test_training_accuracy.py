@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -20,16 +19,10 @@ from tests.core.training_cases import (
     assert_same_state,
     events,
     make_config,
-    make_dataset,
     stop_after,
 )
 
 SCHEDULE = NoiseSchedule()
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
-    return make_dataset(tmp_path_factory.mktemp("data") / "d.zarr")
 
 
 class Knowing(nn.Module):

@@ -29,11 +29,6 @@ from tests.core.training_cases import (
 )
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
-    return make_dataset(tmp_path_factory.mktemp("data") / "d.zarr")
-
-
 @pytest.mark.parametrize("step", [4, 5])
 def test_resumed_run_ends_with_the_same_bits(
     tmp_path: Path, dataset: SliceDataset, step: int

@@ -26,13 +26,7 @@ from tests.core.training_cases import (
     SIZE,
     events,
     make_config,
-    make_dataset,
 )
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
-    return make_dataset(tmp_path_factory.mktemp("data") / "d.zarr")
 
 
 def test_sample_predictions_are_drawn_with_each_held_out_loss(

@@ -27,14 +27,8 @@ from tests.core.training_cases import (
     CPU,
     events,
     make_config,
-    make_dataset,
     stop_after,
 )
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
-    return make_dataset(tmp_path_factory.mktemp("data") / "d.zarr")
 
 
 def test_moving_average_follows_its_warm_up(dataset: SliceDataset) -> None:
