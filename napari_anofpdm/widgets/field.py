@@ -5,8 +5,9 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
+from napari_anofpdm.host.theme import fault_colour
+
 _NAME_PX = 84
-_ALARM_ON_DARK, _ALARM_ON_LIGHT = "#ff8a80", "#b3261e"
 
 
 class Field(QWidget):
@@ -34,7 +35,7 @@ class Field(QWidget):
             widget.setToolTip(tooltip)
         self.note = wrapped_label()
         self.note.hide()
-        self._alarm, self._is_wrong = _ALARM_ON_DARK, False
+        self._alarm, self._is_wrong = fault_colour(True), False
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(control, 1)
@@ -62,7 +63,7 @@ class Field(QWidget):
 
     def set_dark(self, dark: bool) -> None:
         """Use the colours of the dark or the light theme."""
-        self._alarm = _ALARM_ON_DARK if dark else _ALARM_ON_LIGHT
+        self._alarm = fault_colour(dark)
         self._paint()
 
     def _paint(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from napari.utils.notifications import Notification, notification_manager
 from npe2 import PluginManifest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QWidget
@@ -81,6 +82,19 @@ def context(viewer: Viewer) -> Context:
 def session(context: Context) -> Session:
     """The session of the viewer, with its layers and its interpreter at work."""
     return context.session
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, str]]]:
+    """Severity and text of all that napari has told the user."""
+    found: list[tuple[str, str]] = []
+
+    def note(notification: Notification) -> None:
+        found.append((str(notification.severity), notification.message))
+
+    notification_manager.notification_ready.connect(note)
+    yield found
+    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.fixture(autouse=True)

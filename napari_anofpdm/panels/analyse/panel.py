@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 
 from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.preferences import folder, run_preferences
+from napari_anofpdm.host.theme import doubt_colour, is_dark
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.analyse.bundle_chooser import BundleChooser
 from napari_anofpdm.panels.analyse.run_bar import RunBar
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.runner import AnalysisRun, RunState
     from napari_anofpdm.session.session import Session
 
-_AMBER_ON_DARK, _AMBER_ON_LIGHT = "#ffc266", "#7a4a00"
 _ESTIMATING = "Estimating time and memory…"
 _NO_SCAN = "Open a scan to begin, or try one from File > Open Sample > AnoFPDM."
 
@@ -245,12 +245,10 @@ class AnalysePanel(DockedPanel):
         self.model.check()
 
     def _on_theme(self, _: Any = None) -> None:
-        from napari.utils.theme import get_theme
-
-        dark = get_theme(self._viewer.theme).type == "dark"
+        dark = is_dark(self._viewer.theme)
         for field in (self.model.field, *self.scans.all_fields(), *self.how.all_fields()):
             field.set_dark(dark)
-        self.doubts.setStyleSheet(f"color: {_AMBER_ON_DARK if dark else _AMBER_ON_LIGHT};")
+        self.doubts.setStyleSheet(f"color: {doubt_colour(dark)};")
 
 
 def _group(title: str, *widgets: QWidget) -> QGroupBox:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
-from napari_anofpdm.host.preferences import run_preferences
 from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.device_box import DeviceBox
 from napari_anofpdm.widgets.field import Field
 from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 _PROCESSES = {
     "ddim": ("DDIM", "Each step is computed from the previous one, without new noise."),
     "ddpm": ("DDPM", "Each step adds new noise to the scan itself."),
-}
-_DEVICES = {
-    "auto": ("automatic", "A GPU if one is available, else the CPU."),
-    "cpu": ("CPU", "Works everywhere; slow with large models."),
-    "cuda": ("GPU (CUDA)", "An NVIDIA GPU."),
-    "mps": ("GPU (MPS)", "The GPU of a Mac with Apple silicon."),
 }
 
 
@@ -45,8 +38,7 @@ class RunFields(QWidget):
         self.steps_box.setKeyboardTracking(False)
         self.steps_box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.steps_box.installEventFilter(WheelGuard(self))
-        offered = {k: v for k, v in _DEVICES.items() if k != "mps" or sys.platform == "darwin"}
-        self.device_box = ChoiceBox(offered)
+        self.device_box = DeviceBox()
         self.process = Field(
             "Process",
             self.process_box,
@@ -63,9 +55,6 @@ class RunFields(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         for field in (self.process, self.steps, self.device):
             column.addWidget(field)
-        self.device_box.set_key(run_preferences().device)
-        if self.device_box.currentIndex() < 0:
-            self.device_box.set_key("auto")
         self.process_box.chosen.connect(lambda _: self._check())
         self.steps_box.valueChanged.connect(lambda _: self._check())
         self.device_box.chosen.connect(lambda _: self._check_device())
@@ -106,10 +95,8 @@ class RunFields(QWidget):
     def set_devices(self, devices: Devices) -> None:
         """Set the available devices; unavailable ones show the reason."""
         self._devices = devices
-        for key, (_, words) in _DEVICES.items():
-            if self.device_box.findData(key) >= 0 and key in devices.unusable:
-                reason = devices.unusable[key]
-                self.device_box.set_available(key, reason is None, reason or words)
+        for key, reason in devices.unusable.items():
+            self.device_box.set_usable(key, reason)
         self._check_device()
 
     def _check_device(self) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_anofpdm.host.notify import show_failure, show_info, show_warning
+from napari_anofpdm.widgets.save_dialog import ask_where_to_save
 
 if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
@@ -76,21 +77,13 @@ class SaveButton(QPushButton):
         )
 
     def _save(self, name: str, filters: str, write: Callable[[Path, bool], None]) -> None:
-        chosen, picked = QFileDialog.getSaveFileName(self.window(), "Save", name, filters)
-        if not chosen:
+        answer = ask_where_to_save(self.window(), "Save", name, filters)
+        if answer is None:
             return
-        path = with_suffix(Path(chosen), picked)
+        path, replace = answer
         try:
-            # The dialog has asked about replacing the name without the added suffix only.
-            write(path, path == Path(chosen))
+            write(path, replace)
         except Exception as error:
             show_failure(error, "saving the curves")
         else:
             show_info(f"Saved {path}.")
-
-
-def with_suffix(path: Path, picked: str) -> Path:
-    """Add the suffix of the chosen filter, such as "PNG picture (*.png)", to a bare name."""
-    suffixes = [part.split(")")[0] for part in (picked or CURVES_FILTER).split("(*")[1:]]
-    known = {".svg", ".png", ".csv"}
-    return path if path.suffix.lower() in known else path.with_name(path.name + suffixes[0])

@@ -12,10 +12,8 @@ from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QSizePolicy,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -32,6 +30,7 @@ from napari_anofpdm.plots.histogram_plot import HistogramPlot
 from napari_anofpdm.plots.plot_theme import plot_theme
 from napari_anofpdm.plots.slice_row import slice_row
 from napari_anofpdm.plots.slice_strip import SliceStrip
+from napari_anofpdm.widgets.placeholder import Placeholder
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -93,7 +92,8 @@ class CurvesPanel(DockedPanel):
 
     def message(self) -> str:
         """Return the text above the plots, or the text that replaces them."""
-        return self._empty.text() if self._pages.currentIndex() == 0 else self.verdict.words.text()
+        shown = self._pages.label if self._pages.is_shown else self.verdict.words
+        return str(shown.text())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the size of one column beside the canvas, or of one row below it."""
@@ -112,10 +112,6 @@ class CurvesPanel(DockedPanel):
             self._draw_all()
 
     def _build(self) -> None:
-        self._empty = QLabel(EMPTY)
-        self._empty.setWordWrap(True)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setMargin(12)
         top = QHBoxLayout()
         top.setContentsMargins(4, 4, 4, 0)
         top.addWidget(self.verdict, 1)
@@ -134,9 +130,7 @@ class CurvesPanel(DockedPanel):
         column.setSpacing(2)
         column.addLayout(top)
         column.addWidget(self._scroll, 1)
-        self._pages = QStackedWidget()
-        self._pages.addWidget(self._empty)
-        self._pages.addWidget(page)
+        self._pages = Placeholder(EMPTY, page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -218,7 +212,7 @@ class CurvesPanel(DockedPanel):
     def _draw_all(self) -> None:
         self._outdated = False
         analysis = self._session.analysis
-        self._pages.setCurrentIndex(int(analysis is not None))
+        self._pages.show_content(analysis is not None)
         steps = np.array(() if analysis is None else analysis.timesteps, dtype=np.int64)
         for frame in (self.divergence, self.errors):
             frame.clear()

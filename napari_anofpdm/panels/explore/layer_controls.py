@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import show_failure
 from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.widgets.choice_box import ChoiceBox
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -46,7 +48,7 @@ class LayerControls(QWidget):
             "Show two more layers: the model's healthy-guided and unguided predictions at each\n"
             "noise level. The slider 'step' moves through them."
         )
-        self.modality = QComboBox()
+        self.modality = ChoiceBox({})
         self.modality.setToolTip("The scan whose step maps are shown.")
         row = QHBoxLayout()
         row.addWidget(self.edit, 1)
@@ -57,7 +59,7 @@ class LayerControls(QWidget):
         column.addWidget(self.modality)
         self.edit.clicked.connect(self._edit)
         self.predictions.toggled.connect(self._show_predictions)
-        self.modality.activated.connect(self._choose_modality)
+        self.modality.chosen.connect(self._choose_modality)
         listen(
             self,
             [
@@ -77,15 +79,16 @@ class LayerControls(QWidget):
     def _show_predictions(self, shown: bool) -> None:
         self._layers.show_predictions(shown)
 
-    def _choose_modality(self, index: int) -> None:
-        self._session.set_modality(self.modality.itemData(index))
+    def _choose_modality(self, modality: str) -> None:
+        self._session.set_modality(modality or None)
 
     def _on_analysis(self, analysis: Analysis | None) -> None:
         scored = () if analysis is None else analysis.scored
-        self.modality.clear()
-        self.modality.addItem(_MEAN, None)
-        for name in scored:
-            self.modality.addItem(name.upper(), name)
+        with QSignalBlocker(self.modality):
+            self.modality.clear()
+            self.modality.addItem(_MEAN, "")
+            for name in scored:
+                self.modality.addItem(name.upper(), name)
         self.modality.setVisible(len(scored) > 1)
         self._on_slices()
         self._on_removed()
@@ -96,6 +99,5 @@ class LayerControls(QWidget):
     def _on_removed(self, _: object = None) -> None:
         """Clear the check box if the user removed the layers from the layer list."""
         if self._layers.layer("healthy") is None and self._layers.layer("unguided") is None:
-            blocked = self.predictions.blockSignals(True)
-            self.predictions.setChecked(False)
-            self.predictions.blockSignals(blocked)
+            with QSignalBlocker(self.predictions):
+                self.predictions.setChecked(False)

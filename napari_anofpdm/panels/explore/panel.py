@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QFrame,
-    QLabel,
     QScrollArea,
     QSizePolicy,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 from superqt.utils import qthrottled
 
 from napari_anofpdm.host.docked_panel import DockedPanel
+from napari_anofpdm.host.theme import fault_colour, is_dark
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.explore.badge import Badge
 from napari_anofpdm.panels.explore.layer_controls import LayerControls
@@ -24,6 +23,7 @@ from napari_anofpdm.panels.explore.lesion_list import LesionList
 from napari_anofpdm.panels.explore.reference import ReferenceBox
 from napari_anofpdm.panels.explore.settings_files import SettingsFileButtons
 from napari_anofpdm.panels.explore.settings_form import SettingsForm
+from napari_anofpdm.widgets.placeholder import Placeholder
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -40,7 +40,6 @@ EMPTY = (
 _INTERVAL_MS = 40
 _MINIMUM_PX = 330
 _FOLLOW_GUIDANCE = ("cosine_threshold", "max_divergence", "threshold")
-_RED = {"dark": "#ff8a80", "light": "#b3261e"}
 
 
 class ExplorePanel(DockedPanel):
@@ -87,10 +86,6 @@ class ExplorePanel(DockedPanel):
         return QSize(360, 420)
 
     def _build(self) -> None:
-        empty = QLabel(EMPTY)
-        empty.setWordWrap(True)
-        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        empty.setMargin(12)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 6, 6, 6)
@@ -105,9 +100,7 @@ class ExplorePanel(DockedPanel):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
-        self._pages = QStackedWidget()
-        self._pages.addWidget(empty)
-        self._pages.addWidget(scroll)
+        self._pages = Placeholder(EMPTY, scroll)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -155,7 +148,7 @@ class ExplorePanel(DockedPanel):
 
     def _show_analysis(self, analysis: Analysis | None) -> None:
         self._pending = {}
-        self._pages.setCurrentIndex(int(analysis is not None))
+        self._pages.show_content(analysis is not None)
         if analysis is not None:
             self.form.set_analysis(analysis)
             self._show_settings(self._session.settings)
@@ -172,9 +165,7 @@ class ExplorePanel(DockedPanel):
         self.form.set_slice(result)
 
     def _repaint(self, _: object = None) -> None:
-        from napari.utils.theme import get_theme
-
-        red = _RED["dark" if get_theme(self._viewer.theme).type == "dark" else "light"]
+        red = fault_colour(is_dark(self._viewer.theme))
         self.form.set_fault_colour(red)
         self.reference.set_fault_colour(red)
         self.lesions.set_theme(self._viewer.theme)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_anofpdm.host.notify import show_failure, show_info, show_warning
+from napari_anofpdm.widgets.save_dialog import ask_where_to_save
 
 if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 _FILTER = "AnoFPDM settings (*.json)"
-_SUFFIX = ".json"
 
 
 class SettingsFileButtons(QWidget):
@@ -76,14 +76,10 @@ class SettingsFileButtons(QWidget):
             show_warning(doubt)
 
     def _ask_where(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(
-            self.window(), "Save settings", f"settings{_SUFFIX}", _FILTER
-        )
-        if chosen:
-            path = Path(chosen)
-            # The dialog has asked about replacing the name without the added suffix only.
-            asked = path.suffix.lower() == _SUFFIX
-            self.save(path if asked else path.with_name(path.name + _SUFFIX), overwrite=asked)
+        answer = ask_where_to_save(self.window(), "Save settings", "settings.json", _FILTER)
+        if answer is not None:
+            path, replace = answer
+            self.save(path, overwrite=replace)
 
     def _ask_which(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self.window(), "Load settings", "", _FILTER)

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -31,7 +30,9 @@ from napari_anofpdm.panels.export.export_folder import proposed_folder
 from napari_anofpdm.panels.export.exports import Export, write_export
 from napari_anofpdm.session import engine_thread
 from napari_anofpdm.space.layer_volume import volume_of
+from napari_anofpdm.widgets.field import wrapped_label
 from napari_anofpdm.widgets.layer_box import LayerBox
+from napari_anofpdm.widgets.upright_scroll import UprightScroll
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -77,17 +78,17 @@ class ExportPanel(DockedPanel):
         self.browse.setToolTip("Choose the folder.")
         self.export = QPushButton("Export")
         self.export.setToolTip("Write the selected items to the folder.")
-        self.state = _wrapped()
+        self.state = wrapped_label()
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
         self.bar.setToolTip("The files are being written. You can keep working.")
         self.question = QWidget()
-        self.question_text = _wrapped()
+        self.question_text = wrapped_label()
         self.replace = QPushButton("Replace")
         self.replace.setToolTip("Replace the existing files of the same names.")
         self.keep = QPushButton("Cancel")
         self.keep.setToolTip("Keep the existing files and write nothing.")
-        self.outcome = _wrapped()
+        self.outcome = wrapped_label()
         self.open_folder = QPushButton("Open folder")
         self.open_folder.setToolTip("Show the output folder in the file manager.")
 
@@ -112,13 +113,9 @@ class ExportPanel(DockedPanel):
             column.addWidget(widget)
         column.addWidget(self.open_folder)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(UprightScroll(inside))
         for hidden in (self.bar, self.question, self.outcome, self.open_folder):
             hidden.hide()
 
@@ -289,9 +286,3 @@ class ExportPanel(DockedPanel):
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.written)))
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

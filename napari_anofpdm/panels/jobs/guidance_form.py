@@ -6,9 +6,10 @@ from pathlib import Path
 
 from magicgui.widgets import LineEdit
 
-from napari_anofpdm.panels.jobs.job_form import JobForm, device_box
+from napari_anofpdm.panels.jobs.job_form import JobForm
 from napari_anofpdm.session.setting_choices import POLARITY_CHOICES
 from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.device_box import DeviceBox
 from napari_anofpdm.widgets.path_field import PathField
 
 _SPLITS = {
@@ -58,7 +59,7 @@ class GuidanceForm(JobForm):
         self.rule = ChoiceBox(_RULES)
         self.criterion = ChoiceBox(_CRITERIA)
         self.polarity = ChoiceBox(POLARITY_CHOICES)
-        self.device = device_box()
+        self.device = DeviceBox()
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Model", self.bundle, "The model to calibrate, such as the folder run/bundle.")
         self.add("Dataset", self.dataset, "A dataset with healthy and unhealthy slices.")

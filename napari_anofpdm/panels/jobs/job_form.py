@@ -17,13 +17,6 @@ from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
 _ESTIMATE = "Estimate time and memory"
 
-DEVICES = {
-    "auto": ("automatic", "A GPU if one is available, else the CPU."),
-    "cuda": ("GPU (CUDA)", "An NVIDIA GPU."),
-    "mps": ("GPU (Apple)", "The GPU of an Apple computer."),
-    "cpu": ("CPU", "Works everywhere; training is very slow."),
-}
-
 Control = ChoiceBox | PathField | LineEdit | SpinBox | FloatSpinBox | CheckBox
 """What a row may hold; magicgui makes the plain fields."""
 
@@ -177,12 +170,3 @@ class JobForm(QWidget):
     def files(self, folder: Path) -> dict[str, str]:
         """Return the texts of files for the job's folder, by file name."""
         return {}
-
-
-def device_box() -> ChoiceBox:
-    """Return a list of devices, with the preferred one chosen."""
-    from napari_anofpdm.host.preferences import run_preferences
-
-    box = ChoiceBox(DEVICES)
-    box.set_key(run_preferences().device)
-    return box

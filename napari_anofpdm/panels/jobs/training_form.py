@@ -9,9 +9,10 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QLocale
 from qtpy.QtGui import QShowEvent
 
-from napari_anofpdm.panels.jobs.job_form import JobForm, device_box
+from napari_anofpdm.panels.jobs.job_form import JobForm
 from napari_anofpdm.session.engine_thread import submit
 from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.device_box import DeviceBox
 from napari_anofpdm.widgets.path_field import PathField
 
 CONFIG = "training.toml"
@@ -40,7 +41,7 @@ class TrainingForm(JobForm):
         self.rate.native.setDecimals(6)
         self.rate.native.setLocale(QLocale.c())
         self.bundle = LineEdit(value="my-model")
-        self.device = device_box()
+        self.device = DeviceBox()
         self.processes = SpinBox(value=1, min=1, max=1)
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add(

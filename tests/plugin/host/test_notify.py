@@ -1,25 +1,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from napari.utils.notifications import Notification, notification_manager
 
 from anofpdm.common.errors import BundleError
 from napari_anofpdm.host import notify
-
-
-@pytest.fixture
-def shown() -> Iterator[list[tuple[str, str]]]:
-    found: list[tuple[str, str]] = []
-
-    def note(notification: Notification) -> None:
-        found.append((str(notification.severity), notification.message))
-
-    notification_manager.notification_ready.connect(note)
-    yield found
-    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.mark.parametrize(
@@ -31,17 +18,17 @@ def shown() -> Iterator[list[tuple[str, str]]]:
     ],
 )
 def test_each_has_its_severity(
-    shown: list[tuple[str, str]], show: Callable[[str], None], severity: str
+    told: list[tuple[str, str]], show: Callable[[str], None], severity: str
 ) -> None:
     show("A sentence.")
-    assert shown == [(severity, "A sentence.")]
+    assert told == [(severity, "A sentence.")]
 
 
 def test_a_known_error_speaks_for_itself(
-    shown: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+    told: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     notify.show_failure(BundleError("The bundle has gone."), "reading the bundle")
-    assert shown == [("error", "The bundle has gone.")]
+    assert told == [("error", "The bundle has gone.")]
     assert not caplog.records
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from napari.utils.notifications import Notification, notification_manager
 
 from anofpdm import Analysis, Volume, analyze
 from anofpdm.analysis.progress import SliceProgress
@@ -64,18 +63,6 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.setattr(ModelBundle, "predictor", predictor)
     yield gate
     gate.release.set()
-
-
-@pytest.fixture
-def told() -> Iterator[list[tuple[str, str]]]:
-    found: list[tuple[str, str]] = []
-
-    def note(notification: Notification) -> None:
-        found.append((str(notification.severity), notification.message))
-
-    notification_manager.notification_ready.connect(note)
-    yield found
-    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from anofpdm import Analysis, Volume, analyze
 from anofpdm.method.settings import AbsoluteThreshold
 from napari_anofpdm.app.context import context_of
 from napari_anofpdm.panels.curves import curve_saving
-from napari_anofpdm.panels.curves.curve_saving import with_suffix
 from napari_anofpdm.panels.curves.panel import CurvesPanel, columns_for
 from napari_anofpdm.plots.plot_theme import plot_theme
 from napari_anofpdm.session.session import Session
@@ -242,18 +241,6 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(
     )
     panel.save.save_curves()
     assert "cannot be written" in str(said[0])
-
-
-@pytest.mark.parametrize(
-    ("name", "picked", "expected"),
-    [
-        ("a", "PNG picture (*.png)", "a.png"),
-        ("a.svg", "PNG picture (*.png)", "a.svg"),
-        ("patient.1", "CSV table (*.csv)", "patient.1.csv"),
-    ],
-)
-def test_a_bare_name_gets_the_suffix_picked(name: str, picked: str, expected: str) -> None:
-    assert with_suffix(Path(name), picked) == Path(expected)
 
 
 @pytest.mark.parametrize(
