@@ -270,7 +270,7 @@ class _Run:
                     raise self._out_of_memory("a single slice") from error
                 size = max(1, size // 2)
                 torch.cuda.empty_cache()
-                log.warning("Out of memory; going on with %d slices at a time.", size)
+                log.warning("Out of memory; continuing with %d slices per batch.", size)
                 continue
             writer.write(positions, x0_null, eps_gap)
             del waiting[: len(positions)]
@@ -286,7 +286,7 @@ class _Run:
 
     def _out_of_memory(self, what: str) -> DeviceError:
         return DeviceError(
-            f"The memory of {device_name(self.device)} does not suffice for {what}; close other "
+            f"{device_name(self.device)} does not have enough memory for {what}; close other "
             "programs that use it, or choose the device cpu."
         )
 
@@ -367,10 +367,10 @@ def _only(stack: SliceStack, slices: Sequence[int] | None) -> SliceStack:
     positions = {int(identity): p for p, identity in enumerate(stack.slice_ids)}
     absent = [each for each in slices if each not in positions]
     if absent or not slices:
-        what = f"Slice {absent[0]} holds too little brain" if absent else "No slice was chosen"
+        what = f"Slice {absent[0]} contains too little brain" if absent else "No slice was chosen"
         raise SettingsError(
-            f"{what} to be analysed; choose among the slices {min(positions)} to {max(positions)}, "
-            "counted from the feet upward from 0."
+            f"{what} to be analysed; choose among the slices {min(positions)} to {max(positions)} "
+            "(slice 0 is nearest the feet)."
         )
     kept = sorted({positions[each] for each in slices})
     return replace(

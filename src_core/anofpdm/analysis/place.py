@@ -46,7 +46,7 @@ def choose_place(
     slices, channels, rows, columns = inputs.x0.shape
     needed = estimate_nbytes(slices, steps, channels, rows, columns, dtype)
     size = f"{needed / 2**20:.0f} MiB"
-    log.info("The analysis takes up to %s (%d slices, %d steps).", size, slices, steps)
+    log.info("The analysis needs up to %s (%d slices, %d steps).", size, slices, steps)
     if store is not None:
         target = Path(store)
         _check_space(target.absolute().parent, needed, size)
@@ -59,8 +59,8 @@ def choose_place(
         folder = Path(tempfile.mkdtemp(prefix="anofpdm-", dir=temporary_folder))
     except OSError as error:
         raise OutputError(
-            f"The analysis takes {size} and is kept on disk, but {temporary_folder} cannot be "
-            f"written ({error.strerror}); choose another folder for temporary analyses."
+            f"The analysis needs {size} on disk, but {temporary_folder} cannot be written "
+            f"({error.strerror}); choose another folder for temporary analyses."
         ) from error
     try:
         _check_space(folder, needed, size)
@@ -68,7 +68,7 @@ def choose_place(
         folder.rmdir()
         raise
     allowed = "half of the free memory" if limit == half else f"the {limit >> 20} MiB allowed"
-    log.warning("The analysis takes %s, more than %s; it is kept in %s.", size, allowed, folder)
+    log.warning("The analysis needs %s, more than %s; it is stored in %s.", size, allowed, folder)
     return folder / f"analysis{SUFFIX}", folder
 
 
@@ -78,6 +78,6 @@ def _check_space(folder: Path, needed: int, size: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputError(
-            f"The analysis takes {size}, but {folder} has only {free / 2**20:.0f} MiB free; "
+            f"The analysis needs {size}, but {folder} has only {free / 2**20:.0f} MiB free; "
             "choose another disk, or fewer steps."
         )

@@ -111,7 +111,7 @@ class StoredAnalysis:
         attributes = _attributes(path)
         if ATTRIBUTE not in attributes:
             raise AnalysisError(
-                f"{path} is a Zarr folder but no analysis of anofpdm; choose one that ends in "
+                f"{path} is a Zarr folder but not an AnoFPDM analysis; choose one that ends in "
                 ".anofpdm.zarr."
             )
         stored = attributes[ATTRIBUTE]

@@ -186,7 +186,7 @@ class AnalysisWriter:
             self.abort()
             raise OutputError(
                 f"The analysis cannot be written ({error.strerror or error}); choose a disk with "
-                f"{estimate_nbytes(*self.shape, self._dtype_name) >> 20} MiB to spare."
+                f"{estimate_nbytes(*self.shape, self._dtype_name) >> 20} MiB of free space."
             ) from error
         except BaseException:
             self.abort()
@@ -207,14 +207,14 @@ def kept_as(dtype: StepDtype, name: str, values: ArrayLike) -> NDArray[Any]:
             return block.astype(dtype, copy=False)
     except FloatingPointError as error:
         raise AnalysisError(
-            f"{name} reaches {np.abs(block).max():.3g}, too large for {dtype}; keep the "
+            f"{name} reaches {np.abs(block).max():.3g}, which is too large for {dtype}; store the "
             "analysis in float32."
         ) from error
 
 
 def _target(path: Path, overwrite: bool) -> AtomicTarget:
     if not path.name.endswith(SUFFIX):
-        raise OutputError(f"{path} must end in {SUFFIX}, by which programs know an analysis.")
+        raise OutputError(f"The analysis path {path} must end in {SUFFIX}.")
     if path.is_dir() and any(path.iterdir()) and not is_analysis(path):
-        raise OutputError(f"{path} is a folder but no analysis; choose another place.")
+        raise OutputError(f"{path} is a folder but not an analysis; choose another path.")
     return AtomicTarget(path, overwrite=overwrite)

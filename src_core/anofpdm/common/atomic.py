@@ -39,7 +39,7 @@ class AtomicTarget:
         self.target = Path(target)
         self.overwrite = overwrite
         if not self.target.name:
-            raise OutputError(f"{self.target} is no new file or folder; give it a name.")
+            raise OutputError(f"{self.target} does not name a new file or folder; give a name.")
         self._refuse_existing()
         self._made_parents: list[Path] = []
         self._make_parents()
@@ -78,7 +78,7 @@ class AtomicTarget:
     def _refuse_existing(self) -> None:
         if not self.overwrite and os.path.lexists(self.target):
             raise OutputError(
-                f"{self.target} exists already; choose another place or ask to overwrite it."
+                f"{self.target} already exists; choose another path, or allow overwriting."
             )
 
     def _make_parents(self) -> None:
@@ -153,4 +153,4 @@ def _remove(path: Path) -> None:
 
 def _cannot_write(target: Path, error: OSError) -> OutputError:
     reason = error.strerror or str(error)
-    return OutputError(f"{target} cannot be written ({reason}); choose another place.")
+    return OutputError(f"{target} cannot be written ({reason}); choose another path.")

@@ -68,8 +68,8 @@ def disk_problems(target: Path, needed: int) -> list[str]:
     if free >= needed:
         return []
     return [
-        f"{target} will take about {size_in_words(needed)}, but its disk has only "
-        f"{size_in_words(free)} free; make room or choose another place."
+        f"{target} needs about {size_in_words(needed)}, but its disk has only "
+        f"{size_in_words(free)} free; free some space or choose another disk."
     ]
 
 
@@ -81,7 +81,7 @@ def memory_problems(device: str, needed: int, remedy: str) -> list[str]:
     if free >= needed:
         return []
     return [
-        f"About {size_in_words(needed)} of memory are needed, but {device} has only "
+        f"The command needs about {size_in_words(needed)} of memory, but {device} has only "
         f"{size_in_words(free)} free; {remedy}."
     ]
 

@@ -35,14 +35,15 @@ def resolve_device(name: str = "auto") -> str:
     if name.startswith("cuda"):
         reason = why_no_cuda()
         if reason is not None:
-            raise DeviceError(f"CUDA cannot be used: {reason}; choose the device cpu or auto.")
+            raise DeviceError(f"CUDA is unavailable: {reason}; choose the device cpu or auto.")
         index = int(name.partition(":")[2] or 0)
         if index >= torch.cuda.device_count():
             raise DeviceError(
-                f"There is no GPU {index}; this machine has {torch.cuda.device_count()}."
+                f"GPU {index} does not exist; this machine has {torch.cuda.device_count()} GPUs, "
+                "numbered from 0."
             )
     if name == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("MPS cannot be used: it needs a Mac with Apple silicon; choose cpu.")
+        raise DeviceError("MPS is unavailable: it needs a Mac with Apple silicon; choose cpu.")
     return name
 
 

@@ -39,6 +39,6 @@ class EventLog:
                 file.write("\n" * self._torn + line + "\n")
         except OSError as error:
             raise OutputError(
-                f"{self._path} cannot be written ({error.strerror}); make room and go on."
+                f"{self._path} cannot be written ({error.strerror}); free some space and resume."
             ) from error
         self._torn = False

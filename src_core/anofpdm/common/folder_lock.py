@@ -34,7 +34,7 @@ def folder_lock(folder: Path, what: str) -> Iterator[None]:
     """
     lock = hold(folder / LOCK_NAME)
     if lock is None:
-        raise OutputError(f"Another process is at work on {what}; wait for it or stop it first.")
+        raise OutputError(f"Another process is using {what}; wait for it to end, or stop it.")
     try:
         yield
     finally:

@@ -47,8 +47,8 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
         yield executor
     except BrokenProcessPool as error:
         raise DatasetError(
-            "A worker process was ended from outside, perhaps for lack of memory; run the same "
-            "command again, with fewer --workers: what is done is kept."
+            "A worker process was killed, perhaps because memory ran out; run the same command "
+            "again with fewer --workers. Finished work is kept."
         ) from error
     finally:
         stop.set()

@@ -114,6 +114,6 @@ def unique_cases(cases: Iterable[Case], source: Path) -> tuple[Case, ...]:
     for first, second in pairwise(ordered):
         if first.subject == second.subject:
             raise DatasetError(
-                f'{source} holds the subject "{first.subject}" twice; rename or remove one of them.'
+                f'{source} contains the subject "{first.subject}" twice; rename or remove one.'
             )
     return tuple(ordered)

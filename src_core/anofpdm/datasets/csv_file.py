@@ -86,8 +86,8 @@ def read_csv(path: Path, needs: Sequence[str] = ()) -> CsvFile:
         where = f"{path}, line {number}"
         if len(cells) > len(columns):
             raise DatasetError(
-                f"{where} has {len(cells)} cells under {len(columns)} columns; put quotation marks "
-                "around a cell that holds the separator."
+                f"{where} has {len(cells)} cells for {len(columns)} columns; put quotation marks "
+                "around cells that contain the separator."
             )
         filled = {k: v.strip() for k, v in zip(columns, cells, strict=False) if k and v.strip()}
         if filled:
@@ -188,8 +188,8 @@ def _cells(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise DatasetError(
-                f"{path}, line {number} is no line of a table ({error}); close its quotation "
-                "marks, and double those within a cell."
+                f"{path}, line {number} cannot be parsed ({error}); close its quotation marks, and "
+                "double those inside a cell."
             ) from error
 
 
@@ -203,4 +203,4 @@ def _check_columns(path: Path, columns: tuple[str, ...], needs: Sequence[str]) -
     named = [name for name in columns if name]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
-        raise DatasetError(f"{path} has the column {twice[0]} twice; rename one of them.")
+        raise DatasetError(f"{path} has the column {twice[0]} twice; rename one.")

@@ -87,18 +87,18 @@ def read_splits(path: Path, cases: Sequence[Case]) -> dict[str, Split]:
     table = read_csv(path, needs=["split"])
     by = "patient" if "patient" in table.columns else "subject"
     if by not in table.columns:
-        raise DatasetError(f"{path} has no column patient or subject; it must say whose split.")
+        raise DatasetError(f"{path} has no column patient or subject; add one of them.")
     listed: dict[str, Split] = {}
     for row in table.rows:
         subject, split = row.values.get("subject", ""), row.values.get("split", "")
         # As in a table of scans: a patient that is not named is the subject.
         name = row.values.get(by, subject)
         if not name:
-            raise DatasetError(f"{row.where} names no {by}; say whose split it is.")
+            raise DatasetError(f"{row.where} has no {by}; add it.")
         if split not in _SPLITS:
             raise DatasetError(f'{row.where}: the split is "{split}"; write train, val or test.')
         if listed.setdefault(name, split) != split:
-            raise DatasetError(f"{row.where} puts {name} into a second split; choose one.")
+            raise DatasetError(f"{row.where} assigns {name} to a second split; choose one.")
     names = {case.subject: case.patient if by == "patient" else case.subject for case in cases}
     assigned = {s: listed[name] for s, name in names.items() if name in listed}
     _check_patients(path, cases, assigned)
@@ -111,6 +111,6 @@ def _check_patients(path: Path, cases: Sequence[Case], assigned: Mapping[str, Sp
         split = assigned.get(case.subject)
         if split is not None and of_patient.setdefault(case.patient, split) != split:
             raise DatasetError(
-                f"{path} puts scans of the patient {case.patient} into {of_patient[case.patient]} "
-                f"and {split}; a patient belongs to one split."
+                f"{path} assigns scans of the patient {case.patient} to "
+                f"{of_patient[case.patient]} and {split}; assign all of them to one split."
             )

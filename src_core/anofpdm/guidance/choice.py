@@ -161,10 +161,10 @@ def _best_threshold(
     """Threshold and accuracy of "value <= threshold means unhealthy"; `ends` calls all alike."""
     values, actual = np.asarray(values, dtype=np.float64), np.asarray(unhealthy, dtype=bool)
     if actual.all() or not actual.any():
-        present = "no slices" if not actual.size else ("unhealthy" if actual[0] else "healthy")
+        present = "none" if not actual.size else ("unhealthy ones" if actual[0] else "healthy ones")
         raise DatasetError(
             "Guidance selection needs healthy and unhealthy slices, but the validation slices "
-            f"hold {present}{' ones alone' if actual.size else ''}; add the other kind."
+            f"contain {'only ' if actual.size else ''}{present}; add the missing class."
         )
     distinct = np.unique(values)
     thresholds = np.concatenate([ends[:1], (distinct[:-1] + distinct[1:]) / 2, ends[1:]])
@@ -204,7 +204,7 @@ def choose_guidance(
     """
     if not len(candidates) or len(candidates) != len(accuracies) or not 0 <= fraction <= 1:
         raise SettingsError(
-            f"Choosing a guidance needs one accuracy for each of 1 or more candidates and a "
+            f"Choosing a guidance needs at least one candidate, one accuracy per candidate and a "
             f"fraction in 0..1; got {len(candidates)}, {len(accuracies)} and {fraction}."
         )
     order = np.argsort(candidates, kind="stable")
@@ -290,8 +290,9 @@ def calibrate(
     chosen = found[choose_guidance(candidates, accuracies, fraction, baseline)]
     if min(chosen.max_divergence) <= 0:
         raise DatasetError(
-            f"At guidance {chosen.guidance} no unhealthy slice differs between healthy and null "
-            "label (M_max is 0); the model has not learnt the labels: train it longer."
+            f"At guidance {chosen.guidance} the healthy and the null label give the same "
+            "predictions for all unhealthy slices (M_max is 0), so the model has not learnt the "
+            "labels; train it longer."
         )
     calibration = validated(
         Calibration,

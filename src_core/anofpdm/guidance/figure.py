@@ -62,7 +62,7 @@ def _source(document: dict[str, Any]) -> str:
     return (
         f"{data}: {slices['healthy']} healthy and {slices['unhealthy']} unhealthy "
         f"slices, {document['process'].upper()}, {document['steps']} steps up to "
-        f"t = {document['t_max']}; measured on the very slices that chose w* and the threshold"
+        f"t = {document['t_max']}; measured on the slices used to choose w* and the threshold"
     )
 
 
@@ -91,17 +91,17 @@ def _draw_accuracy(axes: Axes, document: dict[str, Any]) -> None:
     share = document["fraction"]
     axes.axhline(
         share * max(accuracies), color="0.6", linestyle="--", linewidth=1,
-        label=f"{share:g} of the best accuracy",
+        label=f"{share:g} x best accuracy",
     )  # fmt: skip
     axes.axhline(
-        chosen["baseline"], color="0.6", linestyle=":", linewidth=1, label="all slices called alike"
+        chosen["baseline"], color="0.6", linestyle=":", linewidth=1, label="one class for all"
     )
     measure = _measure(document)
     _label(
         axes,
         f"{measure.capitalize()} of each candidate",
         "guidance w",
-        f"{measure} of the slices' verdicts",
+        f"{measure} on slices",
     )
     axes.legend(fontsize=10, frameon=False)
 
@@ -161,8 +161,8 @@ def _draw_roc(axes: Axes, document: dict[str, Any]) -> None:
         label="at the threshold",
     )
     axes.set_aspect("equal")
-    _label(axes, "ROC of the slices' verdicts at w*", "healthy slices called unhealthy",
-           "unhealthy slices found")  # fmt: skip
+    _label(axes, "ROC of slice classification at w*", "false positive rate (healthy slices)",
+           "true positive rate (unhealthy slices)")  # fmt: skip
     axes.legend(fontsize=10, frameon=False, loc="lower right")
 
 

@@ -219,12 +219,14 @@ def select_guidance(
 
     ordered = sorted({float(w) for w in candidates})
     if not ordered or batch_size < 1:
-        raise SettingsError("Guidance selection needs 1 or more candidates and slices in a batch.")
+        raise SettingsError(
+            "Guidance selection needs at least one candidate and a batch size of at least 1."
+        )
     metadata = bundle.metadata
     if dataset.modalities != metadata.modalities:
         raise DatasetError(
-            f"{dataset.path} holds {', '.join(dataset.modalities)}, but the model takes "
-            f"{', '.join(metadata.modalities)}; use slices of the same modalities."
+            f"{dataset.path} contains {', '.join(dataset.modalities)}, but the model reads "
+            f"{', '.join(metadata.modalities)}; use a dataset of the same modalities."
         )
     _check_preprocessing(bundle, dataset)
     timesteps = bundle.timesteps(steps, t_max)
@@ -277,7 +279,7 @@ def select_guidance(
         )
     except torch.OutOfMemoryError as error:
         raise DeviceError(
-            f"The memory of {device} does not suffice for {batch_size} slices at a time; give a "
+            f"{device} does not have enough memory for {batch_size} slices per batch; use a "
             "smaller batch size, or choose the device cpu."
         ) from error
     return calibrate(
@@ -304,10 +306,10 @@ def select_guidance(
 def _check_classes(dataset: SliceDataset, split: Split, labels: NDArray[np.int64]) -> None:
     present = [name for label, name in enumerate(("healthy", "unhealthy")) if label in labels]
     if len(present) < 2:
-        found = f"{present[0]} ones alone" if present else "no labelled slices"
+        found = f"only {present[0]} ones" if present else "no labelled slices"
         raise DatasetError(
             f'Guidance selection needs healthy and unhealthy slices, but the split "{split}" of '
-            f"{dataset.path} holds {found}; choose another split, or label and add the other kind."
+            f"{dataset.path} contains {found}; choose another split, or add the missing class."
         )
 
 
@@ -317,16 +319,16 @@ def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
     if dataset.slice_shape[1:] != (size, size):
         rows, columns = dataset.slice_shape[1:]
         raise DatasetError(
-            f"{dataset.path} holds slices of {rows}x{columns} pixels, but the model takes "
-            f"{size}x{size}; make the slices anew at that size."
+            f"{dataset.path} has slices of {rows}x{columns} pixels, but the model reads "
+            f"{size}x{size}; make the dataset again with that size."
         )
     differences = picture_differences(dataset.preprocessing, bundle.metadata.preprocessing)
     if differences:
         name, (found, wanted) = next(iter(differences.items()))
         raise DatasetError(
             f"{dataset.path} was made with {name} = {found}, but the model was trained with "
-            f"{wanted}; make the slices anew as the model's were "
-            "(prepare has an option for it, such as --intensity)."
+            f"{wanted}; make the dataset again with the model's value (see the options of "
+            "anofpdm prepare, such as --intensity)."
         )
 
 

@@ -79,7 +79,7 @@ def guidance_cost(
     seconds = _seconds(started, marks, total)
     size = len(bundle.weights) + _REPORT_BYTES
     return Cost(
-        work=f"{total:,} steps of single slices, {len(candidates)} candidates in one pass",
+        work=f"{total:,} slice steps, {len(candidates)} candidates in one pass",
         seconds=(seconds, seconds),
         basis=f"measured on {marks[-1][1]:,} of them",
         memory_bytes=held_bytes(device),

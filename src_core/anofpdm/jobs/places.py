@@ -50,7 +50,7 @@ def find_job(name_or_path: str | Path) -> Path:
         if known.name == os.fspath(name_or_path):
             return known
     names = ", ".join(known.name for known in job_folders()) or "none"
-    raise JobError(f"There is no job {name_or_path}; the known ones are: {names}.")
+    raise JobError(f"There is no job {name_or_path}; the known jobs are: {names}.")
 
 
 def is_job(folder: Path) -> bool:

@@ -91,7 +91,9 @@ def _mutex(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder} cannot be made ({error.strerror}).") from error
+        raise OutputError(
+            f"{folder} cannot be created ({error.strerror}); check its permissions."
+        ) from error
     with alone(folder / "mutex"):
         yield
 

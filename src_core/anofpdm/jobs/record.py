@@ -61,7 +61,7 @@ def recorded(
     if not is_job(folder):
         create_job(folder, request)
     elif not request.is_same_work(read_request(folder)):
-        raise JobError(f"{folder} holds another job; choose another name for this one.")
+        raise JobError(f"{folder} contains another job; choose another name for this one.")
     with folder_lock(folder, f"the job {folder}"):
         number = 1 + _attempts(folder)
         write_mark(folder, own_mark())
@@ -74,7 +74,7 @@ def recorded(
 
         def waiting(ahead: int) -> None:
             jobs = "one job" if ahead == 1 else f"{ahead} jobs"
-            enter("queued", f"Waits for {jobs} before it.")
+            enter("queued", f"Waiting for {jobs} ahead in the queue.")
             on_wait(ahead)
 
         try:
@@ -94,7 +94,7 @@ def recorded(
 
 def _end_of(error: BaseException) -> tuple[Status, str]:
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
-        return "stopped", "Stopped; resume it to go on."
+        return "stopped", "Stopped; resume the job to continue."
     if isinstance(error, AnofpdmError):
         return "failed", str(error)
     return "failed", f"Internal error: {type(error).__name__}: {' '.join(str(error).split())}"
@@ -106,5 +106,5 @@ def _attempts(folder: Path) -> int:
     except JobError:
         return 1
     if state.status == "done":
-        raise JobError(f"The job {folder} is done; start another one.")
+        raise JobError(f"The job {folder} is done; start a new one.")
     return state.attempts

@@ -19,9 +19,9 @@ def remove_job(folder: Path) -> None:
         When a process is at work on it, or it cannot be deleted.
     """
     if not is_job(folder):
-        raise JobError(f"{folder} holds no job, so nothing was removed.")
+        raise JobError(f"{folder} does not contain a job, so nothing was removed.")
     if state_of(folder).live:
-        raise JobError(f"The job {folder.name} is at work; stop it before it is removed.")
+        raise JobError(f"The job {folder.name} is running; stop it before you remove it.")
     try:
         # Last, so that what could not be deleted is still a job that can be removed again.
         for path in [p for p in folder.iterdir() if p.name != REQUEST]:
@@ -29,4 +29,6 @@ def remove_job(folder: Path) -> None:
         (folder / REQUEST).unlink()
         folder.rmdir()
     except OSError as error:
-        raise JobError(f"{folder} cannot be removed ({error.strerror}).") from error
+        raise JobError(
+            f"{folder} cannot be removed ({error.strerror}); check its permissions."
+        ) from error

@@ -41,9 +41,9 @@ class JobRequest(BaseModel):
     @model_validator(mode="after")
     def _known(self) -> Self:
         if not self.arguments or self.arguments[0] not in COMMANDS:
-            raise ValueError(f"a job is one of the commands {', '.join(COMMANDS)}")
+            raise ValueError(f"the command of a job must be one of {', '.join(COMMANDS)}")
         if "--dry-run" in self.arguments:
-            raise ValueError("a dry run is no job; give the command by itself")
+            raise ValueError("--dry-run cannot run as a job; run the command directly")
         return self
 
     @property
@@ -107,10 +107,10 @@ def create_job(folder: Path, request: JobRequest) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
     except FileExistsError as error:
-        raise JobError(f"{folder} exists already; choose another name for the job.") from error
+        raise JobError(f"{folder} already exists; choose another name for the job.") from error
     except OSError as error:
         raise OutputError(
-            f"{folder} cannot be made ({error.strerror}); choose another place."
+            f"{folder} cannot be created ({error.strerror}); choose another path."
         ) from error
     text = json.dumps(request.model_dump(mode="json"), indent=2)
     with atomic_path(folder / REQUEST) as pending:
@@ -130,9 +130,9 @@ def read_request(folder: Path) -> JobRequest:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise JobError(f"{folder} holds no job; make one with anofpdm job start.") from error
+        raise JobError(f"{folder} contains no job; create one with anofpdm job start.") from error
     except (OSError, ValueError) as error:
-        raise JobError(f"{path} cannot be read; remove the job and start it anew.") from error
+        raise JobError(f"{path} cannot be read; remove the job and start it again.") from error
     if not isinstance(values, dict):
-        raise JobError(f"{path} is damaged; remove the job and start it anew.")
+        raise JobError(f"{path} is damaged; remove the job and start it again.")
     return validated(JobRequest, raises=JobError, where=str(path), **values)

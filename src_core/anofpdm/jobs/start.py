@@ -87,9 +87,9 @@ def resume_job(folder: Path) -> None:
     with alone(folder / _STARTING):
         state = state_of(folder)
         if state.live:
-            raise JobError(f"The job {folder.name} is {state.status} already.")
+            raise JobError(f"The job {folder.name} is already {state.status}.")
         if state.status == "done":
-            raise JobError(f"The job {folder.name} is done; start another one.")
+            raise JobError(f"The job {folder.name} is done; start a new one.")
         _launch(folder, request, state.attempts)
 
 
@@ -109,7 +109,10 @@ def reap() -> None:
 def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
     reap()
     if not request.cwd.is_dir():
-        raise JobError(f"{request.cwd}, where the job {folder.name} was given, is gone.")
+        raise JobError(
+            f"The working folder {request.cwd} of job {folder.name} no longer exists; start a new "
+            "job."
+        )
     # The mark of an earlier process would make the new one look dead until it has begun.
     (folder / PROCESS).unlink(missing_ok=True)
     write_state(folder, JobState("queued", attempts=attempts))
@@ -126,8 +129,10 @@ def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
                 creationflags=_CREATION_FLAGS,
             )
     except OSError as error:
-        write_state(folder, JobState("failed", "It could not be started.", attempts=attempts))
-        raise OutputError(f"{folder} cannot be started ({error.strerror}).") from error
+        write_state(folder, JobState("failed", "Could not be started.", attempts=attempts))
+        raise OutputError(
+            f"The job in {folder} cannot be started ({error.strerror}); check the folder."
+        ) from error
     _children.append(child)
     # The job notes the same as soon as it can; until then this shows whether it lives.
     with suppress(psutil.NoSuchProcess):

@@ -101,7 +101,7 @@ def state_of(folder: Path) -> JobState:
 def _died(folder: Path, state: JobState) -> JobState:
     said = last_line(folder)
     last = f' The last line of its log: "{said}".' if said else ""
-    message = f"Its process ended without a word; resume it to go on.{last}"
+    message = f"The process ended without a message; resume the job to continue.{last}"
     return replace(state, status="failed", message=message)
 
 

@@ -46,9 +46,9 @@ class Stop:
         self._folder, self._clock = folder, clock
         state, mark = state_of(folder), read_mark(folder)
         if not state.live:
-            raise JobError(f"The job {folder.name} is not running: it is {state.status}.")
+            raise JobError(f"The job {folder.name} is not running; it is {state.status}.")
         if mark is None:
-            raise JobError(f"The job {folder.name} is just starting; try again in a moment.")
+            raise JobError(f"The job {folder.name} is still starting; try again in a moment.")
         if not mark.here:
             raise JobError(f"The job {folder.name} runs on {mark.host}; stop it there.")
         self._root = mark.process()
@@ -92,10 +92,10 @@ class Stop:
     def _last_word(self) -> None:
         state = written_state(self._folder)
         if state.live:
-            how = "by force; what it saved before is kept" if self._forced else "before it began"
+            how = "Killed; its saved state is kept" if self._forced else "Stopped before it began"
             write_state(
                 self._folder,
-                replace(state, status="stopped", message=f"Ended {how}. Resume it to go on."),
+                replace(state, status="stopped", message=f"{how}. Resume the job to continue."),
             )
 
     @staticmethod

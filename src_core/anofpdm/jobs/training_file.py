@@ -33,14 +33,14 @@ def network_for(dataset: SliceDataset, size: NetworkSize) -> UNetConfig:
         When there is none for slices of that many pixels.
     """
     if size not in get_args(NetworkSize):
-        raise SettingsError(f"{size} is no size of a network; take published or small.")
+        raise SettingsError(f"{size} is not a network size; choose published or small.")
     channels, pixels, _ = dataset.slice_shape
     if size == "published":
         if pixels not in REFERENCE_MULTIPLIERS:
             known = ", ".join(map(str, REFERENCE_MULTIPLIERS))
             raise SettingsError(
-                f"{dataset.path} has slices of {pixels} pixels and the published network exists "
-                f"for {known}; take the small one, or prepare the dataset with another size."
+                f"{dataset.path} has slices of {pixels} pixels, but the published network exists "
+                f"for {known}; choose the small network, or prepare the dataset with another size."
             )
         return UNetConfig.reference(pixels, channels, heads=2)
     levels = len(_SMALL_MULTIPLIERS)

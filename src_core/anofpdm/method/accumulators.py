@@ -109,7 +109,7 @@ class SliceAccumulator:
         """
         position = self._fed
         if position >= len(self._timesteps) or t != self._timesteps[position]:
-            raise SettingsError(f"Step t = {t} came out of the order of the grid of timesteps.")
+            raise SettingsError(f"Step t = {t} does not follow the order of the timesteps.")
         x0 = self._x0
         null = x0_null.to(x0).contiguous()
         gap = eps_gap.to(x0).contiguous() * self._schedule.a(t)
@@ -133,8 +133,8 @@ class SliceAccumulator:
         """
         if self._fed != len(self._timesteps):
             raise SettingsError(
-                f"{self._fed} of {len(self._timesteps)} timesteps were fed; all are "
-                "needed for an interpretation."
+                f"Only {self._fed} of {len(self._timesteps)} timesteps were added; an "
+                "interpretation needs all of them."
             )
         return [lane.result(self._mse_null) for lane in self._lanes]
 

@@ -130,8 +130,8 @@ class ModelBundle:
         last = self.metadata.max_timestep
         if last is not None and t_max > last:
             raise SettingsError(
-                f"The model {self.name} was trained up to timestep {last}; choose a t-max of at "
-                f"most that, not {t_max}."
+                f"The model {self.name} was trained up to timestep {last}, so a t-max of {t_max} "
+                f"is too high; choose {last} or less."
             )
         return strided_timesteps(steps, t_max, self.schedule.num_steps)
 
@@ -154,8 +154,8 @@ class ModelBundle:
         for name, weight in weights.items():
             if not torch.isfinite(weight).all():
                 raise BundleError(
-                    f"{self._source} holds values in {name} that are not finite; train or copy "
-                    "the model again."
+                    f"{self._source} has values in {name} that are not finite; train or copy the "
+                    "model again."
                 )
         network.load_state_dict(weights)
         return network.to(device).eval().requires_grad_(False)
@@ -186,7 +186,7 @@ class ModelBundle:
         kind = torch.device(device).type
         half = precision == "bfloat16"
         if half and kind == "cuda" and not torch.cuda.is_bf16_supported():
-            raise DeviceError("This GPU cannot compute in bfloat16; ask for float32.")
+            raise DeviceError("This GPU does not support bfloat16; choose float32.")
 
         def predict(x: Tensor, index: Tensor, label: Tensor) -> Tensor:
             x = x.contiguous(memory_format=torch.channels_last)
@@ -239,17 +239,17 @@ class ModelBundle:
     def _check_shapes(self, expected: Mapping[str, tuple[int, ...]]) -> None:
         found = self.weight_shapes
         for name in sorted(expected.keys() - found.keys()):
-            raise BundleError(f"{self._source} lacks the weight {name}; make the bundle again.")
+            raise BundleError(f"{self._source} lacks the weight {name}; create the bundle again.")
         for name in sorted(found.keys() - expected.keys()):
             raise BundleError(
-                f"{self._source} holds the weight {name}, which the network of {METADATA_FILE} "
-                "does not have; make the bundle again."
+                f"{self._source} has the weight {name}, which the network in {METADATA_FILE} does "
+                "not have; create the bundle again."
             )
         for name, shape in expected.items():
             if found[name] != shape:
                 raise BundleError(
-                    f"{self._source} holds {name} with shape {found[name]} where the network of "
-                    f"{METADATA_FILE} has {shape}; make the bundle again."
+                    f"{self._source} has {name} with shape {found[name]}, but the network in "
+                    f"{METADATA_FILE} has {shape}; create the bundle again."
                 )
 
 

@@ -88,7 +88,9 @@ def write_files(path: Path, files: BundleFiles, *, overwrite: bool = False) -> N
         written.
     """
     if path.is_dir() and any(path.iterdir()) and not looks_like_bundle(path):
-        raise OutputError(f"{path} is a folder but no bundle; choose another place.")
+        raise OutputError(
+            f"The folder {path} is not a bundle, so it is not replaced; choose another path."
+        )
     contents = {METADATA_FILE: files.metadata, WEIGHTS_FILE: files.weights, **files.texts}
     with atomic_path(path, overwrite=overwrite) as temporary:
         if path.suffix == ".zip":
@@ -123,16 +125,16 @@ def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
     except SafetensorError as error:
         if weights.startswith(_PICKLE_STARTS):
             raise BundleError(
-                f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not hold; "
+                f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not contain; "
                 "convert it with `anofpdm import-checkpoint`."
             ) from error
         raise BundleError(
-            f"{source} is cut off or no safetensors file; copy or make the bundle again."
+            f"{source} is truncated or not a safetensors file; copy or create the bundle again."
         ) from error
     foreign = {dtype for dtype, _ in tensors.values()} - _FLOAT_TYPES
     if foreign:
         raise BundleError(
-            f"{source} holds {', '.join(sorted(foreign))} tensors; weights must be "
+            f"{source} contains {', '.join(sorted(foreign))} tensors; weights must be "
             "floating-point numbers."
         )
     return {name: shape for name, (_, shape) in tensors.items()}
@@ -150,7 +152,7 @@ def _read_zip(path: Path, with_weights: bool) -> BundleFiles:
     # RuntimeError: encrypted; NotImplementedError (its subclass): an exotic compression.
     except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError) as error:
         raise BundleError(
-            f"{path} is not a whole zip archive ({error}); copy or download it again."
+            f"{path} is not a valid zip archive ({error}); copy or download it again."
         ) from error
 
 
@@ -161,7 +163,7 @@ def _collect(
     texts = _checked_texts(path, names)
     for needed in (METADATA_FILE, WEIGHTS_FILE):
         if needed not in names:
-            raise BundleError(f"{path} is no model bundle: it holds no {needed}.")
+            raise BundleError(f"{path} is not a model bundle: it has no {needed}.")
     return BundleFiles(
         metadata=read(METADATA_FILE),
         weights=read(WEIGHTS_FILE) if with_weights else b"",
@@ -174,15 +176,15 @@ def _checked_texts(path: Path, names: list[str]) -> list[str]:
     for name in names:
         pure = PurePosixPath(name.replace("\\", "/"))
         if ".." in pure.parts or pure.is_absolute() or ":" in name:
-            raise BundleError(f"{path} holds the unsafe path {name!r}; do not use this bundle.")
+            raise BundleError(f"{path} contains the unsafe path {name!r}; do not use this bundle.")
         if names.count(name) > 1:
-            raise BundleError(f"{path} holds {name!r} twice; do not use this bundle.")
+            raise BundleError(f"{path} contains {name!r} twice; do not use this bundle.")
         if name in (METADATA_FILE, WEIGHTS_FILE):
             continue
         if len(pure.parts) > 1 or not _is_text(pure):
             raise BundleError(
-                f"{path} holds {name!r}, but a bundle is {METADATA_FILE}, {WEIGHTS_FILE} and "
-                "texts (README, LICENSE, *.md, *.txt); if it is one, take that out of it."
+                f"{path} contains {name!r}, but a bundle has only {METADATA_FILE}, {WEIGHTS_FILE} "
+                "and texts (README, LICENSE, *.md, *.txt); remove that file from it."
             )
         texts.append(name)
     return texts

@@ -93,7 +93,7 @@ class BundleMetadata(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if len(set(self.modalities)) != len(self.modalities):
-            raise ValueError(f"modalities {self.modalities} name one twice")
+            raise ValueError(f"modalities {self.modalities} contain one twice")
         if self.scored != tuple(m for m in self.modalities if m in self.scored):
             raise ValueError(
                 f"scored {self.scored} must be some of the modalities {self.modalities}, in order"
@@ -162,5 +162,5 @@ def _check_calibration(calibration: Calibration, metadata: BundleMetadata) -> No
     last = metadata.max_timestep or metadata.schedule.num_steps
     if calibration.t_max > last:
         raise ValueError(
-            f"calibration.t_max {calibration.t_max} exceeds the last timestep trained, {last}"
+            f"calibration.t_max {calibration.t_max} exceeds the last trained timestep, {last}"
         )

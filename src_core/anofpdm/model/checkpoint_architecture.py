@@ -50,8 +50,8 @@ def read_architecture(
     for name, dimensions in ((FIRST, 4), (_TIME, 2)):
         if len(shapes.get(name, ())) != dimensions:
             raise CheckpointError(
-                f"{source} holds no {dimensions}-dimensional tensor {name}, so it is no checkpoint "
-                "of the reference network; give a file saved by the method's public code."
+                f"{source} has no {dimensions}-dimensional tensor {name}, so it is not a "
+                "checkpoint of the reference network; use a file saved by the reference code."
             )
     base, channels = shapes[_TIME][1], shapes[FIRST][1]
     levels = _read_levels(shapes, source)
@@ -60,8 +60,8 @@ def read_architecture(
     size = image_size or _implied_size(multipliers, attends)
     if size is None:
         raise CheckpointError(
-            f"{source} has the channel multipliers {multipliers}, which belong to no published "
-            "image size; give the size of the training images (--size)."
+            f"{source} has the channel multipliers {multipliers}, which match no published image "
+            "size; set the size of the training images (--size)."
         )
     return validated(
         UNetConfig,
@@ -96,8 +96,8 @@ def _read_levels(shapes: Shapes, source: str) -> list[_Level]:
     empty = [i for i, level in enumerate(levels) if not level.widths]
     if empty:
         raise CheckpointError(
-            f"{source} has no residual block at level {empty[0]} of its way down, so it is no "
-            "checkpoint of the reference network; give a file saved by the method's public code."
+            f"{source} has no residual block at level {empty[0]} of its encoder, so it is not a "
+            "checkpoint of the reference network; use a file saved by the reference code."
         )
     return levels
 
@@ -106,9 +106,9 @@ def _multiplier(level: _Level, base: int, source: str) -> int:
     width = level.widths[0]
     if any(w != width for w in level.widths) or not base or width % base:
         raise CheckpointError(
-            f"{source} has residual blocks of {level.widths} channels at one level, which is no "
-            f"one multiple of its {base} base channels; it is no checkpoint of the reference "
-            "network."
+            f"{source} has residual blocks of {level.widths} channels at one level, which do not "
+            f"share one multiple of its {base} base channels; it is not a checkpoint of the "
+            "reference network."
         )
     return width // base
 

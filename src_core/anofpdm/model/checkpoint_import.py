@@ -84,8 +84,8 @@ def import_checkpoint(
     network = network_of(weights, source=str(path), heads=heads, image_size=image_size)
     if network.in_channels != len(modalities):
         raise CheckpointError(
-            f"{path} takes {network.in_channels} channels, but {len(modalities)} modalities were "
-            f"named ({', '.join(modalities)}); name one for each channel, in order."
+            f"{path} has {network.in_channels} input channels, but {len(modalities)} modalities "
+            f"were given ({', '.join(modalities)}); give one for each channel, in order."
         )
     preprocessing = validated(
         PreprocessingConfig,
@@ -134,7 +134,7 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], str]:
     if (fault := missing_content(path)) is not None:
         raise CheckpointError(fault)
     if not path.is_file():
-        raise CheckpointError(f"{path} is not a file; give the checkpoint's path.")
+        raise CheckpointError(f"{path} is not a file; check the checkpoint's path.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on odd pickle protocols; refused below
@@ -143,20 +143,20 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], str]:
         raise CheckpointError(f"{path} {_load_fault(error)}") from error
     if not isinstance(content, Mapping):
         raise CheckpointError(
-            f"{path} holds a {type(content).__name__}, not a state dict; save the network's "
-            "state_dict() alone."
+            f"{path} contains a {type(content).__name__}, not a state dict; save only the "
+            "network's state_dict()."
         )
     found = unwrapped(content, str(path))
     for key, value in found.entries.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(
-                f"{path} holds a {type(value).__name__} under {key!r}, so it is no plain state "
-                "dict; save the network's state_dict() alone."
+                f"{path} contains a {type(value).__name__} under {key!r}, so it is not a plain "
+                "state dict; save only the network's state_dict()."
             )
         if not value.is_floating_point() or not torch.isfinite(value).all():
             raise CheckpointError(
-                f"{path} holds values in {key} that are not finite floating-point numbers; use "
-                "another checkpoint of the training."
+                f"{path} has values in {key} that are not finite floating-point numbers; use "
+                "another checkpoint."
             )
     return dict(found.entries), found.taken
 
@@ -203,10 +203,10 @@ def _load_fault(error: Exception) -> str:
         return "cannot be read (permission denied); change its permissions or copy it."
     if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
         return (
-            "holds Python objects besides tensors, which are not loaded because they can run "
-            "code; save the network's state_dict() alone."
+            "contains Python objects besides tensors, which are not loaded because they can run "
+            "code; save only the network's state_dict()."
         )
-    return "is damaged, cut off or no PyTorch checkpoint; copy or download it again."
+    return "is damaged, truncated or not a PyTorch checkpoint; copy or download it again."
 
 
 def _bundle_name(path: Path) -> str:

@@ -84,7 +84,7 @@ def list_bundles() -> tuple[BundleEntry, ...]:
     for path in _candidates():
         entry = read_entry(path)
         if entry.name in taken:
-            fault = f"The name is taken by {taken[entry.name]}; use the path."
+            fault = f"Hidden by {taken[entry.name]}, which has the same name; use the path."
             entry = BundleEntry(entry.name, path, entry.metadata, fault)
         taken.setdefault(entry.name, path)
         entries.append(entry)
@@ -113,8 +113,8 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
         return Path(text)
     known = ", ".join(sorted({_name(path) for path in _candidates()})) or "none"
     raise BundleError(
-        f"There is no bundle {text!r}: it is no path that exists, and the known names are {known}; "
-        f"add folders of bundles with the environment variable {BUNDLES_VARIABLE}."
+        f"There is no bundle {text!r}: no such path exists, and the known names are {known}; "
+        f"add bundle folders with the environment variable {BUNDLES_VARIABLE}."
     )
 
 

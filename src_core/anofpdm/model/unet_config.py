@@ -77,7 +77,7 @@ class UNetConfig(BaseModel):
         """
         if image_size not in REFERENCE_MULTIPLIERS:
             known = ", ".join(map(str, REFERENCE_MULTIPLIERS))
-            raise ValueError(f"the published network exists at {known} pixels, not {image_size}")
+            raise ValueError(f"the published network exists for {known} pixels, not {image_size}")
         return cls(
             image_size=image_size,
             in_channels=in_channels,
@@ -136,7 +136,7 @@ class UNetConfig(BaseModel):
         levels = len(self.channel_multipliers)
         if len(self.blocks) != levels:
             raise ValueError(
-                f"blocks_per_level names {len(self.blocks)} levels, channel_multipliers {levels}"
+                f"blocks_per_level has {len(self.blocks)} levels, channel_multipliers {levels}"
             )
         step = self.patch_size << (levels - 1)
         if self.image_size % step:

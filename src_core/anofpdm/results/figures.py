@@ -220,7 +220,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
             _draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
     if image is not None:
         bar = area.colorbar(image, extend="max", cax=area.add_axes((0.918, 0.25, 0.012, 0.45)))
-        known = "" if picture.truth is None else "; yellow line: truth"
+        known = "" if picture.truth is None else "; yellow line: true lesion"
         polarity = interpretation.settings.polarity
         alone = "" if polarity == "both" else f", {polarity} alone"
         bar.set_label(f"anomaly map H{alone} (cyan line: mask{known})", fontsize=11)
@@ -351,7 +351,7 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)
     title = "Cosine of the two error curves, slice by slice"
     if settings.judges and not settings.gate:
-        title += "\n(the colours follow the mask: the verdict does not go by the cosine)"
+        title += "\n(colours show the mask's verdict, which does not use the cosine)"
     axes.set_title(title, fontsize=12)
     axes.set_xlabel("slice (from the feet up)", fontsize=11)
     axes.set_ylabel("cosine", fontsize=11)

@@ -80,19 +80,19 @@ def check_folder(
     existing = next(p for p in (target, *target.parents) if os.path.lexists(p))
     if not existing.is_dir():
         raise OutputError(
-            f"The output folder {target} cannot be created, for {existing} is a file; "
+            f"The output folder {target} cannot be created because {existing} is a file; "
             "choose another folder."
         )
     if not os.access(existing, os.W_OK | os.X_OK):
         raise OutputError(
-            f"The output folder {target} cannot be written, for {existing} is read-only; "
+            f"The output folder {target} cannot be written because {existing} is read-only; "
             "choose another folder."
         )
     present = present_results(target, names)
     if present and not overwrite:
         raise OutputError(
-            f"The output folder {target} already holds results ({', '.join(present)}); "
-            "name another folder, or pass --overwrite to replace them."
+            f"The output folder {target} already contains results ({', '.join(present)}); "
+            "choose another folder, or use --overwrite to replace them."
         )
 
 

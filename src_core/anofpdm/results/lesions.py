@@ -148,7 +148,7 @@ def find_lesions(
     """
     if mask.ndim != 3 or (anomaly_map is not None and anomaly_map.shape != mask.shape):
         shapes = mask.shape if anomaly_map is None else f"{mask.shape} and {anomaly_map.shape}"
-        raise SettingsError(f"Lesions need a 3-D mask and a map of its shape; got {shapes}.")
+        raise SettingsError(f"Lesions need a 3-D mask and a map of the same shape; got {shapes}.")
     voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000.0
     labels = _numbered(mask, voxel_ml, min_ml)
     orientation = Orientation.of_affine(affine)

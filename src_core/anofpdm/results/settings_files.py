@@ -109,6 +109,6 @@ class SettingsFile(BaseModel):
         if self.model.hash == model.hash:
             return None
         return (
-            f"The settings were found with the model {self.model}, and this analysis comes from "
+            f"The settings were saved for the model {self.model}, but this analysis comes from "
             f"{model}: guidance, thresholds and gate may not fit."
         )

@@ -56,22 +56,22 @@ def check_usable(volume: Volume) -> None:
         if not finite.all():
             values = data[finite]
     if values.size == 0:
-        raise VolumeError(f"{volume.name} holds no finite number (all NaN); convert it again.")
+        raise VolumeError(f"{volume.name} contains only NaN or infinity; convert it again.")
     low, high = float(values.min()), float(values.max())
     if low == high:
         what = (
             "is empty (all voxels are 0)" if low == 0 else f"is constant (all voxels are {low:g})"
         )
-        raise VolumeError(f"{volume.name} {what}; give the scan itself.")
+        raise VolumeError(f"{volume.name} {what}; choose the scan itself.")
     air = np.count_nonzero(values <= _AIR_HU) / values.size if low <= _AIR_HU else 0.0
     if air > _AIR_SHARE:
         raise VolumeError(
             f"{volume.name} looks like CT, not MRI ({100 * air:.0f} % of its voxels are at or "
-            f"below {_AIR_HU}, as in Hounsfield units); give an MRI volume."
+            f"below {_AIR_HU}, as in Hounsfield units); use an MRI volume."
         )
     if high <= 0:
         raise VolumeError(
-            f"{volume.name} has no positive voxel (largest value {high + 0:g}); give the scan with "
+            f"{volume.name} has no positive voxels (largest value {high + 0:g}); use the scan with "
             "its original intensities."
         )
 
@@ -130,8 +130,8 @@ def _negatives(volume: Volume) -> str | None:
     if negative <= _NEGATIVE_SHARE * positive:
         return None
     return (
-        f"{volume.name} has {negative} negative voxels beside {positive} positive ones, as after a "
-        "normalisation; they are treated as background, so give the original intensities."
+        f"{volume.name} has {negative} negative and {positive} positive voxels, as after a "
+        "normalisation. Negative voxels are treated as background; use the original intensities."
     )
 
 
@@ -145,8 +145,8 @@ def _other_contrast(volume: Volume) -> str | None:
     if not named or volume.modality in named:
         return None
     return (
-        f"{volume.name} is given as {volume.modality}, but its name says "
-        f"{' and '.join(sorted(named))}; the model knows {volume.modality} alone in that place."
+        f"{volume.name} is used as {volume.modality}, but its name says "
+        f"{' and '.join(sorted(named))}; the model expects {volume.modality}."
     )
 
 
@@ -159,8 +159,8 @@ def _thickness(name: str, geometry: SliceGeometry, config: PreprocessingConfig) 
     if 0.95 * low <= distance <= 1.05 * high:
         return None
     return (
-        f"{name} has axial slices {distance:.2g} mm apart; the model was trained on {low:g} to "
-        f"{high:g} mm, so expect it to do worse."
+        f"{name} has axial slices {distance:.2g} mm apart, but the model was trained on {low:g} to "
+        f"{high:g} mm; expect lower accuracy."
     )
 
 
@@ -181,8 +181,8 @@ def _tilt(name: str, geometry: SliceGeometry) -> str | None:
     if angle <= _TILT_DEGREES:
         return None
     return (
-        f"{name} has slices {angle:.0f} degrees away from axial; the model knows axial slices, so "
-        "resample the scan to axial ones first."
+        f"{name} has slices tilted {angle:.0f} degrees from axial, but the model was trained on "
+        "axial slices; resample the scan first."
     )
 
 
@@ -198,6 +198,6 @@ def _outside_field(
     if lost <= _LOST_SHARE:
         return None
     return (
-        f"{name} has {100 * lost:.0f} % of its foreground outside the model's field of view of "
-        f"{config.extent_mm:g} mm; that part is not analysed."
+        f"{name} has {100 * lost:.0f} % of its foreground outside the model's field of view "
+        f"({config.extent_mm:g} mm); that part is not analysed."
     )

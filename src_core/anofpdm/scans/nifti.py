@@ -108,7 +108,7 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: boo
         When the suffix is another one, the target exists, or it cannot be written.
     """
     if not path.name.endswith(_SUFFIXES):
-        raise OutputError(f"{path} must end in .nii or .nii.gz to hold a volume.")
+        raise OutputError(f"{path} must end in .nii or .nii.gz.")
     header = geometry_only(header)
     header.set_data_dtype(data.dtype)
     header["cal_min"] = header["cal_max"] = 0
@@ -171,7 +171,7 @@ def file_bytes(path: Path) -> bytes:
         raise VolumeError(f"{path} does not exist; check the path.") from error
     except OSError as error:
         raise VolumeError(
-            f"{path} cannot be read ({error.strerror}); give a .nii or .nii.gz file."
+            f"{path} cannot be read ({error.strerror}); choose a .nii or .nii.gz file."
         ) from error
     if not content.startswith(_GZIP_MAGIC):
         return content
@@ -203,7 +203,7 @@ def _kind_of(path: Path, content: bytes, *, paired: bool) -> tuple[type[nib.Nift
             "left and right are); convert the scan again to .nii or .nii.gz."
         )
     raise VolumeError(
-        f"{path} is not a NIfTI file; give a .nii or .nii.gz volume (dcm2niix converts DICOM)."
+        f"{path} is not a NIfTI file; use a .nii or .nii.gz volume (dcm2niix converts DICOM)."
     )
 
 

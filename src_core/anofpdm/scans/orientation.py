@@ -46,7 +46,7 @@ class Orientation:
         table = nib_orientations.io_orientation(affine)
         if not np.isfinite(table).all():
             raise GeometryError(
-                f"The affine {np.asarray(affine).tolist()} has an axis without length, so it has "
+                f"The affine {np.asarray(affine).tolist()} has an axis of length 0 and therefore "
                 "no orientation; repair the header's geometry."
             )
         inputs = [int(np.flatnonzero(table[:, 0] == k)[0]) for k in range(3)]

@@ -155,13 +155,13 @@ def _in_order(volumes: Mapping[str, Volume], modalities: Sequence[str]) -> list[
     wanted = ", ".join(modalities)
     if missing := [name for name in modalities if name not in volumes]:
         raise SettingsError(
-            f"The model reads {wanted}, and {' and '.join(missing)} is missing; "
+            f"The model reads {wanted}, but {' and '.join(missing)} is missing; "
             f"add it (--image {missing[0]}=PATH)."
         )
     if unknown := [name for name in volumes if name not in modalities]:
         raise SettingsError(
-            f"The model reads {wanted} and knows no {' or '.join(unknown)}; "
-            "leave it out, or name the modality as the model does."
+            f"The model reads {wanted}, not {' or '.join(unknown)}; leave it out, or use the "
+            "model's name for the modality."
         )
     return [replace(volumes[name], modality=name) for name in modalities]
 
@@ -174,7 +174,7 @@ def _canonical_mask(mask: Volume) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         inside = np.asarray(_canonical(mask) >= 0.5)
     if not inside.any():
-        raise VolumeError(f"{mask.name} is an empty brain mask; give one whose brain voxels are 1.")
+        raise VolumeError(f"The brain mask {mask.name} is empty; its brain voxels must be 1.")
     return inside
 
 
@@ -227,7 +227,7 @@ def _scaled(
     bright = _white(values, foreground, config)
     if bright <= 0:
         raise VolumeError(
-            f"{volume.name} has no positive voxel in the brain; check the scan and the brain mask."
+            f"{volume.name} has no positive voxels in the brain; check the scan and the brain mask."
         )
     return np.asarray(np.where(foreground, values / np.float32(bright), np.float32(0)))
 

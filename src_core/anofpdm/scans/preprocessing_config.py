@@ -58,12 +58,12 @@ class PreprocessingConfig(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.field_of_view == "fixed") != (self.extent_mm is not None):
-            raise ValueError("extent_mm belongs to field_of_view 'fixed', and only to it")
+            raise ValueError("extent_mm must be set for field_of_view 'fixed', and only for it")
         if (self.rows in "RL") == (self.columns in "RL"):
             raise ValueError("rows and columns must run along different axes")
         low, high = self.spacing_range_mm or (1.0, 1.0)
         if not 0 < low <= high:
-            raise ValueError("spacing_range_mm must hold the smaller, then the larger distance")
+            raise ValueError("spacing_range_mm must be the smaller, then the larger distance")
         return self
 
 

@@ -56,8 +56,8 @@ def skull_warnings(
         reason = shared or ("its corners are not 0" if _corners_are_noisy(intensities) else None)
         if reason is not None:
             found.append(
-                f"{volume.name} looks not brain-extracted ({reason}), and the model was trained on "
-                "extracted brains; extract the brain first or give a brain mask."
+                f"{volume.name} does not look brain-extracted ({reason}), but the model was "
+                "trained on extracted brains; extract the brain first, or add a brain mask."
             )
     return tuple(found)
 
@@ -68,7 +68,7 @@ def _shaped_like_a_head(foreground: NDArray[np.bool_], geometry: SliceGeometry) 
     areas = filled * row * column / 100
     litres = float(areas.sum() * geometry.slice_thickness_mm / 1e4)
     if 1000 * litres > _LARGEST_BRAIN_ML or areas.max() > _LARGEST_SLICE_CM2:
-        return f"its foreground has {litres:.1f} litres, {areas.max():.0f} cm2 in one slice"
+        return f"its foreground is {litres:.1f} litres, {areas.max():.0f} cm2 in one slice"
     covered = np.count_nonzero(areas) * geometry.slice_thickness_mm
     cut = float(np.abs(np.diff(areas, prepend=0, append=0)).max())
     if cut > _LARGEST_CUT_CM2 and covered >= _LEAST_COVERAGE_MM:

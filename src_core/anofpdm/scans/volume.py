@@ -241,11 +241,11 @@ def _channels(data: NDArray[Any], path: Path) -> NDArray[Any]:
 
 def _as_real_3d(data: NDArray[Any], name: str) -> NDArray[Any]:
     if data.dtype.kind == "V":
-        raise VolumeError(f"{name} holds RGB colours, not intensities; give the scan itself.")
+        raise VolumeError(f"{name} contains RGB colours, not intensities; use the scan itself.")
     if data.dtype.kind == "c":
-        raise VolumeError(f"{name} holds complex numbers; give the magnitude image.")
+        raise VolumeError(f"{name} contains complex numbers; use the magnitude image.")
     if data.dtype.kind not in "fiub":
-        raise VolumeError(f"{name} holds values of type {data.dtype}; give real numbers.")
+        raise VolumeError(f"{name} has values of type {data.dtype}; use real numbers.")
     if data.ndim > 3 and all(n == 1 for n in data.shape[3:]):
         data = data.reshape(data.shape[:3])
     if data.ndim > 3:
@@ -255,5 +255,5 @@ def _as_real_3d(data: NDArray[Any], name: str) -> NDArray[Any]:
             "one you mean by its number, from 0, as in --image flair=FILE:0."
         )
     if data.ndim != 3 or 0 in data.shape:
-        raise VolumeError(f"{name} has shape {data.shape}; a volume has three axes of 1 or more.")
+        raise VolumeError(f"{name} has shape {data.shape}; a volume needs three axes of 1 or more.")
     return data

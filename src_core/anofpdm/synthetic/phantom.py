@@ -86,7 +86,7 @@ def make_phantom(
     unknown = [m for m in modalities if m not in MODALITIES]
     if unknown or not modalities:
         raise SettingsError(
-            f"Phantoms have the modalities {', '.join(MODALITIES)}; got "
+            f"The modalities of a phantom must be among {', '.join(MODALITIES)}; got "
             f"{', '.join(unknown) or 'none'}."
         )
     if seed < 0:

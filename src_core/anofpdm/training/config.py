@@ -151,7 +151,7 @@ class TrainingConfig(BaseModel):
     @model_validator(mode="after")
     def _room_for_twins(self) -> Self:
         if self.twins and not 0 < (self.unhealthy_fraction or 0) <= 0.5:
-            raise ValueError("twins needs an unhealthy_fraction above 0 and of at most 0.5")
+            raise ValueError("twins needs an unhealthy_fraction above 0 and at most 0.5")
         if self.faintest_lesion < 1 and not self.twins:
             raise ValueError("faintest_lesion needs twins = true")
         return self

@@ -239,14 +239,14 @@ def test_unwritable_and_existing_targets(make: Make, stored: Path, tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="not a folder"):
         make(tmp_path / "file" / "a.anofpdm.zarr")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         make(stored)
     with pytest.raises(OutputError, match=r"must end in \.anofpdm\.zarr"):
         make(tmp_path / "a.zarr")
     home = tmp_path / "home.anofpdm.zarr"
     home.mkdir()
     (home / "thesis").write_text("years")
-    with pytest.raises(OutputError, match="no analysis"):
+    with pytest.raises(OutputError, match="not an analysis"):
         make(home, overwrite=True)
     assert (home / "thesis").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"file", stored.name, home.name}
@@ -276,7 +276,7 @@ def test_what_is_no_analysis(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "array.zarr", shape=(2,), dtype="i4")
     zarr.open_group(tmp_path / "group.zarr", mode="w")
     for name in ("array.zarr", "group.zarr"):
-        assert "no analysis of anofpdm" in refused(tmp_path / name)
+        assert "not an AnoFPDM analysis" in refused(tmp_path / name)
 
 
 def test_every_missing_file_is_named_on_open(stored: Path) -> None:

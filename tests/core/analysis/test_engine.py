@@ -223,7 +223,7 @@ def test_no_memory_for_the_model_is_said(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(ModelBundle, "predictor", full)
-    with pytest.raises(DeviceError, match="does not suffice for the model"):
+    with pytest.raises(DeviceError, match="does not have enough memory for the model"):
         analyze(scans, tiny_bundle, steps=3)
 
 

@@ -464,7 +464,7 @@ def test_phantom_writes_scan_and_truth(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     assert names(tmp_path / "subject") == ["flair.nii.gz", "lesion.nii.gz", "phantom.json"]
     assert json.loads(result.stdout)["lesion_ml"] > 0
-    refused(run("phantom", "--seed", 3, "--out", tmp_path / "subject"), "already holds results")
+    refused(run("phantom", "--seed", 3, "--out", tmp_path / "subject"), "already contains results")
 
 
 def test_phantom_of_an_unknown_contrast_is_refused(tmp_path: Path) -> None:

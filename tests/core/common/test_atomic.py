@@ -48,14 +48,14 @@ def test_fault_keeps_the_old_file_and_folders_that_were_there(tmp_path: Path) ->
 def test_existing_target_is_refused_before_any_work(tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_text("old")
-    with pytest.raises(OutputError, match=r"exists already.*overwrite"), atomic_path(target):
+    with pytest.raises(OutputError, match=r"already exists.*overwrit"), atomic_path(target):
         pytest.fail("the body must not run")
     assert target.read_text() == "old"
 
 
 def test_target_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "x"
-    with pytest.raises(OutputError, match="exists already"), atomic_path(target) as path:
+    with pytest.raises(OutputError, match="already exists"), atomic_path(target) as path:
         path.write_text("mine")
         target.write_text("theirs")
     assert target.read_text() == "theirs"

@@ -63,7 +63,7 @@ def test_a_disk_too_small_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 0, 5 * 2**20))
     assert disk_problems(tmp_path / "new" / "run", 2**20) == []
     [said] = disk_problems(tmp_path / "new" / "run", 2**30)
-    assert "will take about 1.0 GiB, but its disk has only 5 MiB free; make room" in said
+    assert "needs about 1.0 GiB, but its disk has only 5 MiB free; free some space" in said
 
 
 def test_steps_tell_the_time_of_all(tmp_path: Path, dataset: SliceDataset) -> None:
@@ -96,7 +96,7 @@ def test_what_the_disk_will_hold(tmp_path: Path, dataset: SliceDataset) -> None:
     one = run_bytes(make_config(keep_checkpoints=2)) - run_bytes(config)
     # The rest is names and shapes.
     assert one < path.stat().st_size < one + 300_000
-    with pytest.raises(CheckpointError, match="holds a run already"):
+    with pytest.raises(CheckpointError, match="already contains a run"):
         training_cost(config, dataset, tmp_path / "run")
     left = training_cost(config, dataset, tmp_path / "run", resume=True, clock=ticking(1.0))
     assert left.work == "4 steps of 4 slices"
@@ -139,7 +139,7 @@ def test_without_memory_no_step_is_tried(
     found = training_cost(make_config(), dataset, tmp_path / "run")
     assert found.seconds is None
     [said] = found.problems
-    assert "cpu has only 1 MiB free; raise accumulation, lower batch_size" in said
+    assert "cpu has only 1 MiB free; increase accumulation, reduce batch_size" in said
 
 
 def test_what_training_refuses_is_refused(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_search_ends_when_its_pace_is_known(tmp_path: Path) -> None:
     assert asked[-1] == 10
     assert found.seconds == pytest.approx((3000, 3000))
     assert found.disk_bytes > len(model.weights)
-    assert found.work == "2,000 steps of single slices, 2 candidates in one pass"
+    assert found.work == "2,000 slice steps, 2 candidates in one pass"
 
 
 @pytest.fixture
@@ -222,4 +222,4 @@ def test_a_dry_run_on_the_command_line(
     assert not (tmp_path / "jobs").exists()
     refused = CliRunner().invoke(app, ["job", "start", "--", *given, "--dry-run"])
     assert refused.exit_code == 2
-    assert "a dry run is no job" in refused.stderr
+    assert "--dry-run cannot run as a job" in refused.stderr

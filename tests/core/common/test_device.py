@@ -36,5 +36,5 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert device.resolve_device("cuda:0") == "cuda:0"
-    with pytest.raises(DeviceError, match="no GPU 3"):
+    with pytest.raises(DeviceError, match="GPU 3 does not exist"):
         device.resolve_device("cuda:3")

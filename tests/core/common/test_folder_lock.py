@@ -42,7 +42,7 @@ def another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_folder_that_another_process_holds_is_refused(tmp_path: Path) -> None:
     with another_process(tmp_path) as holder:
-        words = r"Another process is at work on it all; wait for it or stop it first\.$"
+        words = r"Another process is using it all; wait for it to end, or stop it\.$"
         with pytest.raises(OutputError, match=words), folder_lock(tmp_path, "it all"):
             pytest.fail("the folder was held twice")
         assert hold(tmp_path / LOCK_NAME) is None

@@ -43,9 +43,9 @@ def test_what_cannot_be_is_refused_and_the_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     save_label(path, "p01", Annotation("healthy"))
     before = path.read_text()
-    with pytest.raises(DatasetError, match="Name the subject"):
+    with pytest.raises(DatasetError, match="Enter a subject name"):
         save_label(path, " ", Annotation("healthy"))
-    with pytest.raises(DatasetError, match="healthy and lists"):
+    with pytest.raises(DatasetError, match="healthy but lists"):
         save_label(path, "p01", Annotation("healthy", ((1, 2),)))
     assert path.read_text() == before
     path.write_text("a,b\n1,2\n")

@@ -64,9 +64,9 @@ def test_other_texts_are_refused_with_their_place(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("subject,age\na,3\n", "neither the column"),
-        ("subject,label\na,healthy\na,healthy\n", "line 3 names a again"),
-        ("subject,label\n,healthy\n", "names no subject"),
+        ("subject,age\na,3\n", "neither a column"),
+        ("subject,label\na,healthy\na,healthy\n", "line 3 repeats the subject a"),
+        ("subject,label\n,healthy\n", "has no subject"),
         ("subject,label\na,ill\n", 'label is "ill"'),
         ("subject,label,unhealthy_slices\na,healthy,3-4\n", "correct one"),
     ],
@@ -137,7 +137,7 @@ def test_a_patient_without_a_name_is_the_subject(tmp_path: Path) -> None:
     path.write_text("subject,patient,split\np01,,train\np02,,val\nc-1,c,test\n")
     assert read_splits(path, cases) == {"p01": "train", "p02": "val", "c-1": "test"}
     path.write_text("patient,split\n,train\n")
-    with pytest.raises(DatasetError, match="names no patient"):
+    with pytest.raises(DatasetError, match="has no patient"):
         read_splits(path, cases)
 
 

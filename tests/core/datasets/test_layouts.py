@@ -150,7 +150,7 @@ def test_a_table_resolves_its_paths_and_names_gaps(tmp_path: Path) -> None:
     first, second = find_cases(table, "table", ("flair", "t1"), {}).cases
     assert first.images == {"flair": tmp_path / "x/f.nii", "t1": tmp_path / "x/t.nii"}
     assert first.mask == tmp_path / "m.nii"
-    assert "line 3 names no t1" in second.problem
+    assert "line 3 has no t1" in second.problem
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_table_resolves_its_paths_and_names_gaps(tmp_path: Path) -> None:
         ("", "no column subject"),
         ("name,flair\n", "no column subject"),
         ("subject,age\na,3\n", "--modality"),
-        ("subject,flair\n,f.nii\n", "names no subject"),
+        ("subject,flair\n,f.nii\n", "has no subject"),
         ("subject,flair\na,f.nii\na,g.nii\n", "twice"),
         ("subject,flair,flair\n", "flair twice"),
         ("subject,flair\na,f.nii,1\n", "3 cells"),

@@ -260,7 +260,7 @@ def test_bad_subjects_are_skipped_and_listed_and_the_parts_kept(
     assert result.exit_code == 3
     skipped = {s["subject"]: s["reason"] for s in json.loads(result.stdout)["skipped"]}
     assert skipped.keys() == {"BraTS-GLI-00001-000", "BraTS-GLI-00002-000"}
-    assert "cut off" in skipped["BraTS-GLI-00001-000"]
+    assert "truncated" in skipped["BraTS-GLI-00001-000"]
     assert "no flair" in skipped["BraTS-GLI-00002-000"]
     assert all(reason in result.stderr for reason in skipped.values())
     assert len(SliceDataset.open(out).subjects) == 3
@@ -278,7 +278,7 @@ def test_the_scans_themselves_are_never_overwritten(tmp_path: Path) -> None:
     before = sorted(source.rglob("*"))
     result = run("prepare", source, *BRATS_OPTIONS, "--out", source, "--overwrite")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert "no slice dataset" in result.stderr
+    assert "not a slice dataset" in result.stderr
     assert sorted(source.rglob("*")) == before
 
 
@@ -306,7 +306,7 @@ def test_a_mask_or_label_that_does_not_fit_is_one_bad_subject(tmp_path: Path, fa
         save(source / "BraTS-GLI-00001-000/BraTS-GLI-00001-000-seg.nii.gz", other)
     prepared = prepare(brats_config(source, labels=labels), tmp_path / "d.zarr", workers=1)
     assert [s.subject for s in prepared.skipped] == ["BraTS-GLI-00001-000"]
-    words = {"grid": "different grids", "beyond": "counted from 0", "contradiction": "healthy"}
+    words = {"grid": "different grids", "beyond": "nearest the feet", "contradiction": "healthy"}
     assert words[fault] in prepared.skipped[0].reason
 
 
@@ -386,7 +386,7 @@ def test_splits_from_a_csv(cohort: Path, tmp_path: Path) -> None:
         "BraTS-GLI-00003-000": "test",
     }
     assert [s.subject for s in prepared.skipped] == ["BraTS-GLI-00002-000"]
-    assert "names no split" in prepared.skipped[0].reason
+    assert "does not list it" in prepared.skipped[0].reason
 
 
 def test_masks_are_kept_where_they_are_and_only_for_evaluation(
@@ -472,7 +472,7 @@ def test_an_existing_dataset_is_replaced_only_on_request(cohort: Path, tmp_path:
     out = tmp_path / "d.zarr"
     prepare(brats_config(cohort), out, workers=1)
     before = (out / "zarr.json").stat().st_mtime_ns
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         prepare(brats_config(cohort), out, workers=1)
     assert (out / "zarr.json").stat().st_mtime_ns == before
     prepare(brats_config(cohort, seed=3), out, workers=1, overwrite=True)

@@ -135,7 +135,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_existing_dataset_is_replaced_only_on_request(tmp_path: Path) -> None:
     write(tmp_path / "d.zarr")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         SliceDataset.create(tmp_path / "d.zarr", modalities=["flair"])
     with SliceDataset.create(tmp_path / "d.zarr", modalities=["a", "b"], overwrite=True) as out:
         out.append(make_images(2, 0), [0, 1], subject="z", split="train")
@@ -152,7 +152,7 @@ def test_nothing_but_a_dataset_is_replaced(tmp_path: Path, kind: str) -> None:
         place.mkdir()
         (place / ("scan.nii" if kind == "scans" else "zarr.json")).write_text('{"attributes": {}}')
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(OutputError, match="no slice dataset, so it is not overwritten"):
+    with pytest.raises(OutputError, match="not a slice dataset, so it is not overwritten"):
         SliceDataset.create(place, modalities=["flair"], overwrite=True)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -195,7 +195,7 @@ def test_unfit_slices_are_refused_and_leave_no_trace(
 
 def test_empty_dataset_is_refused(tmp_path: Path) -> None:
     with (
-        pytest.raises(DatasetError, match="no slice"),
+        pytest.raises(DatasetError, match="would be empty"),
         SliceDataset.create(tmp_path / "d.zarr", modalities=["a"]),
     ):
         pass
@@ -229,7 +229,7 @@ def test_damaged_chunk_is_named(tmp_path: Path, name: str, torn: Callable[[bytes
     chunk.write_bytes(torn(chunk.read_bytes()))
     dataset = SliceDataset.open(tmp_path / "d.zarr")
     file = chunk.relative_to(tmp_path / "d.zarr").as_posix()
-    with pytest.raises(DatasetError, match=f"damaged: {file} is not what was written"):
+    with pytest.raises(DatasetError, match=f"damaged: {file} has changed since it was written"):
         dataset.read(name, np.arange(len(dataset)))
 
 

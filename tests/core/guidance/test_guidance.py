@@ -126,7 +126,7 @@ def test_a_search_tells_whether_any_candidate_tells_the_slices_apart(
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"), [([True, True], "unhealthy ones"), ([False], "healthy ones"), ([], "no sl")]
+    ("labels", "said"), [([True, True], "unhealthy ones"), ([False], "healthy ones"), ([], "none")]
 )
 def test_one_class_is_refused(labels: list[bool], said: str) -> None:
     with pytest.raises(DatasetError, match=said):
@@ -288,7 +288,7 @@ def test_selection_on_a_dataset(tmp_path: Path, tiny_bundle: ModelBundle) -> Non
 @pytest.mark.parametrize(
     ("size", "preprocessing", "words"),
     [
-        (16, {}, "16x16 pixels, but the model takes 8x8"),
+        (16, {}, "16x16 pixels, but the model reads 8x8"),
         (8, {"intensity": "volume_p99"}, "intensity = "),
         (8, {"field_of_view": "fixed", "extent_mm": 100.0}, "field_of_view = fixed"),
         (8, {"rows": "A"}, "rows = A"),
@@ -320,7 +320,7 @@ def test_too_large_a_batch_is_said(
 
     data = dataset(tmp_path / "d.zarr", [0, 1, 0, 1], ["flair", "t1"])
     monkeypatch.setattr(ModelBundle, "predictor", full)
-    with pytest.raises(DeviceError, match="7 slices at a time"):
+    with pytest.raises(DeviceError, match="7 slices per batch"):
         select_guidance(tiny_bundle, data, candidates=[1], steps=2, batch_size=7)
 
 
@@ -329,10 +329,10 @@ def test_unfit_selections_are_refused(tmp_path: Path, tiny_bundle: ModelBundle) 
         pytest.fail("the network ran")
 
     fine = dataset(tmp_path / "fine.zarr", [0, 1], ["flair", "t1"])
-    with pytest.raises(DatasetError, match="healthy ones alone"):
+    with pytest.raises(DatasetError, match="only healthy ones"):
         healthy = dataset(tmp_path / "healthy.zarr", [0, -1], ["flair", "t1"])
         select_guidance(tiny_bundle, healthy, candidates=[1], progress=never)
-    with pytest.raises(DatasetError, match=r"holds flair, but the model takes flair, t1"):
+    with pytest.raises(DatasetError, match=r"contains flair, but the model reads flair, t1"):
         other = dataset(tmp_path / "other.zarr", [0, 1], ["flair"])
         select_guidance(tiny_bundle, other, candidates=[1], progress=never)
     for candidates in ([], [-1.0], [2000.0]):

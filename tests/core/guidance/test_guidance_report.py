@@ -72,7 +72,7 @@ def test_report_is_a_new_folder_with_numbers_and_a_picture(
     write_guidance_report(tmp_path / "report", document)
     assert json.loads((tmp_path / "report" / "guidance.json").read_text()) == document
     assert imread(tmp_path / "report" / "guidance.png").shape[:2] == (940, 1200)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_guidance_report(tmp_path / "report", document)
 
 

@@ -110,7 +110,7 @@ def test_a_job_killed_in_a_checkpoint_goes_on_from_the_one_before(
     assert half.startswith(".")
     assert [path.name for path in list_checkpoints(run)] == [whole] == NAMES[:1]
     assert job(tmp_path).status == "failed"
-    assert "resume it to go on" in job(tmp_path).message
+    assert "resume the job to continue" in job(tmp_path).message
     assert CliRunner().invoke(app, command).exit_code == 0
     assert job(tmp_path).status == "done"
     assert files(run) == NAMES

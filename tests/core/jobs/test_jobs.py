@@ -130,9 +130,9 @@ def test_a_folder_is_one_job(home: Path) -> None:
     with pytest.raises(JobError, match="is done"), recorded(home / "a", PREPARE):
         pass
     other = JobRequest(arguments=("prepare", "elsewhere"))
-    with pytest.raises(JobError, match="holds another job"), recorded(home / "a", other):
+    with pytest.raises(JobError, match="contains another job"), recorded(home / "a", other):
         pass
-    with pytest.raises(JobError, match="exists already"):
+    with pytest.raises(JobError, match="already exists"):
         create_job(home / "a", PREPARE)
 
 
@@ -264,9 +264,9 @@ def test_names_and_paths_find_jobs(home: Path, tmp_path: Path) -> None:
     write_state(tmp_path / "far" / "b", JobState("stopped"))
     remove_job(tmp_path / "far" / "b")
     assert [folder.name for folder in job_folders()] == ["a"]
-    with pytest.raises(JobError, match="no job c; the known ones are: a"):
+    with pytest.raises(JobError, match="no job c; the known jobs are: a"):
         find_job("c")
-    with pytest.raises(JobError, match="holds no job"):
+    with pytest.raises(JobError, match="contains no job|does not contain a job"):
         remove_job(tmp_path)
     assert tmp_path.exists()
 
@@ -412,5 +412,5 @@ def test_a_training_file_fits_its_dataset(tmp_path: Path) -> None:
     assert (config.steps, config.lr, config.bundle.name) == (7, 1e-5, 'my "own"')
     assert (config.network.image_size, config.network.in_channels) == (32, 2)
     assert config.batch_size == TrainingConfig().batch_size
-    with pytest.raises(SettingsError, match="take the small one"):
+    with pytest.raises(SettingsError, match="choose the small network"):
         training_toml(tmp_path / "d.zarr", "published", "own")

@@ -56,9 +56,9 @@ def test_broken_bundles_and_hidden_names_are_listed_with_their_fault(
     faults = {(e.path.parent.name, e.name): e.fault for e in listed}
     assert faults.pop(("one", "good")) is None
     assert "model.pt" in (faults.pop(("one", "pickled")) or "")
-    assert "holds no metadata.json" in (faults.pop(("one", "half")) or "")
-    assert "not a whole zip" in (faults.pop(("one", "cut")) or "")
-    assert "name is taken" in (faults.pop(("two", "good")) or "")
+    assert "has no metadata.json" in (faults.pop(("one", "half")) or "")
+    assert "not a valid zip" in (faults.pop(("one", "cut")) or "")
+    assert "same name" in (faults.pop(("two", "good")) or "")
     assert not faults
     assert resolve("good") == tmp_path / "one" / "good"
 

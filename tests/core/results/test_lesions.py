@@ -163,5 +163,5 @@ def test_other_than_three_axes_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_a_map_of_another_shape_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"map of its shape"):
+    with pytest.raises(SettingsError, match=r"map of the same shape"):
         find_lesions(np.zeros((3, 3, 3)), np.eye(4), np.zeros((3, 3, 4)))

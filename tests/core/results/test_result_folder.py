@@ -42,7 +42,7 @@ def test_failure_keeps_an_existing_folder_as_it_was(tmp_path: Path) -> None:
 def test_results_are_refused_without_overwrite(tmp_path: Path) -> None:
     (tmp_path / REPORT_FILE).write_text("{}")
     with (
-        pytest.raises(OutputError, match=r"already holds results \(report.json\).*--overwrite"),
+        pytest.raises(OutputError, match=r"already contains results \(report.json\).*--overwrite"),
         result_folder(tmp_path),
     ):
         pass

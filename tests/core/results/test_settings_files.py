@@ -41,7 +41,7 @@ def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_text("mine")
     file = SettingsFile(model=MODEL, settings=Settings())
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         file.write(path)
     assert path.read_text() == "mine"
     file.write(path, overwrite=True)
@@ -66,8 +66,8 @@ def _with_setting(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "no object": (lambda _: [1], "no file of AnoFPDM settings"),
-    "another JSON": (lambda d: _without(d, "format_version"), "no file of AnoFPDM settings"),
+    "no object": (lambda _: [1], "not an AnoFPDM settings file"),
+    "another JSON": (lambda d: _without(d, "format_version"), "not an AnoFPDM settings file"),
     "future": (lambda d: d | {"format_version": 2}, "format_version 2"),
     "no model": (lambda d: _without(d, "model"), "model is missing"),
     "no settings": (lambda d: _without(d, "settings"), "settings is missing"),

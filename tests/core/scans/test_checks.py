@@ -56,10 +56,10 @@ def warnings_of(
     [
         (np.zeros(SHAPE), "is empty"),
         (np.full(SHAPE, 7, np.int16), r"is constant \(all voxels are 7\)"),
-        (np.full(SHAPE, np.nan), "holds no finite number"),
-        (np.full(SHAPE, np.inf), "holds no finite number"),
+        (np.full(SHAPE, np.nan), "contains only NaN or infinity"),
+        (np.full(SHAPE, np.inf), "contains only NaN or infinity"),
         (np.where(np.arange(64)[:, None, None] > 9, np.zeros(SHAPE), np.nan), "is empty"),
-        (-a_brain(), "has no positive voxel"),
+        (-a_brain(), "has no positive voxels"),
         (a_brain() - 1024, "looks like CT"),
         (np.where(a_brain() > 0, 40, -1000).astype(np.int16), "looks like CT"),
         (np.where(a_brain() > 90, a_brain(), -3024), "looks like CT"),
@@ -109,7 +109,7 @@ def test_a_slab_through_a_brain_is_not_taken_for_a_neck() -> None:
 )
 def test_a_head_is_noticed(data: NDArray[Any], reason: str) -> None:
     (sentence,) = warnings_of(data, path="scan.nii")
-    assert sentence.startswith("scan.nii looks not brain-extracted") and reason in sentence
+    assert sentence.startswith("scan.nii does not look brain-extracted") and reason in sentence
 
 
 def test_a_mask_or_a_model_of_heads_needs_no_skull_warning() -> None:
@@ -135,7 +135,7 @@ def test_a_strong_tilt_is_noticed() -> None:
     angle = np.radians(35)
     turn = np.eye(4)
     turn[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    assert any("35 degrees away from axial" in s for s in warnings_of(a_brain(), turn @ AFFINE))
+    assert any("tilted 35 degrees from axial" in s for s in warnings_of(a_brain(), turn @ AFFINE))
 
 
 def test_a_brain_beyond_the_field_is_noticed() -> None:
@@ -173,7 +173,7 @@ def test_a_contrast_agent_in_a_bids_name_makes_t1_a_t1ce(
 def test_a_file_named_after_another_contrast_is_noticed(name: str, suspicious: bool) -> None:
     found = warnings_of(a_brain(), path=name)
     assert bool(found) == suspicious
-    assert all("is given as flair, but its name says t1" in sentence for sentence in found)
+    assert all("is used as flair, but its name says t1" in sentence for sentence in found)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_real_heads_are_noticed(real_scans: Path, name: str) -> None:
     config = PreprocessingConfig(size=64, extent_mm=220.0)
     volume = read_volume(real_scans / f"{name}.nii.gz")
     (sentence,) = preprocess({"scan": volume}, ["scan"], config).warnings
-    assert "looks not brain-extracted" in sentence
+    assert "does not look brain-extracted" in sentence
 
 
 def test_a_real_head_of_a_childs_size_is_noticed_by_its_neck(real_scans: Path) -> None:

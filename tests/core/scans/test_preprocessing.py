@@ -213,9 +213,9 @@ def test_channels_keep_the_models_order_and_their_own_scaling() -> None:
 
 def test_modalities_are_checked_by_name() -> None:
     volume = Volume(a_brain(), AFFINE)
-    with pytest.raises(SettingsError, match=r"reads flair, t2, and t2 is missing.*--image t2=PATH"):
+    with pytest.raises(SettingsError, match=r"reads flair, t2, but t2 is missing.*--image t2=PATH"):
         preprocess({"flair": volume}, ["flair", "t2"], FIXED)
-    with pytest.raises(SettingsError, match="knows no t1"):
+    with pytest.raises(SettingsError, match="not t1"):
         preprocess({"flair": volume, "t1": volume}, ["flair"], FIXED)
 
 
@@ -232,11 +232,11 @@ def test_grids_must_agree() -> None:
 
 
 def test_an_empty_mask_or_one_beside_the_brain_is_refused() -> None:
-    with pytest.raises(VolumeError, match="empty brain mask"):
+    with pytest.raises(VolumeError, match="brain mask .* is empty"):
         run(a_brain(), brain_mask=Volume(np.zeros(SHAPE), AFFINE))
     beside = np.zeros(SHAPE)
     beside[:6, :6] = 1
-    with pytest.raises(VolumeError, match="no positive voxel in the brain"):
+    with pytest.raises(VolumeError, match="no positive voxels in the brain"):
         run(a_brain(), brain_mask=Volume(beside, AFFINE))
 
 

@@ -115,7 +115,7 @@ def test_a_file_cut_off_is_refused(tmp_path: Path, kept: float, suffix: str) -> 
     path = saved(tmp_path / f"scan{suffix}", noise)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(VolumeError, match=r"scan\.nii.*(cut off|header)"):
+    with pytest.raises(VolumeError, match=r"scan\.nii.*(truncated|header)"):
         read_volume(path)
 
 
@@ -124,7 +124,7 @@ def test_every_single_missing_or_altered_end_is_noticed(tmp_path: Path) -> None:
     content = path.read_bytes()
     for damaged in (content[:-1], content[:-8], content[:-5] + b"\0" + content[-4:]):
         path.write_bytes(damaged)
-        with pytest.raises(VolumeError, match="cut off or damaged"):
+        with pytest.raises(VolumeError, match="truncated or damaged"):
             read_volume(path)
 
 
@@ -144,7 +144,7 @@ def test_a_header_that_cannot_be_used_is_one_sentence(
     content = bytearray(nib.Nifti1Image(np.ones((3, 3, 3), np.float32), np.eye(4)).to_bytes())
     content[70:72] = (7777).to_bytes(2, "little")
     (tmp_path / "scan.nii").write_bytes(content)
-    with pytest.raises(VolumeError, match="header that cannot be used"):
+    with pytest.raises(VolumeError, match="invalid NIfTI header"):
         read_volume(tmp_path / "scan.nii")
     assert (logged.getvalue(), capsys.readouterr().err) == ("", "")
     assert not imageglobals.logger.disabled
@@ -184,7 +184,7 @@ def test_series_rgb_and_complex_are_refused(tmp_path: Path) -> None:
 def test_no_affine_is_refused(tmp_path: Path) -> None:
     image = nib.Nifti1Image(a_scan(), None)
     image.to_filename(tmp_path / "scan.nii")
-    with pytest.raises(VolumeError, match=r"scan\.nii says nothing about where"):
+    with pytest.raises(VolumeError, match=r"scan\.nii has no orientation"):
         read_volume(tmp_path / "scan.nii")
 
 
@@ -258,7 +258,7 @@ def test_writing_refuses_what_it_cannot_do_and_leaves_nothing(tmp_path: Path) ->
     (tmp_path / "file").write_text("here")
     write_nifti(tmp_path / "there.nii", a_scan(), volume, np.uint8)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_nifti(tmp_path / "there.nii", a_scan(), volume, np.uint8)
     with pytest.raises(OutputError, match="cannot be written"):
         write_nifti(tmp_path / "file" / "mask.nii", a_scan(), volume, np.uint8)
@@ -296,7 +296,7 @@ def test_voxel_size() -> None:
         ("odd/real_4d.nii.gz", "series of 25 frames"),
         ("odd/rgb.nii.gz", "RGB"),
         ("odd/complex64.nii.gz", "complex"),
-        ("odd/no_affine.nii.gz", "says nothing about where"),
+        ("odd/no_affine.nii.gz", "has no orientation"),
         ("README.md", "not a NIfTI"),
         ("dicom", "cannot be read"),
     ],

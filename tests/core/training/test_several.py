@@ -99,7 +99,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     check_processes(2, "cuda")
     check_processes(9, "cpu")
     check_processes(1, "mps")
-    with pytest.raises(DeviceError, match="3 processes need as many GPUs, and this machine has 2"):
+    with pytest.raises(DeviceError, match="3 processes need 3 GPUs, but this machine has 2"):
         check_processes(3, "cuda")
     with pytest.raises(DeviceError, match="cannot share a run on mps"):
         check_processes(2, "mps")

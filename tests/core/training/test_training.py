@@ -287,7 +287,7 @@ def test_training_with_twins_runs_and_asks_for_room(tmp_path: Path) -> None:
     assert result.finished
     with pytest.raises(ValueError, match="unhealthy_fraction"):
         TrainingConfig(twins=True)
-    with pytest.raises(TrainingError, match="no room for a pair"):
+    with pytest.raises(TrainingError, match="too small for a pair"):
         train(make_config(twins=True, unhealthy_fraction=0.01), twins, tmp_path / "other")
 
 

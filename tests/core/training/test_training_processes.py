@@ -101,7 +101,7 @@ def test_processes_with_unlike_clocks_end_together(folder: Path) -> None:
 def test_the_firsts_errors_reach_all(folder: Path) -> None:
     refused = [n["refused"] for n in noted(folder)]
     assert refused[0] == refused[1]
-    assert "holds a run already" in refused[0]
+    assert "already contains a run" in refused[0]
 
 
 def test_sigterm_to_torchrun_saves(folder: Path) -> None:

@@ -156,7 +156,7 @@ def test_too_little_memory_names_the_keys(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("anofpdm.training.step.trainer.slice_losses", full)
-    with pytest.raises(DeviceError, match=r"raise accumulation above 1 .* batch_size below 4"):
+    with pytest.raises(DeviceError, match=r"increase accumulation above 1 .* batch_size below 4"):
         train(make_config(), dataset, tmp_path / "run")
     assert events(tmp_path / "run")[-1]["event"] == "failed"
 

@@ -111,7 +111,7 @@ def test_a_cut_off_file_is_one_sentence_and_no_layer(scan: Path, errors: list[st
     assert reader is not None
     assert reader(str(scan)) == [(None,)]
     (sentence,) = errors
-    assert sentence.startswith("flair.nii.gz is cut off or damaged")
+    assert sentence.startswith("flair.nii.gz is truncated or damaged")
 
 
 def test_good_files_come_though_one_is_bad(scan: Path, tmp_path: Path, errors: list[str]) -> None:
@@ -144,7 +144,7 @@ def test_an_unforeseen_failure_is_one_sentence_too(
     [
         ("rgb", "RGB colours"),
         ("complex64", "complex numbers"),
-        ("no_affine", "where its voxels lie"),
+        ("no_affine", "has no orientation"),
         ("real_4d", "a series of 25 frames"),
     ],
 )

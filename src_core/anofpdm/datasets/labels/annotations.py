@@ -33,14 +33,14 @@ def read_annotations(path: Path) -> dict[str, Annotation]:
     table = read_csv(path, needs=["subject"])
     if not {LABEL_COLUMN, RANGES_COLUMN} & set(table.columns):
         raise DatasetError(
-            f"{path} has neither the column {LABEL_COLUMN} nor {RANGES_COLUMN}; "
-            "one of them must say which slices are unhealthy."
+            f"{path} has neither a column {LABEL_COLUMN} nor {RANGES_COLUMN}; add one of them to "
+            "label the slices."
         )
     found: dict[str, Annotation] = {}
     for row in table.rows:
         subject = row.values.get("subject", "")
         if not subject or subject in found:
-            fault = f"names {subject} again" if subject else "names no subject"
+            fault = f"repeats the subject {subject}" if subject else "has no subject"
             raise DatasetError(f"{row.where} {fault}; give each subject one line.")
         found[subject] = annotation_of(row)
     return found
@@ -57,13 +57,14 @@ def annotation_of(row: Row) -> Annotation:
     label = row.values.get(LABEL_COLUMN, "unknown").lower()
     if label not in _VERDICTS:
         raise DatasetError(
-            f'{row.where}: {LABEL_COLUMN} is "{label}"; write {", ".join(_VERDICTS)}, or nothing.'
+            f'{row.where}: {LABEL_COLUMN} is "{label}"; write {", ".join(_VERDICTS)}, or leave it '
+            "empty."
         )
     ranges = parsed_ranges(row.values.get(RANGES_COLUMN, ""), row.where)
     verdict = _VERDICTS[label]
     if ranges and verdict == "healthy":
         raise DatasetError(
-            f"{row.where} is called healthy and lists {RANGES_COLUMN}; correct one of the two."
+            f"{row.where} is labelled healthy but lists {RANGES_COLUMN}; correct one of them."
         )
     return Annotation(verdict, ranges)
 
@@ -84,9 +85,9 @@ def parsed_ranges(text: str, where: str) -> tuple[tuple[int, int], ...]:
         last = int(match[2] or first) if match else 0
         if last < first:
             raise DatasetError(
-                f'{where}: {RANGES_COLUMN} holds "{piece}", which is no range of slices; write '
-                "FIRST-LAST with commas between, such as 12-30, 41-47 (a spreadsheet may have "
-                "turned it into a date)."
+                f'{where}: {RANGES_COLUMN} contains "{piece}", which is not a range of slices; '
+                "write FIRST-LAST, separated by commas, such as 12-30, 41-47 (a spreadsheet may "
+                "have turned it into a date)."
             )
         ranges.append((first, last))
     return tuple(sorted(ranges))

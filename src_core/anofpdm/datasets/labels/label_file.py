@@ -59,7 +59,7 @@ def save_label(path: Path, subject: str, annotation: Annotation) -> None:
         When it cannot be written.
     """
     if not subject.strip():
-        raise DatasetError("Name the subject before its slices are labelled.")
+        raise DatasetError("Enter a subject name before you label its slices.")
     cells = {
         _SUBJECT: subject.strip(),
         LABEL_COLUMN: annotation.verdict or "",
@@ -72,7 +72,7 @@ def save_label(path: Path, subject: str, annotation: Annotation) -> None:
         table = read_csv(path, needs=[_SUBJECT])
         if "" in table.columns:
             raise DatasetError(
-                f"{path} has a column without a name; name it, so that its cells are kept."
+                f"{path} has a column without a name; name it, or its cells would be lost."
             )
         columns = [*table.columns]
         columns += [name for name in cells if name not in columns]

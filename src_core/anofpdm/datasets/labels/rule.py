@@ -67,8 +67,8 @@ def labels_from_annotation(
         return None
     if max(last for _, last in annotation.ranges) >= depth:
         raise DatasetError(
-            f"The unhealthy slices {written_ranges(annotation.ranges)} reach beyond the scan's "
-            f"last slice, {depth - 1}; slices are counted from 0, from the feet up."
+            f"The unhealthy slices {written_ranges(annotation.ranges)} extend beyond the scan's "
+            f"last slice, {depth - 1}; correct them (slice 0 is nearest the feet)."
         )
     inside = [(slice_ids >= first) & (slice_ids <= last) for first, last in annotation.ranges]
     return np.where(np.logical_or.reduce(inside), UNHEALTHY, HEALTHY).astype(np.int8)

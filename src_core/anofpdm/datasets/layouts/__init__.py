@@ -49,7 +49,7 @@ def find_cases(
     if layout == "table":
         found = table_cases(source, modalities)
     elif not source.is_dir():
-        raise DatasetError(f"{source} is not a folder; give the one that holds the subjects.")
+        raise DatasetError(f"{source} is not a folder; choose the folder with the subjects.")
     elif layout == "brats":
         found = brats_cases(source, modalities)
     else:
@@ -76,7 +76,7 @@ def default_modalities(source: Path, layout: Layout) -> tuple[str, ...]:
         return table_modalities(source)
     if layout not in _MODALITIES:
         raise DatasetError(
-            f"The layout {layout} may hold any modality; name those the model shall read, such as "
+            f"The layout {layout} needs the modalities that the model reads; add them, such as "
             "--modality flair --modality t1."
         )
     return _MODALITIES[layout]

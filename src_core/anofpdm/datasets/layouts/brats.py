@@ -84,5 +84,5 @@ def _case(name: str, images: dict[str, Path], mask: Path | None, modalities: Seq
         patient=brats_patient(name),
         images={modality: images[modality] for modality in modalities if modality in images},
         mask=mask,
-        problem=f"{folder} holds no {' and no '.join(missing)} scan." if missing else "",
+        problem=f"{folder} has no {' and no '.join(missing)} scan." if missing else "",
     )

@@ -74,7 +74,7 @@ def table_cases(source: Path, modalities: Sequence[str]) -> Found:
 def _case(row: Row, modalities: Sequence[str], folder: Path) -> Case:
     subject = row.values.get("subject")
     if subject is None:
-        raise DatasetError(f"{row.where} names no subject; give each line one.")
+        raise DatasetError(f"{row.where} has no subject; give each line one.")
     files = {*modalities, "mask", "brain_mask"}
     paths = {name: folder / user_path(value) for name, value in row.values.items() if name in files}
     missing = [modality for modality in modalities if modality not in paths]
@@ -85,7 +85,7 @@ def _case(row: Row, modalities: Sequence[str], folder: Path) -> Case:
         mask=paths.get("mask"),
         brain_mask=paths.get("brain_mask"),
         annotation=annotation_of(row),
-        problem=f"{row.where} names no {' and no '.join(missing)} scan." if missing else "",
+        problem=f"{row.where} has no {' and no '.join(missing)} scan." if missing else "",
     )
 
 

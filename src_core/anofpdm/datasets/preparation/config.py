@@ -69,13 +69,13 @@ class PrepareConfig(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if min(self.shares) < 0 or self.shares[0] <= 0:
-            raise ValueError("the shares must be 0 or more, and that of train above 0")
+            raise ValueError("the shares must be 0 or more, and the share of train above 0")
         if not any(math.isclose(sum(self.shares), whole, rel_tol=_ROUNDED) for whole in (1, 100)):
             raise ValueError(_wrong_sum(self.shares))
         if self.match and self.layout not in ("atlas", "bids"):
-            raise ValueError("match belongs to the layouts bids and atlas")
+            raise ValueError("match is only for the layouts bids and atlas")
         if repeated := {m for m in self.modalities if self.modalities.count(m) > 1}:
-            raise ValueError(f"the modality {min(repeated)} is named twice")
+            raise ValueError(f"the modality {min(repeated)} is given twice")
         return self
 
     def complete(self) -> Self:
@@ -91,8 +91,8 @@ class PrepareConfig(BaseModel):
         scored = self.scored or default_scored(self.layout, modalities)
         if strange := [modality for modality in scored if modality not in modalities]:
             raise DatasetError(
-                f"The scored modality {strange[0]} is not among those of the model, "
-                f"{', '.join(modalities)}; name it there, too."
+                f"The scored modality {strange[0]} is not among the model's modalities "
+                f"({', '.join(modalities)}); add it with --modality."
             )
         # A model scores its modalities in their order, each once.
         ordered = tuple(modality for modality in modalities if modality in scored)

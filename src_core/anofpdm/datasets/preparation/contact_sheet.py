@@ -61,7 +61,7 @@ def save_contact_sheet(dataset: SliceDataset, path: Path) -> None:
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), frame_on=False)
     axes.set_axis_off()
     title = f"{len(dataset)} slices of {len(dataset.subjects)} subjects in {dataset.scored[0]}"
-    axes.text(0.1, 0.15, f"{title} (yellow line: lesion; the patient's right is on the left)",
+    axes.text(0.1, 0.15, f"{title} (yellow line: lesion; the patient's right is at the left)",
               fontsize=11, va="center")  # fmt: skip
     for number, (name, tiles) in enumerate(rows):
         top = 0.6 + number * _DOWN

@@ -68,7 +68,7 @@ def list_cases(config: PrepareConfig) -> Listing:
         cases = [
             case
             if case.subject in splits
-            else replace(case, problem=case.problem or f"{listed_in} names no split for it.")
+            else replace(case, problem=case.problem or f"{listed_in} does not list it.")
             for case in cases
         ]
     checked = tuple(replace(case, problem=case.problem or _missing_file(case)) for case in cases)
@@ -92,13 +92,13 @@ def _labelled(cases: list[Case], config: PrepareConfig, warnings: list[str]) -> 
     unknown = sorted(annotations.keys() - {case.subject for case in cases})
     if len(unknown) == len(annotations):
         raise DatasetError(
-            f"{path} names no subject of {config.source}, where the first is {cases[0].subject}; "
-            "name the subjects alike."
+            f"{path} lists no subject of {config.source}, where the first is {cases[0].subject}; "
+            "use the same names."
         )
     if unknown:
         warnings.append(
-            f"{path} labels {len(unknown)} subjects that {config.source} does not hold, the first "
-            f"of them {unknown[0]}."
+            f"{path} labels {len(unknown)} subjects that {config.source} does not contain, the "
+            f"first of them {unknown[0]}."
         )
     return [
         replace(case, annotation=annotations[case.subject]) if case.subject in annotations else case

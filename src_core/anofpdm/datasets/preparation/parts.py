@@ -89,7 +89,9 @@ class PartStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{folder} cannot be made ({error.strerror}).") from error
+            raise OutputError(
+                f"{folder} cannot be created ({error.strerror}); choose another path."
+            ) from error
         with folder_lock(folder, str(dataset)):
             for stale in folder.glob(".*"):
                 shutil.rmtree(stale, ignore_errors=True) if stale.is_dir() else stale.unlink()
@@ -155,8 +157,8 @@ class PartStore:
         except _DAMAGE as error:
             path.unlink(missing_ok=True)
             raise DatasetError(
-                f"The part {path} was damaged ({error}) and has been removed; run the same command "
-                "again to make it anew."
+                f"The intermediate file {path} was damaged ({error}) and has been removed; run the "
+                "same command again."
             ) from error
         return SubjectSlices(
             truth=truth, spacing_mm=summary.spacing_mm, warnings=summary.warnings, **arrays

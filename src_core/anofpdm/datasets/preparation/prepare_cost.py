@@ -83,8 +83,8 @@ def prepare_cost(
     ]
     if cases and all(case.mask is None and case.annotation == Annotation() for case in cases):
         problems.append(
-            f"No slice of {config.source} will be labelled, for there is neither a mask nor a "
-            "label; give a CSV of labels with --labels."
+            f"No slice of {config.source} will be labelled, because there are no masks and no "
+            "labels; add a CSV of labels with --labels."
         )
     return Cost(
         work=f"{len(unmade):,} of {len(cases):,} subjects, {count} at a time",
@@ -96,7 +96,7 @@ def prepare_cost(
         problems=(
             *problems,
             *disk_problems(out, disk),
-            *memory_problems("cpu", memory, "give fewer --workers"),
+            *memory_problems("cpu", memory, "use fewer --workers"),
         ),
     )
 

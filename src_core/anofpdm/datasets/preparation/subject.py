@@ -112,7 +112,10 @@ def _check_verdict(case: Case, lesion: NDArray[np.float32] | None) -> None:
     if lesion is None or verdict is None or bool(lesion.any()) == (verdict == "unhealthy"):
         return
     marks = "marks a lesion" if verdict == "healthy" else "is empty"
-    raise DatasetError(f"{case.subject} is called {verdict}, but its mask {case.mask} {marks}.")
+    raise DatasetError(
+        f"{case.subject} is labelled {verdict}, but its mask {case.mask} {marks}; correct one of "
+        "them."
+    )
 
 
 def _labels(

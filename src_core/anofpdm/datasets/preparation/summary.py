@@ -149,22 +149,22 @@ def _unlabelled(cases: Sequence[Case], summaries: Mapping[str, PartSummary]) -> 
         return []
     return [
         f"{len(found)} of {len(summaries)} subjects have neither a mask nor a label, the first of "
-        f"them {found[0]}; their slices are stored as unknown, and train without a label."
+        f"them {found[0]}; their slices are labelled unknown and are trained without a label."
     ]
 
 
 def _lacking(slices: Mapping[Split, Mapping[str, int]], wanted: Sequence[Split]) -> list[str]:
     found = [
-        f"The split {split} is empty, for there are too few patients; choose other shares "
-        "(--split), or the splits themselves in a CSV (--splits)."
+        f"The split {split} is empty, because there are too few patients; choose other shares "
+        "(--split), or list the splits in a CSV (--splits)."
         for split in wanted
         if split not in slices
     ]
     for split in slices:
         use = "training" if split == "train" else "calibration and evaluation"
         found += [
-            f"The split {split} holds no {name} slice, and {use} needs both kinds; add such "
-            "subjects, or choose the splits in a CSV (--splits)."
+            f"The split {split} has no {name} slice, but {use} needs both classes; add such "
+            "subjects, or list the splits in a CSV (--splits)."
             for name in ("healthy", "unhealthy")
             if not slices[split][name]
         ]
@@ -182,6 +182,6 @@ def _masks_in_part(dataset: SliceDataset) -> list[str]:
             first = dataset.subjects[members[~known][0]]
             found.append(
                 f"{np.count_nonzero(~known)} of the {len(members)} subjects of the split {split} "
-                f"have no mask, the first of them {first}; so masks cannot be scored on it."
+                f"have no mask, the first of them {first}; masks cannot be scored on this split."
             )
     return found

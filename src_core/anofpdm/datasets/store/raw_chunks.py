@@ -76,7 +76,9 @@ class RawChunks:
                     file.seek(place * self._bytes)
                     got = file.readinto(row.data)
             except OSError as error:
-                raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
+                raise DatasetError(
+                    f"{path} cannot be read ({error.strerror}); check the disk."
+                ) from error
             if got != self._bytes:
-                raise DatasetError(f"{path} is cut off; build the dataset again.")
+                raise DatasetError(f"{path} is truncated; make the dataset again.")
         return out

@@ -103,7 +103,8 @@ class SliceDataset:
             group = zarr.open_group(store=str(path), mode="r", zarr_format=3)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(
-                f"{path} is not a slice dataset; give the folder that a dataset command finished."
+                f"{path} is not a slice dataset; use a folder written by anofpdm prepare or "
+                "phantom-dataset."
             ) from error
         _check_complete(path, group)
         return cls(path, group)
@@ -197,7 +198,7 @@ class SliceDataset:
         subject = self.read("subject", np.arange(len(self)))
         positions = np.flatnonzero(in_split[subject])
         if not positions.size:
-            raise DatasetError(f'{self.path} holds no slice of the split "{split}".')
+            raise DatasetError(f'{self.path} has no slices in the split "{split}".')
         return SliceSelection(
             dataset=self,
             split=split,
@@ -225,8 +226,8 @@ class SliceDataset:
                 out[first:last] = block[np.asarray(positions[first:last]) - chunk * rows]
         except ChunkError as error:
             raise DatasetError(
-                f"{self.path} is damaged: {error.file} is not what was written; build the dataset "
-                "again."
+                f"{self.path} is damaged: {error.file} has changed since it was written; make the "
+                "dataset again."
             ) from error
         return out
 
@@ -317,8 +318,8 @@ def _check_complete(path: Path, group: zarr.Group) -> None:
         raise DatasetError(f"{path} is a Zarr folder but not a slice dataset.")
     if attributes.get("format_version") != FORMAT_VERSION:
         raise DatasetError(
-            f"{path} has dataset format {attributes.get('format_version')}, this version reads "
-            f"{FORMAT_VERSION}; build it again."
+            f"{path} has dataset format {attributes.get('format_version')}, but this program reads "
+            f"{FORMAT_VERSION}; make the dataset again."
         )
     slices = attributes.get("slices")
     names = [n for n in ARRAYS if n != "truth" or attributes.get("has_truth")]
@@ -326,8 +327,8 @@ def _check_complete(path: Path, group: zarr.Group) -> None:
         array = group.get(name)
         if slices is None or not isinstance(array, zarr.Array) or array.shape[0] != slices:
             raise DatasetError(
-                f'{path} is incomplete (the array "{name}" lacks slices); build it again.'
+                f'{path} is incomplete (the array "{name}" lacks slices); make it again.'
             )
         absent = absent_chunk(array, path)
         if absent is not None:
-            raise DatasetError(f"{path} is incomplete ({absent} is missing); build it again.")
+            raise DatasetError(f"{path} is incomplete ({absent} is missing); make it again.")

@@ -45,8 +45,8 @@ def check_replaceable(path: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise OutputError(
-        f"{path} is no slice dataset, so it is not overwritten; choose another place, or remove it "
-        "yourself."
+        f"{path} is not a slice dataset, so it is not overwritten; choose another path, or remove "
+        "it yourself."
     )
 
 
@@ -175,8 +175,8 @@ class SliceDatasetWriter:
         if twin_of is not None:
             if self._subjects.get(twin_of) != split:
                 raise DatasetError(
-                    f'Subject "{subject}" is called a twin of "{twin_of}", which the split '
-                    f'"{split}" does not hold; append that one first.'
+                    f'Subject "{subject}" is a twin of "{twin_of}", which is not in the split '
+                    f'"{split}"; append that one first.'
                 )
             self._twins[subject] = twin_of
         self._subjects[subject] = split
@@ -208,7 +208,7 @@ class SliceDatasetWriter:
         """
         if not self._columns["label"]:
             self.discard()
-            raise DatasetError(f"{self._path} would hold no slice; append at least one subject.")
+            raise DatasetError(f"{self._path} would be empty; append at least one subject.")
         try:
             with self._disk_faults():
                 self._complete()
@@ -246,8 +246,8 @@ class SliceDatasetWriter:
             yield
         except OSError as error:
             raise OutputError(
-                f"{self._path} cannot be written ({error.strerror}); make room or choose another "
-                "place."
+                f"{self._path} cannot be written ({error.strerror}); free some space or choose "
+                "another path."
             ) from error
 
     def discard(self) -> None:
@@ -259,7 +259,7 @@ class SliceDatasetWriter:
             raise DatasetError(f'Split "{split}" is unknown; choose one of {", ".join(SPLITS)}.')
         if self._subjects.get(subject, split) != split:
             raise DatasetError(
-                f'Subject "{subject}" is in the split "{self._subjects[subject]}" already, so its '
+                f'Subject "{subject}" is already in the split "{self._subjects[subject]}", so its '
                 f'slices cannot go to "{split}".'
             )
         return list({**self._subjects, subject: split}).index(subject)
@@ -281,7 +281,7 @@ class SliceDatasetWriter:
             raise DatasetError(f'Subject "{subject}": labels must be 0, 1 or -1 (unknown).')
         if self._pending and self._pending["images"][0].shape[2:] != tuple(plane):
             raise DatasetError(
-                f'Subject "{subject}": slices are {plane[0]}x{plane[1]}, those before '
+                f'Subject "{subject}": slices are {plane[0]}x{plane[1]}, but earlier ones are '
                 f"{'x'.join(map(str, self._pending['images'][0].shape[2:]))}."
             )
 

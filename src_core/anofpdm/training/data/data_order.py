@@ -74,12 +74,12 @@ class DataOrder:
         if any(share > 0 and not len(members) for members, share in walks):
             raise TrainingError(
                 "The training split lacks unhealthy or healthy slices, which unhealthy_fraction = "
-                f"{unhealthy_fraction} asks for; leave it out or add such slices."
+                f"{unhealthy_fraction} requires; remove the setting, or add such slices."
             )
         if twins is not None and int(batch_size * (unhealthy_fraction or 0)) == 0:
             raise TrainingError(
-                f"A batch of {batch_size} slices has no room for a pair of twins at "
-                f"unhealthy_fraction = {unhealthy_fraction}; make either of them larger."
+                f"batch_size = {batch_size} is too small for a pair of twins at "
+                f"unhealthy_fraction = {unhealthy_fraction}; increase one of them."
             )
         # The second walk takes what the first leaves, so every batch is full.
         self._first = _Walk(walks[0][0], (seed, 0))

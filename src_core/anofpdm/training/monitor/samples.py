@@ -139,7 +139,7 @@ class Samples:
         )  # fmt: skip
         figure.text(
             0.05, 0.99, f"step {step}: t = {self._t}, w = {GUIDANCE:g}, moving average of the "
-            "weights; red: signal that healthy guidance takes away",
+            "weights; red: signal removed by healthy guidance",
             fontsize=9, va="top",
         )  # fmt: skip
         widest = max(float(np.abs(columns[-1]).max()), 1e-6)

@@ -144,7 +144,7 @@ def latest_checkpoint(run: Path) -> Path:
     """
     found = list_checkpoints(run)
     if not found:
-        raise CheckpointError(f"{run} holds no checkpoint; start the run without resuming.")
+        raise CheckpointError(f"{run} contains no checkpoint; start the run without --resume.")
     return found[-1]
 
 
@@ -171,13 +171,13 @@ def resumed_checkpoint(run: Path, *, skip_damaged: bool) -> Checkpoint:
             others = list_checkpoints(run)[:-1]
             if not others:
                 raise DamagedCheckpointError(
-                    f"{path} is damaged and the run's only checkpoint; start the run anew in "
-                    "another folder."
+                    f"The run's only checkpoint, {path}, is damaged; start a new run in another "
+                    "folder."
                 ) from error
             if not skip_damaged:
                 raise DamagedCheckpointError(
-                    f"{path} is damaged; resume with --skip-damaged to go on from "
-                    f"{others[-1].name}, the one before."
+                    f"{path} is damaged; resume with --skip-damaged to continue from the previous "
+                    f"one, {others[-1].name}."
                 ) from error
             path.replace(path.with_name(DAMAGED + path.name))
 
@@ -213,6 +213,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from error
     if version != FORMAT_VERSION:
         raise CheckpointError(
-            f"{path} has checkpoint format {version}, this version reads {FORMAT_VERSION}."
+            f"{path} has checkpoint format {version}, but this program reads {FORMAT_VERSION}; use "
+            "the version of anofpdm that wrote it."
         )
     return checkpoint

@@ -91,10 +91,10 @@ def _check_outcome(folder: Path, code: int, *, stopped: bool) -> None:
     if failed is not None:
         raise TrainingError(failed["message"])
     if stopped or any(each["code"] for each in said):
-        raise Cancelled("The run was stopped; resume it to go on.")
+        raise Cancelled("The run was stopped; resume it to continue.")
     if code or not said:
         raise TrainingError(
-            "One of the processes ended without a word, perhaps for lack of memory; resume the run."
+            "One of the processes was killed, perhaps because memory ran out; resume the run."
         )
 
 

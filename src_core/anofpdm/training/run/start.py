@@ -60,8 +60,8 @@ def check_fit(config: TrainingConfig, dataset: SliceDataset) -> None:
     size = config.network.image_size
     if (channels, rows, columns) != (config.network.in_channels, size, size):
         raise TrainingError(
-            f"{dataset.path} holds slices of {channels} x {rows} x {columns} (channels, rows, "
-            f"columns), but the network takes {config.network.in_channels} x {size} x {size}; "
+            f"{dataset.path} has slices of {channels} x {rows} x {columns} (channels, rows, "
+            f"columns), but the network reads {config.network.in_channels} x {size} x {size}; "
             "change the network's in_channels and image_size."
         )
     if config.bundle_from == "best" and "val" not in dataset.splits:
@@ -85,8 +85,8 @@ def first_network(config: TrainingConfig, start_from: ModelBundle | None) -> UNe
         given = start_from.metadata.network.model_copy(update={"dropout": config.network.dropout})
         if given != config.network or start_from.schedule != config.schedule:
             raise TrainingError(
-                f"The bundle {start_from.name} has another network or schedule than the "
-                "configuration; copy its [network] into the configuration to start from it."
+                f"The network or schedule of the bundle {start_from.name} differs from the "
+                "configuration; copy its [network] into the configuration."
             )
         network.load_state_dict(start_from.network().state_dict())
     return network
@@ -106,12 +106,13 @@ def check_place(run: Path, *, resume: bool) -> None:
         When it is otherwise.
     """
     if resume and not list_checkpoints(run):
-        raise CheckpointError(f"{run} holds no checkpoint; start the run without resuming.")
+        raise CheckpointError(f"{run} contains no checkpoint; start the run without --resume.")
     if not resume and list_checkpoints(run):
-        raise CheckpointError(f"{run} holds a run already; resume it or choose another folder.")
+        raise CheckpointError(f"{run} already contains a run; resume it or choose another folder.")
     if not resume and (run / BUNDLE).exists():
         raise CheckpointError(
-            f"{run} holds a {BUNDLE} already, which the run would replace; choose another folder."
+            f"{run} already contains a {BUNDLE}, which the run would replace; choose another "
+            "folder."
         )
 
 
@@ -131,7 +132,7 @@ def held(run: Path, *, resume: bool) -> Iterator[None]:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{run} cannot be made ({error.strerror}); choose another place."
+            f"{run} cannot be created ({error.strerror}); choose another path."
         ) from error
     with folder_lock(run, str(run)):
         remove_leftovers(run)
@@ -173,10 +174,11 @@ def _check_same_run(
         was, now = getattr(before, name), getattr(config, name)
         if name not in RESUMABLE and was != now:
             raise CheckpointError(
-                f"{run} was trained with {name} = {was}, not {now}; "
-                "resume with the same value or start another run."
+                f"{run} was trained with {name} = {was}, not {now}; resume with the same value, or "
+                "start a new run."
             )
     if checkpoint.dataset["fingerprint"] != dataset.fingerprint:
         raise CheckpointError(
-            f"{run} was trained on another dataset than {dataset.path}; resume with the same one."
+            f"{run} was trained on a dataset other than {dataset.path}; resume with the original "
+            "one."
         )

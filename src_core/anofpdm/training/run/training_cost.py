@@ -27,7 +27,7 @@ _LONGEST_STEP = 30.0
 _ENOUGH_SECONDS, _ENOUGH_STEPS = 5.0, 3
 # With true and with null labels.
 _HELD_OUT_PASSES = 2
-_REMEDY = "raise accumulation, lower batch_size, or take a smaller network"
+_REMEDY = "increase accumulation, reduce batch_size, or use a smaller network"
 
 Clock = Callable[[], float]
 
@@ -92,7 +92,7 @@ def training_cost(
         try:
             pace = _pace(config, dataset, torch.device(device), share, clock)
         except torch.OutOfMemoryError:
-            problems.append(f"The memory of {device} does not suffice for a step; {_REMEDY}.")
+            problems.append(f"{device} does not have enough memory for a step; {_REMEDY}.")
     if pace is not None and device.startswith("cuda"):
         memory = held_bytes(device)
     left = max(config.steps - done, 0)

@@ -154,7 +154,7 @@ def check_processes(count: int, device: str) -> None:
     found = torch.cuda.device_count()
     if count > found:
         raise DeviceError(
-            f"{count} processes need as many GPUs, and this machine has {found}; give "
+            f"{count} processes need {count} GPUs, but this machine has {found}; use "
             f"--processes {max(found, 1)}."
         )
 
@@ -162,8 +162,8 @@ def check_processes(count: int, device: str) -> None:
 def _check_shareable(device: torch.device) -> None:
     if device.type not in ("cpu", "cuda"):
         raise DeviceError(
-            f"Several processes cannot share a run on {device.type}; choose cpu or cuda, or start "
-            "it as one process."
+            f"Several processes cannot share a run on {device.type}; choose cpu or cuda, or use "
+            "one process."
         )
 
 
@@ -174,7 +174,7 @@ def _own_device(device: torch.device, local_rank: int) -> torch.device:
     found = torch.cuda.device_count()
     if local_rank >= found:
         raise DeviceError(
-            f"torchrun started more processes than this machine has GPUs ({found}); give it "
+            f"torchrun started more processes than this machine has GPUs ({found}); use "
             f"--nproc-per-node {found}."
         )
     own = torch.device("cuda", local_rank)

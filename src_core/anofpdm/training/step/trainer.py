@@ -198,7 +198,7 @@ def _share(config: TrainingConfig, processes: Processes) -> slice:
     if processes.count * config.accumulation > config.batch_size:
         raise TrainingError(
             f"batch_size = {config.batch_size} is too small for accumulation = "
-            f"{config.accumulation} in {processes.count} process(es), where each part needs a "
+            f"{config.accumulation} in {processes.count} process(es), because each part needs a "
             "slice; change one of them."
         )
     return processes.share(config.batch_size)
@@ -206,8 +206,8 @@ def _share(config: TrainingConfig, processes: Processes) -> slice:
 
 def _too_large(config: TrainingConfig, device: torch.device) -> DeviceError:
     return DeviceError(
-        f"The memory of {device} does not suffice for a step; raise accumulation above "
-        f"{config.accumulation} (and resume), or lower batch_size below {config.batch_size}."
+        f"{device} does not have enough memory for a step; increase accumulation above "
+        f"{config.accumulation} (and resume), or reduce batch_size below {config.batch_size}."
     )
 
 

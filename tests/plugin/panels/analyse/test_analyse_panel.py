@@ -293,7 +293,7 @@ def test_a_run_that_fails_leaves_a_usable_panel(
         broken.setattr(ModelBundle, "predictor", fail)
         _click(qtbot, panel.run_volume)
         _until_idle(qtbot, viewer)
-    assert "does not suffice for the model" in panel.outcome.text()
+    assert "does not have enough memory for the model" in panel.outcome.text()
     assert panel.bar.isHidden()
     _click(qtbot, panel.run_volume)
     _until_idle(qtbot, viewer)

@@ -50,7 +50,7 @@ def test_an_existing_file_is_kept_unless_asked(tiny_analysis: Analysis, tmp_path
     result = interpret(tiny_analysis, tiny_analysis.default_settings(), [0])
     path = tmp_path / "curves.csv"
     path.write_text("mine")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         save_curves(path, tiny_analysis, result)
     assert path.read_text() == "mine"
     save_curves(path, tiny_analysis, result, overwrite=True)
