@@ -53,7 +53,9 @@ def test_chosen_slices_are_those_of_the_whole(
     assert np.array_equal(part.foreground, whole.foreground[[1, 3]])
 
 
-@pytest.mark.parametrize(("slices", "words"), [([0], "Slice 0 contains too little"), ([], "No slice")])
+@pytest.mark.parametrize(
+    ("slices", "words"), [([0], "Slice 0 contains too little"), ([], "No slice")]
+)
 def test_slices_without_brain_are_refused(
     scans: dict[str, Volume], tiny_bundle: ModelBundle, slices: list[int], words: str
 ) -> None:

@@ -119,7 +119,10 @@ def test_damaged_latest_checkpoint_gives_way_to_the_one_before_on_request(
     run = tmp_path / "run"
     latest = train(make_config(), dataset, run).checkpoint
     latest.write_bytes(latest.read_bytes()[:-500])
-    with pytest.raises(CheckpointError, match=r"--skip-damaged to continue from the previous one, step-00000004\.pt"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"--skip-damaged to continue from the previous one, step-00000004\.pt",
+    ):
         train(make_config(), dataset, run, resume=True)
     rest = train(make_config(), dataset, run, resume=True, skip_damaged=True)
     assert_same_state(whole.checkpoint, rest.checkpoint)
