@@ -19,7 +19,7 @@ def remove_job(folder: Path) -> None:
         When a process is at work on it, or it cannot be deleted.
     """
     if not is_job(folder):
-        raise JobError(f"{folder} does not contain a job, so nothing was removed.")
+        raise JobError(f"{folder} contains no job, so nothing was removed.")
     if state_of(folder).live:
         raise JobError(f"The job {folder.name} is running; stop it before you remove it.")
     try:

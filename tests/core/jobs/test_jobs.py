@@ -142,14 +142,14 @@ def test_two_processes_on_a_job_are_refused(home: Path, worker: Worker) -> None:
     until(lambda: running(folder))
     request = JobRequest(arguments=("prepare", "scans"))
     with (
-        pytest.raises(OutputError, match="Another process is at work on the job"),
+        pytest.raises(OutputError, match="Another process is using the job"),
         recorded(folder, request),
     ):
         pass
     mark = read_mark(folder)
     assert mark is not None
     assert mark.pid == first.pid
-    with pytest.raises(JobError, match="is running already"):
+    with pytest.raises(JobError, match="is already running"):
         resume_job(folder)
     with pytest.raises(JobError, match="stop it before"):
         remove_job(folder)
@@ -164,7 +164,7 @@ def test_a_killed_job_has_failed_and_holds_nothing(home: Path, worker: Worker) -
     (folder / LOG).write_text("Preparing subjects: step 3 of 9\n\n")
     process.kill()
     until(lambda: state_of(folder).status == "failed")
-    assert "without a word" in state_of(folder).message
+    assert "without a message" in state_of(folder).message
     assert "step 3 of 9" in state_of(folder).message
     os.kill(int((folder / "child").read_text()), signal.SIGKILL)
     # The queue is not stuck, and the same folder can be worked on again.
@@ -217,7 +217,7 @@ def test_jobs_of_a_lane_wait_for_their_turn_in_order(home: Path, worker: Worker)
 def _in_line(folder: Path) -> bool:
     if not (folder / STATE).exists():
         return False
-    return running(folder) or "before it" in state_of(folder).message
+    return running(folder) or "ahead" in state_of(folder).message
 
 
 def test_lanes_are_apart() -> None:
@@ -232,7 +232,7 @@ def test_a_waiting_job_can_be_stopped(home: Path, worker: Worker) -> None:
     worker(home / "a")
     until(lambda: running(home / "a"))
     worker(home / "b")
-    until(lambda: "before it" in state_of(home / "b").message)
+    until(lambda: "ahead" in state_of(home / "b").message)
     Stop(home / "b").wait()
     assert state_of(home / "b").status == "stopped"
     assert not (home / "b" / "child").exists()
@@ -249,8 +249,8 @@ def test_stopping_ends_the_whole_tree(home: Path, worker: Worker, how: str) -> N
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     state = state_of(folder)
     assert state.status == "stopped"
-    assert ("by force" in state.message) == bool(how)
-    with pytest.raises(JobError, match="not running: it is stopped"):
+    assert ("Killed" in state.message) == bool(how)
+    with pytest.raises(JobError, match="not running; it is stopped"):
         Stop(folder)
 
 
@@ -266,7 +266,7 @@ def test_names_and_paths_find_jobs(home: Path, tmp_path: Path) -> None:
     assert [folder.name for folder in job_folders()] == ["a"]
     with pytest.raises(JobError, match="no job c; the known jobs are: a"):
         find_job("c")
-    with pytest.raises(JobError, match="contains no job|does not contain a job"):
+    with pytest.raises(JobError, match="contains no job"):
         remove_job(tmp_path)
     assert tmp_path.exists()
 

@@ -232,7 +232,7 @@ def test_grids_must_agree() -> None:
 
 
 def test_an_empty_mask_or_one_beside_the_brain_is_refused() -> None:
-    with pytest.raises(VolumeError, match="brain mask .* is empty"):
+    with pytest.raises(VolumeError, match=r"brain mask .* is empty"):
         run(a_brain(), brain_mask=Volume(np.zeros(SHAPE), AFFINE))
     beside = np.zeros(SHAPE)
     beside[:6, :6] = 1

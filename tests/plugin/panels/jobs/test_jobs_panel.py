@@ -93,7 +93,7 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     assert details.accuracy.isHidden()
     assert _enabled(panel) == {"folder", "stop"}
     notes.progress(JobProgress("Training", 50, 100, values={"loss": 0.01}))
-    write_state(folder, JobState("stopped", "Stopped; resume it to go on.", attempts=1))
+    write_state(folder, JobState("stopped", "Stopped; resume the job to continue.", attempts=1))
     EventLog(folder).write("state", status="stopped", attempt=1)
     panel.monitor.look()
     assert item.text(1) == "stopped"
