@@ -132,7 +132,7 @@ class StoredAnalysis:
             )
         try:
             self._group = zarr.open_group(path, mode="r", zarr_format=3)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # damaged metadata make Zarr raise nearly anything
             raise self._damaged(_ROOT_FILE) from error
         names = (*STEP_ARRAYS, *INPUT_ARRAYS, *map(native_name, range(len(self.modalities))))
         self._arrays = {name: self._open(name) for name in names}
@@ -175,7 +175,7 @@ class StoredAnalysis:
         try:
             array = self._group[name]
             whole = isinstance(array, zarr.Array) and self._is_as_written(name, array)
-        except Exception as error:  # damaged metadata make Zarr raise nearly anything
+        except Exception as error:  # as above
             raise self._damaged(file) from error
         if not whole:
             raise self._damaged(file)

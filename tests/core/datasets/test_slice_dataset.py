@@ -233,6 +233,22 @@ def test_damaged_chunk_is_named(tmp_path: Path, name: str, torn: Callable[[bytes
         dataset.read(name, np.arange(len(dataset)))
 
 
+@pytest.mark.parametrize("name", ["images", "foreground", "label", "subject", "slice_id"])
+def test_damaged_metadata_of_an_array_are_named(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "d.zarr")
+    file = tmp_path / "d.zarr" / name / "zarr.json"
+    whole = file.read_text()
+    kind = json.loads(whole)["data_type"]
+    other = {"float16": "int16", "bool": "int8", "int8": "uint8", "int32": "uint32"}[kind]
+    for damaged in ("", "{}", "[3]", whole[:-30], whole.replace(f'"{kind}"', f'"{other}"')):
+        file.write_text(damaged)
+        with pytest.raises(DatasetError, match=f"{name}/zarr.json is not what was written"):
+            SliceDataset.open(tmp_path / "d.zarr")
+    file.unlink()
+    with pytest.raises(DatasetError, match=f'incomplete .the array "{name}"'):
+        SliceDataset.open(tmp_path / "d.zarr")
+
+
 def spoil(path: Path, how: str) -> None:
     document = path / "zarr.json"
     content = json.loads(document.read_text())

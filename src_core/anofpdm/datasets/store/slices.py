@@ -101,7 +101,7 @@ class SliceDataset:
                 raise DatasetError(fault)
         try:
             group = zarr.open_group(store=str(path), mode="r", zarr_format=3)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # damaged metadata make Zarr raise nearly anything
             raise DatasetError(
                 f"{path} is not a slice dataset; use a folder written by anofpdm prepare or "
                 "phantom-dataset."
@@ -324,11 +324,26 @@ def _check_complete(path: Path, group: zarr.Group) -> None:
     slices = attributes.get("slices")
     names = [n for n in ARRAYS if n != "truth" or attributes.get("has_truth")]
     for name in names:
-        array = group.get(name)
-        if slices is None or not isinstance(array, zarr.Array) or array.shape[0] != slices:
+        array = _stored_array(path, group, name)
+        if slices is None or array is None or array.shape[0] != slices:
             raise DatasetError(
                 f'{path} is incomplete (the array "{name}" lacks slices); make it again.'
             )
         absent = absent_chunk(array, path)
         if absent is not None:
             raise DatasetError(f"{path} is incomplete ({absent} is missing); make it again.")
+
+
+def _stored_array(path: Path, group: zarr.Group, name: str) -> zarr.Array[Any] | None:
+    fault = f"{path} is damaged: {name}/zarr.json is not what was written; make the dataset again."
+    try:
+        array = group.get(name)
+    except Exception as error:  # as in `open`
+        raise DatasetError(fault) from error
+    if array is None:
+        return None
+    if not isinstance(array, zarr.Array) or array.dtype != ARRAYS[name]:
+        raise DatasetError(fault)
+    if array.chunks[1:] != array.shape[1:]:
+        raise DatasetError(fault)
+    return array

@@ -21,7 +21,15 @@ from anofpdm.common.errors import DatasetError, OutputError
 
 FORMAT: Final = "anofpdm slice dataset"
 FORMAT_VERSION: Final = 1
-ARRAYS: Final = ("images", "foreground", "truth", "label", "subject", "slice_id")
+ARRAYS: Final = {
+    "images": "float16",
+    "foreground": "bool",
+    "truth": "bool",
+    "label": "int8",
+    "subject": "int32",
+    "slice_id": "int32",
+}
+"""The arrays and their types."""
 CHUNK_ROWS: Final = 64
 SPLITS: Final = ("train", "val", "test")
 
