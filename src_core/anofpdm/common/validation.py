@@ -67,9 +67,9 @@ def parsed(
     version : int
         The format version that is read.
     what : str
-        What the document should be, such as "file of settings".
+        What the document should be, such as "a settings file".
     remedy : str
-        What to do about a damaged one, such as "save it again".
+        How to replace a damaged one, such as "save it again".
     raises : type
         The error class that fits the origin of the text.
 
@@ -84,7 +84,7 @@ def parsed(
     except (ValueError, RecursionError) as error:
         raise raises(f"{source} is not valid JSON ({error}); {remedy}.") from error
     if not isinstance(document, dict) or "format_version" not in document:
-        raise raises(f"{source} is no {what}; choose another file or {remedy}.")
+        raise raises(f"{source} is not {what}; choose another file or {remedy}.")
     if document["format_version"] != version:
         raise raises(
             f"{source} has format_version {document['format_version']!r}, but this program reads "

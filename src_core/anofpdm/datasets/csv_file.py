@@ -141,7 +141,7 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}); give a CSV file.") from error
+        raise DatasetError(f"{path} cannot be read ({error.strerror}); use a CSV file.") from error
     for start, kind in _SPREADSHEETS.items():
         if content.startswith(start):
             raise DatasetError(f"{path} is {kind} workbook, not a CSV file; {_AS_UTF8}.")
@@ -152,7 +152,7 @@ def _text(path: Path) -> str:
         raise DatasetError(_encoding_fault(path, content, encoding, error.start)) from error
     if "\0" in text:
         raise DatasetError(
-            f"{path} holds null characters, as UTF-16 text without a byte order mark does; "
+            f"{path} contains null characters, as UTF-16 text without a byte order mark does; "
             f"{_AS_UTF8}."
         )
     return text
@@ -169,8 +169,8 @@ def _encoding_fault(path: Path, content: bytes, encoding: str, place: int) -> st
     letter = content[place : place + 1].decode("cp1252", errors="replace")
     seen = "" if letter == "\N{REPLACEMENT CHARACTER}" else f", where it may mean {letter!r}"
     return (
-        f"{path} is not UTF-8 text: line {line} holds the byte 0x{content[place]:02X}, as files in "
-        f"Windows-1252 (cp1252, Excel's plain CSV) do{seen}; {_AS_UTF8}."
+        f"{path} is not UTF-8 text: line {line} contains the byte 0x{content[place]:02X}, as files "
+        f"in Windows-1252 (cp1252, Excel's plain CSV) do{seen}; {_AS_UTF8}."
     )
 
 

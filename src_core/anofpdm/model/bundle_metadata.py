@@ -134,8 +134,8 @@ class BundleMetadata(BaseModel):
             text,
             source,
             version=FORMAT_VERSION,
-            what="description of a bundle",
-            remedy="make the bundle again",
+            what="a bundle description",
+            remedy="create the bundle again",
             raises=BundleError,
         )
 

@@ -81,8 +81,8 @@ def unwrapped(content: Mapping[Any, Any], source: str) -> Unwrapped:
         return Unwrapped(content)
     if len(best) > 1:
         raise CheckpointError(
-            f"{source} holds {len(best)} sets of weights ({', '.join(p.name for p in best)}); save "
-            "the one that is meant, its state_dict() alone."
+            f"{source} contains {len(best)} sets of weights ({', '.join(p.name for p in best)}); "
+            "save only the state_dict() of one of them."
         )
     (place,) = best
     if not place.keys and not place.prefix:

@@ -86,7 +86,7 @@ class SettingsFile(BaseModel):
             text,
             str(path),
             version=FORMAT_VERSION,
-            what="file of AnoFPDM settings",
+            what="an AnoFPDM settings file",
             remedy="save the settings again",
             raises=SettingsError,
         )

@@ -56,7 +56,7 @@ def _load_mgh(path: Path) -> Loaded:
         raise damaged(path, error) from error
     if int(image.header["goodRASFlag"]) != 1:
         raise VolumeError(
-            f"{path} says nothing about where its voxels lie (its RAS flag is not set); convert "
+            f"{path} has no orientation (its RAS flag is not set); convert "
             "the scan again from DICOM."
         )
     data = np.asarray(data.astype(data.dtype.newbyteorder("="), copy=False))
@@ -81,7 +81,7 @@ def _load_by_simpleitk(path: Path) -> Loaded:
         ) from error
     if path.name.lower().endswith(_NRRD) and "NRRD_space" not in image.GetMetaDataKeys():
         raise VolumeError(
-            f"{path} says nothing about where its voxels lie (it has no field 'space'); convert "
+            f"{path} has no orientation (it has no field 'space'); convert "
             "the scan again from DICOM."
         )
     array = sitk.GetArrayFromImage(image)

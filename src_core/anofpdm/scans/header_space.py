@@ -83,8 +83,8 @@ def header_space(
     affine = by_sform if counts == "sform" else by_qform
     if affine is None:
         raise GeometryError(
-            f"{name} has a qform whose quaternion is no rotation; convert the scan again"
-            + (", or take its other form with --form sform." if by_sform is not None else ".")
+            f"{name} has a qform whose quaternion is not a rotation; convert the scan again"
+            + (", or use its sform with --form sform." if by_sform is not None else ".")
         )
     factor, units = _to_mm(header, affine, name)
     found = [units]
@@ -102,7 +102,7 @@ def _form_that_counts(codes: dict[Form, int], form: Form | None, name: str) -> F
     present: list[Form] = [each for each in get_args(Form) if codes[each] > 0]
     if not present:
         raise VolumeError(
-            f"{name} says nothing about where its voxels lie (qform_code and sform_code are 0); "
+            f"{name} has no orientation (qform_code and sform_code are 0); "
             "convert the scan again from DICOM, or set the header's sform."
         )
     if form is None:

@@ -128,7 +128,7 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: boo
 def damaged(path: Path, error: BaseException) -> VolumeError:
     """Say that a file cannot be read whole."""
     return VolumeError(
-        f"{path} is cut off or damaged ({first_line(error)}); fetch or convert it again."
+        f"{path} is truncated or damaged ({first_line(error)}); copy or convert it again."
     )
 
 
@@ -153,8 +153,8 @@ def _pair_of(path: Path) -> tuple[Path, Path | None]:
                 there = [candidate for candidate in candidates if candidate.is_file()]
                 if suffix != own and not there and path.is_file():
                     raise VolumeError(
-                        f"{path} is one half of a pair, and {candidates[0].name} is not beside it; "
-                        "copy both files."
+                        f"{path} is one half of a pair, but {candidates[0].name} is missing beside "
+                        "it; copy both files."
                     )
                 found.append(path if suffix == own else (there or candidates)[0])
             return found[0], found[1]
@@ -199,8 +199,8 @@ def _kind_of(path: Path, content: bytes, *, paired: bool) -> tuple[type[nib.Nift
             return kind, kind.header_class(content[:size], check=False)
     if paired:
         raise VolumeError(
-            f"{path} is no header of a NIfTI pair (the older Analyze format does not say where "
-            "left and right are); convert the scan again to .nii or .nii.gz."
+            f"{path} is not the header of a NIfTI pair (the older Analyze format does not record "
+            "left and right); convert the scan again to .nii or .nii.gz."
         )
     raise VolumeError(
         f"{path} is not a NIfTI file; use a .nii or .nii.gz volume (dcm2niix converts DICOM)."
@@ -219,8 +219,7 @@ def _parse(
             return found
     except (ImageFileError, HeaderDataError, ValueError, EOFError, OSError) as error:
         raise VolumeError(
-            f"{path} has a NIfTI header that cannot be used ({first_line(error)}); "
-            "convert the scan again."
+            f"{path} has an invalid NIfTI header ({first_line(error)}); convert the scan again."
         ) from error
 
 

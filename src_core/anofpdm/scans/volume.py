@@ -147,7 +147,7 @@ def read_volume(
         data = _channels(data, path)
         if not 0 <= channel < data.shape[3]:
             raise VolumeError(
-                f"{path} has no channel {channel}; it holds {data.shape[3]}, counted from 0."
+                f"{path} has no channel {channel}; it has {data.shape[3]}, counted from 0."
             )
         data = data[..., channel]
     return Volume(

@@ -103,7 +103,7 @@ SITUATIONS = {
     ),
     "a copy of the same name is told with both folders": Situation(
         [scan(), derived("sub-01_FLAIR", "copy")],
-        {"sub-01": ("no --match tells them apart", "derivatives/copy/sub-01/anat/sub-01_FLAIR")},
+        {"sub-01": ("--match cannot distinguish them", "derivatives/copy/sub-01/anat/sub-01_FLAIR")},
     ),
     "label-lesion_roi": Situation(
         [scan(), derived("sub-01_label-lesion_roi")], {"sub-01": "sub-01_label-lesion_roi"}
@@ -199,7 +199,7 @@ SITUATIONS = {
     "a mask without a session, of a subject with two": Situation(
         [scan(ses="1"), scan(ses="2"), derived(LESION)],
         {"sub-01_ses-1": "", "sub-01_ses-2": ""},
-        {f"{LESION}.nii.gz": "names no session, and 2 sessions"},
+        {f"{LESION}.nii.gz": "has no session in its name, but 2 sessions"},
     ),
     "the mask of another run is not taken": Situation(
         [scan(entities="run-1"), scan(entities="run-2"),

@@ -160,7 +160,7 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
 def test_a_header_without_its_image_is_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(a_scan(), AFFINE), tmp_path / "scan.img")
     (tmp_path / "scan.hdr").rename(tmp_path / "alone.hdr")
-    with pytest.raises(VolumeError, match=r"alone\.hdr is one half of a pair, and alone\.img"):
+    with pytest.raises(VolumeError, match=r"alone\.hdr is one half of a pair, but alone\.img"):
         read_volume(tmp_path / "alone.hdr")
     (tmp_path / "scan.nii").write_bytes((tmp_path / "alone.hdr").read_bytes())
     with pytest.raises(VolumeError, match="not a NIfTI"):

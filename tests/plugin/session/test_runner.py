@@ -243,8 +243,11 @@ def test_cancel_before_the_first_slice_leaves_the_former_analysis(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory"), "does not suffice for a single slice"),
-        (MemoryError(), "does not suffice for a single slice"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            "does not have enough memory for a single slice",
+        ),
+        (MemoryError(), "does not have enough memory for a single slice"),
         (
             ValueError("something\nodd"),
             "An unexpected error occurred while running (ValueError: so",

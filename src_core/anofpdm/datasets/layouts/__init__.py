@@ -58,8 +58,8 @@ def find_cases(
     if not found.cases:
         seen = next((f"; {one.name} {one.reason}" for one in found.left_alone), "")
         raise DatasetError(
-            f"{source} holds no subject in the layout {layout} (docs/datasets.md shows the names "
-            f"of its files{seen}); give another folder or another --layout."
+            f"{source} contains no subject in the layout {layout} (docs/datasets.md lists its file "
+            f"names{seen}); choose another folder or another --layout."
         )
     return found
 

@@ -93,7 +93,7 @@ class _Listing:
             if len(scanned) == 1:
                 scanned[0].masks += files.masks
             for named, role in files.masks if len(scanned) > 1 else ():
-                several = f"names no session, and {len(scanned)} sessions of it have scans"
+                several = f"has no session in its name, but {len(scanned)} sessions have scans"
                 self.leave(named.path, role.reason or several)
             if scanned or key in self._beside:
                 del self.sessions[key]
@@ -241,10 +241,10 @@ def _several(name: str, what: str, files: Sequence[BidsName], leave_out: Sequenc
     same_name = len({path.name for path in paths}) < len(paths)
     shown = ", ".join(str(path) if same_name else path.name for path in paths[:3])
     if match:
-        remedy = f"say which with --match, such as --match {match}"
+        remedy = f"select one with --match, such as --match {match}"
     else:
         remedy = (
-            "no --match tells them apart, so give a folder that holds one of them, or list the "
+            "--match cannot distinguish them, so use a folder with only one of them, or list the "
             "files in a table (--layout table)"
         )
     return f"{name} has {len(paths)} files for its {what} ({shown}); {remedy}."

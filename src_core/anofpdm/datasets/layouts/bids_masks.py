@@ -79,7 +79,7 @@ def _role(name: BidsName, root: Path) -> Role:
     says_lesion = bool(_LESION.search(words)) or name.entities.get("label") == _COMMON_LABEL
     says_brain = "brain" in words.lower().split()
     if name.suffix == "probseg":
-        return Role("other", reason="holds probabilities; a mask holds 0 and 1")
+        return Role("other", reason="contains probabilities; a mask contains 0 and 1")
     if not says_lesion and (says_brain or kind == "brain"):
         return Role("brain")
     if kind not in ("", "lesion", "roi"):

@@ -147,7 +147,7 @@ def _check_labelled(
     )
     raise DatasetError(
         f"No slice of {config.source} is labelled: the subjects that can be used "
-        f"({len(summaries)}) have neither a mask nor a label; give a CSV of labels with "
+        f"({len(summaries)}) have neither a mask nor a label; add a CSV of labels with "
         f"--labels.{others}"
     )
 

@@ -229,7 +229,7 @@ def test_from_form_to_failure_to_another_try(
     assert panel.tabs.currentIndex() == 0
     assert panel.chosen.request.option("--out") == str(folder / "dataset.zarr")
     qtbot.waitUntil(lambda: panel.details.title.text() == "mine: failed", timeout=LONG)
-    assert "holds no subject in the layout brats" in panel.details.words.text()
+    assert "contains no subject in the layout brats" in panel.details.words.text()
     qtbot.mouseClick(panel.details.buttons["resume"], LEFT)
     qtbot.waitUntil(
         lambda: panel.details.title.text() == "mine: failed" and state_of(folder).attempts == 2,
@@ -275,7 +275,7 @@ def test_the_dataset_form_gives_its_command(panel: JobsPanel, tmp_path: Path) ->
 
 COST = {
     "words": "Time: about 5 min 00 s",
-    "problems": ["PLACE/dataset.zarr will take about 2.0 GiB, but its disk has only 1 MiB free."],
+    "problems": ["PLACE/dataset.zarr needs about 2.0 GiB, but its disk has only 1 MiB free."],
 }
 # Stands for the command line: tells of the folder that the results would go to.
 DRY_RUN = f"""
@@ -297,7 +297,7 @@ def test_time_and_what_is_wrong_are_told_before_the_start(
         qtbot.mouseClick(form.estimate, LEFT)
         assert form.estimate.text() == "Cancel estimate"
     assert form.cost.text().splitlines() == [
-        "the job's folder/dataset.zarr will take about 2.0 GiB, but its disk has only 1 MiB free.",
+        "the job's folder/dataset.zarr needs about 2.0 GiB, but its disk has only 1 MiB free.",
         "Time: about 5 min 00 s",
     ]
     assert list(own_jobs.iterdir()) == []
@@ -314,7 +314,7 @@ def test_an_estimate_is_refused_or_cancelled(
     form.source.line.setText(str(tmp_path))
     with qtbot.waitSignal(form.estimator.failed, timeout=LONG):
         qtbot.mouseClick(form.estimate, LEFT)
-    assert "holds no subject in the layout brats" in form.cost.text()
+    assert "contains no subject in the layout brats" in form.cost.text()
     for_ever = (sys.executable, "-c", "import time; time.sleep(1000)")
     monkeypatch.setattr(job_estimator, "COMMAND_LINE", for_ever)
     qtbot.mouseClick(form.estimate, LEFT)
