@@ -103,7 +103,7 @@ SITUATIONS = {
     ),
     "a copy of the same name is told with both folders": Situation(
         [scan(), derived("sub-01_FLAIR", "copy")],
-        {"sub-01": ("--match cannot distinguish them", "derivatives/copy/sub-01/anat/sub-01_FLAIR")},
+        {"sub-01": ("--match cannot distinguish", "derivatives/copy/sub-01/anat/sub-01_FLAIR")},
     ),
     "label-lesion_roi": Situation(
         [scan(), derived("sub-01_label-lesion_roi")], {"sub-01": "sub-01_label-lesion_roi"}

@@ -151,7 +151,7 @@ def test_calibration_must_fit_the_scored_modalities(
         (lambda d: d.update(modalities=["flair"]), "in_channels is 2 for 1"),
         (lambda d: d["preprocessing"].update(size=16), "differs from preprocessing.size 16"),
         (lambda d: d.update(format_version=2), "format_version 2.*update anofpdm"),
-        (lambda d: d.pop("format_version"), "is no description of a bundle"),
+        (lambda d: d.pop("format_version"), "is not a bundle description"),
         (lambda d: d.update(weights_sha256="0" * 64), "has the sha256 .* records 000000000000"),
         (lambda d: d.update(weights_sha256=""), "records none"),
         (lambda d: d.update(name="../up"), "name is '../up'"),

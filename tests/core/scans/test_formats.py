@@ -96,7 +96,7 @@ def test_an_nrrd_without_space_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"scan{suffix}"
     path.write_bytes(b"no such format")
-    with pytest.raises(VolumeError, match=rf"scan\{suffix} .*fetch or convert it again\.$"):
+    with pytest.raises(VolumeError, match=rf"scan\{suffix} .*copy or convert it again\.$"):
         read_volume(path)
     with pytest.raises(VolumeError, match="does not exist"):
         read_volume(tmp_path / f"none{suffix}")
@@ -168,7 +168,7 @@ def test_a_channel_of_a_file_is_a_volume(tmp_path: Path) -> None:
     assert volume.name == "BRATS_001.nii.gz:1"
     write_nifti(tmp_path / "mask.nii.gz", volume.data > 100, volume, np.uint8)
     assert nib.Nifti1Image.from_filename(tmp_path / "mask.nii.gz").shape == SHAPE
-    with pytest.raises(VolumeError, match="has no channel 4; it holds 4, counted from 0"):
+    with pytest.raises(VolumeError, match="has no channel 4; it has 4, counted from 0"):
         read_volume(path, channel=4)
     with pytest.raises(VolumeError, match=r"series of 4 frames .*--image flair=FILE:0"):
         read_volume(path)
