@@ -4,17 +4,17 @@ from __future__ import annotations
 
 
 def is_dark(theme: str) -> bool:
-    """Tell whether a theme of napari, by its name, is dark."""
+    """Return whether a theme of napari, by its name, is dark."""
     from napari.utils.theme import get_theme
 
     return bool(get_theme(theme).type == "dark")
 
 
 def fault_colour(dark: bool) -> str:
-    """Return the red of what is wrong, "#rrggbb"."""
+    """Return the red for errors, "#rrggbb"."""
     return "#ff8a80" if dark else "#b3261e"
 
 
 def doubt_colour(dark: bool) -> str:
-    """Return the amber of what may be wrong, "#rrggbb"."""
+    """Return the amber for warnings, "#rrggbb"."""
     return "#ffc266" if dark else "#7a4a00"

@@ -26,7 +26,7 @@ class DeviceBox(ChoiceBox):
             self.set_key("auto")
 
     def set_usable(self, key: str, why_not: str | None) -> None:
-        """Let a device be selected, or grey it and say why it cannot be used."""
+        """Enable a device, or disable it and show why it is unavailable."""
         if self.findData(key) >= 0:
             self.set_available(key, why_not is None, why_not or DEVICES[key][1])
 

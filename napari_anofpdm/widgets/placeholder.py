@@ -1,4 +1,4 @@
-"""`Placeholder`: a text in the place of content that is not there yet."""
+"""`Placeholder`: a text that is shown until there is content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Placeholder(QStackedWidget):
     Parameters
     ----------
     text : str
-        Says what to do.
+        What the user can do to get the content.
     content : QWidget
     """
 

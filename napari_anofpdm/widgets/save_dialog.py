@@ -19,7 +19,7 @@ def ask_where_to_save(
     title, name : str
         Title of the dialog, and the proposed name.
     filters : str
-        As Qt's dialogs take them: "SVG picture (*.svg);;PNG picture (*.png)".
+        In the format of Qt's dialogs: "SVG picture (*.svg);;PNG picture (*.png)".
 
     Returns
     -------
