@@ -32,7 +32,6 @@ from anofpdm.method.calibration import Process, chosen_grid
 from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
 from anofpdm.model.memory import default_batch_size
 from anofpdm.scans.preprocessing import SliceStack, preprocess
-from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.volume import Volume, read_volume
 
 if TYPE_CHECKING:
@@ -139,15 +138,15 @@ def analyze(
     where = resolve_device(device)
     read = {name: _volume(v, name) for name, v in volumes.items()}
     mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
-    stack = preprocess(read, model.metadata.modalities, model.metadata.preprocessing, mask)
+    known = model.metadata
+    stack = preprocess(read, known.modalities, known.preprocessing, mask)
     stack = _only(stack, slices)
     for warning in stack.warnings:
         log.warning(warning)
-    scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
+    scored = [known.modalities.index(m) for m in known.scored]
     run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, precision, dtype)
     metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])
-    first = read[model.metadata.modalities[0]]
-    native = {name: on_grid_of(first, volume).data for name, volume in read.items()}
+    native = {name: v.data for name, v in zip(known.modalities, stack.volumes, strict=True)}
     inputs = AnalysisInputs.of(stack, native, scored)
     target, temporary = choose_place(
         store, inputs, len(timesteps), dtype, memory_limit, temporary_folder

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.common.errors import SettingsError, VolumeError
+from anofpdm.common.errors import VolumeError
 from anofpdm.scans.checks import check_usable, scan_warnings
 from anofpdm.scans.foreground import (
     Canonical,
@@ -20,6 +20,7 @@ from anofpdm.scans.foreground import (
     robust_centre,
 )
 from anofpdm.scans.geometry import SliceGeometry, image_axis
+from anofpdm.scans.modalities import in_model_order
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.preprocessing_config import MEDIAN_HEADROOM, PreprocessingConfig
 from anofpdm.scans.same_grid import on_grid_of
@@ -33,6 +34,8 @@ class SliceStack:
 
     Attributes
     ----------
+    volumes : tuple of Volume
+        The scans in the order of the model's modalities, on the voxels of the first.
     slices : ndarray, shape (S, C, size, size), float32 in [-1, 1]
         Channels in the order of the model's modalities.
     foreground : ndarray of bool, shape (S, size, size)
@@ -47,6 +50,7 @@ class SliceStack:
         Sentences for the user on what may spoil the result.
     """
 
+    volumes: tuple[Volume, ...]
     slices: NDArray[np.float32]
     foreground: NDArray[np.bool_]
     slice_ids: NDArray[np.int64]
@@ -84,7 +88,8 @@ def preprocess(
     VolumeError
         When a volume holds no usable MRI, or no slice holds enough brain.
     """
-    ordered = _in_order(volumes, modalities)
+    by_modality = in_model_order(volumes, modalities)
+    ordered = [replace(volume, modality=name) for name, volume in by_modality.items()]
     first = ordered[0]
     ordered = [first, *(on_grid_of(first, other) for other in ordered[1:])]
     if brain_mask is not None:
@@ -116,6 +121,7 @@ def preprocess(
     if config.brain_extracted and inside is None:
         warnings += skull_warnings(ordered, values, covered, geometry)
     return SliceStack(
+        volumes=tuple(ordered),
         slices=slices,
         foreground=covered[kept],
         slice_ids=kept.astype(np.int64),
@@ -149,21 +155,6 @@ def twin_slices(
     bright = _white(reference, foreground_of(reference), config)
     scaled = np.where(foreground_of(values), values / np.float32(bright), np.float32(0))
     return _network_intensity(scaled[:, :, stack.slice_ids], stack.geometry, config)
-
-
-def _in_order(volumes: Mapping[str, Volume], modalities: Sequence[str]) -> list[Volume]:
-    wanted = ", ".join(modalities)
-    if missing := [name for name in modalities if name not in volumes]:
-        raise SettingsError(
-            f"The model reads {wanted}, but {' and '.join(missing)} is missing; "
-            f"add it (--image {missing[0]}=PATH)."
-        )
-    if unknown := [name for name in volumes if name not in modalities]:
-        raise SettingsError(
-            f"The model reads {wanted}, not {' or '.join(unknown)}; leave it out, or use the "
-            "model's name for the modality."
-        )
-    return [replace(volumes[name], modality=name) for name in modalities]
 
 
 def _canonical(volume: Volume) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from anofpdm.common.atomic import AtomicTarget
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.user_path import user_path
+from anofpdm.scans.modalities import in_model_order
 
 if TYPE_CHECKING:
     from anofpdm.scans.form import Form
@@ -73,31 +74,19 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
     SettingsError
         When a modality is unknown, missing or given twice, or a path has none.
     """
-    reads = ", ".join(modalities)
     found: dict[str, ImageFile] = {}
     for spec in specs:
         match = _SPEC.fullmatch(spec)
         if match is None and len(modalities) > 1:
             raise SettingsError(
                 f"--image {spec} has no modality; write --image MODALITY=PATH (the model reads "
-                f"{reads})."
+                f"{', '.join(modalities)})."
             )
         modality = match["modality"].lower() if match else modalities[0]
-        if modality not in modalities:
-            raise SettingsError(
-                f"--image {spec} has the modality {modality}, but the model reads {reads}; use the "
-                "model's name, or leave the option out."
-            )
         if modality in found:
             raise SettingsError(f"--image gives the modality {modality} twice; give it only once.")
         found[modality] = ImageFile.of(match["path"] if match else spec)
-    missing = [modality for modality in modalities if modality not in found]
-    if missing:
-        raise SettingsError(
-            f"The model reads {reads}, but {' and '.join(missing)} is missing; add --image "
-            f"{missing[0]}=PATH."
-        )
-    return {modality: found[modality] for modality in modalities}
+    return in_model_order(found, modalities)
 
 
 def check_new_path(path: Path) -> None:

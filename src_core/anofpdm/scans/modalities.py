@@ -1,0 +1,39 @@
+"""Which scan is which of the model's modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from anofpdm.common.errors import SettingsError
+
+Given = TypeVar("Given")
+
+
+def in_model_order(given: Mapping[str, Given], modalities: Sequence[str]) -> dict[str, Given]:
+    """Return what was given for each modality, in the model's order.
+
+    Parameters
+    ----------
+    given : mapping of str to any
+        A scan, or its file, by modality.
+    modalities : sequence of str
+        The model's.
+
+    Raises
+    ------
+    SettingsError
+        When a modality is unknown to the model or missing.
+    """
+    wanted = ", ".join(modalities)
+    if unknown := [name for name in given if name not in modalities]:
+        raise SettingsError(
+            f"The model reads {wanted}, not {' or '.join(unknown)}; leave it out, or use the "
+            "model's name for the modality."
+        )
+    if missing := [name for name in modalities if name not in given]:
+        raise SettingsError(
+            f"The model reads {wanted}, but {' and '.join(missing)} is missing; add it (--image "
+            f"{missing[0]}=PATH)."
+        )
+    return {name: given[name] for name in modalities}
