@@ -1,4 +1,4 @@
-"""The expensive half: the network walks over a scan, and what it said is stored.
+"""Run the network over a scan and store its predictions (the expensive part).
 
 Imports `model`, `method`, `scans` and `common`.
 """

@@ -1,4 +1,4 @@
-"""`Analysis`: what the network said about a scan, kept so that it can be interpreted at will."""
+"""`Analysis`: the network's stored predictions for a scan, which can be interpreted repeatedly."""
 
 from __future__ import annotations
 

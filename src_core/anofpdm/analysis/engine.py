@@ -67,7 +67,7 @@ def analyze(
     on_progress: Callable[[SliceProgress], None] | None = None,
     should_cancel: Callable[[], bool] | None = None,
 ) -> Analysis:
-    """Run a model's forward process over a scan; `interpret` reads the result at will.
+    """Run a model's forward process over a scan, for use by `interpret`.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def analyze(
 
 @dataclass
 class _Listeners:
-    """Those who asked to hear of a run, and what it counts for them."""
+    """The listeners of a run, and its progress counters."""
 
     on_slices: Callable[[list[int]], None] | None
     on_progress: Callable[[SliceProgress], None] | None
@@ -185,7 +185,7 @@ class _Listeners:
         self.steps, self.total, self.done = steps, slices, 0
 
     def after_step(self, step: int, batch: int) -> None:
-        """Tell of one step of a batch of slices, and ask whether to go on."""
+        """Report one step of a batch of slices, and check for cancellation."""
         self._progress(self.done * self.steps + step * batch)
         if self.should_cancel is not None and self.should_cancel():
             raise Cancelled("The analysis was cancelled; nothing was written.")

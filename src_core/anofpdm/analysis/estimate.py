@@ -57,7 +57,7 @@ def estimate_run(
     Parameters
     ----------
     slices : int
-        How many will be analysed; `anofpdm.scans.preprocessing.preprocess` tells.
+        Number to be analysed; see `anofpdm.scans.preprocessing.preprocess`.
     bundle, steps, device, precision, batch_size
         As of `anofpdm.analyze`.
 
@@ -111,7 +111,7 @@ def _seconds_a_slice(model: ModelBundle, device: str, precision: Precision, size
 
 
 def _network_call(model: ModelBundle, device: str, precision: Precision) -> Callable[[int], float]:
-    """Return a function that runs one step of that many slices and tells the seconds."""
+    """Return a function that runs one step of that many slices and returns the seconds."""
     import torch
 
     predictor = model.predictor(device, precision)

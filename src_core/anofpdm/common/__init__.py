@@ -1,4 +1,4 @@
-"""What every room uses and what knows no brain: errors, whole files, locks, processes, devices.
+"""General tools for all rooms: errors, atomic files, locks, processes, devices.
 
 Imports nothing of the project.
 """

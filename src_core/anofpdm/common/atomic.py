@@ -1,4 +1,4 @@
-"""Write to a temporary name beside the target, then rename: a target is whole or absent."""
+"""Write to a temporary name beside the target, then rename, so a target is complete or absent."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pathlib import Path
 
 from anofpdm.common.errors import OutputError
 
-# What a full or protected disk raises while the body writes; any other OSError is the body's own.
+# Errors of a full or protected disk; any other OSError comes from the body itself.
 _WRITE_FAULTS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 )
 
 
 class AtomicTarget:
-    """A file or folder in the making: `path` is written, then `commit` renames it to `target`.
+    """A new file or folder: write to `path`, then `commit` renames it to `target`.
 
     Parameters
     ----------
     target : str or Path
-        Where the file or folder shall appear. Missing parent folders are made, and removed again
+        Final path of the file or folder. Missing parent folders are created, and removed again
         by `discard`.
     overwrite : bool
-        Replace what stands at `target`: a file by a file, a folder by a folder.
+        Replace an existing `target`: a file by a file, a folder by a folder.
 
     Raises
     ------
     OutputError
-        When `target` exists and `overwrite` is false, or its folder cannot be made.
+        When `target` exists and `overwrite` is false, or its folder cannot be created.
     """
 
     def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -43,7 +43,7 @@ class AtomicTarget:
         self._refuse_existing()
         self._made_parents: list[Path] = []
         self._make_parents()
-        # The target's name stays at the end, so that writers which look at suffixes are content.
+        # The target's name comes last, because some writers check the suffix.
         token = secrets.token_hex(4)
         self.path = self.target.with_name(f".{token}-{self.target.name}")
         self._aside = self.target.with_name(f".{token}-old-{self.target.name}")
@@ -54,7 +54,7 @@ class AtomicTarget:
         Raises
         ------
         OutputError
-            When the target has appeared meanwhile, or the rename fails; nothing is left behind.
+            When the target now exists, or the rename fails; nothing is left behind.
         """
         try:
             self._refuse_existing()
@@ -69,7 +69,7 @@ class AtomicTarget:
             raise
 
     def discard(self) -> None:
-        """Remove the temporary path and the parent folders that were made for it."""
+        """Remove the temporary path and the parent folders created for it."""
         _remove(self.path)
         for folder in reversed(self._made_parents):
             with suppress(OSError):
@@ -101,8 +101,8 @@ class AtomicTarget:
             raise _cannot_write(self.target, error) from error
 
     def _swap_folders(self) -> None:
-        # A folder that is not empty cannot be renamed over: the old one steps aside, and comes
-        # back if anything, an interrupt included, strikes before the new one is in place.
+        # A non-empty folder cannot be replaced by a rename: the old one is moved aside, and moved
+        # back if an error or interrupt occurs before the new one is in place.
         try:
             self.target.rename(self._aside)
             self.path.rename(self.target)
@@ -116,15 +116,15 @@ class AtomicTarget:
 def atomic_path(target: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `target`; renamed at the end, removed on any exception.
 
-    The body writes a file, or makes a folder, at the yielded path, which ends in the target's own
+    The body writes a file or creates a folder at the yielded path, which ends in the target's
     name, suffixes included. An interrupt (KeyboardInterrupt) cleans up like any other exception.
 
     Parameters
     ----------
     target : str or Path
-        Where the file or folder shall appear; missing parent folders are made.
+        Final path of the file or folder; missing parent folders are created.
     overwrite : bool
-        Replace what stands there. A folder is replaced as a whole: make sure that it is yours.
+        Replace an existing target. A folder is replaced completely.
 
     Raises
     ------

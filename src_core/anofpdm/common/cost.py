@@ -1,4 +1,4 @@
-"""What a long command will take: time, memory and disk, told before it starts."""
+"""Cost estimate of a long command: time, memory and disk space."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from anofpdm.common.quantities import range_in_words, size_in_words
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command is expected to take, beside whatever else runs on the machine.
+    """Expected cost of a command under the machine's current load.
 
     Attributes
     ----------
     work : str
-        What was looked at, such as "300 steps of 16 slices on cpu".
+        The work, such as "300 steps of 16 slices on cpu".
     seconds : tuple of float, or None
-        The least and the most, from what was measured; None where nothing could be.
+        Lower and upper estimate; None if nothing could be measured.
     basis : str
-        What the time was measured on, or why it was not.
+        How the time was measured, or why it was not.
     memory_bytes : int
-        Memory of the device at its fullest.
+        Peak memory on the device.
     device : str
-        The device whose memory that is.
+        The device that uses the memory.
     disk_bytes : int
-        What the results take, and what is written on the way to them.
+        Disk space for the results and intermediate files.
     problems : tuple of str
-        What stands against the start, one sentence each.
+        Problems that prevent the start, one sentence each.
     """
 
     work: str
@@ -43,13 +43,13 @@ class Cost:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The same as JSON values."""
+        """The estimate as JSON values."""
         values = asdict(self)
         return {**values, "problems": list(self.problems), "words": self.words}
 
     @property
     def words(self) -> str:
-        """Three lines for people; `problems` are told apart."""
+        """Three readable lines, without `problems`."""
         time = "unknown" if self.seconds is None else range_in_words(*self.seconds)
         whose = "" if self.device == "cpu" else f" of {self.device}"
         return (
@@ -60,7 +60,7 @@ class Cost:
 
 
 def disk_problems(target: Path, needed: int) -> list[str]:
-    """Return a sentence where the disk of a path to be written has less free than is needed."""
+    """Return a sentence if the disk of an output path has too little free space."""
     folder = target.absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -74,7 +74,7 @@ def disk_problems(target: Path, needed: int) -> list[str]:
 
 
 def memory_problems(device: str, needed: int, remedy: str) -> list[str]:
-    """Return a sentence where a device has less memory free than is needed."""
+    """Return a sentence if a device has too little free memory."""
     from anofpdm.common.device import free_bytes
 
     free = free_bytes(device)
@@ -87,7 +87,7 @@ def memory_problems(device: str, needed: int, remedy: str) -> list[str]:
 
 
 def held_bytes(device: str) -> int:
-    """Return the most memory of a device that this process has held so far."""
+    """Return this process's peak memory on a device."""
     import torch
 
     if device.startswith("cuda"):
@@ -96,7 +96,7 @@ def held_bytes(device: str) -> int:
 
 
 def peak_bytes() -> int:
-    """Return the most memory of the machine that this process has held so far."""
+    """Return this process's peak memory on the machine."""
     if sys.platform == "win32":
         import psutil
 

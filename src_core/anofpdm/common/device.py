@@ -1,4 +1,4 @@
-"""Which device computes, why CUDA is not usable, and how much memory is free."""
+"""Device selection, the reason why CUDA is unavailable, and free memory."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def resolve_device(name: str = "auto") -> str:
 
 
 def why_no_cuda() -> str | None:
-    """Return the reason why CUDA cannot be used, in words, or None when it can."""
+    """Return why CUDA is unavailable, or None if it is available."""
     import torch
 
     if torch.cuda.is_available():
@@ -59,14 +59,14 @@ def why_no_cuda() -> str | None:
 
 
 def gpu_count() -> int:
-    """Count the NVIDIA GPUs that can be used."""
+    """Return the number of usable NVIDIA GPUs."""
     import torch
 
     return torch.cuda.device_count() if why_no_cuda() is None else 0
 
 
 def free_bytes(device: str) -> int:
-    """Memory that is free on a device: its own on a GPU, the machine's elsewhere."""
+    """Return the free memory of a device: the GPU's own, otherwise the machine's."""
     import psutil
     import torch
 
@@ -76,7 +76,7 @@ def free_bytes(device: str) -> int:
 
 
 def release_memory() -> None:
-    """Give the GPU memory that PyTorch holds in reserve back to other programs."""
+    """Release PyTorch's cached GPU memory to other programs."""
     import torch
 
     if torch.cuda.is_available():
@@ -84,7 +84,7 @@ def release_memory() -> None:
 
 
 def synchronize(device: str) -> None:
-    """Let a GPU finish what it was given; a CPU has finished."""
+    """Wait until a GPU has finished its queued work; no effect on a CPU."""
     import torch
 
     if device.startswith("cuda"):

@@ -1,10 +1,10 @@
-"""One class a cause of failure; each message is one sentence for the person at the keyboard."""
+"""One class for each kind of failure; each message is one sentence for the user."""
 
 from __future__ import annotations
 
 
 class AnofpdmError(Exception):
-    """A failure that the user can mend: the message names the file, the value and the remedy."""
+    """A failure that the user can fix: the message names the file, the value and the remedy."""
 
 
 class VolumeError(AnofpdmError):
@@ -28,11 +28,11 @@ class AnalysisError(AnofpdmError):
 
 
 class SettingsError(AnofpdmError):
-    """A setting is out of its range, or does not fit the data or the bundle."""
+    """A setting is out of range, or does not fit the data or the bundle."""
 
 
 class OutputError(AnofpdmError):
-    """Results cannot be written where they were asked for."""
+    """Results cannot be written to the requested path."""
 
 
 class DatasetError(AnofpdmError):
@@ -40,15 +40,15 @@ class DatasetError(AnofpdmError):
 
 
 class DeviceError(AnofpdmError):
-    """The compute device asked for cannot be used, or its memory does not suffice."""
+    """The requested device is unavailable, or it has too little memory."""
 
 
 class TrainingError(AnofpdmError):
-    """Training cannot start or cannot go on."""
+    """Training cannot start or continue."""
 
 
 class JobError(AnofpdmError):
-    """A job is missing, damaged, or in no state for what is asked of it."""
+    """A job is missing, damaged, or in a state that does not allow the operation."""
 
 
 class Cancelled(AnofpdmError):  # noqa: N818 - a request that was honoured, not a fault

@@ -1,4 +1,4 @@
-"""What happens in a folder, written as it happens: one JSON object a line."""
+"""The event log of a run or job: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class EventLog:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / EVENTS
-        # A process killed while it wrote leaves half a line; the next must not be glued to it.
+        # A process killed while writing leaves half a line; start the next one on a new line.
         self._torn = self._path.exists() and self._path.read_bytes()[-1:] not in (b"", b"\n")
 
     def write(self, event: str, **values: Any) -> None:
-        """Append one line, whole, so that a reader never meets half of it for long.
+        """Append one complete line.
 
         Raises
         ------

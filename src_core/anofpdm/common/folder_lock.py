@@ -1,4 +1,4 @@
-"""One process at a time in a folder; the lock ends with its holder, however that ends."""
+"""A folder lock for one process at a time; it ends with the process, even after a crash."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LOOK_SECONDS = 0.02
 
 @contextmanager
 def folder_lock(folder: Path, what: str) -> Iterator[None]:
-    """Hold a folder for this process; the operating system releases it when the process ends.
+    """Lock a folder for this process; the operating system releases the lock when it ends.
 
     Parameters
     ----------
     folder : Path
         An existing folder; a file named "lock" in it may stay there.
     what : str
-        What is done in it, for the message.
+        What the folder is used for, for the message.
 
     Raises
     ------
@@ -42,12 +42,12 @@ def folder_lock(folder: Path, what: str) -> Iterator[None]:
 
 
 def hold(path: Path) -> BaseFileLock | None:
-    """Lock a file, which is made where there is none.
+    """Lock a file, creating it if necessary.
 
     Returns
     -------
     filelock.BaseFileLock or None
-        Its `release` gives the lock free; None when another holds it.
+        Call `release` to unlock; None if another process holds the lock.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def hold(path: Path) -> BaseFileLock | None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Do something short while no other process does it, and wait for that.
+    """Run a short section exclusively, waiting for other processes.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def _acquired(path: Path, *, wait: bool) -> BaseFileLock | None:
-    # Here, for a command's start shall not pay for it.
+    # Imported here to keep the start of commands fast.
     from filelock import FileLock, Timeout
 
-    # Not bound to a thread: whoever ends the work may release it.
+    # Not bound to a thread, so that any thread may release it.
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(blocking=wait, poll_interval=_LOOK_SECONDS)

@@ -21,7 +21,7 @@ def missing_content(path: str | os.PathLike[str]) -> str | None:
     Parameters
     ----------
     path : path-like
-        A file, or what stands in its place.
+        A file or its placeholder.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def missing_content(path: str | os.PathLike[str]) -> str | None:
             return None
         content = path.read_bytes()
     except OSError:
-        return None  # whoever reads the file reports that
+        return None  # reported when the file is read
     if content.startswith(_LFS):
         return (
             f"{path} is a Git LFS pointer, and the file itself was not fetched; run "

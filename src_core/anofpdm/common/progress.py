@@ -1,4 +1,4 @@
-"""How far long work has come, how fast it goes, and the time that is left."""
+"""Progress of long work: steps done, speed and time left."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _REPORTS = 100
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage of long work has come.
+    """Progress of a stage of long work.
 
-    Work that measures more on its way extends this class.
+    Stages that report more values extend this class.
 
     Attributes
     ----------
     stage : str
-        Its name, in words.
+        Readable name.
     done, total : int
-        Steps done, and in all; 0 of 0 where nothing is counted.
+        Steps done, and their total number; both 0 if nothing is counted.
     speed : float or None
-        Steps a second, recently; None while unknown.
+        Recent steps per second; None while unknown.
     seconds_left : float or None
         Time until the stage ends; None while unknown.
     """
@@ -37,7 +37,7 @@ class Progress:
 
     @property
     def fraction(self) -> float | None:
-        """Share that is done, 0..1; None where nothing is counted."""
+        """Fraction done, 0..1; None if nothing is counted."""
         return self.done / self.total if self.total else None
 
 
@@ -59,9 +59,9 @@ class Pace:
         self._seen: deque[tuple[float, int]] = deque(maxlen=_REPORTS)
 
     def __call__(self, progress: Reported) -> Reported:
-        """Take note of a report, and complete it.
+        """Record a report, and add speed and time left.
 
-        Another stage, or fewer steps than before, begins anew: its first report stays as it is.
+        A new stage, or fewer steps than before, restarts the measurement.
         """
         now = self._clock()
         if progress.stage != self._stage or (self._seen and progress.done < self._seen[-1][1]):

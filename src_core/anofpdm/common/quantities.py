@@ -1,9 +1,9 @@
-"""Durations and sizes in words."""
+"""Durations and sizes as readable text."""
 
 from __future__ import annotations
 
 _MEBIBYTE = 2**20
-# Two times that differ by less are told as one.
+# Times that differ by less than this factor are shown as one.
 _ALIKE = 1.15
 
 
@@ -18,7 +18,7 @@ def duration_in_words(seconds: float) -> str:
 
 
 def range_in_words(least: float, most: float) -> str:
-    """Return a time as "about 12 s", or "12 s to 3 min 05 s" where the two differ."""
+    """Return a time as "about 12 s", or "12 s to 3 min 05 s" if the two differ."""
     if most <= _ALIKE * max(least, 1.0):
         return f"about {duration_in_words(max(most, 1.0))}"
     return f"{duration_in_words(max(least, 1.0))} to {duration_in_words(most)}"

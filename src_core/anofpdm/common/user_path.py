@@ -1,4 +1,4 @@
-"""Paths as people write them: ~ is their home folder."""
+"""Paths as users write them, with ~ for the home folder."""
 
 from __future__ import annotations
 

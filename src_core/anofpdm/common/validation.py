@@ -1,4 +1,4 @@
-"""Turn pydantic's report on wrong values into one sentence of the project's own errors."""
+"""Turn pydantic's validation errors into one-sentence errors of this project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def validated(
     where: str = "",
     **values: Any,
 ) -> Model:
-    """Build a pydantic model; wrong values become one sentence.
+    """Build a pydantic model; invalid values become a one-sentence error.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def validated(
     raises : type
         The error class that fits the origin of the values.
     where : str
-        What holds the values (a file, an option), named at the start of the sentence.
+        Source of the values (a file, an option), named at the start of the sentence.
     **values
         The model's fields.
 
@@ -76,8 +76,8 @@ def parsed(
     Raises
     ------
     AnofpdmError
-        Of class `raises`, when it is no JSON object, of another format version, lacks a key, has
-        an unknown one, or a value out of range.
+        Of class `raises`, when it is not a JSON object, has another format version, lacks a
+        key, has an unknown one, or a value out of range.
     """
     try:
         document = json.loads(text)
@@ -99,7 +99,7 @@ def parsed(
 
 
 def sentence(error: ValidationError, where: str = "") -> str:
-    """Return one sentence on the first fault of a pydantic report, and the number of others."""
+    """Return one sentence about the first error of a pydantic report, and the number of others."""
     details = error.errors(include_url=False)
     first = details[0]
     message = first["msg"].removeprefix("Value error, ").rstrip(".")

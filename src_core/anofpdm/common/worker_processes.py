@@ -1,4 +1,4 @@
-"""Processes that work for this one, and end with it, however it ends."""
+"""Worker processes, which end with their parent even after a crash."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import psutil
 from anofpdm.common.errors import DatasetError
 
 LEADER = "ANOFPDM_LEADER"
-"""Environment variable: the number of the process that this one is one of several of."""
+"""Environment variable with the process ID of the leader, if this process is one of several."""
 
 _stop: Event | None = None
 
 
 def usable_cpus() -> int:
-    """Count the CPUs that this process may use."""
+    """Return the number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -31,14 +31,14 @@ def usable_cpus() -> int:
 
 @contextmanager
 def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield so many processes; they leave Ctrl-C to this one.
+    """Yield a pool of `count` processes, which ignore Ctrl-C.
 
-    What was not begun when the body ends is not done; see `asked_to_stop`.
+    Tasks not started when the body ends are cancelled; see `asked_to_stop`.
 
     Raises
     ------
     DatasetError
-        When one of them was ended from outside.
+        When a worker was killed.
     """
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
@@ -56,12 +56,12 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def asked_to_stop() -> bool:
-    """Whether this is such a process, and its work is no longer wanted."""
+    """Whether this is a worker process that should stop."""
     return _stop is not None and _stop.is_set()
 
 
 def end_with(pid: int) -> None:
-    """Let this process end when another one has ended, however it did."""
+    """End this process when another one has ended."""
     try:
         _end_after(psutil.Process(pid).wait)
     except psutil.NoSuchProcess:
@@ -69,7 +69,7 @@ def end_with(pid: int) -> None:
 
 
 def _begin(stop: Event) -> None:
-    """Leave Ctrl-C to the parent process, and end when it has ended."""
+    """Ignore Ctrl-C, and end with the parent process."""
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,12 +15,12 @@ Verdict = Literal["healthy", "unhealthy"]
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a person said about the slices of a subject.
+    """A person's labels for the slices of a subject.
 
     Attributes
     ----------
     verdict : {"healthy", "unhealthy"} or None
-        Of the whole volume; None where nothing was said.
+        Label of the whole volume; None if there is none.
     ranges : tuple of (first, last)
         Unhealthy slices, ends included; canonical axial index, 0 for the lowest (toward the feet).
         Where given, all other slices are healthy.
@@ -50,7 +50,7 @@ class Case:
     brain_mask : Path, optional
         Voxels of 0.5 and more are brain.
     annotation : Annotation
-        What a person said about its slices.
+        A person's labels for its slices.
     problem : str
         One sentence on why it cannot be used; empty where it can.
     """

@@ -1,4 +1,4 @@
-"""How well slices are told apart at each guidance, from what has been measured so far."""
+"""Accuracy of classifying slices at each guidance, from the measurements so far."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GuidanceAccuracy:
         w_1 < ... < w_n.
     accuracies : tuple of float
         How well the threshold that fits these slices best classifies them, 0..1; never below
-        `baseline`, since a threshold may call all slices alike.
+        `baseline`, because a threshold may assign one class to all slices.
     baseline : float
         What that would score, 0.5..1; see `baseline_accuracy`.
     slices : int
@@ -74,7 +74,7 @@ def guidance_accuracy(
     Returns
     -------
     GuidanceAccuracy or None
-        None where a class is missing, so that there is nothing to tell apart.
+        None if a class is missing.
     """
     unhealthy = np.asarray(labels) == 1
     if unhealthy.all() or not unhealthy.any():

@@ -67,7 +67,7 @@ class GuidanceReport:
 
     @property
     def baseline(self) -> float:
-        """What calling all slices alike scores by the calibration's criterion, 0.5..1."""
+        """Accuracy of one class for all slices by the calibration's criterion, 0.5..1."""
         return baseline_accuracy(self.labels == 1, self.calibration.criterion)
 
     @property
@@ -83,7 +83,7 @@ class GuidanceReport:
 
 
 def baseline_accuracy(unhealthy: NDArray[np.bool_], criterion: Criterion = "accuracy") -> float:
-    """Score of calling all slices alike: the share of the larger class, or 0.5 where balanced."""
+    """Accuracy of one class for all slices: the share of the larger class, or 0.5 if balanced."""
     if criterion == "balanced":
         return 0.5
     share = float(np.mean(unhealthy))
@@ -158,7 +158,7 @@ def best_map_threshold(
 def _best_threshold(
     values: ArrayLike, unhealthy: ArrayLike, ends: tuple[float, float], criterion: Criterion
 ) -> tuple[float, float]:
-    """Threshold and accuracy of "value <= threshold means unhealthy"; `ends` calls all alike."""
+    """Threshold and accuracy of "value <= threshold means unhealthy"; `ends` gives one class."""
     values, actual = np.asarray(values, dtype=np.float64), np.asarray(unhealthy, dtype=bool)
     if actual.all() or not actual.any():
         present = "none" if not actual.size else ("unhealthy ones" if actual[0] else "healthy ones")
@@ -199,7 +199,7 @@ def choose_guidance(
         0..1: candidates above w = argmax Acc_w count with Acc >= fraction Acc_w. Where there is
         none, w itself is chosen; of several best ones w is the smallest.
     baseline : float
-        What calling all slices alike scores; a candidate that does no better is never preferred to
+        Accuracy of one class for all slices; a candidate that is no better is never preferred to
         w, however near it is. Below 0 none is too bad.
     """
     if not len(candidates) or len(candidates) != len(accuracies) or not 0 <= fraction <= 1:
@@ -211,7 +211,7 @@ def choose_guidance(
     ranked = np.asarray(accuracies, dtype=np.float64)[order]
     best = int(np.argmax(ranked))
     above = ranked[best:]
-    # A hair of slack: 0.98 * Acc must not shut out an accuracy that equals it on paper.
+    # A small tolerance: rounding must not exclude an accuracy of exactly 0.98 * Acc.
     near = (above >= fraction * ranked[best] - ROUNDING) & (above > baseline + ROUNDING)
     near[0] = True
     return int(order[best + int(np.flatnonzero(near)[-1])])
@@ -317,7 +317,7 @@ def calibrate(
         source=source,
     )
     if calibration.told_apart is False:
-        # The bundle says so to whoever is given it.
+        # The bundle passes the warning on.
         words = f"no guidance classifies them better than one class for all ({baseline:.3f})"
         said = "; ".join(filter(None, (source, words)))
         calibration = calibration.model_copy(update={"source": said})

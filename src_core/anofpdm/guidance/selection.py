@@ -108,7 +108,7 @@ def measure(
     on_step : callable, optional
         Called with N after every step of a batch; what it raises ends the search.
     on_batch : callable, optional
-        Called after every batch with what has been measured of the slices so far.
+        Called after every batch with the measurements so far.
     """
     from anofpdm.method.accumulators import SliceAccumulator
     from anofpdm.method.forward_process import forward_process
@@ -193,7 +193,7 @@ def select_guidance(
     fraction, criterion, quantile_range, region, median_kernel, min_component_pixels
         See `calibrate`.
     rule : {"dynamic", "absolute"}
-        How masks shall be made; see `Calibration`. "absolute" finds, for each candidate, the fixed
+        How masks are made; see `Calibration`. "absolute" finds, for each candidate, the fixed
         threshold on the map from the slice labels as well, and compares candidates by it.
     map_extent : float
         With "absolute", how far marked spots extend; see `AbsoluteThreshold`.

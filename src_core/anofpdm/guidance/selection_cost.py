@@ -90,7 +90,7 @@ def guidance_cost(
 
 
 def _seconds(started: float, marks: Sequence[tuple[float, int]], total: int) -> float:
-    """Time of all steps: until the first report plans are made, the others tell the pace."""
+    """Time of all steps; the first report includes set-up, the others give the pace."""
     (first, begun), (last, done) = marks[0], marks[-1]
     if done == begun:
         return (first - started) * total / begun

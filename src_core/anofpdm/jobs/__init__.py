@@ -1,1 +1,1 @@
-"""Jobs: long commands, each a folder on disk and a process that outlives whoever started it."""
+"""Jobs: long commands that run in the background, each with a folder on disk."""

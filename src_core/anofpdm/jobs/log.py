@@ -1,4 +1,4 @@
-"""The log of a job: what its process said."""
+"""The log of a job: the output of its process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TAIL_BYTES = 64 * 1024
 
 
 def log_tail(folder: Path, lines: int = 100) -> list[str]:
-    """Return the last lines of a job's log; none where nothing was said yet."""
+    """Return the last lines of a job's log, if any."""
     try:
         with (folder / LOG).open("rb") as file:
             size = file.seek(0, os.SEEK_END)

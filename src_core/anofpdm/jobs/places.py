@@ -1,4 +1,4 @@
-"""Where jobs are: a home folder for all, and notes on those that lie elsewhere."""
+"""Locations of jobs: the job folder, and a list of jobs elsewhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def find_job(name_or_path: str | Path) -> Path:
     Raises
     ------
     JobError
-        When there is none; the names that are known are told.
+        When there is none; the message lists the known names.
     """
     folder = job_folder(name_or_path)
     if is_job(folder):

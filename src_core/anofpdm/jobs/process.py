@@ -19,7 +19,7 @@ _CLOCK_TOLERANCE = 2.0  # s; some systems derive start times from a boot time th
 
 @dataclass(frozen=True)
 class ProcessMark:
-    """A process, told apart from a later one of the same number by the time it started.
+    """A process, identified by its number and start time.
 
     Attributes
     ----------

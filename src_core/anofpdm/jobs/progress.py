@@ -20,7 +20,7 @@ class JobProgress(Progress):
     values : mapping of str to float
         What is measured at this step, for curves.
     by_guidance : sequence of (float, float)
-        Guidance and accuracy of each candidate as far as it is measured; a whole curve.
+        Guidance and accuracy so far of each candidate: a whole curve.
     """
 
     detail: str = ""

@@ -19,7 +19,7 @@ from anofpdm.jobs.state import JobState, Status, write_state, written_state
 
 @dataclass
 class Attempt:
-    """One start of a job, while it goes on.
+    """One running attempt of a job.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ def recorded(
                 attempt.status, attempt.message = _end_of(error)
             raise
         finally:
-            # On a full disk the error that the body met is the one to tell.
+            # On a full disk, report the error of the body.
             with suppress(AnofpdmError):
                 enter(attempt.status or "done", attempt.message)
 

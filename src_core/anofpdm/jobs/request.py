@@ -1,4 +1,4 @@
-"""What a job shall do: the command and the folder it was given in."""
+"""The request of a job: its command and working folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Lane = Literal["cpu", "gpu"]
 
 
 class JobRequest(BaseModel):
-    """A command of the command line, as it was given.
+    """A command line, as given.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class JobRequest(BaseModel):
         return "cpu" if on_cpu else "gpu"
 
     def option(self, name: str) -> str | None:
-        """Value of an option with a value, as it was given; None where it was not."""
+        """Value of an option, as given; None if it was not given."""
         for here, following in zip(self.arguments, (*self.arguments[1:], None), strict=True):
             if here == name:
                 return following
@@ -99,7 +99,7 @@ def create_job(folder: Path, request: JobRequest) -> None:
     Raises
     ------
     JobError
-        When something stands there.
+        When the folder already exists.
     OutputError
         When it cannot be written.
     """
@@ -119,7 +119,7 @@ def create_job(folder: Path, request: JobRequest) -> None:
 
 
 def read_request(folder: Path) -> JobRequest:
-    """Read what a job shall do.
+    """Read the request of a job.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Start jobs as processes of their own, which outlive whoever started them."""
+"""Start jobs as independent background processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CREATION_FLAGS = 0x208 if sys.platform == "win32" else 0
 
 
 class _Detached(subprocess.Popen[bytes]):
-    """A process that may outlive this one: nobody has to wait for it."""
+    """A process that may outlive this one and need not be awaited."""
 
     def __del__(self) -> None:
         """Keep silent, where `Popen` warns of a process that still runs."""
@@ -76,7 +76,7 @@ def start_job(
 
 
 def resume_job(folder: Path) -> None:
-    """Start a job again that failed or was stopped; training goes on from its last checkpoint.
+    """Resume a failed or stopped job; training continues from its last checkpoint.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from anofpdm.jobs.state import JobState, state_of
 
 
 class JobWatch:
-    """A job as seen from outside; `update` reads what has been added.
+    """An observer of a job; `update` reads new entries.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class JobWatch:
     state : JobState
     curves : dict of str to list of (int, float)
         Step and value of what is measured on the way: "loss" and "held_out" of a training, its
-        best "accuracy" on held-out slices; "baseline", what calling those slices all alike scores.
+        best "accuracy" on held-out slices; "baseline", the accuracy of one class for all slices.
     by_guidance : list of (float, float)
         Guidance and accuracy of each candidate of a guidance selection, on the slices that the
         present attempt has measured so far.

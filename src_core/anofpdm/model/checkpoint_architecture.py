@@ -36,7 +36,7 @@ def read_architecture(
     source : str
         The file, for errors.
     heads : int
-        Attention heads, which no shape tells.
+        Attention heads; they do not follow from any shape.
     image_size : int or None
         Rows (= columns) of the training images; None: told from the multipliers and the depth at
         which attention begins, where they are those of a published size (64, 128, 256).

@@ -52,7 +52,7 @@ def import_checkpoint(
     scored : sequence of str
         Those whose anomaly maps are read, in the same order.
     heads : int
-        Attention heads: 4 is the public code's default, 2 the paper's. Shapes do not tell.
+        Attention heads: 4 in the public code, 2 in the paper. Shapes do not determine them.
     image_size : int or None
         Rows and columns of the training images; None where the shapes imply it.
     rows, columns : {"R", "L", "A", "P"}

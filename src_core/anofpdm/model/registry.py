@@ -102,14 +102,14 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     BundleError
-        When it is neither; the names that are known are told.
+        When it is neither; the message lists the known names.
     """
     text = os.fspath(name_or_path)
     if isinstance(name_or_path, str) and Path(text).name == text:
         for path in _candidates():
             if _name(path) == text:
                 return path
-    if os.path.lexists(text):  # what a dead link lacks is told when it is read
+    if os.path.lexists(text):  # a dead link is reported when it is read
         return Path(text)
     known = ", ".join(sorted({_name(path) for path in _candidates()})) or "none"
     raise BundleError(

@@ -39,7 +39,7 @@ class UNetConfig(BaseModel):
         Resolutions of the *processed* grid (image size over patch size, then halved) that carry
         attention after each residual block.
     heads : int
-        Attention heads; must divide the width wherever attention stands.
+        Attention heads; must divide the width at every level with attention.
     dropout : float
         Dropout probability inside residual blocks, in [0, 1).
     patch_size : int

@@ -191,7 +191,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
     slice_ids = np.asarray(interpretation.slice_ids)
     positions = figure_slices(lesion[slice_ids], 2 * COLUMNS)
     window = _window(picture.scan)
-    # Up to the threshold at least: what lies far below it must not look like a lesion.
+    # At least up to the threshold, so that values far below it do not look like a lesion.
     top = max(_map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))
     crop = _crop(picture)
     axes = area.subplots(

@@ -1,4 +1,4 @@
-"""A result folder that appears whole or not at all."""
+"""A result folder that appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def result_folder(
 def check_folder(
     target: Path, *, overwrite: bool = False, names: tuple[str, ...] = RESULT_NAMES
 ) -> None:
-    """Say now, not after the work, that results cannot go to `target`.
+    """Check before the work starts that results can be written to `target`.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _inside(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _swap(staging: Path, folder: Path, names: tuple[str, ...]) -> None:
-    """Put new results for old ones; a failure on the way puts the old ones back."""
+    """Replace old results by new ones; on failure, restore the old ones."""
     entries = sorted(staging.iterdir())
     old = staging / ".old"
     old.mkdir()

@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> None:
-    """Write one line a lesion, largest first, below a line of column names.
+    """Write one line per lesion, largest first, after a line of column names.
 
     Parameters
     ----------

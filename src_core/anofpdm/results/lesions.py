@@ -87,7 +87,7 @@ class Lesions:
         return np.asarray(kept[self.labels], dtype=np.uint8)
 
     def without(self, numbers: Collection[int]) -> Lesions:
-        """Return the other lesions, numbered anew from the largest down."""
+        """Return the other lesions, renumbered from the largest down."""
         kept = [lesion for lesion in self.table if lesion.number not in numbers]
         renumbered = np.zeros(len(self.table) + 1, dtype=np.int32)
         renumbered[[lesion.number for lesion in kept]] = np.arange(1, len(kept) + 1)
@@ -171,7 +171,7 @@ def _numbered(mask: NDArray[np.generic], voxel_ml: float, min_ml: float) -> NDAr
     found, count = label(inside[box], connectivity=3, return_num=True)
     sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
-    # A hair of slack: n voxels of v ml must count as n * v ml however the product rounds.
+    # A small tolerance: n voxels of v ml must count as n * v ml however the product rounds.
     order = order[sizes[order] * voxel_ml >= min_ml * (1.0 - 1e-9)]
     number_of = np.zeros(count + 1, dtype=np.int32)
     number_of[1 + order] = np.arange(1, len(order) + 1)

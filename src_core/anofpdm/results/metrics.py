@@ -46,7 +46,7 @@ def auprc(scores: ArrayLike, truth: ArrayLike) -> float:
 
 
 def image_accuracy(predicted_unhealthy: ArrayLike, unhealthy: ArrayLike) -> float:
-    """Share of slices whose image-level label is right, 0..1."""
+    """Fraction of slices classified correctly, 0..1."""
     predicted, actual = _pair(predicted_unhealthy, unhealthy)
     return float(np.mean(predicted == actual)) if actual.size else float("nan")
 
@@ -74,7 +74,7 @@ def evaluate_masks(
     predicted_unhealthy: NDArray[np.bool_] | None = None,
     cosine: NDArray[np.floating] | None = None,
 ) -> dict[str, Any]:
-    """Score slices as the paper's tables do, beside what silence would score.
+    """Score slices as in the paper's tables, with the score of empty masks for comparison.
 
     "mixed" averages over all slices, "unhealthy" over those with a lesion in the truth; DICE and
     IoU are averaged over slices, the AUPRC is of all pixels together.

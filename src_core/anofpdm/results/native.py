@@ -35,7 +35,7 @@ class NativeResult:
     lesions: Lesions
 
     def without(self, numbers: Collection[int]) -> NativeResult:
-        """Return the result without the lesions of these numbers; the others are numbered anew."""
+        """Return the result without the lesions of these numbers; the others are renumbered."""
         return NativeResult(
             self.lesions.mask_without(numbers), self.anomaly_map, self.lesions.without(numbers)
         )

@@ -1,4 +1,4 @@
-"""The report of a segmentation: what was done, with what, and what was found."""
+"""The report of a segmentation: inputs, settings and findings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def build_report(
     seconds : float
         Wall-clock time of the command.
     warnings : sequence of str
-        What the user was told.
+        The warnings shown to the user.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def lesions_of(lesions: Lesions) -> dict[str, Any]:
 
 
 def slices_of(interpretation: Interpretation) -> list[dict[str, Any]]:
-    """One entry a slice; `index` counts axial slices from the feet up."""
+    """One entry per slice; `index` counts axial slices from the feet up."""
     return [
         {
             "index": int(interpretation.slice_ids[s]),

@@ -1,4 +1,4 @@
-"""Settings in a JSON file, with the model that they were found with."""
+"""Settings in a JSON file, with the model they belong to."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class SettingsFile(BaseModel):
             pending.write_text(text, encoding="utf-8")
 
     def doubt(self, metadata: AnalysisMetadata) -> str | None:
-        """Say, in one sentence, that the settings were found with another model than this one."""
+        """Return a sentence if the settings belong to another model."""
         model = ModelIdentity.of(metadata)
         if self.model.hash == model.hash:
             return None

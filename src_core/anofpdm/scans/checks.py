@@ -1,4 +1,4 @@
-"""Is this a brain MRI, and one the model can read? Errors where not, sentences where in doubt."""
+"""Checks that a scan is a brain MRI that suits the model: errors and warnings."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def scan_warnings(
     geometry: SliceGeometry,
     config: PreprocessingConfig,
 ) -> tuple[str, ...]:
-    """Say what may spoil the result: broken voxels, the wrong contrast, spacing, field of view.
+    """Return warnings: broken voxels, the wrong contrast, spacing, field of view.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def scan_warnings(
     Returns
     -------
     tuple of str
-        One sentence a finding; empty where all is well.
+        One sentence per finding; empty if there are none.
     """
     found = [f(volume) for volume in volumes for f in (_broken_voxels, _negatives, _other_contrast)]
     name = volumes[0].name

@@ -33,7 +33,7 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
 def load(path: Path, form: Form | None, name: str) -> Loaded:
-    """Read a file of any known format; its name's end tells which. See `load_nifti`."""
+    """Read a file of any known format, chosen by its suffix. See `load_nifti`."""
     lower = path.name.lower()
     if not lower.endswith((*_FREESURFER, *_NRRD, *_META_IMAGE)):
         return load_nifti(path, form, name)

@@ -58,7 +58,7 @@ def header_space(
     header : nibabel.Nifti1Header
         As nibabel gives it, which has repaired `pixdim`.
     pixdim : ndarray, shape (8,)
-        As it stands in the file.
+        As stored in the file.
     shape : tuple of int
         Of the array; its first three axes are the volume's.
     form : {"sform", "qform"} or None

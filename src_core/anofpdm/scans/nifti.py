@@ -97,10 +97,10 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: boo
     data : ndarray
         Voxels, written unscaled in their own dtype.
     header : nibabel.Nifti1Header
-        qform, sform, their codes, voxel sizes and units are kept as they stand; free text, intent
+        qform, sform, their codes, voxel sizes and units are kept unchanged; free text, intent
         and extensions, which may name a patient, are left out.
     overwrite : bool
-        Replace a file that stands at the target.
+        Replace an existing file at the target.
 
     Raises
     ------

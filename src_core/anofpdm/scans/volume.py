@@ -209,7 +209,7 @@ def write_nifti(
     dtype : dtype
         How the values are stored (uint8 for masks, float32 for maps).
     overwrite : bool
-        Replace a file that stands at `path`.
+        Replace an existing file at `path`.
 
     Raises
     ------

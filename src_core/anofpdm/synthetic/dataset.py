@@ -132,7 +132,7 @@ def build_phantom_dataset(
     workers : int, optional
         Processes; one a CPU that this process may use by default. 1 works in this process.
     overwrite : bool
-        Replace a dataset that stands at `path`.
+        Replace an existing dataset at `path`.
     on_progress : callable, optional
         Told subjects done and subjects in all.
 

@@ -1,4 +1,4 @@
-"""Everything that decides a training run, as one validated value; read from TOML."""
+"""The configuration of a training run, as one validated value; read from TOML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class BundleTexts(BaseModel):
-    """What the resulting bundle says of itself; see `BundleMetadata` for the fields."""
+    """Texts of the resulting bundle; see `BundleMetadata` for the fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,9 +47,9 @@ class TrainingConfig(BaseModel):
     steps : int
         Optimizer steps; a resumed run may change it.
     batch_size : int
-        Slices a step, all processes together.
+        Slices per step, all processes together.
     accumulation : int
-        Parts that each process takes its share of a batch in, one after the other: so many times
+        Number of parts in which each process handles its share of a batch: that many times
         less memory, the same step but for rounding and dropout's draws.
     compile : bool
         Let torch.compile make the network's code for the device: minutes at the start, then faster
@@ -66,7 +66,7 @@ class TrainingConfig(BaseModel):
         alpha_bar_t / (1 - alpha_bar_t). A gamma of 1 or more is that of Hang et al., "Efficient
         Diffusion Training via Min-SNR Weighting Strategy", ICCV 2023: the fine grain at low noise
         does not drown the rest. A small one counts errors of x0 alike up to SNR_t = gamma, so that
-        the high noise, where the label tells most, is learned sooner. None weighs all t alike.
+        high noise, where the label matters most, is learned sooner. None weights all t equally.
     max_timestep : int, optional
         Largest t that is trained, for models whose forward process ends before T; None trains all.
     null_label_probability : float

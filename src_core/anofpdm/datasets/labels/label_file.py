@@ -34,7 +34,7 @@ def labels_in(path: Path) -> dict[str, Annotation]:
     if not os.path.lexists(path):  # a dead link is not overwritten
         return {}
     if not {LABEL_COLUMN, RANGES_COLUMN} & set(read_csv(path, needs=[_SUBJECT]).columns):
-        return {}  # a table of scans that nobody has labelled
+        return {}  # a table of scans without labels
     return read_annotations(path)
 
 
@@ -68,7 +68,7 @@ def save_label(path: Path, subject: str, annotation: Annotation) -> None:
     annotation_of(Row(str(path), {name: text for name, text in cells.items() if text}))
     columns, rows = [*cells], []
     if os.path.lexists(path):
-        labels_in(path)  # a fault of another line is mended before more is written
+        labels_in(path)  # report errors in other lines before writing
         table = read_csv(path, needs=[_SUBJECT])
         if "" in table.columns:
             raise DatasetError(
@@ -107,7 +107,7 @@ def proposed_subject(scan: Path) -> str:
     entities = [part for part in stem.split("_") if part.startswith(("sub-", "ses-"))]
     if entities:
         return "_".join(entities)
-    words = re.split(r"([-_. ]+)", stem)  # every second one is what stands between two words
+    words = re.split(r"([-_. ]+)", stem)  # every second item is a separator
     while words and words[-1].lower() in CONTRASTS:
         words = words[:-2]
     return "".join(words) or scan.absolute().parent.name or stem

@@ -1,4 +1,4 @@
-"""The rule that labels slices: what a person said, else the lesion's area, else unknown."""
+"""The labelling rule: a person's label, else the lesion's area, else unknown."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def labels_from_area(area_mm2: NDArray[np.floating], lesion_mm2: float = LESION_
 def labels_from_annotation(
     annotation: Annotation, slice_ids: NDArray[np.integer], depth: int
 ) -> Labels | None:
-    """Label slices by what a person said; None where that does not decide.
+    """Label slices by a person's annotation; None if it does not decide.
 
     Ranges make their slices unhealthy and all others healthy; "healthy" makes all healthy.
-    "unhealthy" alone decides nothing: some slices show the disease, and nobody said which.
+    "unhealthy" without ranges does not decide, because it does not say which slices.
 
     Parameters
     ----------
     annotation : Annotation
-        What was said.
+        The annotation.
     slice_ids : ndarray (S,)
         Canonical axial indices.
     depth : int

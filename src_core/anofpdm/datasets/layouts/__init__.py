@@ -1,4 +1,4 @@
-"""How datasets lie on disk: each layout turns a source into `Case`s."""
+"""Dataset layouts on disk: each layout turns a source into `Case`s."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def is_index(key: str) -> bool:
 
 
 def telling_match(files: Iterable[BidsName], leave_out: Iterable[str] = ()) -> str:
-    """Return a `--match` that tells files apart, such as "run=1"; "" where none does."""
+    """Return a `--match` that distinguishes files, such as "run=1"; "" if none does."""
     files = list(files)
     keys = dict.fromkeys(key for file in files for key in file.entities)
     for key in keys:

@@ -39,7 +39,7 @@ def prepare(
     """Make a slice dataset of the scans that `config` names.
 
     Finished subjects are kept in `OUT.parts` until the dataset is whole. After a stop of any kind
-    the same call goes on from there; subjects whose files, labels or settings have changed are
+    the same call continues from there; subjects whose files, labels or settings have changed are
     made again. The dataset appears whole or not at all.
 
     Parameters
@@ -51,7 +51,7 @@ def prepare(
     workers : int, optional
         Processes; one a CPU by default.
     overwrite : bool
-        Replace a dataset that stands at `out`.
+        Replace an existing dataset at `out`.
     on_listed : callable, optional
         Told the cases before the first is read, with those that will be skipped and why.
     on_progress : callable, optional
@@ -193,7 +193,7 @@ def _assemble(
         modalities=config.modalities,
         scored=config.scored,
         preprocessing=preprocessing.model_dump(mode="json"),
-        # No path and no name: this goes on into the bundles that are trained on it.
+        # No path and no name: trained bundles inherit this text.
         provenance={
             "layout": config.layout,
             "lesion_mm2": config.lesion_mm2,

@@ -73,7 +73,7 @@ def prepare_cost(
     unmade = _unmade(cases, config.recipe, PartStore(PartStore.beside(out)))
     sample = _sample(unmade or cases, config, clock)
     count = max(1, min(workers or usable_cpus(), len(unmade)))
-    # The parts stand beside the dataset until it is whole.
+    # The parts are kept beside the dataset until it is complete.
     disk = round(len(cases) * sample.bytes_each)
     memory = count * peak_bytes()
     problems = [
@@ -109,7 +109,7 @@ def _unmade(cases: Sequence[Case], recipe: Recipe, store: PartStore) -> list[Cas
         try:
             made = summary is not None and summary.key == part_key(case, recipe)
         except AnofpdmError:
-            continue  # a missing file, which is told when it is read
+            continue  # a missing file, which is reported when it is read
         if not made:
             found.append(case)
     return found

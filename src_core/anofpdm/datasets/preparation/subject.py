@@ -47,7 +47,7 @@ class SubjectSlices:
     foreground : ndarray (S, H, W) bool
         Brain.
     truth : ndarray (S, H, W) bool, or None
-        Lesion, where a mask or the word "healthy" tells.
+        Lesion, if known from a mask or the label "healthy".
     labels : ndarray (S,) int8
         0 healthy, 1 unhealthy, -1 unknown.
     slice_ids : ndarray (S,) int32

@@ -95,9 +95,9 @@ def described(
     Parameters
     ----------
     dataset : SliceDataset
-        The dataset where it lies now.
+        Current path of the dataset.
     out : Path
-        Where it will lie.
+        Its final path.
     cases : sequence of Case
         All cases found.
     summaries : mapping of str to PartSummary

@@ -2,7 +2,7 @@
 
 Arrays (one entry a slice): `images` (S, C, H, W) float16 in [-1, 1], `foreground` (S, H, W) bool,
 `truth` (S, H, W) bool where any mask is known (evaluation only; empty for the other subjects, and
-the attribute `subject_has_truth` tells which), `label` (S,) int8, `subject` (S,) int32 into the
+the attribute `subject_has_truth` records which), `label` (S,) int8, `subject` (S,) int32 into the
 attribute `subjects`, `slice_id` (S,) int32. Each subject belongs to one split.
 """
 
@@ -68,7 +68,7 @@ class SliceDataset:
         preprocessing, provenance : dict, optional
             JSON values: the preprocessing configuration, and how the slices came to be.
         overwrite : bool
-            Replace a dataset that stands at `path`.
+            Replace an existing dataset at `path`.
 
         Raises
         ------

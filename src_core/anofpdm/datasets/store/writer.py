@@ -40,7 +40,7 @@ def check_replaceable(path: Path) -> None:
     Raises
     ------
     OutputError
-        When something else stands at `path`.
+        When something else exists at `path`.
     """
     if not os.path.lexists(path):
         return
@@ -176,7 +176,7 @@ class SliceDatasetWriter:
         blocks: dict[str, NDArray[Any]] = {
             "images": image,
             "foreground": np.asarray(mask, dtype=bool),
-            # Unknown masks are stored as empty ones, which take no room; `finish` tells them apart.
+            # Unknown masks are stored as empty ones; `finish` distinguishes them.
             "truth": np.asarray(np.zeros_like(image[:, 0]) if truth is None else truth, dtype=bool),
         }
         self._check(subject, blocks, columns)

@@ -49,7 +49,7 @@ class Batches:
         self._held = None if self._scattered else torch.from_numpy(selection.images)
         self._pending: dict[int, Future[tuple[Tensor, Tensor]]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="batches")
-        # Threads that wait for work would keep a trainer alive that nobody uses any more.
+        # Waiting threads would keep an unused trainer alive.
         self._closing = weakref.finalize(
             self, self._threads.shutdown, wait=False, cancel_futures=True
         )

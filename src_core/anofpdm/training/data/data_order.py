@@ -125,7 +125,7 @@ class DataOrder:
 
 
 class _Walk:
-    """Members in endless epochs, each permuted anew."""
+    """Members in endless epochs, each with a new permutation."""
 
     def __init__(self, members: NDArray[np.intp], key: tuple[int, int]) -> None:
         self._members = members

@@ -1,4 +1,4 @@
-"""How well a network in training tells healthy from unhealthy slices that are held out."""
+"""Accuracy of a network in training at classifying held-out slices."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class HeldOutAccuracy:
                 seed=SEED,
             )
         except SettingsError:
-            # Whether a run goes on is for its loss to say.
+            # Accuracy does not decide whether a run continues; the loss does.
             return None
         finally:
             network.train(was_training)
@@ -120,7 +120,7 @@ def balanced_slices(labels: NDArray[np.integer], count: int) -> NDArray[np.intp]
     labels : ndarray (S,) int
         0 healthy, 1 unhealthy, others unknown.
     count : int
-        At most so many.
+        Maximum number.
 
     Returns
     -------

@@ -25,7 +25,7 @@ class HeldOutLoss:
     selection : SliceSelection
         Held-out slices; evenly spaced ones are taken, unknown labels count as null.
     count : int
-        At most so many slices.
+        Maximum number of slices.
     noising : Noising
         Noise levels.
     device : torch.device

@@ -28,7 +28,7 @@ class TrainingProgress(Progress):
     validation : dict, optional
         Held-out losses, in the steps that measured them (see `HeldOutLoss`).
     accuracy : GuidanceAccuracy, optional
-        How well held-out slices were told apart (see `HeldOutAccuracy`), in the same steps; None
+        Accuracy on held-out slices (see `HeldOutAccuracy`), in the same steps; None
         where the split lacks a class.
     """
 

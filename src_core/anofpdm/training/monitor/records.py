@@ -79,7 +79,7 @@ class Records:
         return self._held_out.evaluate(self._network, self._size, bfloat16=self._bfloat16)
 
     def accuracy(self) -> GuidanceAccuracy | None:
-        """Return how well held-out slices are told apart; None where that is not measured."""
+        """Return the accuracy on held-out slices; None if it is not measured."""
         if self._accuracy is None:
             return None
         return self._accuracy.evaluate(self._network, self._size, bfloat16=self._bfloat16)

@@ -1,4 +1,4 @@
-"""Pictures of what the network predicts for some held-out slices, as the training goes on."""
+"""Pictures of predictions for some held-out slices during training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Samples:
     selection : SliceSelection
         Held-out slices; half of those shown are unhealthy, where there are any.
     count : int
-        At most so many slices.
+        Maximum number of slices.
     noising : Noising
         Noise levels.
     schedule : NoiseSchedule

@@ -73,7 +73,7 @@ class RunAttempt:
     run : Path
         The run's folder, held by this process.
     checkpoint : Checkpoint or None
-        What to go on from.
+        The checkpoint to continue from.
     started_from : str
         Origin of the first weights, for a run that begins.
     max_minutes : float or None

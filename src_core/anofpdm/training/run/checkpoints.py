@@ -130,7 +130,7 @@ def list_checkpoints(run: Path) -> list[Path]:
 
 
 def step_of(checkpoint: Path) -> int:
-    """Return the step after which a checkpoint was written, as its name tells."""
+    """Return the step of a checkpoint, from its name."""
     return int(checkpoint.stem.removeprefix("step-"))
 
 
@@ -149,7 +149,7 @@ def latest_checkpoint(run: Path) -> Path:
 
 
 def resumed_checkpoint(run: Path, *, skip_damaged: bool) -> Checkpoint:
-    """Read the checkpoint that a run goes on from: the latest.
+    """Read the checkpoint to continue from: the latest.
 
     Parameters
     ----------

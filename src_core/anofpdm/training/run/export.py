@@ -27,7 +27,7 @@ def export_bundle(
     overwrite: bool = False,
     **texts: Any,
 ) -> ModelBundle:
-    """Make an uncalibrated bundle of a run, also while it goes on.
+    """Make an uncalibrated bundle of a finished or running run.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def export_bundle(
     checkpoint : str or Path, optional
         A checkpoint file; the run's latest by default.
     overwrite : bool
-        Replace a bundle that stands at `out`.
+        Replace an existing bundle at `out`.
     **texts
         Fields of `BundleMetadata` (name, description, licence, ...) that replace the run's.
 

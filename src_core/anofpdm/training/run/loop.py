@@ -65,7 +65,7 @@ def train(
         Go on from the latest checkpoint in `out_dir`; `config` may differ from the one recorded
         there in its length, its bookkeeping, `accumulation` and `compile` only.
     skip_damaged : bool
-        With `resume`: go on from the latest checkpoint that is whole.
+        With `resume`: continue from the latest intact checkpoint.
     start_from : ModelBundle, optional
         Begin with this bundle's weights instead of random ones; a resumed run has its own.
     device : str or torch.device

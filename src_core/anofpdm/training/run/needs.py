@@ -14,7 +14,7 @@ _FLOAT32 = 4
 _COPIES_IN_MEMORY = 5
 # Of these all but the gradients go into a checkpoint.
 _COPIES_IN_CHECKPOINT = 4
-# The one being written, and the best one, stand beside those that are kept.
+# The one being written and the best one are in addition to those kept.
 _FURTHER_CHECKPOINTS = 2
 _BUNDLE_BYTES = 2
 # Autocast keeps most feature maps in half the bytes, and normalisations in full.

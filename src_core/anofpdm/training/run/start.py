@@ -1,4 +1,4 @@
-"""What a run begins with: a network that fits the data, and the checkpoint to go on from."""
+"""The start of a run: a network that fits the data, and the checkpoint to continue from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BUNDLE = "bundle"
 """Folder of a run in which its bundle appears at the end."""
 
-# What a resumed run may change: how long it goes on, what it writes, and how the device computes
+# What a resumed run may change: its length, what it writes, and how the device computes
 # a step; nothing that decides what a step is.
 RESUMABLE = frozenset(
     {

@@ -178,7 +178,7 @@ def _pace_of_steps(
     share: int,
     clock: Clock,
 ) -> _StepSeconds:
-    """Do whole steps; the first is told apart, for it makes plans and compiles."""
+    """Do whole steps; the first is timed separately, because it includes compilation."""
     own = config.model_copy(update={"batch_size": share})
     trainer = Trainer(own, network, dataset.select("train"), device, flip_axis(dataset))
     try:
@@ -204,7 +204,7 @@ def _seconds(
     steps: int,
     max_minutes: float | None,
 ) -> tuple[float, float]:
-    """Seconds of so many steps, at least and at most, with what is measured between them."""
+    """Lower and upper estimate of the seconds for a number of steps, with held-out evaluation."""
     warm_up = max(pace.first - pace.fastest, 0)
     least = warm_up + steps * pace.fastest
     most = warm_up + steps * pace.slowest

@@ -25,7 +25,7 @@ PATIENCE = timedelta(hours=1)
 class Processes:
     """Place of this process among those that share a run.
 
-    Every method must be called in all processes alike, for each waits for the others.
+    Every method must be called in all processes, because each waits for the others.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Processes:
         return slice(size * self.rank // self.count, size * (self.rank + 1) // self.count)
 
     def wrapped(self, network: nn.Module) -> DistributedDataParallel | None:
-        """Wrap a network so that its gradients are averaged; None where nobody shares them."""
+        """Wrap a network so that its gradients are averaged; None if there is only one process."""
         if self.count == 1:
             return None
         return DistributedDataParallel(
