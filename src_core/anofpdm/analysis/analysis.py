@@ -143,7 +143,7 @@ class Analysis:
 
     @property
     def dtype(self) -> StepDtype:
-        """What the steps are kept as: "float16" or "float32"."""
+        """Data type of the stored steps: "float16" or "float32"."""
         return "float16" if self.steps.dtype == np.float16 else "float32"
 
     @property
@@ -168,7 +168,7 @@ class Analysis:
 
     @property
     def grid(self) -> TimestepGrid:
-        """How the network walked; the calibration's grid where that lays the same timesteps."""
+        """The grid of the run; the calibration's grid if it has the same timesteps."""
         last, process = self.timesteps[-1], self.metadata.process
         calibrated = chosen_grid(self.calibration)
         if calibrated.t_max == last and self.timesteps == strided_timesteps(

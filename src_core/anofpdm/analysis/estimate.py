@@ -1,4 +1,4 @@
-"""How long a run will take, and how much memory: asked before the network runs."""
+"""Estimate of a run's time and memory, before the network runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _rates: dict[tuple[object, ...], float] = {}
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """What a run is expected to take.
+    """Expected cost of a run.
 
     Attributes
     ----------

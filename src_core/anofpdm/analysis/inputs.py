@@ -1,4 +1,4 @@
-"""What was analysed: the scan, its slices, and the way between them."""
+"""The inputs of an analysis: the scan, its slices, and the mapping between them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class AnalysisInputs:
-    """What was analysed: the scan, its slices on the network's grid, and the way between them.
+    """The inputs of an analysis: the scan, its slices on the network's grid, and the mapping.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a stored analysis says about itself: the model, the run, the sources."""
+"""Metadata of a stored analysis: the model, the run, the sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the network has come with the slices of a scan or a dataset."""
+"""Progress of the network on the slices of a scan or a dataset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from anofpdm.common.progress import Progress
 
 @dataclass(frozen=True)
 class SliceProgress(Progress):
-    """How far the network has come: `done` and `total` are steps times slices.
+    """Progress of the network: `done` and `total` are steps times slices.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class SliceProgress(Progress):
 
     @property
     def slices_per_second(self) -> float | None:
-        """How many slices are completed a second; None while unknown."""
+        """Completed slices per second; None while unknown."""
         if self.speed is None or not self.total:
             return None
         return self.speed * self.slices_total / self.total

@@ -1,4 +1,4 @@
-"""What a stored analysis says at one step of one slice: for looking at, step by step."""
+"""Step maps and predictions of a stored analysis at one step of one slice, for display."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def seal(group: zarr.Group, document: Mapping[str, Any]) -> None:
 
 
 def is_analysis(path: Path) -> bool:
-    """Whether a folder was written by this module, whole or not."""
+    """Whether a folder was written by this module, complete or not."""
     try:
         return ATTRIBUTE in _attributes(path)
     except AnalysisError:
@@ -144,7 +144,7 @@ class StoredAnalysis:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """What the step arrays are stored as."""
+        """Data type of the stored step arrays."""
         return np.dtype(self._arrays[STEP_ARRAYS[0]].dtype)
 
     def read(self, position: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -88,7 +88,7 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class Found:
-    """What a source holds.
+    """The content of a source.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which patient belongs to which split: by shares and a seed, or as a CSV says."""
+"""Assign patients to splits: by shares and a seed, or from a CSV."""
 
 from __future__ import annotations
 

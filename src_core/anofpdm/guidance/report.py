@@ -1,4 +1,4 @@
-"""What a guidance search found, for people and programs: guidance.json and guidance.png."""
+"""The report of a guidance search: guidance.json and guidance.png."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def guidance_document(
 
 @dataclass(frozen=True, eq=False)
 class CalibratedRule:
-    """What a calibration's verdict on slices goes by.
+    """The quantity by which a calibration classifies slices.
 
     Attributes
     ----------

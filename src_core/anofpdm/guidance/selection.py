@@ -56,7 +56,7 @@ __all__ = [
 
 
 class Measurements(NamedTuple):
-    """What one pass of the network measures of n candidates and S slices.
+    """Measurements of n candidates on S slices, from one pass of the network.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a guidance selection will take: its own first steps are timed, then it is ended."""
+"""Cost estimate of a guidance selection, from a trial of its first steps."""
 
 from __future__ import annotations
 

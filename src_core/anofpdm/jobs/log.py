@@ -28,7 +28,7 @@ def last_line(folder: Path) -> str:
 
 
 def is_stderr(path: Path) -> bool:
-    """Whether what this process says on stderr goes into a file already."""
+    """Whether this process's stderr already goes to a file."""
     try:
         return os.path.samestat(os.fstat(2), path.stat())
     except OSError:

@@ -1,4 +1,4 @@
-"""What a command writes into its job's folder while it works."""
+"""The notes that a running command writes into its job's folder."""
 
 from __future__ import annotations
 

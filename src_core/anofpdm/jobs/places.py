@@ -54,7 +54,7 @@ def find_job(name_or_path: str | Path) -> Path:
 
 
 def is_job(folder: Path) -> bool:
-    """Whether a folder holds a job."""
+    """Whether a folder contains a job."""
     return (folder / REQUEST).is_file()
 
 

@@ -61,7 +61,7 @@ class ProcessMark:
 
     @property
     def alive(self) -> bool:
-        """Whether it lives; a process of another machine is taken to."""
+        """Whether it is running; a process on another machine is assumed to be."""
         return not self.here or self.process() is not None
 
 

@@ -1,4 +1,4 @@
-"""How far a command has come, as it shows, notes and reads it again."""
+"""Progress of a command, as displayed, recorded and read back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anofpdm.common.progress import Progress
 
 @dataclass(frozen=True)
 class JobProgress(Progress):
-    """How far a command has come, and what it measured.
+    """Progress of a command, with its measurements.
 
     Attributes
     ----------

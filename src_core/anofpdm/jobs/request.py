@@ -53,7 +53,7 @@ class JobRequest(BaseModel):
 
     @property
     def lane(self) -> Lane:
-        """Which queue it waits in: scans are prepared while a network has the GPU."""
+        """The queue of the job: scans can be prepared while a network uses the GPU."""
         on_cpu = self.command == "prepare" or self.option("--device") == "cpu"
         return "cpu" if on_cpu else "gpu"
 
@@ -67,7 +67,7 @@ class JobRequest(BaseModel):
         return None
 
     def is_same_work(self, other: JobRequest) -> bool:
-        """Whether another command does the same; it may resume what this one began."""
+        """Whether another command does the same work, so that it may resume this one."""
         mine, others = (
             [argument for argument in request.arguments if argument != "--resume"]
             for request in (self, other)

@@ -1,4 +1,4 @@
-"""What has become of a job: its own words, or that it ended without any."""
+"""The state of a job: as the job reported it, or failed if its process ended without a report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class JobState:
 
     @property
     def live(self) -> bool:
-        """Whether a process works on it, or waits to."""
+        """Whether a process is running or queued for it."""
         return self.status in ("queued", "running")
 
 

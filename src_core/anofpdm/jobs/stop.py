@@ -61,7 +61,7 @@ class Stop:
                 self._root.terminate()
 
     def over(self) -> bool:
-        """Whether all processes have ended; past the job's patience, end them."""
+        """Whether all processes have ended; kill them once the patience has expired."""
         reap()
         self._note_children()
         if self._lives(self._root):

@@ -1,4 +1,4 @@
-"""How far a job has come, read from its folder again and again as it grows."""
+"""Progress of a job, read repeatedly from its folder."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class JobWatch:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What the command reported at its end (as with --json); None before."""
+        """The command's final report (as with --json); None before the end."""
         try:
             values = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Curves and anomaly maps gathered step by step, in memory independent of the number of steps."""
+"""Curves and anomaly maps, accumulated step by step in memory independent of their number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from anofpdm.method.settings import Sam, Settings
 
 @dataclass(frozen=True)
 class Accumulated:
-    """What one guidance leaves behind after the last step.
+    """The result for one setting after the last step.
 
     Attributes
     ----------
@@ -40,10 +40,10 @@ class Accumulated:
 
 
 class SliceAccumulator:
-    """Feeds on steps, live or stored, for several settings at once.
+    """Accumulates live or stored steps for several settings at once.
 
     Of the settings, `guidance`, `sam`, `polarity` and `end_step` matter here. Per setting a running
-    sum of the sub-anomaly maps is kept, and copied whenever M_t reaches a new maximum: at the end
+    sum of the step maps is kept, and copied whenever M_t reaches a new maximum: at the end
     the copy is the sum up to t_e. Only scalars per step (M_t and the errors) grow with the steps.
 
     Parameters
@@ -53,14 +53,14 @@ class SliceAccumulator:
         those of all arithmetic.
     schedule : NoiseSchedule
     timesteps : sequence of int
-        The grid that will be fed, in order.
+        The grid of steps, in order.
     settings : sequence of Settings
         One result for each.
     clip : bool
         Clip both predictions to [-1, 1] before M_t, the errors and S_t. The gradient variants
         rest on the gap that is never clipped.
     keep_maps : bool
-        False gathers the curves alone, for a guidance search.
+        False accumulates only the curves, for a guidance search.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class SliceAccumulator:
 
     @torch.no_grad()
     def update(self, t: int, x0_null: Tensor, eps_gap: Tensor) -> None:
-        """Take in the next step of the grid.
+        """Add the next step of the grid.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class SliceAccumulator:
         Raises
         ------
         SettingsError
-            When steps of the grid have not been fed, or the network gave values that are not
+            When steps of the grid are missing, or the network gave values that are not
             finite.
         """
         if self._fed != len(self._timesteps):
@@ -161,7 +161,7 @@ class _Lane:
         self._kept: Tensor | None = None
 
     def keep_maps(self, x0: Tensor) -> None:
-        """Gather maps, too."""
+        """Also accumulate maps."""
         self._kept = torch.zeros_like(x0)
         self._sum = None if self._at_end else torch.zeros_like(x0)
 
@@ -178,7 +178,7 @@ class _Lane:
         self._mse_healthy[..., position] = _spatial_mean(square)
         if self._given is not None and position > self._given:
             return
-        # Strictly greater: of equal maxima the first is t_e, as an argmax gives it.
+        # Strictly greater: of equal maxima the first is t_e, as with argmax.
         reached = divergence > self._best
         if self._given is not None:
             reached.fill_(position == self._given)
@@ -255,5 +255,5 @@ def mean_square(difference: Tensor) -> Tensor:
 
 
 def _spatial_mean(values: Tensor) -> Tensor:
-    # In two stages, so that the order of summation is the same for any batch and thread count.
+    # Two stages keep the order of summation the same for any batch and thread count.
     return values.mean(dim=-1).mean(dim=-1)

@@ -189,7 +189,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class TimestepGrid:
-    """How the network walks the noise levels.
+    """The grid of noise levels of a run.
 
     Attributes
     ----------

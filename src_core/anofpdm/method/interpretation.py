@@ -1,4 +1,4 @@
-"""From the steps of an analysis, stored or live, to anomaly maps and masks; no network needed."""
+"""Turn the steps of an analysis, stored or live, into maps and masks, without the network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Floats = NDArray[np.floating]
 
 
 class StoredSteps(Protocol):
-    """What is read of an `Analysis`: the slices, and the network's predictions at each step."""
+    """The parts of an `Analysis` used here: the slices and the predictions at each step."""
 
     @property
     def timesteps(self) -> tuple[int, ...]:
@@ -85,7 +85,7 @@ class Interpretation:
     anomaly_map : array
         H averaged over modalities, not filtered, (S, H, W).
     filtered_map : array
-        The same after the median filter, (S, H, W); the mask is taken from it.
+        The same after the median filter, (S, H, W); the mask is computed from it.
     quantile : array
         Q's quantile, (S, C), float64; nan with an absolute threshold.
     threshold : array
@@ -165,7 +165,7 @@ def interpret_stream(
     modalities: Sequence[str],
     clip: bool = True,
 ) -> list[Interpretation]:
-    """Interpret steps as they come, in memory independent of their number.
+    """Interpret live steps, in memory independent of their number.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _run(
     slice_ids: Sequence[int],
     modalities: tuple[str, ...],
 ) -> list[Interpretation]:
-    """Feed (t, x0_null, eps_gap) to the accumulator; stored and live steps meet here."""
+    """Pass (t, x0_null, eps_gap) to the accumulator, for stored and live steps."""
     for t, x0_null, eps_gap in predictions:
         accumulator.update(t, x0_null, eps_gap)
     return [
@@ -264,7 +264,7 @@ def _marked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _tensor(array: Any) -> Tensor:
-    # Torch warns of an array it could not write to; only such a one is copied.
+    # Torch warns about read-only arrays; only those are copied.
     return torch.from_numpy(np.require(array, requirements="W"))
 
 

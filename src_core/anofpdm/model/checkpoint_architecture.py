@@ -18,7 +18,7 @@ _TIME = "time_embed.0.weight"
 
 @dataclass
 class _Level:
-    """What the stages of one resolution show of it."""
+    """The properties of one resolution, inferred from its stages."""
 
     widths: list[int] = field(default_factory=list)
     attends: bool = False

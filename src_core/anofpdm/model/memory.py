@@ -1,4 +1,4 @@
-"""How many slices of a network call fit into a device's memory."""
+"""The number of slices per network call that fit into a device's memory."""
 
 from __future__ import annotations
 

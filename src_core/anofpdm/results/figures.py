@@ -37,7 +37,7 @@ _LINES = ("-", "--", ":", "-.")
 
 @dataclass(frozen=True)
 class Picture:
-    """What the report shows, on the scan's own voxels along canonical axes (toward R, A, S).
+    """The content of the report, on the scan's own voxels along canonical axes (toward R, A, S).
 
     Attributes
     ----------

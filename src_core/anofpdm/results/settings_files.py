@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 
 
 class ModelIdentity(BaseModel):
-    """Which model settings belong to.
+    """Identity of the model that settings belong to.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class ModelIdentity(BaseModel):
 
 
 class SettingsFile(BaseModel):
-    """What a settings file holds.
+    """The content of a settings file.
 
     Attributes
     ----------

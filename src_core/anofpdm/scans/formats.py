@@ -27,7 +27,7 @@ SUFFIXES = (
     *_NRRD,
     *_META_IMAGE,
 )
-"""How the names of files end that can be read, lower case."""
+"""Suffixes of readable files, in lower case."""
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 

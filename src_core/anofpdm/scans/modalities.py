@@ -1,4 +1,4 @@
-"""Which scan is which of the model's modalities."""
+"""Match scans to the model's modalities."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from anofpdm.scans.volume import Volume
 
 @dataclass(frozen=True, eq=False)
 class SliceStack:
-    """What the network is given, and the way back.
+    """The network's input slices, and the mapping back to the scan.
 
     Attributes
     ----------

@@ -78,7 +78,7 @@ class Volume:
 
     @property
     def name(self) -> str:
-        """What messages call this volume: its file without the folder, else its modality."""
+        """Name of this volume in messages: its file name, otherwise its modality."""
         if self.path is not None:
             return _file_name(self.path, self.channel, self.keep_path)
         return f"The {self.modality} volume" if self.modality else "The volume"

@@ -1,4 +1,4 @@
-"""Synthetic lesions: shape and place. What they look like on a scan is acquisition's subject."""
+"""Shape and place of synthetic lesions; see `acquisition` for their appearance."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LesionMaps:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is decided before the anatomy is drawn, since a mass pushes tissue aside.
+    """Decisions made before the anatomy is drawn, because a mass displaces tissue.
 
     Attributes
     ----------

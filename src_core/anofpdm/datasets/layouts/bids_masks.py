@@ -1,4 +1,4 @@
-"""Which BIDS files are masks of lesions or brains, by their names and by what lies beside them."""
+"""Recognise masks of lesions and brains in BIDS, by file names and accompanying files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COMMON_NUMBER, _COMMON_LABEL = "7", "L"
 
 @dataclass(frozen=True)
 class Role:
-    """What a mask-like file is taken for.
+    """The role of a mask-like file.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ def is_mask_like(name: BidsName) -> bool:
 
 
 def looks_like_mask(stem: str) -> bool:
-    """Whether a file that is not named as BIDS names files seems to be a mask."""
+    """Whether a file without a BIDS name seems to be a mask."""
     return _MASK_WORDS.search(stem) is not None
 
 

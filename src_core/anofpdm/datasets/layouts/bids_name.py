@@ -1,4 +1,4 @@
-"""What the name of a BIDS file says: sub-01[_ses-1][_key-value...][_source]_suffix.nii.gz."""
+"""Parse the name of a BIDS file: sub-01[_ses-1][_key-value...][_source]_suffix.nii.gz."""
 
 from __future__ import annotations
 

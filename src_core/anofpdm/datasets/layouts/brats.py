@@ -71,7 +71,7 @@ def brats_cases(source: Path, modalities: Sequence[str]) -> Found:
 
 
 def brats_patient(case: str) -> str:
-    """Whose scan a case is: its name without the time of the scan."""
+    """Return a case's patient: its name without the time of the scan."""
     matches = (pattern.fullmatch(case) for pattern in _WITH_TIME)
     return next((match["patient"] for match in matches if match), case)
 

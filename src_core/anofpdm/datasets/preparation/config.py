@@ -100,7 +100,7 @@ class PrepareConfig(BaseModel):
 
     @property
     def recipe(self) -> Recipe:
-        """What decides how one case becomes slices."""
+        """The settings that determine how one case becomes slices."""
         return Recipe(self.modalities, self.preprocessing, self.lesion_mm2)
 
     @property

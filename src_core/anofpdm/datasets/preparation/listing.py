@@ -1,4 +1,4 @@
-"""Which cases a dataset is made of: those found, with the labels and splits that CSV files give."""
+"""The cases of a dataset: those found, with labels and splits from CSV files."""
 
 from __future__ import annotations
 

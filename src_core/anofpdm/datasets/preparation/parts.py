@@ -30,7 +30,7 @@ _DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.err
 
 @dataclass(frozen=True)
 class PartSummary:
-    """What is known of a finished part without reading its images.
+    """Summary of a finished part, read without its images.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the preparation of a dataset will take: a few of its subjects are made, elsewhere."""
+"""Cost estimate of preparing a dataset: a few subjects are processed in a temporary folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ENOUGH_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class _Sample:
-    """What some subjects took.
+    """The measured cost of some subjects.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ from anofpdm.scans.volume import Volume, read_volume
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides how a case becomes slices.
+    """The settings that determine how a case becomes slices.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a prepared dataset holds, what was skipped, and what looks doubtful."""
+"""Summary of a prepared dataset: its content, skipped subjects and warnings."""
 
 from __future__ import annotations
 

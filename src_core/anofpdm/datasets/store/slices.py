@@ -131,7 +131,7 @@ class SliceDataset:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """How the slices came to be, as JSON values."""
+        """The origin of the slices, as JSON values."""
         return dict(self._attributes["provenance"])
 
     @property
@@ -141,7 +141,7 @@ class SliceDataset:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a model trained on it must know, as JSON values.
+        """The preprocessing that a model trained on it must record, as JSON values.
 
         Keys: fingerprint, modalities, scored, preprocessing, provenance, slices, subjects (number
         of subjects by split).

@@ -1,4 +1,4 @@
-"""How training images are changed at random; needs no torch."""
+"""Random changes of training images; needs no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which slices make up the batch of a step: a pure function of seed and step."""
+"""The slices of each batch, as a pure function of seed and step."""
 
 from __future__ import annotations
 

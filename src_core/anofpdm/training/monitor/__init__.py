@@ -1,4 +1,4 @@
-"""What a run measures and records of itself: losses, accuracy, pictures, TensorBoard.
+"""Measurements and records of a run: losses, accuracy, pictures, TensorBoard.
 
 Imports `training.step` and `guidance`.
 """

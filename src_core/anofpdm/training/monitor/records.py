@@ -1,4 +1,4 @@
-"""What a run writes beside its checkpoints: events, held-out measures, pictures, TensorBoard."""
+"""Records of a run besides checkpoints: events, held-out measures, pictures, TensorBoard."""
 
 from __future__ import annotations
 

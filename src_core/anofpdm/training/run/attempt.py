@@ -35,7 +35,7 @@ from anofpdm.training.step.trainer import Trainer
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which classes the slices of a run belong to, and whether a model can learn guidance from them.
+"""The classes of a run's slices, and whether a model can learn guidance from them.
 
 Guidance is the difference between what the network predicts under the label healthy and under no
 label (Eqs. 7 and 10 of the paper). Where all slices are healthy the two are alike by construction;

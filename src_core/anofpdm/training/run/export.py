@@ -104,7 +104,7 @@ def bundle_metadata(
 
 
 def training_provenance(state: Checkpoint) -> dict[str, Any]:
-    """How the weights of a checkpoint came to be, as JSON values."""
+    """Return the training history of a checkpoint's weights, as JSON values."""
     described = ("network", "schedule", "bundle")
     return {
         "step": state.step,

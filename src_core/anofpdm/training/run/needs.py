@@ -1,4 +1,4 @@
-"""What a run needs of memory and disk, from the shapes of its network alone."""
+"""Memory and disk space of a run, computed from the shapes of its network."""
 
 from __future__ import annotations
 

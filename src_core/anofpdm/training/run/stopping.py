@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """Whether a stop was asked for."""
+    """Whether a stop was requested."""
 
     def __init__(self) -> None:
         self.asked = False

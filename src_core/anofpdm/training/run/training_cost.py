@@ -1,4 +1,4 @@
-"""What a run will take: measured on steps of the run itself, before it starts."""
+"""Cost estimate of a run, measured on a few of its steps."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from anofpdm.training.data.draws import SharedDraws
 
 @dataclass(frozen=True)
 class NoisedBatch:
-    """What the network is given, and the noise it must find.
+    """The network's inputs, and the noise it must predict.
 
     Attributes
     ----------

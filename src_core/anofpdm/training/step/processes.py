@@ -82,7 +82,7 @@ class Processes:
         return float(held)
 
     def any(self, flag: bool) -> bool:
-        """Whether a flag is up in one process at least."""
+        """Whether a flag is set in at least one process."""
         return self.largest(float(flag)) > 0
 
     def from_first(self, work: Callable[[], T]) -> T:
