@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
@@ -84,6 +84,19 @@ def _request(bundle: Path, volume: Volume, **changes: Any) -> RunRequest:
     )
 
 
+class Begin(Protocol):
+    def __call__(self, **changes: Any) -> None:
+        """Begin a run on the scan with the tiny bundle."""
+
+
+@pytest.fixture
+def begin(run: AnalysisRun, scan: Image, tiny_bundle: Path, tiny_volume: Volume) -> Begin:
+    def start(**changes: Any) -> None:
+        run.start(_request(tiny_bundle, tiny_volume, **changes), [scan])
+
+    return start
+
+
 def _until_idle(qtbot: QtBot, run: AnalysisRun) -> None:
     qtbot.waitUntil(lambda: run.state == "idle", timeout=LONG)
 
@@ -98,13 +111,12 @@ def _same(one: Analysis, other: Analysis) -> bool:
 
 def test_a_run_ends_in_the_analysis_that_the_core_computes(
     qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
     tiny_bundle: Path,
     tiny_volume: Volume,
     told: list[tuple[str, str]],
     run: AnalysisRun,
     session: Session,
+    begin: Begin,
 ) -> None:
     seen: list[tuple[int, int]] = []
     states: list[str] = []
@@ -112,7 +124,7 @@ def test_a_run_ends_in_the_analysis_that_the_core_computes(
     run.progressed.connect(lambda p: seen.append((p.done, p.total)))
     run.state_changed.connect(states.append)
     session.analysis_changed.connect(lambda _: grown.append(len(session.done)))
-    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    begin(first_slice=3)
     _until_idle(qtbot, run)
     assert session.analysis is not None
     expected = analyze({"flair": tiny_volume}, tiny_bundle, steps=4, device="cpu", batch_size=1)
@@ -126,18 +138,12 @@ def test_a_run_ends_in_the_analysis_that_the_core_computes(
 
 
 def test_slices_come_from_the_one_in_view_outward(
-    qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
-    run: AnalysisRun,
-    session: Session,
+    qtbot: QtBot, run: AnalysisRun, session: Session, begin: Begin
 ) -> None:
     order: list[int] = []
     session.analysis_changed.connect(lambda _: order.extend(session.done))
     session.slices_done.connect(order.extend)
-    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    begin(first_slice=3)
     _until_idle(qtbot, run)
     assert session.analysis is not None
     distances = [abs(int(session.analysis.slice_ids[p]) - 3) for p in order]
@@ -146,15 +152,9 @@ def test_slices_come_from_the_one_in_view_outward(
 
 
 def test_one_slice_can_be_run_alone(
-    qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
-    run: AnalysisRun,
-    session: Session,
+    qtbot: QtBot, run: AnalysisRun, session: Session, begin: Begin
 ) -> None:
-    run.start(_request(tiny_bundle, tiny_volume, slices=(2,)), [scan])
+    begin(slices=(2,))
     _until_idle(qtbot, run)
     assert session.analysis is not None
     assert session.analysis.slice_ids.tolist() == [2]
@@ -163,17 +163,14 @@ def test_one_slice_can_be_run_alone(
 
 def test_cancel_keeps_what_was_finished_and_a_second_run_completes(
     qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
     gate: Gate,
     told: list[tuple[str, str]],
     run: AnalysisRun,
     session: Session,
+    begin: Begin,
 ) -> None:
     gate.at = 10  # two slices of four steps are done, the third is under way
-    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    begin(first_slice=3)
     qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
     assert gate.reached.wait(60)
     run.cancel()
@@ -187,24 +184,21 @@ def test_cancel_keeps_what_was_finished_and_a_second_run_completes(
     text = "The run was cancelled. Finished slices: 2."
     assert told == [("info", text)]
     assert run.outcome == text
-    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    begin()
     _until_idle(qtbot, run)
     assert len(session.analysis) > 2
 
 
 def test_an_analysis_opened_during_a_run_stays_until_its_end(
     qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
     tiny_analysis: Analysis,
     gate: Gate,
     run: AnalysisRun,
     session: Session,
+    begin: Begin,
 ) -> None:
     gate.at = 10
-    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    begin(first_slice=3)
     qtbot.waitUntil(lambda: len(session.done) == 2, timeout=LONG)
     assert gate.reached.wait(60)
     session.set_analysis(tiny_analysis)
@@ -220,18 +214,15 @@ def test_an_analysis_opened_during_a_run_stays_until_its_end(
 
 def test_cancel_before_the_first_slice_leaves_the_former_analysis(
     qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
     tiny_analysis: Analysis,
     gate: Gate,
     run: AnalysisRun,
     session: Session,
+    begin: Begin,
 ) -> None:
     session.set_analysis(tiny_analysis)
     gate.at = 2
-    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    begin()
     assert gate.reached.wait(60)
     run.cancel()
     gate.release.set()
@@ -256,19 +247,16 @@ def test_cancel_before_the_first_slice_leaves_the_former_analysis(
 )
 def test_an_error_in_the_middle_is_one_message_and_the_next_run_works(
     qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
     gate: Gate,
     told: list[tuple[str, str]],
     error: BaseException,
     words: str,
     run: AnalysisRun,
     session: Session,
+    begin: Begin,
 ) -> None:
     gate.at, gate.error = 7, error
-    run.start(_request(tiny_bundle, tiny_volume, first_slice=3), [scan])
+    begin(first_slice=3)
     _until_idle(qtbot, run)
     assert len(told) == 1
     assert told[0][0] == "error"
@@ -278,7 +266,7 @@ def test_an_error_in_the_middle_is_one_message_and_the_next_run_works(
     assert session.analysis is not None
     assert session.analysis.slice_ids.tolist() == [3]
     gate.error = None
-    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    begin()
     _until_idle(qtbot, run)
     assert len(session.analysis) > 1
 
@@ -287,15 +275,14 @@ def test_a_scan_removed_during_the_run_stops_it_and_is_named(
     qtbot: QtBot,
     viewer: Viewer,
     scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
     gate: Gate,
     told: list[tuple[str, str]],
     run: AnalysisRun,
+    begin: Begin,
 ) -> None:
     gate.at = 3
     other = viewer.add_image(np.zeros((3, 4, 5)), units=("mm",) * 3)
-    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    begin()
     assert gate.reached.wait(60)
     viewer.layers.remove(other)
     assert run.state == "running"
@@ -308,7 +295,6 @@ def test_a_scan_removed_during_the_run_stops_it_and_is_named(
 
 def test_a_bundle_that_was_removed_is_named(
     qtbot: QtBot,
-    viewer: Viewer,
     scan: Image,
     tiny_bundle: Path,
     tiny_volume: Volume,
@@ -330,7 +316,6 @@ def test_a_bundle_that_was_removed_is_named(
 
 def test_a_bundle_removed_while_the_network_runs_does_no_harm(
     qtbot: QtBot,
-    viewer: Viewer,
     scan: Image,
     tiny_bundle: Path,
     tiny_volume: Volume,
@@ -355,15 +340,14 @@ def test_closing_the_viewer_ends_the_run_in_silence(
     qtbot: QtBot,
     viewer: Viewer,
     scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
     gate: Gate,
     told: list[tuple[str, str]],
     run: AnalysisRun,
     session: Session,
+    begin: Begin,
 ) -> None:
     gate.at = 6
-    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    begin()
     assert gate.reached.wait(60)
     del scan
     viewer.close()
@@ -376,25 +360,18 @@ def test_closing_the_viewer_ends_the_run_in_silence(
 
 
 def test_two_runs_at_once_are_refused(
-    qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
-    gate: Gate,
-    run: AnalysisRun,
+    qtbot: QtBot, gate: Gate, run: AnalysisRun, begin: Begin
 ) -> None:
     gate.at = 1
-    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    begin()
     with pytest.raises(RuntimeError, match="already active"):
-        run.start(_request(tiny_bundle, tiny_volume), [scan])
+        begin()
     gate.release.set()
     _until_idle(qtbot, run)
 
 
 def test_what_may_spoil_the_result_is_told(
     qtbot: QtBot,
-    viewer: Viewer,
     scan: Image,
     tiny_bundle: Path,
     tiny_volume: Volume,
@@ -420,16 +397,11 @@ def test_what_may_spoil_the_result_is_told(
 
 
 def test_the_progress_names_the_time_left(
-    qtbot: QtBot,
-    viewer: Viewer,
-    scan: Image,
-    tiny_bundle: Path,
-    tiny_volume: Volume,
-    run: AnalysisRun,
+    qtbot: QtBot, scan: Image, run: AnalysisRun, begin: Begin
 ) -> None:
     seen: list[SliceProgress] = []
     run.progressed.connect(seen.append)
-    run.start(_request(tiny_bundle, tiny_volume), [scan])
+    begin()
     _until_idle(qtbot, run)
     assert list(dict.fromkeys(each.stage for each in seen)) == [
         "Waiting for the engine",
