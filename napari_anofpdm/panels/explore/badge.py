@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from anofpdm.method.settings_words import threshold_words
 from napari_anofpdm.panels.explore.setting_differences import differences_in_words
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def badge_words(analysis: Analysis, settings: Settings, own: Settings) -> str:
     if calibration is None:
         found = f"{bundle.name} is not calibrated"
         if not differences:
+            from anofpdm.method.settings_words import threshold_words
+
             return f"{found}; masks use {threshold_words(settings.threshold)}."
         return f"{found}. {changed}"
     from anofpdm.method.calibration import chosen_grid

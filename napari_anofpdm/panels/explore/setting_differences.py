@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from anofpdm.method.settings_words import threshold_words
 from napari_anofpdm.session.setting_choices import MAP_CHOICES, POLARITY_CHOICES
 
 if TYPE_CHECKING:
     from anofpdm import Settings
     from anofpdm.method.calibration import Calibration
+    from anofpdm.method.settings import ThresholdRule
 
 
 def differences_in_words(
@@ -36,6 +36,12 @@ def _phrase(name: str, value: Any, original: Any) -> str:
     return f"{title} {write(value)} instead of {write(original)}"
 
 
+def _threshold(rule: ThresholdRule) -> str:
+    from anofpdm.method.settings_words import threshold_words
+
+    return threshold_words(rule)
+
+
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.5g}"
 
@@ -49,7 +55,7 @@ _FIELDS: dict[str, tuple[str, Any]] = {
     "end_step": ("end step", lambda t: "automatic" if t is None else f"t = {t}"),
     "sam": ("map", lambda sam: MAP_CHOICES[sam][0].lower()),
     "polarity": ("polarity", lambda polarity: POLARITY_CHOICES[polarity][0].lower()),
-    "threshold": ("masks use", threshold_words),
+    "threshold": ("masks use", _threshold),
     "max_divergence": ("M_max", _numbers),
     "cosine_threshold": ("cosine threshold", _number),
     "median_kernel": ("median filter", lambda n: f"{n} px"),
