@@ -90,10 +90,7 @@ def test_the_badge_says_that_a_model_is_not_calibrated(tiny_analysis: Analysis) 
     plain = with_calibration(tiny_analysis, None)
     own = plain.default_settings()
     words = badge_words(plain, own, own)
-    assert (
-        "tiny is not calibrated" in words
-        and "the threshold is the quantile 0.95 of the brain" in words
-    )
+    assert "tiny is not calibrated" in words and "masks use the quantile 0.95 of the brain" in words
     changed = own.model_copy(update={"threshold": AbsoluteThreshold(value=0.02)})
     words = badge_words(plain, changed, own)
     assert "not calibrated" in words and "the fixed threshold 0.02 instead of" in words
