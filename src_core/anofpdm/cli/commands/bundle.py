@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 
 if TYPE_CHECKING:
     from anofpdm.method.calibration import Calibration
@@ -27,11 +26,8 @@ BundleArgument = Annotated[
 
 
 @app.command("list")
-def list_(
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
-) -> None:
+@with_console
+def list_(*, console: Console) -> None:
     """List the bundles in the package and in your own bundle folders.
 
     Set your folders in the environment variable ANOFPDM_BUNDLES, or as bundle_dirs in the settings
@@ -39,7 +35,6 @@ def list_(
     """
     from anofpdm.model.registry import list_bundles
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     rows: list[dict[str, Any]] = [
         {
             "name": entry.name,
@@ -64,11 +59,11 @@ def list_(
 
 
 @app.command()
+@with_console
 def show(
     bundle: BundleArgument,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Show a bundle's intended use, inputs and calibration.
 
@@ -76,7 +71,6 @@ def show(
     """
     from anofpdm.model.bundle import load_bundle
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     model = load_bundle(bundle)
     payload = {
         "path": str(model.path),
@@ -87,16 +81,15 @@ def show(
 
 
 @app.command()
+@with_console
 def verify(
     bundle: BundleArgument,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Check a bundle's files, the hash of its weights, and that the weights fit the network."""
     from anofpdm.model.bundle import load_bundle
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     model = load_bundle(bundle)
     network = model.network("cpu")
     parameters = sum(parameter.numel() for parameter in network.parameters())

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from anofpdm.cli.commands.segment import KeepAnalysisOption
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.outcome import finish_results, warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions
 from anofpdm.cli.shared.slice_reports import SliceReports
@@ -45,15 +45,15 @@ DemoSeedOption = Annotated[
 ]
 
 
+@with_console
 def demo(
     out: DemoOutOption = Path("anofpdm-demo"),
     seed: DemoSeedOption = 500_001,
     device: opt.DeviceOption = "auto",
     keep_analysis: KeepAnalysisOption = False,
     overwrite: opt.OverwriteOption = False,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Generate a synthetic brain with a lesion, segment it with flair-synth and score the result.
 
@@ -66,7 +66,6 @@ def demo(
     from anofpdm.synthetic import write_phantom
 
     started = time.perf_counter()
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     model = load_bundle(_BUNDLE)
     settings = ReadingOptions().settings(model.metadata.calibration)
     names = (*_NAMES, ANALYSIS_FOLDER)

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import check_new_path
 from anofpdm.common.errors import SettingsError
 
@@ -86,6 +85,7 @@ SkullOption = Annotated[
 ]
 
 
+@with_console
 def import_checkpoint(
     checkpoint: CheckpointArgument,
     modalities: ModalitiesOption,
@@ -96,9 +96,8 @@ def import_checkpoint(
     rows: RowsOption = "L",
     columns: ColumnsOption = "P",
     brain_extracted: SkullOption = True,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Import weights trained with the method's public reference code into a bundle.
 
@@ -108,7 +107,6 @@ def import_checkpoint(
     """
     from anofpdm.model.checkpoint_import import import_checkpoint as import_weights
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     check_new_path(out)
     names = _names("--modalities", modalities)
     model = import_weights(

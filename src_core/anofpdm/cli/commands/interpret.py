@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions, given_reading_options, with_reading_options
 from anofpdm.common.errors import SettingsError
@@ -42,6 +42,7 @@ SettingsOption = Annotated[
 
 
 @with_reading_options
+@with_console
 def interpret(
     context: typer.Context,
     analysis: AnalysisArgument,
@@ -50,9 +51,7 @@ def interpret(
     settings_file: SettingsOption = None,
     *,
     reading: ReadingOptions,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    console: Console,
 ) -> None:
     """Apply other settings to a stored analysis, in seconds and without the network.
 
@@ -62,7 +61,6 @@ def interpret(
     from anofpdm.method.interpretation import interpret as interpret_analysis
 
     started = time.perf_counter()
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     stored = Analysis.open(analysis)
     bundle = stored.metadata.bundle
     if settings_file is not None:

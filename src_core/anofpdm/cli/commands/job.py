@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.common.quantities import duration_in_words
 
 if TYPE_CHECKING:
@@ -59,16 +59,12 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Delete without asking.")
 
 
 @app.command("list")
-def list_(
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
-) -> None:
+@with_console
+def list_(*, console: Console) -> None:
     """List all jobs: those in the job folder (set by ANOFPDM_JOBS) and those started elsewhere."""
     from anofpdm.jobs.places import job_folders
     from anofpdm.jobs.watch import JobWatch
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     jobs = [JobWatch(folder) for folder in job_folders()]
     table = Table("name", "command", "state", "progress", "left", box=None, pad_edge=False)
     for job in jobs:
@@ -84,19 +80,18 @@ def list_(
 
 
 @app.command()
+@with_console
 def show(
     job: JobArgument,
     lines: LinesOption = 10,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Show a job's command, state, progress and the end of its log."""
     from anofpdm.jobs.log import log_tail
     from anofpdm.jobs.places import find_job
     from anofpdm.jobs.watch import JobWatch
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     watch = JobWatch(find_job(job))
     state, progress = watch.state, watch.progress
     since = datetime.fromtimestamp(state.since, UTC).astimezone().isoformat(" ", "seconds")
@@ -112,12 +107,12 @@ def show(
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
+@with_console
 def start(
     command: CommandArgument,
     name: NameOption = None,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Start a command as a background job, which continues after you log out.
 
@@ -125,7 +120,6 @@ def start(
     """
     from anofpdm.jobs.start import start_job
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     folder = start_job(command, name)
     console.finish(
         {"name": folder.name, "folder": str(folder)},
@@ -143,19 +137,18 @@ def run(context: typer.Context, job: JobArgument, debug: opt.DebugOption = False
 
 
 @app.command()
+@with_console
 def stop(
     job: JobArgument,
     patience: PatienceOption = 120.0,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Stop a job and all its processes; training saves a checkpoint first."""
     from anofpdm.jobs.places import find_job
     from anofpdm.jobs.state import state_of
     from anofpdm.jobs.stop import Stop
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     folder = find_job(job)
     Stop(folder, patience).wait()
     state = state_of(folder)
@@ -166,35 +159,33 @@ def stop(
 
 
 @app.command()
+@with_console
 def resume(
     job: JobArgument,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Resume a failed or stopped job from its saved state."""
     from anofpdm.jobs.places import find_job
     from anofpdm.jobs.start import resume_job
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     folder = find_job(job)
     resume_job(folder)
     console.finish({"name": folder.name, "folder": str(folder)}, f"Resumed job {folder.name}.")
 
 
 @app.command()
+@with_console
 def remove(
     job: JobArgument,
     yes: YesOption = False,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Delete a job's folder and the results in it; results elsewhere are kept."""
     from anofpdm.jobs.places import find_job
     from anofpdm.jobs.remove import remove_job
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     folder = find_job(job)
     if not yes:
         typer.confirm(f"Delete {folder} and everything in it?", abort=True, err=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.results.folder import result_folder
 
 ModalityOption = Annotated[
@@ -38,15 +38,15 @@ HealthyOption = Annotated[
 ]
 
 
+@with_console
 def phantom(
     seed: SubjectSeedOption,
     out: opt.OutOption,
     modality: ModalityOption = None,
     healthy: HealthyOption = None,
     overwrite: opt.OverwriteOption = False,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Write a synthetic subject: its scans (flair.nii.gz, t1, t2) and its mask (lesion.nii.gz).
 
@@ -55,7 +55,6 @@ def phantom(
     from anofpdm.synthetic import write_phantom
     from anofpdm.synthetic.acquisition import MODALITIES
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     modalities = list(dict.fromkeys(modality or ["flair"]))
     names = tuple(f"{m}.nii.gz" for m in [*MODALITIES, "lesion"])
     with result_folder(out, overwrite=overwrite, names=(*names, "phantom.json")) as staging:

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.common.errors import SettingsError
 from anofpdm.jobs.progress import JobProgress
 
@@ -75,6 +75,7 @@ WorkersOption = Annotated[
 ]
 
 
+@with_console
 def phantom_dataset(
     seeds: SeedsOption,
     out: DatasetOutOption,
@@ -86,9 +87,8 @@ def phantom_dataset(
     twins: TwinsOption = False,
     workers: WorkersOption = None,
     overwrite: opt.OverwriteOption = False,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
 ) -> None:
     """Generate synthetic subjects and store their labelled slices as a training dataset.
 
@@ -100,7 +100,6 @@ def phantom_dataset(
     from anofpdm.synthetic.dataset import build_phantom_dataset
     from anofpdm.synthetic.phantom import SPACING_MM, TRAINING_SEEDS_BELOW
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     chosen = seed_range(seeds)
     config = validated(
         PreprocessingConfig,

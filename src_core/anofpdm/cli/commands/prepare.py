@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import IN_PART
 from anofpdm.common.errors import SettingsError
 from anofpdm.jobs.progress import JobProgress
@@ -189,6 +189,7 @@ OverwriteOption = Annotated[
 ]
 
 
+@with_job_console
 def prepare(
     context: typer.Context,
     source: SourceArgument,
@@ -211,9 +212,8 @@ def prepare(
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
     dry_run: opt.DryRunOption = False,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
     job: opt.JobOption = None,
 ) -> None:
     """Make a dataset of labelled slices from your own scans; run again to continue a stopped run.
@@ -225,7 +225,6 @@ def prepare(
     from anofpdm.datasets.preparation.prepare import prepare as prepare_dataset
     from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=None if dry_run else job)
     if field_of_view == "fixed" and extent_mm is None:
         extent_mm = EXTENT_MM
     config = validated(

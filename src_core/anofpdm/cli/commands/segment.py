@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
@@ -49,6 +49,7 @@ KeepAnalysisOption = Annotated[
 
 
 @with_reading_options
+@with_console
 def segment(
     image: ImageOption,
     out: opt.OutOption,
@@ -66,9 +67,7 @@ def segment(
     batch_size: opt.BatchSizeOption = None,
     *,
     reading: ReadingOptions,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    console: Console,
 ) -> None:
     """Segment anomalies in a brain scan; write a mask, an anomaly map, a report and a picture.
 
@@ -79,7 +78,6 @@ def segment(
     from anofpdm.model.bundle import load_bundle
 
     started = time.perf_counter()
-    console = Console(as_json=as_json, quiet=quiet, debug=debug)
     model = load_bundle(bundle)
     files = images_by_modality(image, model.metadata.modalities)
     mask_file = None if brain_mask is None else ImageFile.of(brain_mask)

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.inputs import check_new_path
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.common.errors import SettingsError
@@ -119,6 +119,7 @@ QuantileRangeOption = Annotated[
 ]
 
 
+@with_job_console
 def select_guidance(
     context: typer.Context,
     bundle: BundleOption,
@@ -143,9 +144,8 @@ def select_guidance(
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
     dry_run: opt.DryRunOption = False,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
     job: opt.JobOption = None,
 ) -> None:
     """Select a model's guidance and thresholds on labelled slices; write a calibrated bundle.
@@ -163,7 +163,6 @@ def select_guidance(
     from anofpdm.model.bundle import load_bundle
     from anofpdm.model.memory import default_batch_size
 
-    console = Console(as_json=as_json, quiet=quiet, debug=debug, job=None if dry_run else job)
     guidances = parsed_candidates(candidates)
     chosen_region = region or "image"
     ranges = dict(QUANTILE_RANGES)

@@ -12,7 +12,7 @@ import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.as_job import has_begun
-from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import CANCELLED
 from anofpdm.jobs.progress import JobProgress
 
@@ -99,6 +99,7 @@ ProcessesOption = Annotated[
 ]
 
 
+@with_job_console
 def train(
     context: typer.Context,
     config: ConfigArgument,
@@ -112,9 +113,8 @@ def train(
     processes: ProcessesOption = 1,
     device: opt.DeviceOption = "auto",
     dry_run: opt.DryRunOption = False,
-    as_json: opt.JsonOption = False,
-    quiet: opt.QuietOption = False,
-    debug: opt.DebugOption = False,
+    *,
+    console: Console,
     job: opt.JobOption = None,
 ) -> None:
     """Train a model on labelled slices; Ctrl-C saves a checkpoint from which --resume continues.
@@ -135,14 +135,6 @@ def train(
     from anofpdm.training.run.training_cost import disk_shortage, training_cost
     from anofpdm.training.step.processes import check_processes
 
-    # Only the first of torchrun's processes prints messages.
-    first = os.environ.get("RANK", "0") == "0"
-    console = Console(
-        as_json=as_json and first,
-        quiet=quiet or not first,
-        debug=debug,
-        job=None if dry_run or not first else job,
-    )
     run = TrainingConfig.from_toml(config, **({} if steps is None else {"steps": steps}))
     slices = SliceDataset.open(dataset)
     resumed = resume or (has_begun(job) and bool(list_checkpoints(out)))
@@ -163,7 +155,7 @@ def train(
     doubts = check_classes(slices, begins=start_from is None and not resumed)
     if processes > 1 and "RANK" not in os.environ:
         return run_in_processes(context.obj, processes)
-    if first:
+    if os.environ.get("RANK", "0") == "0":
         for problem in (*doubts, *disk_shortage(run, out)):
             console.warn(problem)
     start = None if start_from is None else load_bundle(start_from)

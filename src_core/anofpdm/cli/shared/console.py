@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
@@ -15,6 +17,8 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.shared_options import with_shared_options
 from anofpdm.common.quantities import duration_in_words
 from anofpdm.jobs.progress import JobProgress
 
@@ -111,6 +115,40 @@ class Console:
     def _copy(self, message: str) -> None:
         if self._notes is not None:
             self._notes.say(message)
+
+
+@dataclass(frozen=True)
+class _ConsoleOptions:
+    as_json: opt.JsonOption = False
+    quiet: opt.QuietOption = False
+    debug: opt.DebugOption = False
+
+
+def with_console(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, in place of its keyword `console`, the options that a `Console` follows."""
+    return with_shared_options(
+        command, "console", _ConsoleOptions, lambda options, given: _console(options, None)
+    )
+
+
+def with_job_console(command: Callable[..., None]) -> Callable[..., None]:
+    """Do as `with_console` for a command that can run as a job; a dry run is none."""
+
+    def console_of(options: _ConsoleOptions, given: Mapping[str, Any]) -> Console:
+        return _console(options, None if given["dry_run"] else given["job"])
+
+    return with_shared_options(command, "console", _ConsoleOptions, console_of)
+
+
+def _console(options: _ConsoleOptions, job: str | None) -> Console:
+    # Only the first of torchrun's processes prints messages and notes the job's progress.
+    first = os.environ.get("RANK", "0") == "0"
+    return Console(
+        as_json=options.as_json and first,
+        quiet=options.quiet or not first,
+        debug=options.debug,
+        job=job if first else None,
+    )
 
 
 def _detail(report: JobProgress) -> str:

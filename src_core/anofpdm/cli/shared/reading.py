@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, get_type_hints
+from typing import Any
 
 import typer
 
 from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.shared_options import with_shared_options
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.method.calibration import Calibration
@@ -94,28 +93,7 @@ class ReadingOptions:
 
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command, in place of its keyword `reading`, the options of `ReadingOptions`."""
-    hints = get_type_hints(ReadingOptions, include_extras=True)
-    options = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=hints[field.name],
-        )
-        for field in fields(ReadingOptions)
-    ]
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        parameters += options if parameter.name == "reading" else [parameter]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        reading = ReadingOptions(**{option.name: given.pop(option.name) for option in options})
-        command(reading=reading, **given)
-
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    return run
+    return with_shared_options(command, "reading", ReadingOptions, lambda reading, given: reading)
 
 
 def given_reading_options(context: typer.Context) -> list[str]:
