@@ -353,6 +353,7 @@ def test_several_runs_are_told_where_nothing_else_is_labelled(tmp_path: Path) ->
         save(tmp_path / f"in/sub-01/anat/sub-01_{run_}_FLAIR.nii.gz", flair)
     save(tmp_path / "in/sub-01/anat/sub-01_label-lesion_mask.nii.gz", lesion)
     save(tmp_path / "in/sub-02/anat/sub-02_FLAIR.nii.gz", flair)
+    save(tmp_path / "in/sub-02/anat/sub-02_mask.nii.gz", lesion)
     config = PrepareConfig(
         source=tmp_path / "in", layout="bids", modalities=("flair",), preprocessing=GRID
     )
@@ -362,6 +363,7 @@ def test_several_runs_are_told_where_nothing_else_is_labelled(tmp_path: Path) ->
     assert "No slice" in message
     assert "sub-01 has 2 files for its flair scan" in message
     assert "--match run=1" in message
+    assert "sub-02_mask.nii.gz says neither lesion nor brain" in message
 
 
 @pytest.mark.usefixtures("no_picture")
@@ -395,6 +397,7 @@ def test_a_dry_run_tells_what_will_be_skipped(tmp_path: Path) -> None:
     problems = " ".join(json.loads(result.stdout)["problems"])
     assert "sub-02 will be skipped: sub-02 has 2 files" in problems
     assert "git lfs pull" in problems
+    assert "Not read: derivatives/lesions/sub-01/anat/sub-01_label-other_mask.nii.gz" in problems
     assert not (tmp_path / "d.zarr").exists()
 
 

@@ -318,13 +318,7 @@ def _show_listing(console: Console, listing: Listing) -> None:
     # Where nothing is left, one mistake lies behind all, and the error that follows names it.
     for case in listing.skipped[: _SHOWN if none_left else None]:
         console.warn(f"Skipped {case.subject}: {case.problem}")
-    by_reason: dict[str, list[str]] = {}
-    for one in listing.left_alone:
-        by_reason.setdefault(one.reason, []).append(one.name)
-    for reason, names in by_reason.items():
-        others = f" (and {len(names) - 1} more of the same kind)" if len(names) > 1 else ""
-        console.warn(f"Not read: {names[0]}{others} {reason}.")
-    for warning in listing.warnings:
+    for warning in (*listing.not_read, *listing.warnings):
         console.warn(warning)
 
 

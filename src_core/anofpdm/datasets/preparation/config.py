@@ -115,7 +115,7 @@ def _wrong_sum(shares: Shares) -> str:
     train, val = (round(100 * share / total, 1) for share in shares[:2])
     meant = ",".join(f"{share:g}" for share in (train, val, round(100 - train - val, 1)))
     return (
-        f"the shares of train, val and test (--split) are {','.join(f'{s:g}' for s in shares)}, "
+        f"The shares of train, val and test (--split) are {','.join(f'{s:g}' for s in shares)}, "
         f"which add up to {total:g}; they must add up to 100 or to 1: for these proportions write "
         f"{meant}"
     )

@@ -42,6 +42,18 @@ class Listing:
         """Cases with a problem."""
         return tuple(case for case in self.cases if case.problem)
 
+    @property
+    def not_read(self) -> tuple[str, ...]:
+        """One sentence for each reason to leave something alone, naming the first."""
+        names: dict[str, list[str]] = {}
+        for one in self.left_alone:
+            names.setdefault(one.reason, []).append(one.name)
+        return tuple(
+            f"Not read: {first}{f' (and {len(more)} more of the same kind)' if more else ''} "
+            f"{reason}."
+            for reason, (first, *more) in names.items()
+        )
+
 
 def list_cases(config: PrepareConfig) -> Listing:
     """Find the cases, and lay the labels and splits of CSV files over them.

@@ -75,7 +75,7 @@ def prepare(
         on_listed(listing)
     with PartStore.locked(out) as store:
         summaries, skipped = _finished_parts(listing, config, store, workers, show)
-        _check_labelled(summaries, config, skipped)
+        _check_labelled(summaries, config, listing, skipped)
         splits = listing.splits or _drawn_splits(listing.cases, summaries, config)
         staged = _assemble(config, listing, store, summaries, splits, show)
         dataset = SliceDataset.open(staged)
@@ -135,20 +135,21 @@ def _finished_parts(
 
 
 def _check_labelled(
-    summaries: Mapping[str, PartSummary], config: PrepareConfig, skipped: Sequence[Skipped]
+    summaries: Mapping[str, PartSummary],
+    config: PrepareConfig,
+    listing: Listing,
+    skipped: Sequence[Skipped],
 ) -> None:
     if any(s.healthy + s.unhealthy for s in summaries.values()):
         return
-    others = (
-        f" Others are skipped ({len(skipped)}), which may have them; of {skipped[0].subject}: "
-        f"{skipped[0].reason}"
-        if skipped
-        else ""
-    )
+    causes = [*listing.not_read, *listing.warnings]
+    if skipped:
+        causes.append(f"Skipped ({len(skipped)}), {skipped[0].subject}: {skipped[0].reason}")
+    known = f" What may be the cause: {' '.join(causes)}" if causes else ""
     raise DatasetError(
         f"No slice of {config.source} is labelled: the subjects that can be used "
         f"({len(summaries)}) have neither a mask nor a label; add a CSV of labels with "
-        f"--labels.{others}"
+        f"--labels.{known}"
     )
 
 

@@ -78,6 +78,7 @@ def prepare_cost(
     memory = count * peak_bytes()
     problems = [
         *(f"{case.subject} will be skipped: {case.problem}" for case in listing.skipped),
+        *listing.not_read,
         *listing.warnings,
         *sample.problems,
     ]
