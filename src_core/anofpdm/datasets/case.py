@@ -96,10 +96,13 @@ class Found:
         Sorted by subject.
     left_alone : tuple of LeftAlone
         Sorted by name.
+    notes : tuple of str
+        What else should be known, one sentence each.
     """
 
     cases: tuple[Case, ...]
     left_alone: tuple[LeftAlone, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def unique_cases(cases: Iterable[Case], source: Path) -> tuple[Case, ...]:

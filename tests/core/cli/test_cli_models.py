@@ -207,14 +207,19 @@ def test_select_guidance_warns_of_a_model_that_has_learnt_nothing(
     report = json.loads((tmp_path / "new-report" / "guidance.json").read_text())
     assert report["criterion"] == criterion
     assert f"one class for all ({baseline:.3f})" in report["warnings"][0]
-    source = load_bundle(tmp_path / "new").metadata.calibration.source
-    assert source.startswith("slices.zarr, split val; no guidance classifies them better")
+    calibration = load_bundle(tmp_path / "new").metadata.calibration
+    assert calibration is not None
+    assert calibration.source.startswith(
+        "slices.zarr, split val; no guidance classifies them better"
+    )
     assert report["chosen"]["baseline"] == pytest.approx(baseline)
     cosines[0, 2] = 0.4
     result = run("select-guidance", *common, "--out", tmp_path / "better")
     assert (result.exit_code, "classifies" in result.stderr) == (0, False)
     assert not json.loads((tmp_path / "better-report" / "guidance.json").read_text())["warnings"]
-    assert load_bundle(tmp_path / "better").metadata.calibration.source == "slices.zarr, split val"
+    calibration = load_bundle(tmp_path / "better").metadata.calibration
+    assert calibration is not None
+    assert calibration.source == "slices.zarr, split val"
 
 
 @pytest.mark.parametrize("candidates", ["", "1,,2", "1,two", "-1", "1,1001", "nan"])

@@ -17,9 +17,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.layouts import find_cases
 from anofpdm.datasets.preparation.subject import Recipe, subject_slices
+from anofpdm.scans.volume import Volume
 from tests.core.cohorts import GRID, phantom, save
 
 
@@ -193,6 +195,30 @@ SITUATIONS = {
     "derivatives beside one subject": Situation(
         [scan(), scan("02"), derived(LESION)], {"sub-01": LESION}, source="sub-01"
     ),
+    "derivatives beside a dataset of another name may be of other people": Situation(
+        [f"mine/{scan()}", derived(LESION)], {"sub-01": ""}, source="mine"
+    ),
+    "two people of one name": Situation(
+        [f"a/{scan()}", f"b/{scan(suffix='T1w')}"],
+        {"sub-01": ("files in 2 datasets", "may stand for two people")},
+        texts={"a/dataset_description.json": {}, "b/dataset_description.json": {}},
+        modalities=("flair", "t1"),
+    ),
+    "two people of one name, one with a mask": Situation(
+        [f"a/{scan()}", f"b/{derived(LESION)}"],
+        {"sub-01": ("files in 2 datasets",)},
+        texts={"a/dataset_description.json": {}},
+    ),
+    "one dataset of three parts": Situation(
+        [f"rawdata/{scan()}", derived(LESION), derived("sub-01_space-T1w_T1w", "t1")],
+        {"sub-01": LESION},
+        texts={
+            "rawdata/dataset_description.json": {},
+            "derivatives/lesions/dataset_description.json": {},
+            "derivatives/t1/dataset_description.json": {},
+        },
+        modalities=("flair", "t1"),
+    ),
     "a mask without a session, of a subject with one": Situation(
         [scan(ses="1"), derived(LESION)], {"sub-01_ses-1": LESION}
     ),
@@ -271,7 +297,9 @@ def test_a_situation(tmp_path: Path, situation: Situation) -> None:
 
 def test_the_brain_beside_the_raw_tree_is_read_too(tmp_path: Path) -> None:
     source = write(tmp_path, SITUATIONS["derivatives beside the raw tree"])
-    (case,) = find_cases(source, "bids", ("flair",), {}).cases
+    found = find_cases(source, "bids", ("flair",), {})
+    (case,) = found.cases
+    assert found.notes == (f"Masks of 1 of 1 sessions are read from {tmp_path / 'derivatives'}.",)
     assert case.brain_mask is not None
     assert case.brain_mask.name == "sub-01_desc-brain_mask.nii.gz"
     assert case.images["flair"].is_relative_to(source)
@@ -280,15 +308,23 @@ def test_the_brain_beside_the_raw_tree_is_read_too(tmp_path: Path) -> None:
 def test_only_the_lesions_labels_of_a_segmentation_are_lesion(tmp_path: Path) -> None:
     flair, lesion = phantom(1).volumes["flair"], phantom(1).lesion
     tissue = np.where(lesion.data > 0.5, 4, np.where(flair.data > 0, 2, 0)).astype(np.float32)
-    files = {
-        "images": {"flair": save(tmp_path / "f.nii.gz", flair)},
-        "mask": save(tmp_path / "m.nii.gz", phantom(1).lesion),
-    }
-    segmentation = type(lesion)(tissue, lesion.affine, "dseg", None, lesion.header)
-    other = {**files, "mask": save(tmp_path / "s.nii.gz", segmentation), "mask_labels": (4,)}
-    recipe = Recipe(("flair",), GRID, 30.0)
-    made = [subject_slices(Case("s", "s", **values), recipe) for values in (files, other)]
+    images = {"flair": save(tmp_path / "f.nii.gz", flair)}
+    segmentation = Volume(tissue, lesion.affine, "dseg", None, lesion.header)
+    cases = (
+        Case("s", "s", images, mask=save(tmp_path / "m.nii.gz", lesion)),
+        Case("s", "s", images, mask=save(tmp_path / "s.nii.gz", segmentation), mask_labels=(4,)),
+    )
+    made = [subject_slices(case, Recipe(("flair",), GRID, 30.0)) for case in cases]
     assert np.array_equal(made[0].labels, made[1].labels)
     assert (made[0].labels == 0).any() and (made[0].labels == 1).any()
     assert made[0].truth is not None and made[1].truth is not None
     assert np.array_equal(made[0].truth, made[1].truth)
+
+
+@pytest.mark.parametrize(("given", "known"), [("T1w", "t1"), ("FLAIR", "flair"), ("t2f", "flair")])
+def test_a_contrast_spelled_as_in_file_names_is_named_with_its_name(
+    tmp_path: Path, given: str, known: str
+) -> None:
+    source = write(tmp_path, Situation([scan(), scan(suffix="T1w")], {}))
+    with pytest.raises(DatasetError, match=f"{given} is called {known} here"):
+        find_cases(source, "bids", (given,), {})

@@ -208,7 +208,10 @@ LINK_AS_TEXT = "../../.git/annex/objects/Xx/9k/SHA256E-s132735--4d7a/SHA256E-s13
 
 
 def _text(content: str) -> Callable[[Path], None]:
-    return lambda path: path.write_text(content) and None
+    def place(path: Path) -> None:
+        path.write_text(content)
+
+    return place
 
 
 def _link(target: str) -> Callable[[Path], None]:

@@ -12,6 +12,7 @@ from anofpdm.datasets.case import Found
 from anofpdm.datasets.layouts.bids import ATLAS_ENTITIES, bids_cases
 from anofpdm.datasets.layouts.brats import brats_cases
 from anofpdm.datasets.layouts.table import table_cases, table_modalities
+from anofpdm.scans.checks import CONTRASTS
 
 Layout = Literal["brats", "atlas", "bids", "table"]
 
@@ -46,6 +47,8 @@ def find_cases(
     """
     if (fault := missing_content(source)) is not None:
         raise DatasetError(fault)
+    if layout != "table":
+        _check_spelling(modalities)
     if layout == "table":
         found = table_cases(source, modalities)
     elif not source.is_dir():
@@ -85,3 +88,13 @@ def default_modalities(source: Path, layout: Layout) -> tuple[str, ...]:
 def default_scored(layout: Layout, modalities: Sequence[str]) -> tuple[str, ...]:
     """Those of `modalities` that the anomaly map is read from: BraTS's FLAIR and T2, else all."""
     return tuple(m for m in modalities if m in _SCORED.get(layout, ())) or tuple(modalities)
+
+
+def _check_spelling(modalities: Sequence[str]) -> None:
+    """Refuse a contrast as file names spell it: it would be found in no file."""
+    for modality in modalities:
+        known = CONTRASTS.get(modality.lower(), modality)
+        if known != modality:
+            raise DatasetError(
+                f"The modality {modality} is called {known} here; write --modality {known}."
+            )

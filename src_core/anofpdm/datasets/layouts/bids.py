@@ -21,7 +21,10 @@ from anofpdm.datasets.nifti_files import nifti_files, stem_of
 
 ATLAS_ENTITIES: Final = {"space": "MNI152NLin2009aSym"}
 _DERIVATIVES: Final = "derivatives"
-_SUBJECT_FOLDER: Final = re.compile(r"(sub|ses)-.+")
+_DESCRIPTION: Final = "dataset_description.json"
+_RAW: Final = "rawdata"
+# Another name beside `derivatives` may be another dataset, with another sub-01.
+_PART_OF_DATASET: Final = re.compile(rf"{_RAW}|(sub|ses)-.+")
 # They describe the mask itself, not the scan that it was drawn on.
 _OF_THE_MASK: Final = ("desc", "label", "res", "den")
 
@@ -120,6 +123,7 @@ class _Listing:
             scans = list(images.values())
             lesion = self._mask(files, "lesion", scans, name)
             brain = self._mask(files, "brain", scans, name)
+            self._check_one_dataset(name, [*scans, *(pair[0] for pair in (lesion, brain) if pair)])
         except DatasetError as error:
             return Case(subject=name, patient=subject, problem=str(error))
         return Case(
@@ -130,6 +134,16 @@ class _Listing:
             mask_labels=() if lesion is None else lesion[1].labels,
             brain_mask=None if brain is None else brain[0].path,
         )
+
+    def _check_one_dataset(self, name: str, files: Sequence[BidsName]) -> None:
+        """Refuse files of two people: the sub-01 of two datasets below one folder."""
+        owners = dict.fromkeys(_dataset_of(file.path, self.source) for file in files)
+        known = [folder for folder in owners if folder is not None]
+        if len(known) > 1:
+            raise DatasetError(
+                f"{name} has files in {len(known)} datasets ({known[0]}, {known[1]}), where the "
+                "name may stand for two people; give the folder of one dataset."
+            )
 
     def _scan(self, files: _Files, modality: str, name: str) -> BidsName:
         there = [file for file in files.scans if file.modality == modality]
@@ -217,7 +231,10 @@ def bids_cases(
             listing.add(path, beside, masks_only=True)
     listing.share_masks()
     cases = unique_cases(listing.cases(), source)
-    return Found(cases, tuple(sorted(listing.left_alone, key=lambda one: one.name)))
+    left_alone = tuple(sorted(listing.left_alone, key=lambda one: one.name))
+    taken = [case for case in cases if beside and case.mask and case.mask.is_relative_to(beside)]
+    note = f"Masks of {len(taken)} of {len(cases)} sessions are read from {beside}."
+    return Found(cases, left_alone, (note,) if taken else ())
 
 
 def _derivatives_beside(source: Path) -> Path | None:
@@ -225,13 +242,25 @@ def _derivatives_beside(source: Path) -> Path | None:
     folder = source.absolute()
     if (folder / _DERIVATIVES).is_dir():
         return None  # read with the rest
-    while True:
-        within = _SUBJECT_FOLDER.fullmatch(folder.name) is not None
+    while _PART_OF_DATASET.fullmatch(folder.name):
         folder = folder.parent
         if (folder / _DERIVATIVES).is_dir():
             return folder / _DERIVATIVES
-        if not within:
-            return None
+    return None
+
+
+def _dataset_of(path: Path, source: Path) -> Path | None:
+    """Folder of the dataset that a file belongs to; None where nothing says."""
+    if not path.is_relative_to(source):
+        return None
+    parts = path.relative_to(source).parts[:-1]
+    if _DERIVATIVES in parts:
+        return source.joinpath(*parts[: parts.index(_DERIVATIVES)])
+    for depth in range(len(parts) + 1):
+        folder = source.joinpath(*parts[:depth])
+        if (folder / _DESCRIPTION).is_file():
+            return folder.parent if folder.name == _RAW else folder
+    return None
 
 
 def _several(name: str, what: str, files: Sequence[BidsName], leave_out: Sequence[str] = ()) -> str:

@@ -70,7 +70,7 @@ def list_cases(config: PrepareConfig) -> Listing:
     """
     found = find_cases(config.source, config.layout, config.modalities, config.match)
     cases = list(found.cases)
-    warnings = _column_warnings(config)
+    warnings = [*found.notes, *_column_warnings(config)]
     if config.labels is not None:
         cases = _labelled(cases, config, warnings)
     splits = None
