@@ -8,6 +8,7 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -47,7 +48,10 @@ def test_the_base_closure_has_neither_napari_nor_a_qt_binding(repo_root: Path) -
 
 def test_the_napari_extra_has_both(repo_root: Path) -> None:
     project = tomllib.loads((repo_root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = closure(map(Requirement, project["optional-dependencies"]["napari"]))
+    wanted = list(map(Requirement, project["optional-dependencies"]["napari"]))
+    if not _requires("napari"):
+        pytest.skip("napari is not installed here")
+    names = closure(wanted)
     assert "napari" in names
     assert names & BINDINGS
 
@@ -64,7 +68,7 @@ def declared(root: Path) -> list[Requirement]:
     return [Requirement(text) for text in project["dependencies"]]
 
 
-def closure(wanted: list[Requirement] | map[Requirement]) -> set[str]:
+def closure(wanted: list[Requirement]) -> set[str]:
     """Normalised names of all distributions that an installer would bring here.
 
     Markers are evaluated for this Python; extras count where a requirement asks for them.
