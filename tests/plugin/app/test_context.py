@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from anofpdm import Analysis
 from napari_anofpdm.app.context import context_of
+from napari_anofpdm.layers.roles import ROLE
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
@@ -30,4 +31,8 @@ def test_who_waits_for_the_result_need_not_know_who_makes_it(
     context = context_of(viewer)
     context.session.set_analysis(tiny_analysis)
     assert context.layers.commit_mask() is None
-    qtbot.waitUntil(lambda: "mask" in viewer.layers, timeout=LONG)
+
+    def committed() -> bool:
+        return any(layer.metadata.get(ROLE) == "mask" for layer in viewer.layers)
+
+    qtbot.waitUntil(committed, timeout=LONG)
