@@ -205,7 +205,7 @@ def test_interpret_under_settings_from_a_file(case: Path, tmp_path: Path) -> Non
     result = run("interpret", stored, "--settings", mine, "--out", tmp_path / "a", "--json")
     assert result.exit_code == 0, result.stderr
     assert Settings(**json.loads(result.stdout)["settings"]) == SettingsFile.read(mine).settings
-    assert "found with the model" not in result.stderr
+    assert "saved for the model" not in result.stderr
     given = ["--guidance", 8, "--no-gate", "--quantile", 0.8, "--region", "brain", "--median", 1,
              "--min-component-pixels", 40]  # fmt: skip
     assert run("interpret", stored, "--out", tmp_path / "b", *given).exit_code == 0
@@ -218,8 +218,8 @@ def test_settings_of_another_model_are_warned_of(case: Path, tmp_path: Path) -> 
     other = settings_file(stored, tmp_path / "other.json", same_model=False)
     result = run("interpret", stored, "--settings", other, "--out", tmp_path / "a", "--json")
     assert result.exit_code == 0
-    assert "found with the model" in result.stderr
-    assert "found with the model" in json.loads(result.stdout)["warnings"][0]
+    assert "saved for the model" in result.stderr
+    assert "saved for the model" in json.loads(result.stdout)["warnings"][0]
 
 
 @pytest.mark.parametrize("option", [["--guidance", "2"], ["--sam", "sam"], ["--no-gate"]])

@@ -295,7 +295,7 @@ def test_select_guidance_refuses_a_split_of_one_class(dataset: Path, tmp_path: P
     result = run("select-guidance", "--bundle", tmp_path / "plain", "--dataset", healthy, "--out",
                  tmp_path / "new")  # fmt: skip
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert 'the split "val" of' in result.stderr and "healthy ones alone" in result.stderr
+    assert 'the split "val" of' in result.stderr and "only healthy ones" in result.stderr
     assert not (tmp_path / "new").exists()
 
 
@@ -369,7 +369,7 @@ def test_import_checkpoint_makes_a_bundle(tmp_path: Path) -> None:
     assert metadata.calibration is None
     result = run(*common, "--modalities", "flair", "--out", tmp_path / "other")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert "2 channels" in result.stderr
+    assert "2 input channels" in result.stderr
     assert not (tmp_path / "other").exists()
 
 

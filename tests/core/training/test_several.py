@@ -64,7 +64,7 @@ def test_all_is_well() -> None:
 def test_the_sentence_of_the_one_that_failed_is_told() -> None:
     with pytest.raises(TrainingError, match="The loss became nan"):
         run("failed")
-    with pytest.raises(TrainingError, match="ended without a word"):
+    with pytest.raises(TrainingError, match="One of the processes was killed"):
         run("silent")
 
 
