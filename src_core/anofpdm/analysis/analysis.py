@@ -60,7 +60,7 @@ class Analysis:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Analysis:
-        """Open a stored analysis; slices are read, and verified, as they are asked for.
+        """Open a stored analysis; slices are read and verified on access.
 
         Raises
         ------

@@ -72,7 +72,7 @@ def analyze(
     Parameters
     ----------
     volumes : mapping of str to Volume or path
-        One scan a modality of the model, on one grid.
+        One scan per modality of the model, on one grid.
     bundle : ModelBundle, str or path
         The model, or the name or path of its bundle.
     brain_mask : Volume or path, optional

@@ -52,7 +52,7 @@ def estimate_run(
     precision: Precision = "float32",
     batch_size: int | None = None,
 ) -> RunEstimate:
-    """Estimate a run of `anofpdm.analyze`; a model's pace is measured once a process.
+    """Estimate a run of `anofpdm.analyze`; a model's pace is measured once per process.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where an analysis goes: memory, the path asked for, or a temporary folder."""
+"""Where an analysis is stored: memory, the requested path, or a temporary folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def choose_place(
     path : Path or None
         NAME.anofpdm.zarr; None is memory.
     temporary : Path or None
-        The folder that was made for it, if one was; it is the caller's to remove.
+        The temporary folder, if one was created; the caller must remove it.
 
     Raises
     ------

@@ -14,7 +14,7 @@ class SliceProgress(Progress):
     Attributes
     ----------
     slices_done, slices_total : int
-        Slices whose steps are complete, and in all.
+        Slices whose steps are complete, and their total number.
     """
 
     slices_done: int = 0

@@ -212,7 +212,7 @@ class StoredAnalysis:
 
 
 class StoredScans(Mapping[str, NDArray[Any]]):
-    """The native scans of a stored analysis by modality, each read when it is first asked for."""
+    """The native scans of a stored analysis by modality, each read on first access."""
 
     def __init__(self, store: StoredAnalysis) -> None:
         self._store = store

@@ -124,7 +124,7 @@ class AnalysisWriter:
         AnalysisError
             When slices are missing.
         OutputError
-            When the path was taken meanwhile, or the disk is full.
+            When the path now exists, or the disk is full.
         """
         missing = self.steps.missing
         if missing.size:

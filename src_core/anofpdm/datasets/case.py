@@ -41,7 +41,7 @@ class Case:
     patient : str
         Whose it is; all examinations of a patient go to the same split.
     images : mapping of str to Path
-        One NIfTI file a modality.
+        One NIfTI file per modality.
     mask : Path, optional
         Pixel mask: voxels of 0.5 and more are lesion. Labels may come from it; training never
         reads it.

@@ -104,9 +104,9 @@ def measure(
     polarity : {"both", "hyperintense", "hypointense"}
         Of the maps that are scored; see `Settings`.
     score : callable, optional
-        Takes the aggregated map of a slice, (H, W), and says how strongly it marks the slice.
+        Takes the aggregated map of a slice, (H, W), and returns its score.
     on_step : callable, optional
-        Called with N after every step of a batch; what it raises ends the search.
+        Called with N after every step of a batch; an exception ends the search.
     on_batch : callable, optional
         Called after every batch with the measurements so far.
     """
@@ -200,7 +200,7 @@ def select_guidance(
     polarity : {"both", "hyperintense", "hypointense"}
         Which departures from health the maps count; see `Settings`.
     progress : callable, optional
-        Called with (slice steps done, slice steps in all); what it raises ends the search.
+        Called with (slice steps done, total slice steps); an exception ends the search.
     on_accuracy : callable, optional
         Called after every batch with the accuracy of each candidate on the slices measured so far,
         as soon as both classes are among them; it has no part in the outcome.

@@ -1,4 +1,4 @@
 """The paper's method: schedule, forward process, curves, maps, thresholds, interpretation.
 
-Reads no file and knows no scan. Imports `common`.
+Reads no files and does not depend on scans. Imports `common`.
 """

@@ -28,7 +28,7 @@ class Accumulated:
     divergence_at_end : Tensor
         M_{t_e}, (N, C).
     maps : Tensor or None
-        H of Eq. 20 (or the map at t_e), (N, C, H, W); None when maps were not asked for.
+        H of Eq. 20 (or the map at t_e), (N, C, H, W); None when maps were not requested.
     """
 
     divergence: Tensor

@@ -1,4 +1,4 @@
-"""The names of the model bundles that this installation knows."""
+"""The model bundles known to this installation."""
 
 from __future__ import annotations
 

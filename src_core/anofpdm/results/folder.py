@@ -44,7 +44,7 @@ def result_folder(
     Parameters
     ----------
     target : str or Path
-        The folder that the user asked for; it is created, parents included.
+        The output folder; it is created, parents included.
     overwrite : bool
         Whether results that already lie in `target` may be replaced.
     names : tuple of str

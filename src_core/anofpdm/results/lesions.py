@@ -215,7 +215,7 @@ def _slices(
 def _diameter(inside: NDArray[np.bool_], affine: Affine) -> float:
     """Largest distance between outer face centres; only the ends of each row can be corners.
 
-    The Feret diameter of scikit-image is the same on straight axes, but knows no sheared ones.
+    The Feret diameter of scikit-image is the same on straight axes, but does not support shear.
     """
     lower = inside.argmax(axis=0)
     upper = inside.shape[0] - 1 - inside[::-1].argmax(axis=0)

@@ -69,9 +69,9 @@ def header_space(
     Raises
     ------
     VolumeError
-        When the header has neither form, or not the one asked for.
+        When the header has neither form, or not the requested one.
     GeometryError
-        When a voxel size is 0 and no sform was asked for, or the qform is no rotation.
+        When a voxel size is 0 and no sform was requested, or the qform is not a rotation.
     """
     codes = {each: int(header[f"{each}_code"]) for each in get_args(Form)}
     counts = _form_that_counts(codes, form, name)

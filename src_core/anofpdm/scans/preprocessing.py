@@ -70,7 +70,7 @@ def preprocess(
     Parameters
     ----------
     volumes : mapping of str to Volume
-        One volume a modality, all on one grid, along whichever axes.
+        One volume per modality, all on one grid, along any axes.
     modalities : sequence of str
         The model's channels in order.
     config : PreprocessingConfig

@@ -134,7 +134,7 @@ def build_phantom_dataset(
     overwrite : bool
         Replace an existing dataset at `path`.
     on_progress : callable, optional
-        Told subjects done and subjects in all.
+        Called with the number of finished subjects and their total.
 
     Raises
     ------

@@ -35,7 +35,7 @@ class Phantom:
     Attributes
     ----------
     volumes : dict of str to Volume
-        One brain-extracted scan a modality, float32 >= 0, background exactly 0, RAS.
+        One brain-extracted scan per modality, float32 >= 0, background exactly 0, RAS.
     lesion : Volume
         The truth, uint8: 1 where at least half of a voxel is lesion.
     twins : dict of str to Volume
@@ -62,7 +62,7 @@ def make_phantom(
     """Draw one synthetic subject.
 
     Anatomy, lesions, each modality and the brain extraction have random streams of their own: the
-    same seed gives the same brain and lesion whichever modalities are asked for.
+    same seed gives the same brain and lesion for any modalities.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def _truth(
 def write_phantom(
     seed: int, out: Path, modalities: Sequence[str] = ("flair",), *, healthy: bool | None = None
 ) -> Phantom:
-    """Write a phantom as NIfTI: one file a modality, lesion.nii.gz, phantom.json.
+    """Write a phantom as NIfTI: one file per modality, lesion.nii.gz, phantom.json.
 
     Parameters
     ----------

@@ -50,39 +50,38 @@ class TrainingConfig(BaseModel):
         Slices per step, all processes together.
     accumulation : int
         Number of parts in which each process handles its share of a batch: that many times
-        less memory, the same step but for rounding and dropout's draws.
+        less memory, and the same step up to rounding and dropout.
     compile : bool
-        Let torch.compile make the network's code for the device: minutes at the start, then faster
-        steps.
+        Compile the network with torch.compile: minutes at the start, then faster steps.
     lr, lr_schedule, warmup_steps
-        Learning rate at its highest; held, or falling linearly to zero at the end; steps over
-        which it first rises linearly.
+        Peak learning rate; whether it stays constant or falls linearly to zero at the end; number
+        of steps over which it first rises linearly.
     betas, weight_decay, grad_clip
-        AdamW's, and the largest norm of the gradient (None: unbounded).
+        AdamW's parameters, and the largest gradient norm (None: unlimited).
     ema_decay : float
         Decay of the weights' moving average, approached as (1 + k) / (10 + k).
     min_snr_gamma : float, optional
-        Weighs the loss at t by min(SNR_t, gamma) / SNR_t, over its mean; SNR_t =
-        alpha_bar_t / (1 - alpha_bar_t). A gamma of 1 or more is that of Hang et al., "Efficient
-        Diffusion Training via Min-SNR Weighting Strategy", ICCV 2023: the fine grain at low noise
-        does not drown the rest. A small one counts errors of x0 alike up to SNR_t = gamma, so that
+        Weights the loss at t by min(SNR_t, gamma) / SNR_t, divided by its mean; SNR_t =
+        alpha_bar_t / (1 - alpha_bar_t). See Hang et al., "Efficient Diffusion Training via Min-SNR
+        Weighting Strategy", ICCV 2023. With a gamma of 1 or more, low noise levels do not dominate
+        the loss. With a small gamma, errors of x0 have equal weight up to SNR_t = gamma, so that
         high noise, where the label matters most, is learned sooner. None weights all t equally.
     max_timestep : int, optional
         Largest t that is trained, for models whose forward process ends before T; None trains all.
     null_label_probability : float
         Share of labels replaced by null, for classifier-free guidance.
     unhealthy_fraction : float, optional
-        Share of unhealthy slices in the batches; None takes the data as they come.
+        Share of unhealthy slices in the batches; None keeps the dataset's own share.
     twins : bool
-        Put beside each unhealthy slice its twin, the same slice without its lesion, where the
-        dataset holds one (synthetic data do), with the same t, noise, augmentation and null draw.
-        All that the two have in common then cancels in what the labels teach. Needs an
-        `unhealthy_fraction` of at most 0.5.
+        Pair each unhealthy slice with its twin, the same slice without its lesion, if the dataset
+        has one (synthetic datasets do), with the same t, noise, augmentation and null draw. The
+        label's effect is then learned with less variance. Needs an `unhealthy_fraction` of at most
+        0.5.
     faintest_lesion : float
-        With `twins`: three in four unhealthy slices are brought nearer to their twin, keeping a
-        share s of the difference, log s uniform in log `faintest_lesion`..0. A lesion that is plain
-        to see through the noise leaves its label nothing to tell, and a network learns what a
-        label means where it tells something; faint lesions make that so at every noise level.
+        With `twins`: three in four unhealthy slices are blended with their twin, keeping a share s
+        of the difference, with log s uniform in log `faintest_lesion`..0. If a lesion is visible
+        through the noise, the network does not need its label; faint lesions make the label
+        informative at every noise level.
     precision : {"float32", "bfloat16"}
         bfloat16 runs the network under autocast; weights and loss stay float32.
     seed : int
@@ -94,20 +93,18 @@ class TrainingConfig(BaseModel):
     validation_slices : int
         Held-out slices in that loss.
     accuracy_slices : int
-        Labelled held-out slices that are judged healthy or not with each held-out loss, half of
-        them unhealthy where there are enough; 0 judges none. Each takes some 20 evaluations of the
-        network.
+        Labelled held-out slices that are classified with each held-out loss, half of them unhealthy
+        if there are enough; 0 turns it off. Each takes about 20 evaluations of the network.
     samples : int
-        Held-out slices in the picture of predictions that is drawn with each held-out loss; 0 draws
-        none.
+        Held-out slices in the picture of predictions drawn with each held-out loss; 0 turns it off.
     tensorboard : bool
-        Write losses and pictures for TensorBoard, too (needs the package's extra `train`).
+        Also write losses and pictures for TensorBoard (needs the package's extra `train`).
     keep_checkpoints : int
-        Latest checkpoints kept, beside the one with the lowest held-out loss.
+        Number of latest checkpoints kept, in addition to the one with the lowest held-out loss.
     bundle_from : {"last", "best"}
-        The checkpoint that becomes the bundle: the last, or that with the lowest held-out loss.
+        The checkpoint that becomes the bundle: the last, or the one with the lowest held-out loss.
     bundle : BundleTexts
-        Name, licence and the like of the resulting bundle.
+        Name, licence and other texts of the resulting bundle.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -159,7 +159,7 @@ def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path, dataset: Slice
         said.append(str(refused.value))
 
     train(make_config(steps=5), dataset, tmp_path / "run", progress=again)
-    assert all("Another process is at work" in text for text in (said[0], said[4]))
+    assert all("Another process is using" in text for text in (said[0], said[4]))
 
 
 def test_what_a_killed_process_left_is_cleared(tmp_path: Path, dataset: SliceDataset) -> None:

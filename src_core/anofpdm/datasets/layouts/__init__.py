@@ -68,7 +68,7 @@ def find_cases(
 
 
 def default_modalities(source: Path, layout: Layout) -> tuple[str, ...]:
-    """Modalities, in order, where none are asked for.
+    """Default modalities, in order.
 
     Raises
     ------

@@ -47,7 +47,7 @@ class TrainingProgress(Progress):
 
     @property
     def steps(self) -> int:
-        """Steps to be done in all."""
+        """Total number of steps."""
         return self.total
 
 

@@ -75,7 +75,7 @@ class RunAttempt:
     checkpoint : Checkpoint or None
         The checkpoint to continue from.
     started_from : str
-        Origin of the first weights, for a run that begins.
+        Origin of the first weights, for a new run.
     max_minutes : float or None
         Training time of all attempts together, at most.
     clock : callable

@@ -96,7 +96,7 @@ def train(
     TrainingError
         When dataset or `start_from` do not fit the network, a run that begins has slices of one
         class alone, loss or gradient are not finite, or TensorBoard or a compiled network are
-        asked for and cannot be had.
+        requested and unavailable.
     CheckpointError
         When `out_dir` holds a run and `resume` is False, or none that could be resumed.
     DeviceError

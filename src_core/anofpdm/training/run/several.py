@@ -79,7 +79,7 @@ def follow() -> None:
 
 
 def tell_outcome(code: int, message: str = "") -> None:
-    """Leave word of how this process ends, for the one that started it."""
+    """Record how this process ends, for its parent process."""
     values = {"code": code, "message": message}
     path = Path(os.environ[_OUTCOMES]) / f"{int(os.environ['RANK']):08d}.json"
     path.write_text(json.dumps(values), encoding="utf-8")

@@ -49,7 +49,7 @@ RESUMABLE = frozenset(
 
 
 def check_fit(config: TrainingConfig, dataset: SliceDataset) -> None:
-    """Check that the network takes the dataset's slices, and that what is asked for can be had.
+    """Check that the network fits the dataset's slices, and that the configuration is possible.
 
     Raises
     ------

@@ -212,7 +212,7 @@ def _seconds(
         # A pass without its way back takes less than a step's.
         selection = dataset.select("val")
         held_out = min(config.validation_slices, len(selection))
-        # Two passes a step, but without the way back, which takes at least as long as the other.
+        # Two forward passes per step without a backward pass, which takes at least as long as one.
         judged = STEPS * len(balanced_slices(selection.labels, config.accuracy_slices))
         times = math.ceil(steps / config.validate_every)
         a_slice = pace.slowest / config.batch_size

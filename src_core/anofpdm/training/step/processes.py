@@ -32,7 +32,7 @@ class Processes:
     rank : int
         0 for the first, which alone writes.
     count : int
-        Processes in all, over all machines.
+        Total number of processes on all machines.
     device : torch.device
         Where this one trains.
     """
