@@ -1,4 +1,4 @@
 """Guidance selection: which guidance and thresholds suit a model, from slice labels alone.
 
-Imports `datasets`, `model`, `method` and `common`.
+Imports `datasets`, `model`, `method`, `scans` and `common`.
 """

@@ -1,1 +1,4 @@
-"""Jobs: long commands that run in the background, each with a folder on disk."""
+"""Jobs: long commands that run in the background, each with a folder on disk.
+
+Imports `datasets`, `model` and `common`.
+"""

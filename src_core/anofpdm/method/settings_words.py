@@ -15,7 +15,7 @@ def threshold_words(rule: ThresholdRule) -> str:
     return f"the dynamic quantile ({rule.low:g} to {rule.high:g}) of the {rule.region}"
 
 
-def gate_words(settings: Settings) -> str:
+def healthy_rule_words(settings: Settings) -> str:
     """Describe when a slice counts as healthy."""
     if settings.gate:
         return f"healthy above cosine {settings.cosine_threshold:.4f}"

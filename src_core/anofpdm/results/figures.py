@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from anofpdm.method.settings_words import gate_words, threshold_words
+from anofpdm.method.settings_words import healthy_rule_words, threshold_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +141,7 @@ def _settings_line(settings: Settings) -> str:
     sides = "" if settings.polarity == "both" else f", {settings.polarity} alone"
     return (
         f"w = {settings.guidance:g}, mask by {threshold_words(settings.threshold)}{sides}; "
-        f"{gate_words(settings)}"
+        f"{healthy_rule_words(settings)}"
     )
 
 

@@ -1,4 +1,7 @@
-"""Training: from a slice dataset to an uncalibrated model bundle."""
+"""Training: from a slice dataset to an uncalibrated model bundle.
+
+Imports `guidance`, `datasets`, `model`, `method` and `common`.
+"""
 
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.monitor.progress import TrainingProgress

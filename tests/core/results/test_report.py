@@ -13,7 +13,7 @@ from matplotlib.figure import SubFigure
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
-from anofpdm.method.settings_words import gate_words, threshold_words
+from anofpdm.method.settings_words import healthy_rule_words, threshold_words
 from anofpdm.results.figures import picture_of, save_picture
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.native import to_native
@@ -149,4 +149,4 @@ def test_the_picture_carries_the_reports_warnings(
 )  # fmt: skip
 def test_settings_in_words(settings: Settings, threshold: str, verdict: str) -> None:
     assert threshold_words(settings.threshold) == threshold
-    assert gate_words(settings) == verdict
+    assert healthy_rule_words(settings) == verdict

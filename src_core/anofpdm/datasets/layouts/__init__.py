@@ -1,4 +1,7 @@
-"""Dataset layouts on disk: each layout turns a source into `Case`s."""
+"""Dataset layouts on disk: each layout turns a source into `Case`s.
+
+Imports `datasets.labels`, `scans` and `common`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
 """From scans on disk to a slice dataset: listed, preprocessed, labelled, split, written.
 
-Imports the other rooms of `datasets`, and `scans`.
+Imports the other rooms of `datasets`, `scans`, `method` and `common`.
 """

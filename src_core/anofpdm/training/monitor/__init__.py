@@ -1,4 +1,4 @@
 """Measurements and records of a run: losses, accuracy, pictures, TensorBoard.
 
-Imports `training.step` and `guidance`.
+Imports `training.step`, `guidance` and what lies below them.
 """

@@ -1,4 +1,4 @@
 """One step of training: the objective, the trainer, the processes that share it.
 
-Imports `training.data`.
+Imports `training.config`, `training.data`, `datasets`, `method` and `common`.
 """
