@@ -97,7 +97,7 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     EventLog(folder).write("state", status="stopped", attempt=1)
     panel.monitor.look()
     assert item.text(1) == "stopped"
-    assert "resume it" in details.words.text()
+    assert "resume the job" in details.words.text()
     assert _enabled(panel) == {"folder", "resume", "remove"}
 
 
