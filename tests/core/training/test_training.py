@@ -165,7 +165,7 @@ def test_data_that_does_not_fit_the_network_is_refused(
     tmp_path: Path, dataset: SliceDataset
 ) -> None:
     network = make_config().network.model_copy(update={"image_size": 32})
-    with pytest.raises(TrainingError, match=r"1 x 16 x 16 .* takes 1 x 32 x 32"):
+    with pytest.raises(TrainingError, match=r"1 x 16 x 16 .* reads 1 x 32 x 32"):
         train(make_config(network=network), dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
