@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.manager import LayerManager
+from napari_anofpdm.layers.scan_link import ScanLink
 from napari_anofpdm.session.interpreter import Interpreter
 from napari_anofpdm.session.labelling import Labelling
 from napari_anofpdm.session.runner import AnalysisRun
@@ -29,6 +30,7 @@ class Context:
     session : Session
     layers : LayerManager
     interpreter : Interpreter
+    scans : ScanLink
     opener : AnalysisOpener
     run : AnalysisRun
     labelling : Labelling
@@ -41,12 +43,13 @@ class Context:
         # The layers of an analysis must exist before its slices are interpreted.
         self.layers = LayerManager(viewer, self.session)
         self.interpreter = Interpreter(self.session)
+        self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)
         self.labelling = Labelling()
         self.is_set_up = False
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.window.main_menu.destroyed.connect(self.session.close)
-        self.opener = AnalysisOpener(viewer, self.session)
+        self.opener = AnalysisOpener(viewer, self.session, self.scans)
 
     def _on_removed(self, event: Any) -> None:
         self.run.lose(event.value)

@@ -9,6 +9,7 @@ from uuid import uuid4
 from napari_anofpdm.host.notify import sentence_of, show_error
 from napari_anofpdm.layers.analysis_opener import ANALYSIS_KEY, READING_KEY
 from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
+from napari_anofpdm.layers.scan_layers import scan_layer_data
 from napari_anofpdm.space.layer_volume import LayerData, layer_data
 
 Paths = str | Sequence[str]
@@ -75,14 +76,7 @@ def analysis_layers(path: str | Path) -> list[LayerData]:
     from anofpdm import Analysis
 
     analysis = Analysis.open(path)
-    geometry, name = analysis.geometry, _stem(path, (ANALYSIS_SUFFIX,))
-    layers = [
-        layer_data(geometry.as_volume(voxels, modality), f"{name} {modality}", "image")
-        for modality, voxels in analysis.native.items()
-    ]
-    if not layers:
-        brain = geometry.as_volume(analysis.foreground_native.astype("uint8"))
-        layers = [layer_data(brain, f"{name} brain", "labels")]
+    layers = scan_layer_data(analysis, _stem(path, (ANALYSIS_SUFFIX,)))
     reading = uuid4().hex
     for _, attributes, _ in layers:
         attributes["metadata"] |= {ANALYSIS_KEY: str(path), READING_KEY: reading}

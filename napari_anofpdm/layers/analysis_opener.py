@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from anofpdm import Analysis
+    from napari_anofpdm.layers.scan_link import ScanLink
     from napari_anofpdm.session.session import Session
 
 ANALYSIS_KEY = "anofpdm_analysis"
@@ -31,10 +33,13 @@ class AnalysisOpener:
     viewer : napari.viewer.Viewer
         The viewer whose present and future layers are checked.
     session : Session
+    scans : ScanLink
+        Tells which scan a layer shows.
     """
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
-        self._session = session
+    def __init__(self, viewer: Viewer, session: Session, scans: ScanLink) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._session, self._scans = session, scans
         self._readings: set[str | None] = set()
         viewer.layers.events.inserted.connect(self._on_inserted)
         for layer in viewer.layers:
@@ -52,14 +57,20 @@ class AnalysisOpener:
         submit(
             _open_analysis,
             Path(named),
-            on_done=self._opened,
+            on_done=lambda analysis: self._opened(analysis, layer),
             on_error=self._not_opened,
             lane="interpret",
         )
 
-    def _opened(self, analysis: Analysis) -> None:
+    def _opened(self, analysis: Analysis, layer: Layer) -> None:
         if not self._session.is_closed:
-            self._session.set_analysis(analysis)
+            self._session.set_analysis(analysis, scan=self._scans.scan_of(self._siblings(layer)))
+
+    def _siblings(self, layer: Layer) -> list[Layer]:
+        """Return the layers of one reading."""
+        reading, viewer = layer.metadata.get(READING_KEY), self._viewer()
+        layers = [] if viewer is None else viewer.layers
+        return [each for each in layers if each.metadata.get(READING_KEY) == reading] or [layer]
 
     def _not_opened(self, error: Exception) -> None:
         from anofpdm.common.errors import Cancelled

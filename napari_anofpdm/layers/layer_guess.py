@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.layers import Layer
 
 # Shorter names, such as "t1", occur in many words by chance.
 _SAFE_INSIDE_WORDS = 4
@@ -26,6 +32,30 @@ def contrasts_in(name: str) -> frozenset[str]:
         inside = (c for c in CONTRASTS if len(c) >= _SAFE_INSIDE_WORDS and c in lower)
         found = {CONTRASTS[contrast] for contrast in inside}
     return frozenset(found)
+
+
+def of_one_head(one: Layer, other: Layer) -> bool:
+    """Whether two scans surely show one head: files of one folder that differ in contrast alone.
+
+    Parameters
+    ----------
+    one, other : napari.layers.Layer
+        Scans; one that was read from no file is of no other's head.
+    """
+    first, second = _file_of(one), _file_of(other)
+    if first is None or second is None or first.parent != second.parent:
+        return False
+    contrasts, others = contrasts_in(first.name), contrasts_in(second.name)
+    if not contrasts or not others or contrasts & others:
+        return False
+    from anofpdm.datasets.labels.label_file import proposed_subject
+
+    return proposed_subject(first) == proposed_subject(second)
+
+
+def _file_of(scan: Layer) -> Path | None:
+    path: Path | None = getattr(scan.metadata.get("volume"), "path", None)
+    return path
 
 
 def guess_scan(names: Sequence[str], modality: str) -> int | None:

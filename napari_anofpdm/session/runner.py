@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from anofpdm import Analysis
+    from napari_anofpdm.session.scan import Scan
     from napari_anofpdm.session.session import Session
 
 RunState = Literal["idle", "running", "cancelling"]
@@ -26,8 +27,9 @@ class AnalysisRun:
     """Runs the network on the engine thread and passes finished slices to the session.
 
     However a run ends (done, cancelled, failed, scan removed from the viewer), the state is then
-    "idle" and the user gets one message. The previous analysis stays in view until the new one
-    has its first slice. Slices that were finished before an early end stay in view.
+    "idle" and the user gets one message. An earlier analysis of the scan stays until the new one
+    has its first slice. Slices that were finished before an early end are kept. The user may look
+    at other scans meanwhile.
 
     Parameters
     ----------
@@ -54,13 +56,16 @@ class AnalysisRun:
         self._finished: set[int] = set()
         self._shown = False
         self._layers: tuple[Layer, ...] = ()
+        self._scan: Scan | None = None
         self._lost: str | None = None
         self.state: RunState = "idle"
         self.progress = SliceProgress("")
         self.outcome = ""
         session.closed.connect(self._on_closed)
 
-    def start(self, request: RunRequest, layers: Sequence[Layer] = ()) -> None:
+    def start(
+        self, request: RunRequest, layers: Sequence[Layer] = (), scan: Scan | None = None
+    ) -> None:
         """Start a run.
 
         Parameters
@@ -68,6 +73,8 @@ class AnalysisRun:
         request : RunRequest
         layers : sequence of Layer
             The run stops when `lose` names one of them.
+        scan : Scan, optional
+            What they show; the scan in view by default.
 
         Raises
         ------
@@ -77,6 +84,9 @@ class AnalysisRun:
         if self.state != "idle":
             raise RuntimeError("a run is already active")
         self._layers, self._lost, self._growing = tuple(layers), None, None
+        self._scan = self._session.scan if scan is None else scan
+        if self._scan is not None:
+            self._scan.is_changed = False
         self._finished, self._shown = set(), False
         self._request = request
         self._set_state("running")
@@ -122,12 +132,12 @@ class AnalysisRun:
         if growing is None:
             return
         self._finished.update(positions)
-        if session.analysis is growing:
-            session.add_done(positions)
-        elif not self._shown:
+        if not self._shown:
             self._shown = True
-            session.set_analysis(growing, done=self._finished)
-        # Else the user has opened another analysis; the new one is shown when the run ends.
+            session.set_analysis(growing, done=self._finished, scan=self._scan)
+        else:
+            # Unless another analysis took its place meanwhile; the run comes back at its end.
+            session.add_done(positions, growing)
 
     def _on_progress(self, progress: SliceProgress) -> None:
         self.progress = replace(progress, stage="Running the network")
@@ -141,10 +151,10 @@ class AnalysisRun:
         if self._session.is_closed:
             self._end("")
             return
-        if self._session.analysis is self._growing:
-            self._session.finish_analysis(analysis)
+        if self._growing is not None and self._session.holds(self._growing):
+            self._session.finish_analysis(self._growing, analysis)
         else:
-            self._session.set_analysis(analysis)
+            self._session.set_analysis(analysis, scan=self._scan)
         count = len(analysis)
         self._end(f"Analysed {count} slice{'' if count == 1 else 's'}.")
 
@@ -173,13 +183,13 @@ class AnalysisRun:
         from anofpdm.analysis.growing import finished_part
 
         growing, session = self._growing, self._session
-        if growing is None or session.analysis is not growing:
+        if growing is None or not session.holds(growing):
             return ""
         part = finished_part(growing)
         if part is None:
-            session.close_analysis()
+            session.close_analysis(growing)
             return ""
-        session.set_analysis(part)
+        session.set_analysis(part, scan=self._scan)
         return f" Finished slices: {len(part)}."
 
     def _in_short(self, text: str) -> str:
@@ -187,7 +197,7 @@ class AnalysisRun:
 
     def _end(self, text: str) -> None:
         self._task, self._growing, self._layers = None, None, ()
-        self._request = None
+        self._request = self._scan = None
         self.outcome = text
         self.progress = SliceProgress("")
         self._set_state("idle")

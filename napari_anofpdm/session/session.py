@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -14,14 +15,37 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Settings
     from anofpdm.results.lesions import Lesions
     from anofpdm.results.native import NativeResult
+    from napari_anofpdm.session.scan import Scan
+
+
+@dataclass
+class _Kept:
+    """An analysis out of view, with what the user chose for it and what was found."""
+
+    analysis: Analysis
+    settings: Settings | None
+    calibrated: Settings | None
+    done: set[int]
+    step: int = 0
+    step_chosen: bool = False
+    modality: str | None = None
+    shown_anyway: frozenset[int] = frozenset()
+    dropped: frozenset[int] = frozenset()
+    volume_result: Interpretation | None = None
+    native: NativeResult | None = None
+    native_found: NativeResult | None = None
 
 
 class Session:
-    """The analysis in view, its settings and results, the slice and step in view.
+    """The analysis of the scan in view, its settings and results, the slice and step in view.
 
     Panels read its attributes, call its methods and listen to its signals; they never call each
     other. Everything happens on the GUI thread. An interpreter also listens, and delivers results
     through the ``accept_`` methods. The session depends on no viewer and reads no file.
+
+    Analyses of several scans live side by side. The analysis of the scan in view is in view, too;
+    the others are kept with their settings until their scan comes back (`show_scan`). So nothing
+    that is shown ever belongs to another scan.
 
     Attributes
     ----------
@@ -47,12 +71,23 @@ class Session:
     result_wanted : Signal()
         Emitted to request the volume's result now, without waiting for the settings to stop
         changing.
+    scan_changed : Signal(Scan or None)
+        Another scan is in view, the one in view has another name or other voxels, or other scans
+        are kept.
+    scan_wanted : Signal(Scan)
+        Emitted to bring an analysed scan back into view.
+    scan_joined : Signal(Scan)
+        Emitted when the user states that the scan in view shows the same head as this analysed
+        scan.
     bundle_chosen : Signal(str)
         A model for the next run, by name or path; any panel may emit it.
     closed : Signal()
         The viewer is gone.
+    scan : Scan or None
+        The scan in view; None without one.
     analysis, settings, calibrated
-        The analysis, the current settings, and those of the bundle; None without an analysis.
+        The analysis of that scan, the current settings, and those of the bundle; None without an
+        analysis.
     done : set of int
         Positions whose steps are computed.
     position, step : int
@@ -89,16 +124,21 @@ class Session:
     volume_interpreted = Signal(object)
     native_changed = Signal(object)
     result_wanted = Signal()
+    scan_changed = Signal(object)
+    scan_wanted = Signal(object)
+    scan_joined = Signal(object)
     bundle_chosen = Signal(str)
     closed = Signal()
 
     def __init__(self) -> None:
         self.is_closed = self.is_announcing = False
-        self._former: tuple[str, Settings] | None = None
-        self._clear(None)
+        self.scan: Scan | None = None
+        self._kept: dict[Scan | None, _Kept] = {}
+        self._former: dict[Scan | None, tuple[str, Settings]] = {}
+        self._clear()
 
-    def _clear(self, analysis: Analysis | None) -> None:
-        self.analysis = analysis
+    def _clear(self) -> None:
+        self.analysis: Analysis | None = None
         self.settings: Settings | None = None
         self.calibrated: Settings | None = None
         self.done: set[int] = set()
@@ -130,8 +170,44 @@ class Session:
             and len(result.slice_ids) == len(self.done)
         )
 
-    def set_analysis(self, analysis: Analysis, *, done: Collection[int] | None = None) -> None:
-        """Set the analysis; keep the settings if they fit, else use the bundle's own.
+    @property
+    def kept_scans(self) -> list[Scan]:
+        """The analysed scans that are out of view, the latest last."""
+        return [scan for scan in self._kept if scan is not None]
+
+    def kept_analysis(self, scan: Scan) -> Analysis | None:
+        """Return the analysis of a scan that is out of view, if there is one."""
+        kept = self._kept.get(scan)
+        return None if kept is None else kept.analysis
+
+    def show_scan(self, scan: Scan | None) -> None:
+        """Bring another scan into view, and its analysis with it, where it has one.
+
+        Parameters
+        ----------
+        scan : Scan or None
+            None where no scan is in view.
+        """
+        if scan is self.scan:
+            return
+        had_one = self.analysis is not None
+        if self.analysis is not None:
+            self._kept[self.scan] = self._put_away(self.analysis)
+        self._clear()
+        self.scan = scan
+        kept = self._kept.pop(scan, None)
+        if kept is not None:
+            self._take_up(kept)
+        if had_one or kept is not None:
+            self._announce()
+        self.scan_changed.emit(scan)
+
+    def set_analysis(
+        self, analysis: Analysis, *, done: Collection[int] | None = None, scan: Scan | None = None
+    ) -> None:
+        """Take up an analysis, in place of an earlier one of the same scan.
+
+        The scan's settings stay if they fit, else they are the bundle's own.
 
         Parameters
         ----------
@@ -139,46 +215,130 @@ class Session:
             May still grow; `done` then lists the slices that can be interpreted.
         done : collection of int, optional
             Positions whose steps are computed; all by default.
+        scan : Scan, optional
+            What was analysed, the scan in view by default; an analysis of another one is kept
+            until that comes into view.
         """
-        self._keep_settings()
-        self._clear(analysis)
-        self.done = set(range(len(analysis)) if done is None else done)
-        self.calibrated = self.settings = analysis.default_settings()
-        if self._former is not None and self._former[0] == analysis.metadata.bundle_hash:
-            former = self._former[1]
-            if former.end_step is None or former.end_step in analysis.timesteps:
-                self.settings = former
-        self.is_announcing = True
-        try:
-            self.analysis_changed.emit(analysis)
-        finally:
-            self.is_announcing = False
-        self.settings_changed.emit(self.settings)
+        scan = self.scan if scan is None else scan
+        own = analysis.default_settings()
+        settings = self._former_settings(analysis, scan) or own
+        computed = set(range(len(analysis)) if done is None else done)
+        fresh = _Kept(analysis, settings, own, computed)
+        if scan is not self.scan:
+            self._kept[scan] = fresh
+        else:
+            self._clear()
+            self._take_up(fresh)
+            self._announce()
+        self.scan_changed.emit(self.scan)
 
-    def finish_analysis(self, analysis: Analysis) -> None:
-        """Replace the growing analysis by its complete form; all slices are computed.
+    def holds(self, analysis: Analysis | None) -> bool:
+        """Return whether an analysis is in view or kept."""
+        every = [self.analysis, *(kept.analysis for kept in self._kept.values())]
+        return analysis is not None and any(each is analysis for each in every)
+
+    def finish_analysis(self, growing: Analysis, analysis: Analysis) -> None:
+        """Take the complete form of an analysis that has been growing; all of it is computed.
 
         Parameters
         ----------
+        growing : Analysis
+            As it was set.
         analysis : Analysis
-            With the same slices and steps; it replaces `analysis` without a signal.
+            Of the same slices and steps; it takes the place of the other without a signal.
         """
-        self.analysis = analysis
-        self.add_done(range(len(analysis)))
+        if self.analysis is growing:
+            self.analysis = analysis
+        for kept in self._kept.values():
+            if kept.analysis is growing:
+                kept.analysis = analysis
+        self.add_done(range(len(analysis)), analysis)
 
-    def close_analysis(self) -> None:
-        """Close the analysis; its layers are removed, committed masks stay."""
-        if self.analysis is not None:
-            self._keep_settings()
-            self._clear(None)
+    def close_analysis(self, analysis: Analysis | None = None) -> None:
+        """Let go of an analysis; its layers go, committed masks stay.
+
+        Parameters
+        ----------
+        analysis : Analysis, optional
+            The one in view by default.
+        """
+        if analysis is not None and analysis is not self.analysis:
+            self._kept = {
+                s: kept for s, kept in self._kept.items() if kept.analysis is not analysis
+            }
+        elif self.analysis is not None:
+            self._remember(self.scan, self.analysis, self.settings)
+            self._clear()
             self.analysis_changed.emit(None)
+        self.scan_changed.emit(self.scan)
 
-    def _keep_settings(self) -> None:
-        if self.analysis is not None and self.settings is not None:
-            self._former = (self.analysis.metadata.bundle_hash, self.settings)
+    def _announce(self) -> None:
+        self.is_announcing = True
+        try:
+            self.analysis_changed.emit(self.analysis)
+        finally:
+            self.is_announcing = False
+        if self.settings is not None:
+            self.settings_changed.emit(self.settings)
+        if self.volume_result is not None and self.native is not None:
+            self.volume_interpreted.emit(self.volume_result)
+            self.native_changed.emit(self.native)
 
-    def add_done(self, positions: Iterable[int]) -> None:
-        """Add slices whose steps are now computed."""
+    def _put_away(self, analysis: Analysis) -> _Kept:
+        return _Kept(
+            analysis,
+            self.settings,
+            self.calibrated,
+            self.done,
+            step=self.step,
+            step_chosen=self.step_chosen,
+            modality=self.modality,
+            shown_anyway=self.shown_anyway,
+            dropped=self.dropped,
+            volume_result=self.volume_result,
+            native=self.native,
+            native_found=self.native_found,
+        )
+
+    def _take_up(self, kept: _Kept) -> None:
+        self.analysis = kept.analysis
+        self.settings, self.calibrated = kept.settings, kept.calibrated
+        self.done, self.modality = kept.done, kept.modality
+        self.step, self.step_chosen = kept.step, kept.step_chosen
+        self.shown_anyway, self.dropped = kept.shown_anyway, kept.dropped
+        self.volume_result = kept.volume_result
+        self.native, self.native_found = kept.native, kept.native_found
+
+    def _remember(self, scan: Scan | None, analysis: Analysis, settings: Settings | None) -> None:
+        if settings is not None:
+            self._former[scan] = (analysis.metadata.bundle_hash, settings)
+
+    def _former_settings(self, analysis: Analysis, scan: Scan | None) -> Settings | None:
+        """Return the settings of the last analysis of a scan, where they suit the new one."""
+        if scan is self.scan and self.analysis is not None:
+            self._remember(scan, self.analysis, self.settings)
+        elif scan in self._kept:
+            self._remember(scan, self._kept[scan].analysis, self._kept[scan].settings)
+        model, settings = self._former.get(scan, ("", None))
+        if settings is None or model != analysis.metadata.bundle_hash:
+            return None
+        fits = settings.end_step is None or settings.end_step in analysis.timesteps
+        return settings if fits else None
+
+    def add_done(self, positions: Iterable[int], analysis: Analysis | None = None) -> None:
+        """Take note of slices whose steps are now computed.
+
+        Parameters
+        ----------
+        positions : iterable of int
+        analysis : Analysis, optional
+            Whose they are, the one in view by default.
+        """
+        if analysis is not None and analysis is not self.analysis:
+            for kept in self._kept.values():
+                if kept.analysis is analysis:
+                    kept.done.update(positions)
+            return
         fresh = sorted(set(positions) - self.done)
         if fresh:
             self.done.update(fresh)

@@ -17,5 +17,5 @@ class AnalyseDock(AnalysePanel):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         context = context_of(viewer)
-        super().__init__(viewer, context.session, context.run)
+        super().__init__(viewer, context.session, context.run, context.scans.run_on)
         self.scans_wanted.connect(lambda: open_files(viewer))

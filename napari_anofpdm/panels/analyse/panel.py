@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.preferences import folder, run_preferences
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from anofpdm.analysis.progress import SliceProgress
     from napari_anofpdm.session.runner import AnalysisRun, RunState
+    from napari_anofpdm.session.scan import Scan
     from napari_anofpdm.session.session import Session
 
 _ESTIMATING = "Estimating time and memory…"
@@ -44,6 +46,8 @@ class AnalysePanel(DockedPanel):
         Emits `bundle_chosen` when a model is chosen elsewhere.
     run : AnalysisRun
         The run that the panel starts; it outlives the panel.
+    scan_of : callable
+        Returns the `Scan` that layers show, and brings it into view.
 
     Attributes
     ----------
@@ -53,9 +57,16 @@ class AnalysePanel(DockedPanel):
 
     scans_wanted = Signal()
 
-    def __init__(self, viewer: napari.viewer.Viewer, session: Session, run: AnalysisRun) -> None:
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        session: Session,
+        run: AnalysisRun,
+        scan_of: Callable[[Sequence[Layer]], Scan],
+    ) -> None:
         super().__init__()
         self._viewer, self._session, self._run = viewer, session, run
+        self._scan_of = scan_of
         self.model = BundleChooser()
         self.scans = ScanFields(viewer)
         self.how = RunFields()
@@ -153,12 +164,28 @@ class AnalysePanel(DockedPanel):
         )
 
     def start(self, *, this_slice: bool = False) -> None:
-        """Run the volume, or only the slice in view."""
+        """Run the volume, or only the slice in view, on the voxels as they are now."""
+        self.scans.check()
         request, scans = self.request(this_slice=this_slice), self.scans.scans
         if request is None or scans is None or self._run.state != "idle":
             return
+        scan = self._scan_of(scans.layers)
+        if this_slice and not self._may_replace():
+            return
         self.outcome.setText("")
-        self._run.start(request, scans.layers)
+        self._run.start(request, scans.layers, scan)
+
+    def _may_replace(self) -> bool:
+        """Ask before one slice takes the place of an analysis of several."""
+        count = len(self._session.done)
+        if count <= 1:
+            return True
+        answer = QMessageBox.question(
+            self,
+            "Replace the analysis?",
+            f"This scan has an analysis of {count} slices. Replace it by one of this slice only?",
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
 
     def refresh(self, _: Any = None) -> None:
         """Enable the run buttons if all fields are valid, and request an estimate."""

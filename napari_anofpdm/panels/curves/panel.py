@@ -24,13 +24,13 @@ from napari_anofpdm.host.notify import show_failure
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.curves.curve_saving import SaveButton
 from napari_anofpdm.panels.curves.slice_verdict import SliceVerdict, gate_words
+from napari_anofpdm.panels.shared.result_pages import ResultPages
 from napari_anofpdm.plots.divergence_plot import DivergencePlot
 from napari_anofpdm.plots.error_plot import ErrorPlot
 from napari_anofpdm.plots.histogram_plot import HistogramPlot
 from napari_anofpdm.plots.plot_theme import plot_theme
 from napari_anofpdm.plots.slice_row import slice_row
 from napari_anofpdm.plots.slice_strip import SliceStrip
-from napari_anofpdm.widgets.placeholder import Placeholder
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -38,11 +38,7 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation
     from napari_anofpdm.session.session import Session
 
-EMPTY = (
-    "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the "
-    "<i>Analyse</i> panel, or open a stored analysis (*.anofpdm.zarr).<br><br>"
-    "The curves of the slice in view will appear here."
-)
+WHAT_FOR = "The curves of the slice in view will appear here."
 _CELL_ASPECT = 1.6
 _CELL_WIDTH_PX = 210
 
@@ -92,7 +88,7 @@ class CurvesPanel(DockedPanel):
 
     def message(self) -> str:
         """Return the text above the plots, or the text that replaces them."""
-        shown = self._pages.label if self._pages.is_shown else self.verdict.words
+        shown = self._pages.words if self._pages.is_empty else self.verdict.words
         return str(shown.text())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -130,7 +126,7 @@ class CurvesPanel(DockedPanel):
         column.setSpacing(2)
         column.addLayout(top)
         column.addWidget(self._scroll, 1)
-        self._pages = Placeholder(EMPTY, page)
+        self._pages = ResultPages(self._session, page, WHAT_FOR)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -212,7 +208,6 @@ class CurvesPanel(DockedPanel):
     def _draw_all(self) -> None:
         self._outdated = False
         analysis = self._session.analysis
-        self._pages.show_content(analysis is not None)
         steps = np.array(() if analysis is None else analysis.timesteps, dtype=np.int64)
         for frame in (self.divergence, self.errors):
             frame.clear()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.weak_listener import listen
@@ -15,9 +16,21 @@ from napari_anofpdm.space.placement import WORLD_AXES, place_point
 if TYPE_CHECKING:
     import napari.viewer
 
+    from anofpdm.results.lesions import Lesions
     from napari_anofpdm.session.session import Session
 
 _ROWS_IN_VIEW = 5
+
+
+class LesionTable(QTableView):
+    """A table that leaves letters and digits to the viewer's keys."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Handle the arrows and the space bar only; Qt would search the cells for a letter."""
+        if event is not None and event.text().strip().isprintable() and event.text().strip():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
 
 class LesionList(QWidget):
@@ -26,7 +39,7 @@ class LesionList(QWidget):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        It moves to the lesion that is clicked.
+        It moves to the lesion whose row is clicked, or reached with the arrows.
     session : Session
         The session whose lesions are shown and dropped.
     """
@@ -37,9 +50,13 @@ class LesionList(QWidget):
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.model = LesionModel()
-        self.table = QTableView()
+        self.table = LesionTable()
+        self._shown: Lesions | None = None
         self._build()
-        self.table.clicked.connect(self._clicked)
+        self.table.clicked.connect(self._go_to_row)
+        rows = self.table.selectionModel()
+        assert rows is not None
+        rows.currentRowChanged.connect(self._go_to_row)
         self.model.drop_chosen.connect(session.set_dropped)
         listen(
             self,
@@ -88,7 +105,12 @@ class LesionList(QWidget):
         layout.addWidget(table)
 
     def _show_lesions(self, _: object = None) -> None:
-        self.model.set_lesions(self._session.lesions, self._session.dropped)
+        lesions, dropped = self._session.lesions, self._session.dropped
+        if lesions is self._shown:
+            self.model.set_dropped(dropped)  # a reset would lose the row in view
+        else:
+            self._shown = lesions
+            self.model.set_lesions(lesions, dropped)
         self._show_summary()
 
     def _show_summary(self, _: object = None) -> None:
@@ -104,8 +126,8 @@ class LesionList(QWidget):
         waiting = "" if session.is_current else "; updating …"
         self.summary.setText(f"{count}{dropped}{waiting}")
 
-    def _clicked(self, index: QModelIndex) -> None:
-        if index.column() != DROP and self._session.analysis is not None:
+    def _go_to_row(self, index: QModelIndex, _: object = None) -> None:
+        if index.isValid() and index.column() != DROP and self._session.analysis is not None:
             self.go_to(self.model.lesion(index.row()).centre_mm)
 
     def go_to(self, centre_mm: tuple[float, float, float]) -> None:

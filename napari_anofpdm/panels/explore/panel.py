@@ -23,7 +23,7 @@ from napari_anofpdm.panels.explore.lesion_list import LesionList
 from napari_anofpdm.panels.explore.reference import ReferenceBox
 from napari_anofpdm.panels.explore.settings_files import SettingsFileButtons
 from napari_anofpdm.panels.explore.settings_form import SettingsForm
-from napari_anofpdm.widgets.placeholder import Placeholder
+from napari_anofpdm.panels.shared.result_pages import ResultPages
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -32,11 +32,7 @@ if TYPE_CHECKING:
     from napari_anofpdm.layers.manager import LayerManager
     from napari_anofpdm.session.session import Session
 
-EMPTY = (
-    "<b>No analysis yet</b><br><br>Open a scan and press <i>Run volume</i> in the "
-    "<i>Analyse</i> panel, or open a stored analysis (*.anofpdm.zarr).<br><br>"
-    "The settings here then change the map and the mask at once, without another run."
-)
+WHAT_FOR = "The settings here then change the map and the mask at once, without another run."
 _INTERVAL_MS = 40
 _MINIMUM_PX = 330
 _FOLLOW_GUIDANCE = ("cosine_threshold", "max_divergence", "threshold")
@@ -100,7 +96,7 @@ class ExplorePanel(DockedPanel):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
-        self._pages = Placeholder(EMPTY, scroll)
+        self._pages = ResultPages(self._session, scroll, WHAT_FOR)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -148,7 +144,6 @@ class ExplorePanel(DockedPanel):
 
     def _show_analysis(self, analysis: Analysis | None) -> None:
         self._pending = {}
-        self._pages.show_content(analysis is not None)
         if analysis is not None:
             self.form.set_analysis(analysis)
             self._show_settings(self._session.settings)

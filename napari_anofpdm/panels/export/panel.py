@@ -28,6 +28,7 @@ from napari_anofpdm.layers.roles import ROLE, SOURCES
 from napari_anofpdm.panels.export.export_choice import ANALYSIS, EDITED, ExportChoice
 from napari_anofpdm.panels.export.export_folder import proposed_folder
 from napari_anofpdm.panels.export.exports import Export, write_export
+from napari_anofpdm.panels.shared.result_pages import ResultPages
 from napari_anofpdm.session import engine_thread
 from napari_anofpdm.space.layer_volume import volume_of
 from napari_anofpdm.widgets.field import wrapped_label
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from anofpdm import Volume
     from napari_anofpdm.session.session import Session
 
+WHAT_FOR = "Its mask, map, tables and report can then be written to a folder."
 NOTHING_YET = "Nothing to export yet: run an analysis in the Analyse panel, or open a stored one."
 UPDATING = "The result is being updated…"
 
@@ -115,7 +117,8 @@ class ExportPanel(DockedPanel):
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(UprightScroll(inside))
+        self._pages = ResultPages(self._session, UprightScroll(inside), WHAT_FOR)
+        outer.addWidget(self._pages)
         for hidden in (self.bar, self.question, self.outcome, self.open_folder):
             hidden.hide()
 

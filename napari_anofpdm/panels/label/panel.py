@@ -125,7 +125,7 @@ class LabelPanel(DockedPanel):
         self.remove.clicked.connect(self._remove)
         self.ranges.currentRowChanged.connect(self._show_range)
         for verdict, button in self.verdicts.items():
-            button.clicked.connect(lambda _=False, verdict=verdict: self._marks.judge(verdict))
+            button.clicked.connect(lambda _=False, verdict=verdict: self._judge(verdict))
         layers, marks = self._viewer.layers.events, self._marks
         listen(
             self,
@@ -319,6 +319,20 @@ class LabelPanel(DockedPanel):
         layer = self.scan.layer
         if layer is not None and not self._blocked:
             self._marks.mark_last(slice_in_view(self._viewer, layer))
+
+    def _judge(self, verdict: Verdict | None) -> None:
+        """Set a verdict on the whole scan; ask before it erases ranges."""
+        count = len(self._marks.ranges)
+        if count:
+            answer = QMessageBox.question(
+                self,
+                "Erase the ranges?",
+                f"{self._name()} has {count} unhealthy range{'' if count == 1 else 's'}. "
+                f'"{_VERDICTS[verdict][0]}" erases {"it" if count == 1 else "them"}. Continue?',
+            )
+            if answer != QMessageBox.StandardButton.Yes:
+                return
+        self._marks.judge(verdict)
 
     def _remove(self) -> None:
         row = self.ranges.currentRow()

@@ -254,6 +254,7 @@ def test_a_copy_of_a_layer_opens_nothing_and_a_further_reading_does(
     qtbot.waitUntil(lambda: through == [0], timeout=LONG)
     assert opened == [tiny_analysis] and session.analysis is tiny_analysis
     viewer.layers.clear()
+    assert opened.pop() is None
     open_paths(viewer, [path])
     qtbot.waitUntil(lambda: len(opened) == 2, timeout=LONG)
     assert session.analysis is not None and session.analysis.path == path

@@ -86,7 +86,7 @@ def test_slices_of_a_growing_analysis_are_told_once(tiny_analysis: Analysis) -> 
     session.add_done([2, 1])
     session.add_done([1, 3])
     assert heard.told == [("slices_done", [1, 2]), ("slices_done", [3])]
-    session.finish_analysis(tiny_analysis)
+    session.finish_analysis(tiny_analysis, tiny_analysis)
     assert session.done == {0, 1, 2, 3}
 
 

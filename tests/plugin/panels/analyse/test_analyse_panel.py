@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 from anofpdm import Volume, analyze
 from anofpdm.model.bundle import ModelBundle
@@ -23,7 +24,7 @@ from napari_anofpdm.panels.analyse import run_estimator
 from napari_anofpdm.panels.analyse.panel import AnalysePanel
 from napari_anofpdm.panels.analyse.run_estimator import estimate_in_words
 from napari_anofpdm.session.session import Session
-from napari_anofpdm.space.layer_volume import layer_data
+from napari_anofpdm.space.layer_volume import layer_data, volume_of
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
@@ -182,6 +183,45 @@ def test_run_this_slice_takes_the_one_in_view(
         assert analysis is not None
         assert analysis.slice_ids.tolist() == [index]
     assert panel.outcome.text() == "Analysed 1 slice."
+
+
+def test_one_slice_takes_the_place_of_a_volume_only_when_the_user_agrees(
+    qtbot: QtBot,
+    viewer: Viewer,
+    panel: AnalysePanel,
+    scan: Layer,
+    no_estimate: None,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
+    _click(qtbot, panel.run_volume)
+    _until_idle(qtbot, viewer)
+    volume = session.analysis
+    assert volume is not None and len(volume) > 1
+    _click(qtbot, panel.run_slice)
+    assert session.analysis is volume
+    _click(qtbot, panel.run_slice)
+    _until_idle(qtbot, viewer)
+    assert session.analysis is not None and len(session.analysis) == 1
+
+
+def test_the_run_takes_the_voxels_as_they_are_when_it_starts(
+    qtbot: QtBot,
+    viewer: Viewer,
+    panel: AnalysePanel,
+    scan: Layer,
+    no_estimate: None,
+    session: Session,
+) -> None:
+    scan.data = np.asarray(scan.data)[::-1].copy()
+    _click(qtbot, panel.run_volume)
+    _until_idle(qtbot, viewer)
+    assert session.analysis is not None
+    [native] = session.analysis.native.values()
+    assert np.array_equal(native, volume_of(scan).data)
+    assert session.scan is not None and not session.scan.is_changed
 
 
 def test_cancel_stops_the_run_and_the_next_one_completes(

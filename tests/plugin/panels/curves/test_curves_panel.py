@@ -172,7 +172,7 @@ def test_it_catches_up_when_it_is_shown_again(
 ) -> None:
     panel.hide()
     session = opened(panel, viewer, tiny_analysis, qtbot)
-    assert "No analysis yet" in panel.message()
+    assert "Slice" not in panel.message()
     panel.show()
     assert f"Slice {int(tiny_analysis.slice_ids[1])} " in panel.message()
     session.close_analysis()

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox
 
 from anofpdm import Analysis, Settings, Volume
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.metrics import dice, iou
+from anofpdm.results.native import NativeResult
 from napari_anofpdm.panels.explore.lesion_model import DROP
 from napari_anofpdm.panels.explore.panel import ExplorePanel
 from napari_anofpdm.session.session import Session
@@ -267,6 +269,52 @@ def test_lesions_are_listed_dropped_and_gone_to(
     assert session.dropped == frozenset()
 
 
+def test_dropping_stays_where_one_is_and_the_arrows_go_to_lesions(
+    explored: ExplorePanel, viewer: Viewer, session: Session, qtbot: QtBot, until: Until
+) -> None:
+    marked(session)
+    until(lambda: session.is_current)
+    two_lesions(session)
+    table = explored.lesions.table
+    tick(qtbot, explored, 0)
+    before = viewer.dims.point
+    assert table.currentIndex().row() == 0
+    tick(qtbot, explored, 0)
+    assert viewer.dims.point == before
+    click(qtbot, explored, 0, 1)
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    assert table.currentIndex().row() == 1
+    analysis = session.analysis
+    assert analysis is not None and session.lesions is not None
+    world = place_point(analysis.geometry, np.array(session.lesions.table[1].centre_mm))
+    assert viewer.scene.camera.center[-2:] == pytest.approx(world[1:])
+
+
+def two_lesions(session: Session) -> None:
+    """Let the result in view have two lesions at known places."""
+    assert session.volume_result is not None and session.native is not None
+    assert session.analysis is not None
+    mask = np.zeros_like(session.native.mask)
+    mask[2:6, 2:5, 1:3] = 1
+    mask[9:11, 10:12, 4] = 1
+    lesions = find_lesions(mask, np.array(session.analysis.geometry.affine))
+    assert len(lesions.table) == 2
+    session.accept_volume(
+        session.volume_result, NativeResult(mask, session.native.anomaly_map, lesions)
+    )
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_H, Qt.Key.Key_9])
+def test_the_lesion_table_leaves_the_viewers_keys_alone(
+    explored: ExplorePanel, key: Qt.Key
+) -> None:
+    event = QKeyEvent(
+        QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier, chr(key.value).lower()
+    )
+    explored.lesions.table.keyPressEvent(event)
+    assert not event.isAccepted()
+
+
 def click(qtbot: QtBot, panel: ExplorePanel, row: int, column: int) -> None:
     table = panel.lesions.table
     place: QPoint = table.visualRect(panel.lesions.model.index(row, column)).center()
@@ -332,7 +380,7 @@ def test_only_a_mask_on_the_scans_grid_is_a_reference(
     refused = {
         "different grids": add_reference(viewer, elsewhere, "elsewhere"),
         "shapes": add_reference(viewer, smaller, "smaller"),
-        "intensities": viewer.add_image(image_data, **attributes),
+        "intensities": viewer.add_image(image_data, visible=False, **attributes),
     }
     reference = explored.reference
     for words, layer in refused.items():

@@ -69,7 +69,11 @@ def test_slice_0_is_at_the_feet(panel: LabelPanel, viewer: Viewer) -> None:
     assert viewer.dims.point[0] - lowest == pytest.approx(19 * abs(scan.scale[0]))
 
 
-def test_what_was_saved_comes_back(panel: LabelPanel, tmp_path: Path, qtbot: QtBot) -> None:
+def test_what_was_saved_comes_back(
+    panel: LabelPanel, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
     path = tmp_path / "labels.csv"
     path.write_text('subject,label,unhealthy_slices\np02,unhealthy,"2-4, 8-9"\n')
     panel.subject.setText("p02")
@@ -81,7 +85,10 @@ def test_what_was_saved_comes_back(panel: LabelPanel, tmp_path: Path, qtbot: QtB
     qtbot.mouseClick(panel.remove, LEFT)
     assert read_annotations(path)["p02"].ranges == ((2, 4),)
     qtbot.mouseClick(panel.verdicts["healthy"], LEFT)
+    assert read_annotations(path)["p02"].ranges == ((2, 4),)  # the answer was No
+    qtbot.mouseClick(panel.verdicts["healthy"], LEFT)
     assert read_annotations(path)["p02"] == Annotation("healthy")
+    assert not answers
     qtbot.mouseClick(panel.verdicts[None], LEFT)
     assert read_annotations(path)["p02"] == Annotation()
 

@@ -1,0 +1,170 @@
+"""What is shown belongs to the scan in view; analyses of several scans live side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from napari.layers import Image, Layer
+
+from anofpdm import Analysis, Volume
+from napari_anofpdm.session.session import Session
+from napari_anofpdm.space.layer_volume import layer_data
+from tests.plugin.patience import LONG
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+    from napari_anofpdm.app.context import Context
+
+
+def add(viewer: Viewer, volume: Volume, name: str) -> Image:
+    layer = Layer.create(*layer_data(volume, name, "image"))
+    viewer.add_layer(layer)
+    assert isinstance(layer, Image)
+    return layer
+
+
+@pytest.fixture
+def first(viewer: Viewer, session: Session, tiny_volume: Volume, tiny_analysis: Analysis) -> Image:
+    """The scan "first", analysed."""
+    layer = add(viewer, tiny_volume, "first")
+    session.set_analysis(tiny_analysis)
+    return layer
+
+
+def roles(viewer: Viewer) -> set[str]:
+    return {layer.metadata["anofpdm_role"] for layer in viewer.layers if is_drawn(layer)}
+
+
+def is_drawn(layer: Layer) -> bool:
+    return "anofpdm_role" in layer.metadata
+
+
+def test_another_patient_in_view_blanks_all_and_a_click_brings_the_first_back(
+    viewer: Viewer, session: Session, first: Image, tiny_volume: Volume, tiny_analysis: Analysis
+) -> None:
+    session.update_settings(guidance=7.0)
+    assert roles(viewer) >= {"map", "preview"}
+    add(viewer, tiny_volume, "second")
+    assert session.scan is not None and session.scan.name == "second"
+    assert session.analysis is None
+    assert roles(viewer) == set()
+    [kept] = session.kept_scans
+    session.scan_wanted.emit(kept)
+    assert session.analysis is tiny_analysis
+    assert session.settings is not None and session.settings.guidance == 7.0
+    assert roles(viewer) >= {"map", "preview"}
+
+
+def test_each_scan_has_its_own_settings_and_results(
+    viewer: Viewer,
+    session: Session,
+    first: Image,
+    tiny_volume: Volume,
+    tiny_analysis: Analysis,
+    qtbot: QtBot,
+) -> None:
+    from tests.core.segmentation_cases import analysis
+
+    session.update_settings(guidance=7.0)
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
+    found = session.native
+    second = add(viewer, tiny_volume, "second")
+    other = analysis()
+    session.set_analysis(other)
+    own = other.default_settings()
+    assert session.settings == own
+    session.update_settings(guidance=3.0)
+    second.visible = False
+    assert session.analysis is tiny_analysis
+    assert session.settings is not None and session.settings.guidance == 7.0
+    assert session.native is found
+    second.visible = True
+    assert session.analysis is other
+    assert session.settings.guidance == 3.0
+
+
+def test_hiding_every_scan_changes_nothing(session: Session, first: Image) -> None:
+    analysis = session.analysis
+    first.visible = False
+    assert session.analysis is analysis is not None
+
+
+def test_a_scan_that_was_removed_comes_back_from_its_analysis(
+    viewer: Viewer, session: Session, first: Image, tiny_volume: Volume
+) -> None:
+    analysis = session.analysis
+    viewer.layers.remove(first)
+    assert session.scan is None and session.analysis is None
+    assert len(viewer.layers) == 0
+    [kept] = session.kept_scans
+    session.scan_wanted.emit(kept)
+    assert session.analysis is analysis is not None
+    [scan] = [layer for layer in viewer.layers if not is_drawn(layer)]
+    assert scan.data.shape == first.data.shape
+    assert np.array_equal(scan.data, first.data)
+
+
+def test_contrasts_of_one_head_keep_the_result_in_view(
+    viewer: Viewer, session: Session, tiny_volume: Volume, tiny_analysis: Analysis, tmp_path: Path
+) -> None:
+    for name in ("p1_flair", "p1_t1", "p2_t1"):
+        file = tmp_path / f"{name}.nii.gz"
+        add(viewer, replace(tiny_volume, path=file), name)
+        if name == "p1_flair":
+            session.set_analysis(tiny_analysis)
+        assert (session.analysis is not None) == name.startswith("p1")
+
+
+def test_the_user_joins_a_scan_to_an_analysed_head(
+    viewer: Viewer, session: Session, first: Image, tiny_volume: Volume
+) -> None:
+    analysis = session.analysis
+    add(viewer, tiny_volume, "the same head, other contrast")
+    [kept] = session.kept_scans
+    session.scan_joined.emit(kept)
+    assert session.analysis is analysis is not None
+    assert session.kept_scans == []
+
+
+def test_another_name_and_other_voxels_are_told(session: Session, first: Image) -> None:
+    assert session.scan is not None
+    heard: list[object] = []
+    session.scan_changed.connect(heard.append)
+    first.name = "renamed"
+    assert session.scan.name == "renamed"
+    assert not session.scan.is_changed
+    first.data = first.data + 1
+    assert session.scan.is_changed
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize("change", ["translate", "scale"])
+def test_a_scan_that_was_moved_is_told(session: Session, first: Image, change: str) -> None:
+    assert session.scan is not None
+    setattr(first, change, np.asarray(getattr(first, change)) * 2 + 1)
+    assert session.scan.is_changed
+
+
+def test_a_run_brings_its_scan_into_view(
+    viewer: Viewer, session: Session, first: Image, tiny_volume: Volume, context: Context
+) -> None:
+    second = add(viewer, tiny_volume, "second")
+    scan = context.scans.run_on([first])
+    assert session.scan is scan
+    assert list(viewer.layers).index(first) > list(viewer.layers).index(second)
+
+
+def test_closing_an_analysis_lets_go_of_it(
+    viewer: Viewer, session: Session, first: Image, tiny_volume: Volume, tiny_analysis: Analysis
+) -> None:
+    add(viewer, tiny_volume, "second")
+    session.close_analysis(tiny_analysis)
+    assert session.kept_scans == []
+    session.show_scan(None)
+    assert not session.holds(tiny_analysis)
