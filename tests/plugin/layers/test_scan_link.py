@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add(viewer: Viewer, volume: Volume, name: str) -> Image:
-    layer = Layer.create(*layer_data(volume, name, "image"))
+    layer = Layer.create(*layer_data(replace(volume), name, "image"))
     viewer.add_layer(layer)
     assert isinstance(layer, Image)
     return layer

@@ -118,7 +118,9 @@ def test_only_computed_slices_are_interpreted(
     session.add_done([0])
     qtbot.waitUntil(current(session), timeout=LONG)
     assert len(session.volume_result.slice_ids) == 2
-    session.finish_analysis(tiny_analysis, tiny_analysis)
+    growing = session.analysis
+    assert growing is not None
+    session.finish_analysis(growing, tiny_analysis)
     assert session.slice_result is not None, "the slice in view is interpreted when it is done"
     qtbot.waitUntil(current(session), timeout=LONG)
     assert len(session.volume_result.slice_ids) == 4

@@ -276,12 +276,13 @@ def test_dropping_stays_where_one_is_and_the_arrows_go_to_lesions(
     until(lambda: session.is_current)
     two_lesions(session)
     table = explored.lesions.table
-    tick(qtbot, explored, 0)
-    before = viewer.dims.point
-    assert table.currentIndex().row() == 0
-    tick(qtbot, explored, 0)
-    assert viewer.dims.point == before
     click(qtbot, explored, 0, 1)
+    before = viewer.dims.point
+    tick(qtbot, explored, 1)
+    tick(qtbot, explored, 0)
+    assert session.dropped == {1, 2}
+    assert table.currentIndex().row() == 0
+    assert viewer.dims.point == before
     qtbot.keyClick(table, Qt.Key.Key_Down)
     assert table.currentIndex().row() == 1
     analysis = session.analysis

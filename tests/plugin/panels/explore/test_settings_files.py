@@ -87,7 +87,7 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_kept(
     (tmp_path / "mine.json").write_text("precious")
     answer(monkeypatch, "getSaveFileName", tmp_path / "mine")
     buttons.save_button.click()
-    assert "exists already" in told[0]
+    assert "already exists" in told[0]
     answer(monkeypatch, "getSaveFileName", tmp_path / "mine.json")
     buttons.save_button.click()
     SettingsFile.read(tmp_path / "mine.json")
