@@ -1,4 +1,4 @@
-"""Checks that a scan is a brain MRI that suits the model: errors and warnings."""
+"""Checks that the model can read a scan: warnings on contrast, spacing and field of view."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.common.errors import VolumeError
+from anofpdm.scans.contrast import LOOKS, Contrast, contrast_of
+from anofpdm.scans.foreground import Canonical
 from anofpdm.scans.geometry import SliceGeometry
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
+from anofpdm.scans.values import value_warnings
 from anofpdm.scans.volume import Volume
 
-# Air in Hounsfield units is -1000; ringing around a brain never gets a percent below -200.
-_AIR_HU = -200
-_AIR_SHARE = 0.01
-_NEGATIVE_SHARE = 0.1
 # In-plane voxels this many times larger than a network pixel blur what the model looks for.
 _COARSE = 2.0
 _TILT_DEGREES = 30.0
@@ -38,42 +36,8 @@ CONTRASTS = {
     "swi": "swi",
     "pd": "pd",
 }
-
-
-def check_usable(volume: Volume) -> None:
-    """Refuse a volume that holds no MRI intensities.
-
-    Raises
-    ------
-    VolumeError
-        When all voxels are NaN or infinite, all are equal, none is positive, or there is as much
-        far below zero as in CT.
-    """
-    data = volume.data
-    values = data
-    if data.dtype.kind == "f":
-        finite = np.isfinite(data)
-        if not finite.all():
-            values = data[finite]
-    if values.size == 0:
-        raise VolumeError(f"{volume.name} contains only NaN or infinity; convert it again.")
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        what = (
-            "is empty (all voxels are 0)" if low == 0 else f"is constant (all voxels are {low:g})"
-        )
-        raise VolumeError(f"{volume.name} {what}; choose the scan itself.")
-    air = np.count_nonzero(values <= _AIR_HU) / values.size if low <= _AIR_HU else 0.0
-    if air > _AIR_SHARE:
-        raise VolumeError(
-            f"{volume.name} looks like CT, not MRI ({100 * air:.0f} % of its voxels are at or "
-            f"below {_AIR_HU}, as in Hounsfield units); use an MRI volume."
-        )
-    if high <= 0:
-        raise VolumeError(
-            f"{volume.name} has no positive voxels (largest value {high + 0:g}); use the scan with "
-            "its original intensities."
-        )
+# With a contrast agent a T1 keeps the order of its tissues.
+_LOOK_ALIKE: dict[str, Contrast] = {"flair": "flair", "t1": "t1", "t1ce": "t1", "t2": "t2"}
 
 
 def scan_warnings(
@@ -82,7 +46,7 @@ def scan_warnings(
     geometry: SliceGeometry,
     config: PreprocessingConfig,
 ) -> tuple[str, ...]:
-    """Return warnings: broken voxels, the wrong contrast, spacing, field of view.
+    """Return warnings: headers, values, the wrong contrast, spacing, field of view.
 
     Parameters
     ----------
@@ -100,7 +64,9 @@ def scan_warnings(
     tuple of str
         One sentence per finding; empty if there are none.
     """
-    found = [f(volume) for volume in volumes for f in (_broken_voxels, _negatives, _other_contrast)]
+    found: list[str | None] = []
+    for volume in volumes:
+        found += [*volume.warnings, *value_warnings(volume), _other_contrast(volume)]
     name = volumes[0].name
     found += [
         _thickness(name, geometry, config),
@@ -111,28 +77,41 @@ def scan_warnings(
     return tuple(sentence for sentence in found if sentence)
 
 
-def _broken_voxels(volume: Volume) -> str | None:
-    if volume.data.dtype.kind != "f":
-        return None
-    count = volume.data.size - int(np.count_nonzero(np.isfinite(volume.data)))
-    if count == 0:
-        return None
-    return (
-        f"{volume.name} has {count} voxels that are NaN or infinite; "
-        "they are treated as background."
-    )
+def contrast_warnings(
+    volumes: Sequence[Volume],
+    values: Sequence[Canonical],
+    grounds: Sequence[NDArray[np.bool_]],
+    geometry: SliceGeometry,
+) -> tuple[str, ...]:
+    """Warn of extracted brains whose intensities are those of another contrast than they stand for.
 
+    Parameters
+    ----------
+    volumes : sequence of Volume
+        The model's inputs; their modalities are what the model expects.
+    values, grounds : sequence of ndarray, shape (x, y, slices)
+        Their cleaned intensities and foregrounds along canonical axes.
+    geometry : SliceGeometry
+        For the voxel size.
 
-def _negatives(volume: Volume) -> str | None:
-    with np.errstate(invalid="ignore"):
-        negative = np.count_nonzero(volume.data < 0)
-        positive = np.count_nonzero(volume.data > 0)
-    if negative <= _NEGATIVE_SHARE * positive:
-        return None
-    return (
-        f"{volume.name} has {negative} negative and {positive} positive voxels, as after a "
-        "normalisation. Negative voxels are treated as background; use the original intensities."
-    )
+    Returns
+    -------
+    tuple of str
+        One sentence a volume; none where in doubt, or where the name says so already.
+    """
+    spacing = np.linalg.norm(geometry.canonical_affine[:3, :3], axis=0)
+    found = []
+    for volume, intensities, ground in zip(volumes, values, grounds, strict=True):
+        expected = _LOOK_ALIKE.get(volume.modality or "")
+        if expected is None or _other_contrast(volume):
+            continue
+        seen = contrast_of(intensities, ground, spacing)
+        if seen is not None and seen != expected:
+            found.append(
+                f"{volume.name} looks like {LOOKS[seen]}, but the model expects "
+                f"{LOOKS[expected]} as {volume.modality}; check that the right file was given."
+            )
+    return tuple(found)
 
 
 def _other_contrast(volume: Volume) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
-from anofpdm.scans.checks import check_usable, scan_warnings
+from anofpdm.scans.checks import contrast_warnings, scan_warnings
 from anofpdm.scans.foreground import (
     Canonical,
     cleaned,
@@ -25,6 +25,7 @@ from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.preprocessing_config import MEDIAN_HEADROOM, PreprocessingConfig
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.skull import skull_warnings
+from anofpdm.scans.values import check_usable, mask_voxels
 from anofpdm.scans.volume import Volume
 
 
@@ -118,8 +119,15 @@ def preprocess(
         scaled = _scaled(volume, v, ground, config)
         slices[:, c] = _network_intensity(scaled[:, :, kept], geometry, config)
     warnings = scan_warnings(ordered, brain, geometry, config)
+    if brain_mask is not None:
+        warnings += brain_mask.warnings
+    heads: tuple[str, ...] = ()
     if config.brain_extracted and inside is None:
-        warnings += skull_warnings(ordered, values, covered, geometry)
+        heads = skull_warnings(ordered, values, covered, geometry)
+    if not heads and (config.brain_extracted or inside is not None):
+        # The order of tissues tells the contrast of a brain, not of a head.
+        heads = contrast_warnings(ordered, values, grounds, geometry)
+    warnings += heads
     return SliceStack(
         volumes=tuple(ordered),
         slices=slices,
@@ -162,8 +170,7 @@ def _canonical(volume: Volume) -> NDArray[Any]:
 
 
 def _canonical_mask(mask: Volume) -> NDArray[np.bool_]:
-    with np.errstate(invalid="ignore"):
-        inside = np.asarray(_canonical(mask) >= 0.5)
+    inside = Orientation.of_affine(mask.affine).to_canonical(mask_voxels(mask, "brain mask"))
     if not inside.any():
         raise VolumeError(f"The brain mask {mask.name} is empty; its brain voxels must be 1.")
     return inside

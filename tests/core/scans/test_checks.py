@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
-from anofpdm.scans.checks import check_usable
 from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
+from anofpdm.scans.values import check_usable
 from anofpdm.scans.volume import Volume, read_volume
 
 CONFIG = PreprocessingConfig(size=64, extent_mm=256.0, spacing_range_mm=(1.0, 6.0))
@@ -59,10 +59,22 @@ def warnings_of(
         (np.full(SHAPE, np.nan), "contains only NaN or infinity"),
         (np.full(SHAPE, np.inf), "contains only NaN or infinity"),
         (np.where(np.arange(64)[:, None, None] > 9, np.zeros(SHAPE), np.nan), "is empty"),
-        (-a_brain(), "has no positive voxels"),
-        (a_brain() - 1024, "looks like CT"),
-        (np.where(a_brain() > 0, 40, -1000).astype(np.int16), "looks like CT"),
-        (np.where(a_brain() > 90, a_brain(), -3024), "looks like CT"),
+        (-a_brain(), "has no positive voxel"),
+        (a_brain() - 1024, r"has values down to -1024 \(100 % .*Hounsfield units of a CT"),
+        (
+            np.where(a_brain() > 0, 40, -1000).astype(np.int16),
+            r"has values down to -1000 \(.*all of them exactly -1000\): padding, or a CT; for",
+        ),
+        (np.where(a_brain() > 90, a_brain(), -3024), "has values down to -3024 .*padding, or a CT"),
+        (
+            np.where(a_brain() > 0, a_brain() * 400, 0).astype(np.int32).astype(np.int16),
+            r"has \d+ int16 values far below zero \(down to -32\d+\), where .* wrapped around",
+        ),
+        (
+            np.where(a_brain() > 100, 40_000, 20_000).astype(np.int32).astype(np.int16),
+            r"has \d+ int16 .* \(-25536 was 40000\)",
+        ),
+        (np.where(a_brain() > 0, a_brain(), -32768).astype(np.int16), "has .*-32768.*padding, or"),
     ],
 )
 def test_no_mri_is_refused_by_name(data: NDArray[Any], word: str) -> None:

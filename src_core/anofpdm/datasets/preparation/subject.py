@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,11 @@ from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.labels.rule import Labels, labels_from_annotation, labels_from_area
 from anofpdm.method.class_labels import UNKNOWN
+from anofpdm.scans.form import Form
 from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.same_grid import on_grid_of
+from anofpdm.scans.values import mask_voxels
 from anofpdm.scans.volume import Volume, read_volume
 
 
@@ -29,11 +32,21 @@ class Recipe:
         Grid, field of view and scaling.
     lesion_mm2 : float
         Lesion area in a slice from which its mask makes it unhealthy; see `labels_from_area`.
+    form : {"sform", "qform"} or None
+        Which form of a NIfTI header places the voxels; see `read_volume`.
+    keep_paths : bool
+        Whether warnings name files with their folders.
     """
 
     modalities: tuple[str, ...]
     preprocessing: PreprocessingConfig
     lesion_mm2: float
+    form: Form | None = None
+    keep_paths: bool = False
+
+    def read(self, path: Path, modality: str | None = None) -> Volume:
+        """Read a file of a case."""
+        return read_volume(path, modality, form=self.form, keep_path=self.keep_paths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +88,12 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
     AnofpdmError
         One sentence on why the case cannot be used.
     """
-    volumes = {m: read_volume(case.images[m], m) for m in recipe.modalities}
+    volumes = {m: recipe.read(case.images[m], m) for m in recipe.modalities}
     first = volumes[recipe.modalities[0]]
-    brain = None if case.brain_mask is None else read_volume(case.brain_mask)
+    brain = None if case.brain_mask is None else recipe.read(case.brain_mask)
     stack = preprocess(volumes, recipe.modalities, recipe.preprocessing, brain)
-    lesion = None if case.mask is None else _lesion_share(case, first, stack)
+    mask = None if case.mask is None else on_grid_of(first, recipe.read(case.mask))
+    lesion = None if mask is None else _lesion_share(mask, case, stack)
     _check_verdict(case, lesion)
     truth = None if lesion is None else lesion >= 0.5
     if lesion is None and case.annotation.verdict == "healthy":
@@ -91,18 +105,17 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
         labels=_labels(case, recipe, stack, lesion),
         slice_ids=stack.slice_ids.astype(np.int32),
         spacing_mm=stack.geometry.slice_thickness_mm,
-        warnings=stack.warnings,
+        warnings=(*stack.warnings, *(() if mask is None else mask.warnings)),
     )
 
 
-def _lesion_share(case: Case, scan: Volume, stack: SliceStack) -> NDArray[np.float32]:
+def _lesion_share(mask: Volume, case: Case, stack: SliceStack) -> NDArray[np.float32]:
     """Share of each network pixel that is lesion, (S, H, W) in [0, 1]."""
-    assert case.mask is not None
-    mask = on_grid_of(scan, read_volume(case.mask))
-    with np.errstate(invalid="ignore"):
-        labels = case.mask_labels
-        lesion = np.isin(np.rint(mask.data), labels) if labels else mask.data >= 0.5
-    binary = replace(mask, data=lesion.astype(np.float32)).data
+    lesion = mask_voxels(mask, "lesion mask")
+    if case.mask_labels:
+        with np.errstate(invalid="ignore"):
+            lesion = np.isin(np.rint(mask.data), case.mask_labels)
+    binary = lesion.astype(np.float32)
     geometry = stack.geometry
     return geometry.to_network(geometry.orientation.to_canonical(binary))[stack.slice_ids]
 
