@@ -30,6 +30,7 @@ def guidance_document(
     *,
     fraction: float,
     seed: int,
+    keep_paths: bool = False,
 ) -> dict[str, Any]:
     """Gather a search's outcome as JSON values.
 
@@ -43,6 +44,8 @@ def guidance_document(
         Where the slices come from.
     fraction, seed
         As given to `select_guidance`.
+    keep_paths : bool
+        Whether the dataset is named with its folders.
 
     Returns
     -------
@@ -63,7 +66,10 @@ def guidance_document(
     return {
         "bundle": {"name": before.name, "hash": before.hash},
         "calibrated_bundle": {"name": calibrated.name, "hash": calibrated.hash},
-        "dataset": {"path": str(dataset.path), "fingerprint": dataset.fingerprint},
+        "dataset": {
+            "name": str(dataset.path) if keep_paths else dataset.path.name,
+            "fingerprint": dataset.fingerprint,
+        },
         "source": calibration.source,
         "warnings": [] if report.doubt is None else [report.doubt],
         "slices": calibration.slices,

@@ -188,14 +188,16 @@ def _is_grey(data: NDArray[Any]) -> bool:
     if whole and np.unique(values).size <= _FEW_LABELS:
         return False
     top = float(values.max())
-    positive = values > 0
-    if 0 < top <= 1.0 + 1e-3 and np.count_nonzero(values >= 0.9) > 0.3 * np.count_nonzero(positive):
+    if 0 < top <= 1.0 + 1e-3 and np.count_nonzero(values >= 0.9) > 0.3 * np.count_nonzero(
+        values > 0.05
+    ):
         return False  # a soft mask
+    background = values[0, 0, 0]
     alike = pairs = 0
     for axis in range(3):
         first = np.moveaxis(values, axis, 0)[:-1].astype(np.float64)
         second = np.moveaxis(values, axis, 0)[1:].astype(np.float64)
-        both = (first > 0) & (second > 0)
+        both = (first > 0) & (second > 0) & (first != background) & (second != background)
         pairs += int(np.count_nonzero(both))
         same = first == second if whole else np.abs(first - second) <= _SAME_VALUE * top
         alike += int(np.count_nonzero(same & both))

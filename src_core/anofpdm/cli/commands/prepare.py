@@ -200,6 +200,8 @@ def prepare(
     labels: LabelsOption = None,
     match: MatchOption = None,
     lesion_mm2: LesionOption = 30.0,
+    form: opt.FormOption = None,
+    keep_paths: opt.KeepPathsOption = False,
     size: SizeOption = 128,
     field_of_view: FieldOption = "fixed",
     extent_mm: ExtentOption = None,
@@ -248,6 +250,8 @@ def prepare(
         seed=seed,
         splits=splits,
         match=parsed_entities(match or ()),
+        form=form,
+        keep_paths=keep_paths,
     )
     if dry_run:
         from anofpdm.datasets.preparation.prepare_cost import prepare_cost

@@ -143,6 +143,7 @@ def select_guidance(
     device: opt.DeviceOption = "auto",
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
+    keep_paths: opt.KeepPathsOption = False,
     dry_run: opt.DryRunOption = False,
     *,
     console: Console,
@@ -220,7 +221,9 @@ def select_guidance(
         console.warn(found.doubt)
     calibrated = model.with_calibration(found.calibration).save(out)
     calibration = found.calibration
-    document = guidance_document(found, model, calibrated, slices, fraction=fraction, seed=seed)
+    document = guidance_document(
+        found, model, calibrated, slices, fraction=fraction, seed=seed, keep_paths=keep_paths
+    )
     write_guidance_report(folder, document)
     console.finish(
         {

@@ -14,6 +14,7 @@ from anofpdm.datasets.layouts import Layout, default_modalities, default_scored
 from anofpdm.datasets.preparation.subject import Recipe
 from anofpdm.datasets.split import Shares
 from anofpdm.datasets.store.slices import Split
+from anofpdm.scans.form import Form
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
 EXTENT_MM = 208.0
@@ -50,6 +51,10 @@ class PrepareConfig(BaseModel):
         CSV with `patient` or `subject`, and `split`, in place of the shares.
     match : dict of str to str
         BIDS entities that a scan's name must have; "" for none of that entity.
+    form : {"sform", "qform"}, optional
+        Which form of a NIfTI header places the voxels; see `read_volume`.
+    keep_paths : bool
+        Whether warnings and reasons name files with their folders.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +70,8 @@ class PrepareConfig(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     splits: Path | None = None
     match: dict[str, str] = Field(default_factory=dict)
+    form: Form | None = None
+    keep_paths: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -101,7 +108,9 @@ class PrepareConfig(BaseModel):
     @property
     def recipe(self) -> Recipe:
         """The settings that determine how one case becomes slices."""
-        return Recipe(self.modalities, self.preprocessing, self.lesion_mm2)
+        return Recipe(
+            self.modalities, self.preprocessing, self.lesion_mm2, self.form, self.keep_paths
+        )
 
     @property
     def share_of(self) -> dict[Split, float]:

@@ -12,6 +12,7 @@ from anofpdm.datasets.labels.annotations import read_annotations
 from anofpdm.datasets.layouts import find_cases
 from anofpdm.datasets.layouts.table import COLUMNS
 from anofpdm.datasets.preparation.config import PrepareConfig
+from anofpdm.datasets.preparation.file_names import names_only
 from anofpdm.datasets.split import read_splits
 from anofpdm.datasets.store.slices import Split
 
@@ -83,8 +84,12 @@ def list_cases(config: PrepareConfig) -> Listing:
             else replace(case, problem=case.problem or f"{listed_in} does not list it.")
             for case in cases
         ]
-    checked = tuple(replace(case, problem=case.problem or _missing_file(case)) for case in cases)
-    return Listing(checked, splits, tuple(warnings), found.left_alone)
+    checked = tuple(
+        replace(case, problem=names_only(case.problem or _missing_file(case), config, [case]))
+        for case in cases
+    )
+    shown = tuple(names_only(sentence, config, checked) for sentence in warnings)
+    return Listing(checked, splits, shown, found.left_alone)
 
 
 def _missing_file(case: Case) -> str:

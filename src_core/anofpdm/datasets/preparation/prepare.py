@@ -13,6 +13,7 @@ from anofpdm.common.errors import DatasetError, OutputError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.config import PrepareConfig
 from anofpdm.datasets.preparation.contact_sheet import save_contact_sheet
+from anofpdm.datasets.preparation.file_names import names_only
 from anofpdm.datasets.preparation.listing import Listing, list_cases
 from anofpdm.datasets.preparation.parts import PartStore, PartSummary, part_key
 from anofpdm.datasets.preparation.summary import Prepared, Skipped, described
@@ -131,7 +132,11 @@ def _finished_parts(
         raise DatasetError(
             f"None of the {len(listing.cases)} subjects can be used; of {subject}: {reason}"
         )
-    return summaries, [Skipped(*pair) for pair in sorted(reasons.items())]
+    cases = {case.subject: case for case in listing.cases}
+    return summaries, [
+        Skipped(subject, names_only(reason, config, [cases[subject]]))
+        for subject, reason in sorted(reasons.items())
+    ]
 
 
 def _check_labelled(

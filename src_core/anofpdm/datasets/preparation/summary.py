@@ -133,7 +133,7 @@ def described(
             *_unlabelled(cases, summaries),
             *_lacking(slices, wanted),
             *(_masks_in_part(dataset) if any(case.mask for case in cases) else ()),
-            *(sentence for summary in summaries.values() for sentence in summary.warnings),
+            *(f"{name}: {text}" for name, found in summaries.items() for text in found.warnings),
         ),
         parts=parts if skipped else None,
     )

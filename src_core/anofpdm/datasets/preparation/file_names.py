@@ -1,0 +1,40 @@
+"""Sentences of a report name files without their folders, which may name a patient."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from anofpdm.datasets.case import Case
+from anofpdm.datasets.preparation.config import PrepareConfig
+
+
+def names_only(text: str, config: PrepareConfig, cases: Iterable[Case]) -> str:
+    """Shorten the paths in a sentence to names, unless `config` keeps them.
+
+    Parameters
+    ----------
+    text : str
+        A sentence on some cases of `config`.
+    config : PrepareConfig
+        For the paths of its files, and for its `keep_paths`.
+    cases : iterable of Case
+        Whose files the sentence may name.
+    """
+    if config.keep_paths:
+        return text
+    files: list[Path | None] = [path for case in cases for path in case.files().values()]
+    named = {path for path in (*files, config.labels, config.splits) if path is not None}
+    for path in sorted(named, key=lambda each: len(str(each)), reverse=True):
+        text = _replaced(text, str(path), path.name)
+    if config.source.name:
+        text = _replaced(text, f"{config.source}{os.sep}", "")
+        text = _replaced(text, str(config.source), config.source.name)
+    return text
+
+
+def _replaced(text: str, path: str, name: str) -> str:
+    """Replace a path where it stands whole, not where another one ends like it."""
+    return re.sub(rf"(?<![\w./\\-]){re.escape(path)}", lambda _: name, text)
