@@ -99,7 +99,7 @@ def contrast_signs(
     hull = np.stack([ndimage.binary_fill_holes(plane) for plane in (share > 0.5).T]).T
     near = hull & (_depth(hull, size) <= _RIM_MM)
     darkest = hull & (blocks < np.percentile(blocks[hull], 10))
-    rim = np.count_nonzero(near & darkest) / max(np.count_nonzero(darkest), 1)
+    rim = int(np.count_nonzero(near & darkest)) / max(int(np.count_nonzero(darkest)), 1)
     usual = np.count_nonzero(near) / np.count_nonzero(hull)
     tissue = inside & (blocks > 0.6) & (blocks < 1.6)
     distance = _depth(tissue, size)
