@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anofpdm.analysis.analysis import Analysis
+from anofpdm.analysis.destination import choose_place
 from anofpdm.analysis.growing import finished, growing
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
-from anofpdm.analysis.place import choose_place
 from anofpdm.analysis.progress import SliceProgress
 from anofpdm.analysis.writer import AnalysisWriter, kept_as
 from anofpdm.common.device import resolve_device

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.guidance.choice import (
+from anofpdm.guidance.rules import (
     baseline_accuracy,
     best_cosine_threshold,
     best_map_threshold,

@@ -14,7 +14,7 @@ from anofpdm.common.atomic import atomic_path
 
 if TYPE_CHECKING:
     from anofpdm.datasets.store.slices import SliceDataset
-    from anofpdm.guidance.choice import GuidanceReport
+    from anofpdm.guidance.rules import GuidanceReport
     from anofpdm.model.bundle import ModelBundle
 
 JSON_FILE = "guidance.json"

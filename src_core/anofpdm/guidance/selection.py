@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from anofpdm.common.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
-from anofpdm.guidance.choice import (
+from anofpdm.guidance.rules import (
     QUANTILE_RANGES,
     GuidanceReport,
     best_cosine_threshold,

@@ -1,4 +1,4 @@
-"""Scans: NIfTI in and out, geometry, foreground, checks, and the way to the network's slices.
+"""Scans: volumes, geometry, foreground, checks, and the way to the network's slices.
 
 Imports `common`.
 """

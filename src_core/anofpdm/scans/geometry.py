@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from anofpdm.common.errors import GeometryError
-from anofpdm.scans.header_fields import header_from_bytes
+from anofpdm.scans.files.header_fields import header_from_bytes
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.resampling import Matrix, antialias_matrix, linear_matrix
 from anofpdm.scans.volume import Volume

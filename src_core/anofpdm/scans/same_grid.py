@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import GeometryError
-from anofpdm.scans.header_space import SHIFT_VOXELS
+from anofpdm.scans.files.header_space import SHIFT_VOXELS
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.volume import Volume
 

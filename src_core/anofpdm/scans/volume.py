@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anofpdm.common.errors import GeometryError, VolumeError
-from anofpdm.scans.form import Form
-from anofpdm.scans.formats import load
-from anofpdm.scans.header_fields import Header, header_for
-from anofpdm.scans.nifti import save_nifti
+from anofpdm.scans.files.formats import load
+from anofpdm.scans.files.header_fields import Header, header_for
+from anofpdm.scans.files.header_form import Form
+from anofpdm.scans.files.nifti import save_nifti
 
 MOST_CHANNELS = 8
 """The last axis of a file with more volumes than this is time or directions, not contrasts."""

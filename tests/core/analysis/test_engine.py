@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from anofpdm.analysis import place as analysis_place
+from anofpdm.analysis import destination
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.engine import analyze
 from anofpdm.analysis.progress import SliceProgress
@@ -233,7 +233,7 @@ def test_too_large_for_memory_goes_to_a_temporary_folder_that_goes_with_it(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(analysis_place, "free_bytes", lambda _: 0)
+    monkeypatch.setattr(destination, "free_bytes", lambda _: 0)
     with caplog.at_level(logging.WARNING, logger="anofpdm"):
         analysis = analyze(scans, tiny_bundle, steps=3)
     assert "more than half of the free memory" in caplog.text

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.shared_options import with_shared_options
+from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.common.quantities import duration_in_words
 from anofpdm.jobs.progress import JobProgress
 

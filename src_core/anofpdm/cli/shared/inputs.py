@@ -13,7 +13,7 @@ from anofpdm.common.user_path import user_path
 from anofpdm.scans.modalities import in_model_order
 
 if TYPE_CHECKING:
-    from anofpdm.scans.form import Form
+    from anofpdm.scans.files.header_form import Form
     from anofpdm.scans.volume import Volume
 
 # A name of one letter before the colon is a drive of Windows.

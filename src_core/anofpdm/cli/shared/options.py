@@ -9,7 +9,7 @@ import typer
 
 from anofpdm.method.calibration import Polarity, Process, Region
 from anofpdm.method.settings import Sam
-from anofpdm.scans.form import Form
+from anofpdm.scans.files.header_form import Form
 
 _FILES = "Input and output"
 _NETWORK = "Network"

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.shared_options import with_shared_options
+from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.method.calibration import Calibration

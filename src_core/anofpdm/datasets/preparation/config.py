@@ -14,7 +14,7 @@ from anofpdm.datasets.layouts import Layout, default_modalities, default_scored
 from anofpdm.datasets.preparation.subject import Recipe
 from anofpdm.datasets.split import Shares
 from anofpdm.datasets.store.slices import Split
-from anofpdm.scans.form import Form
+from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
 EXTENT_MM = 208.0

@@ -12,7 +12,7 @@ from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.labels.rule import Labels, labels_from_annotation, labels_from_area
 from anofpdm.method.class_labels import UNKNOWN
-from anofpdm.scans.form import Form
+from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.same_grid import on_grid_of

@@ -11,8 +11,8 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import GeometryError, VolumeError
-from anofpdm.scans.form import Form
-from anofpdm.scans.header_fields import Header
+from anofpdm.scans.files.header_fields import Header
+from anofpdm.scans.files.header_form import Form
 
 Affine = NDArray[np.float64]
 

@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
 from anofpdm.common.pointer_files import missing_content
-from anofpdm.scans.form import Form
-from anofpdm.scans.nifti import PAIR_SUFFIXES, Loaded, damaged, file_bytes, first_line, load_nifti
+from anofpdm.scans.files.header_form import Form
+from anofpdm.scans.files.nifti import (
+    PAIR_SUFFIXES,
+    Loaded,
+    damaged,
+    file_bytes,
+    first_line,
+    load_nifti,
+)
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _FREESURFER = (".mgz", ".mgh", ".mgh.gz")

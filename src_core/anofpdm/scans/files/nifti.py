@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import OutputError, VolumeError
 from anofpdm.common.pointer_files import missing_content
-from anofpdm.scans.form import Form
-from anofpdm.scans.header_fields import Header, geometry_only
-from anofpdm.scans.header_space import header_space
+from anofpdm.scans.files.header_fields import Header, geometry_only
+from anofpdm.scans.files.header_form import Form
+from anofpdm.scans.files.header_space import header_space
 
 PAIR_SUFFIXES = (".hdr", ".img")
 _GZIP_MAGIC = b"\x1f\x8b"
