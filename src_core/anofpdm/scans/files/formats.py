@@ -84,7 +84,7 @@ def _load_by_simpleitk(path: Path) -> Loaded:
         image = reader.Execute()
     except RuntimeError as error:
         raise VolumeError(
-            f"{path} cannot be read ({_itk_says(error)}); fetch or convert it again."
+            f"{path} cannot be read ({_itk_says(error)}); copy or convert it again."
         ) from error
     if path.name.lower().endswith(_NRRD) and "NRRD_space" not in image.GetMetaDataKeys():
         raise VolumeError(

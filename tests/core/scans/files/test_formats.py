@@ -96,7 +96,7 @@ def test_an_nrrd_without_space_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"scan{suffix}"
     path.write_bytes(b"no such format")
-    with pytest.raises(VolumeError, match=rf"scan\{suffix} .*fetch or convert it again\.$"):
+    with pytest.raises(VolumeError, match=rf"scan\{suffix} .*copy or convert it again\.$"):
         read_volume(path)
     with pytest.raises(VolumeError, match="does not exist"):
         read_volume(tmp_path / f"none{suffix}")
