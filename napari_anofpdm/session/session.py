@@ -380,6 +380,7 @@ class Session:
         if self.analysis is None:
             raise SettingsError("There are no settings to change yet; run an analysis or open one.")
         settings.check_fit(self.analysis.timesteps, len(self.analysis.scored))
+        settings.check_reference(self.analysis.scored)
 
     def set_position(self, position: int) -> None:
         """Go to a slice by its position among the analysed slices; -1 for none of them."""

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from anofpdm.method.refinement import Refinement
+
 Process = Literal["ddim", "ddpm"]
 Region = Literal["image", "brain"]
 RuleKind = Literal["dynamic", "absolute"]
@@ -99,6 +101,10 @@ class Calibration(BaseModel):
         Side of the median filter on the map, odd, in pixels of the network's grid.
     min_component_pixels : int
         Components with at most this filled area are removed, in pixels at 128x128.
+    refinement : Refinement, optional
+        How masks are redrawn on the scan's own voxels; None where they are not.
+    refinement_source : str
+        What the refinement was chosen on, in words; empty where it was not measured.
     candidates : tuple of Candidate
         All candidates of the search, in increasing order of guidance.
     slices : dict
@@ -127,6 +133,8 @@ class Calibration(BaseModel):
     region: Region = "image"
     median_kernel: int = Field(default=PAPER_MEDIAN_KERNEL, ge=1, le=31)
     min_component_pixels: int = Field(default=PAPER_MIN_COMPONENT_PIXELS, ge=0)
+    refinement: Refinement | None = None
+    refinement_source: str = ""
     candidates: tuple[Candidate, ...] = ()
     slices: dict[str, int] = Field(default_factory=dict)
     source: str = ""

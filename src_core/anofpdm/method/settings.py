@@ -19,6 +19,7 @@ from anofpdm.method.calibration import (
     Polarity,
     Region,
 )
+from anofpdm.method.refinement import Refinement
 
 Sam = Literal["sam", "sam_at_end", "gradient", "gradient_at_end", "weighted_gradient"]
 """Step maps: (iv), (iv) at t_e only, (i), (ii) and (iii) of appendix D, Table 2."""
@@ -118,6 +119,9 @@ class Settings(BaseModel):
     min_component_ml : float
         Components of the final mask, on the scan's own voxels, that are smaller than this volume in
         millilitres are removed. 0 removes none.
+    refinement : Refinement or None
+        How the mask is redrawn on the scan's own voxels; None (the paper) keeps the network's mask.
+        See docs/method.md#129-refinement-on-the-scan.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -135,6 +139,7 @@ class Settings(BaseModel):
     median_kernel: int = Field(default=PAPER_MEDIAN_KERNEL, ge=1, le=31)
     min_component_pixels: int = Field(default=PAPER_MIN_COMPONENT_PIXELS, ge=0)
     min_component_ml: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    refinement: Refinement | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -167,9 +172,9 @@ class Settings(BaseModel):
         Parameters
         ----------
         calibration : Calibration
-            Source of w*, M_max, Cos_{w*}, polarity, median filter, smallest component and rule:
-            the dynamic quantile with the gate, or the fixed threshold without it. For another
-            `guidance`, thresholds and M_max are those measured for that guidance.
+            Source of w*, M_max, Cos_{w*}, polarity, median filter, smallest component, refinement
+            and rule: the dynamic quantile with the gate, or the fixed threshold without it. For
+            another `guidance`, thresholds and M_max are those measured for that guidance.
         **overrides
             Fields of `Settings`, or `region` to select the dynamic quantile of a region.
 
@@ -188,6 +193,7 @@ class Settings(BaseModel):
             "median_kernel": calibration.median_kernel,
             "min_component_pixels": calibration.min_component_pixels,
             "cosine_threshold": measured.cosine_threshold,
+            "refinement": calibration.refinement,
         }
         if calibration.rule == "absolute" and "region" not in overrides:
             values["threshold"] = {
@@ -260,6 +266,17 @@ class Settings(BaseModel):
                 f"The settings hold M_max for {given} modalities, but the model scores "
                 f"{modalities}; use the model's own settings."
             )
+
+    def check_reference(self, scored: Sequence[str]) -> None:
+        """Refuse a refinement on a scan that is not among the scored modalities.
+
+        Raises
+        ------
+        SettingsError
+            When it is not.
+        """
+        if self.refinement is not None:
+            self.refinement.reference(scored)
 
     def differences(self, other: Settings) -> dict[str, tuple[Any, Any]]:
         """Return the fields in which `other` differs, as (this value, other value)."""

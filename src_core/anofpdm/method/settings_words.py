@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, ManualQuantile, Settings, ThresholdRule
 
 
@@ -13,6 +14,17 @@ def threshold_words(rule: ThresholdRule) -> str:
     if isinstance(rule, ManualQuantile):
         return f"the quantile {rule.quantile:g} of the {rule.region}"
     return f"the dynamic quantile ({rule.low:g} to {rule.high:g}) of the {rule.region}"
+
+
+def refinement_words(refinement: Refinement | None) -> str:
+    """Describe whether and how the mask is redrawn on the scan."""
+    if refinement is None:
+        return "not refined on the scan"
+    on = "" if refinement.modality is None else f" {refinement.modality}"
+    return (
+        f"refined on the scan{on} (z from {refinement.border:g}, core from "
+        f"{refinement.border + refinement.core:g}, within {refinement.reach_mm:g} mm)"
+    )
 
 
 def healthy_rule_words(settings: Settings) -> str:

@@ -16,7 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from anofpdm.method.settings_words import healthy_rule_words, threshold_words
+from anofpdm.method.settings_words import (
+    healthy_rule_words,
+    refinement_words,
+    threshold_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,8 +143,9 @@ def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -
 
 def _settings_line(settings: Settings) -> str:
     sides = "" if settings.polarity == "both" else f", {settings.polarity} alone"
+    drawn = "" if settings.refinement is None else f", {refinement_words(settings.refinement)}"
     return (
-        f"w = {settings.guidance:g}, mask by {threshold_words(settings.threshold)}{sides}; "
+        f"w = {settings.guidance:g}, mask by {threshold_words(settings.threshold)}{sides}{drawn}; "
         f"{healthy_rule_words(settings)}"
     )
 

@@ -1,4 +1,4 @@
-"""The files of a result folder: mask, map, lesion table, report and picture."""
+"""The files of a result folder: mask, maps, lesion table, report and picture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from anofpdm.common.errors import OutputError
 from anofpdm.results.folder import (
     ANOMALY_MAP_FILE,
-    INTERPRETATION_NAMES,
+    DEFAULT_NAMES,
+    FUSED_MAP_FILE,
     LESION_TABLE_FILE,
     MASK_FILE,
     PICTURE_FILE,
     REPORT_FILE,
 )
+from anofpdm.results.fused_map import fused_map
 from anofpdm.results.lesion_csv import write_lesion_csv
 from anofpdm.scans.volume import write_nifti
 
@@ -36,9 +38,9 @@ def write_results(
     report: Mapping[str, Any],
     *,
     truth: NDArray[Any] | None = None,
-    names: Collection[str] = INTERPRETATION_NAMES,
+    names: Collection[str] = DEFAULT_NAMES,
 ) -> None:
-    """Write mask, anomaly map, lesion table, report and picture into a folder.
+    """Write mask, maps, lesion table, report and picture into a folder.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def write_results(
     truth : ndarray, shape of the input, optional
         A known lesion, drawn into the picture.
     names : collection of str
-        Which of `INTERPRETATION_NAMES` are written.
+        Which of `INTERPRETATION_NAMES` are written; by default all but the fused map.
 
     Raises
     ------
@@ -63,6 +65,8 @@ def write_results(
         write_nifti(folder / MASK_FILE, native.mask, grid, np.uint8)
     if ANOMALY_MAP_FILE in names:
         write_nifti(folder / ANOMALY_MAP_FILE, native.anomaly_map, grid, np.float32)
+    if FUSED_MAP_FILE in names:
+        write_nifti(folder / FUSED_MAP_FILE, fused_map(analysis, interpretation), grid, np.float32)
     try:
         if LESION_TABLE_FILE in names:
             write_lesion_csv(folder / LESION_TABLE_FILE, report["lesions"]["components"])

@@ -15,17 +15,19 @@ from anofpdm.common.user_path import user_path
 
 MASK_FILE = "mask.nii.gz"
 ANOMALY_MAP_FILE = "anomaly_map.nii.gz"
+FUSED_MAP_FILE = "fused_map.nii.gz"
 REPORT_FILE = "report.json"
 PICTURE_FILE = "report.png"
 LESION_TABLE_FILE = "lesions.csv"
 ANALYSIS_FOLDER = "analysis.anofpdm.zarr"
-INTERPRETATION_NAMES = (
+DEFAULT_NAMES = (
     MASK_FILE,
     ANOMALY_MAP_FILE,
     LESION_TABLE_FILE,
     REPORT_FILE,
     PICTURE_FILE,
 )
+INTERPRETATION_NAMES = (*DEFAULT_NAMES, FUSED_MAP_FILE)
 RESULT_NAMES = (*INTERPRETATION_NAMES, ANALYSIS_FOLDER)
 
 

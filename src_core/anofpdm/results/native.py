@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.results.lesions import Lesions, find_lesions
+from anofpdm.results.refinement import refined_mask
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
@@ -45,11 +46,21 @@ def to_native(analysis: Analysis, interpretation: Interpretation) -> NativeResul
     """Bring an interpretation of all slices of an analysis back onto the input's voxels.
 
     The mask decided on the network's grid goes over linearly, is cut at 0.5 and kept inside the
-    brain; then components below `min_component_ml` go.
+    brain; where the settings ask for it, it is redrawn on the scan (`refined_mask`) instead. Then
+    components below `min_component_ml` go.
+
+    Raises
+    ------
+    SettingsError
+        When the settings refine on a scan that the analysis does not hold.
     """
     geometry = analysis.geometry
     ids = interpretation.slice_ids
-    mask = geometry.mask_to_native(interpretation.mask, ids, analysis.foreground_native)
+    refinement = interpretation.settings.refinement
+    if refinement is None:
+        mask = geometry.mask_to_native(interpretation.mask, ids, analysis.foreground_native)
+    else:
+        mask = refined_mask(analysis, interpretation, refinement)
     anomaly_map = geometry.map_to_native(interpretation.anomaly_map, ids)
     lesions = find_lesions(
         mask, np.array(geometry.affine), anomaly_map, interpretation.settings.min_component_ml

@@ -20,6 +20,7 @@ import anofpdm.analysis.engine
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.cli.app import app
 from anofpdm.common.errors import Cancelled
+from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import ManualQuantile, Settings
 from anofpdm.results.settings_files import ModelIdentity, SettingsFile
 from tests.core.segmentation_cases import bundle, scan, write_scan
@@ -172,6 +173,22 @@ def test_overwrite_replaces_results(case: Path, tmp_path: Path) -> None:
         ],
         ["--no-gate", "--threshold", "0.002", "--end-step", "400", "--min-component-ml", "0.5"],
         ["--no-gate", "--polarity", "hyperintense", "--quantile", "0.8"],
+        [
+            "--no-gate",
+            "--quantile",
+            "0.8",
+            "--refine",
+            "--refine-border",
+            "-0.5",
+            "--refine-core",
+            "0",
+            "--refine-reach",
+            "6",
+            "--refine-share",
+            "0.4",
+            "--refine-smoothing",
+            "2",
+        ],
     ],
 )
 def test_interpret_gives_the_mask_of_segment(
@@ -185,6 +202,53 @@ def test_interpret_gives_the_mask_of_segment(
     np.testing.assert_array_equal(mask_of(tmp_path / "direct"), mask_of(tmp_path / "again"))
     if settings:
         assert mask_of(tmp_path / "again").any()
+
+
+def test_refinement_changes_the_mask_and_is_reported(case: Path, tmp_path: Path) -> None:
+    stored = case / "kept" / "analysis.anofpdm.zarr"
+    coarse = ["--no-gate", "--quantile", "0.8", "--median", "1"]
+    assert run("interpret", stored, "--out", tmp_path / "a", *coarse).exit_code == 0
+    given = [*coarse, "--refine-border", "0.2", "--refine-core", "0", "--json"]
+    result = run("interpret", stored, "--out", tmp_path / "b", *given)
+    assert result.exit_code == 0, result.stderr
+    refinement = json.loads(result.stdout)["settings"]["refinement"]
+    assert refinement == Refinement(border=0.2, core=0).model_dump()
+    assert mask_of(tmp_path / "b").any()
+    assert (mask_of(tmp_path / "a") != mask_of(tmp_path / "b")).any()
+    report = json.loads((tmp_path / "b" / "report.json").read_text())
+    assert report["settings"]["refinement"] == refinement
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--no-refine", "--refine-border", "1"], "--no-refine"),
+        (["--refine-share", "1.5"], "share is 1.5"),
+        (["--refine-reach", "50"], "reach_mm is 50"),
+        (["--refine-modality", "t1"], "model scores flair"),
+    ],
+)
+def test_a_refinement_out_of_range_is_refused(
+    case: Path, tmp_path: Path, given: list[str], said: str
+) -> None:
+    stored = case / "kept" / "analysis.anofpdm.zarr"
+    refused(run("interpret", stored, "--out", tmp_path / "a", *given), said)
+    refused(segment(case, tmp_path / "a", *given), said)
+    assert names(tmp_path) == []
+
+
+def test_the_fused_map_is_written_where_it_is_wanted(case: Path, tmp_path: Path) -> None:
+    stored = case / "kept" / "analysis.anofpdm.zarr"
+    assert run("interpret", stored, "--out", tmp_path / "a", "--fused-map").exit_code == 0
+    assert names(tmp_path / "a") == sorted([*FILES, "fused_map.nii.gz"])
+    image = nib.Nifti1Image.from_filename(tmp_path / "a" / "fused_map.nii.gz")
+    mask = nib.Nifti1Image.from_filename(tmp_path / "a" / "mask.nii.gz")
+    assert image.get_data_dtype() == np.float32 and image.shape == mask.shape
+    np.testing.assert_array_equal(image.affine, mask.affine)
+    assert np.asarray(image.dataobj).max() > 0
+    # A new result without it does not leave an old one beside it.
+    assert run("interpret", stored, "--out", tmp_path / "a", "--overwrite").exit_code == 0
+    assert names(tmp_path / "a") == FILES
 
 
 def settings_file(stored: Path, target: Path, same_model: bool = True) -> Path:

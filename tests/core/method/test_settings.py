@@ -7,6 +7,7 @@ import pytest
 from anofpdm.common.errors import BundleError, SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.method.calibration import Calibration, Candidate
+from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
 
 
@@ -56,6 +57,11 @@ def test_defaults_need_no_calibration() -> None:
         ({"gate": True}, "gate needs a cosine_threshold"),
         ({"cosine_threshold": 2}, "cosine_threshold is 2"),
         ({"guidence": 2}, "guidence is not a known field"),
+        ({"refinement": {"share": 0}}, "refinement.share is 0"),
+        ({"refinement": {"core": -1}}, "refinement.core is -1"),
+        ({"refinement": {"border": float("nan")}}, "refinement.border is nan"),
+        ({"refinement": {"reach_mm": 21}}, "refinement.reach_mm is 21"),
+        ({"refinement": {"smoothing_mm": 6}}, "refinement.smoothing_mm is 6"),
     ],
 )
 def test_values_out_of_range_become_one_sentence(values: dict[str, Any], said: str) -> None:
@@ -90,6 +96,24 @@ def test_calibration_brings_its_polarity() -> None:
     assert Settings.from_calibration(brighter, polarity="both").polarity == "both"
     with pytest.raises(SettingsError, match="polarity"):
         calibration(polarity="bright")
+
+
+def test_refinement_is_off_in_the_papers_setting_and_comes_with_a_calibration() -> None:
+    assert Settings().refinement is None
+    assert Settings.from_calibration(calibration()).refinement is None
+    rule = Refinement(border=2.0)
+    own = calibration(refinement=rule, refinement_source="DICE on 3 slices")
+    settings = Settings.from_calibration(own)
+    assert settings.refinement == rule
+    assert settings.with_guidance(1.0, own).refinement == rule
+    assert Settings.from_calibration(own, refinement=None).refinement is None
+
+
+def test_the_reference_is_the_first_scored_modality_or_the_one_named() -> None:
+    assert Refinement().reference(("flair", "t2")) == "flair"
+    assert Refinement(modality="t2").reference(("flair", "t2")) == "t2"
+    with pytest.raises(SettingsError, match="refine on t1, but the model scores flair, t2"):
+        Settings(refinement=Refinement(modality="t1")).check_reference(("flair", "t2"))
 
 
 @pytest.mark.parametrize(

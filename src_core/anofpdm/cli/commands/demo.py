@@ -18,7 +18,7 @@ from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.outcome import finish_results, warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions
 from anofpdm.cli.shared.slice_reports import SliceReports
-from anofpdm.results.folder import ANALYSIS_FOLDER, INTERPRETATION_NAMES, result_folder
+from anofpdm.results.folder import ANALYSIS_FOLDER, DEFAULT_NAMES, result_folder
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCORES_FILE = "scores.json"
 _BUNDLE = "flair-synth"
-_NAMES = ("flair.nii.gz", "lesion.nii.gz", "phantom.json", SCORES_FILE, *INTERPRETATION_NAMES)
+_NAMES = ("flair.nii.gz", "lesion.nii.gz", "phantom.json", SCORES_FILE, *DEFAULT_NAMES)
 
 DemoOutOption = Annotated[
     Path,

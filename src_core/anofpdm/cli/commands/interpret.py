@@ -49,6 +49,7 @@ def interpret(
     out: opt.OutOption,
     overwrite: opt.OverwriteOption = False,
     settings_file: SettingsOption = None,
+    fused_map: opt.FusedMapOption = False,
     *,
     reading: ReadingOptions,
     console: Console,
@@ -69,11 +70,14 @@ def interpret(
     else:
         settings = reading.settings(bundle.calibration)
     settings.check_fit(stored.timesteps, len(stored.scored))
+    settings.check_reference(stored.scored)
     # The output folder may hold the input analysis, which must not be replaced as a result.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
         warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)
         interpretation = interpret_analysis(stored, settings)
-        report, _ = finish_results(staging, stored, interpretation, started, console)
+        report, _ = finish_results(
+            staging, stored, interpretation, started, console, fused=fused_map
+        )
     console.finish({"out": str(out), **report}, summary_of(out, report))
 
 

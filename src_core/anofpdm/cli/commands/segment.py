@@ -58,6 +58,7 @@ def segment(
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
     keep_analysis: KeepAnalysisOption = False,
+    fused_map: opt.FusedMapOption = False,
     overwrite: opt.OverwriteOption = False,
     process: opt.ProcessOption = None,
     steps: opt.StepsOption = None,
@@ -85,6 +86,7 @@ def segment(
     settings = reading.settings(calibration)
     grid = chosen_grid(calibration, process, steps, t_max)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
+    settings.check_reference(model.metadata.scored)
     with result_folder(out, overwrite=overwrite) as staging:
         volumes = {
             modality: file.read(modality, form=form, keep_path=keep_paths)
@@ -107,5 +109,7 @@ def segment(
                 on_progress=SliceReports(show),
             )
         interpretation = interpret(analysis, settings)
-        report, _ = finish_results(staging, analysis, interpretation, started, console)
+        report, _ = finish_results(
+            staging, analysis, interpretation, started, console, fused=fused_map
+        )
     console.finish({"out": str(out), **report}, summary_of(out, report))

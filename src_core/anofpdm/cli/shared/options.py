@@ -61,6 +61,16 @@ KeepPathsOption = Annotated[
     ),
 ]
 
+FusedMapOption = Annotated[
+    bool,
+    typer.Option(
+        "--fused-map",
+        help="Also write fused_map.nii.gz: the anomaly map times the smoothed scan. It ranks "
+        "voxels; the mask does not depend on it.",
+        rich_help_panel=_FILES,
+    ),
+]
+
 ProcessOption = Annotated[
     Process | None,
     typer.Option(

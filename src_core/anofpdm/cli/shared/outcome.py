@@ -62,6 +62,8 @@ def finish_results(
     started: float,
     console: Console,
     truth: NDArray[Any] | None = None,
+    *,
+    fused: bool = False,
 ) -> tuple[dict[str, Any], NativeResult]:
     """Write the result files into `folder`.
 
@@ -71,6 +73,8 @@ def finish_results(
         `time.perf_counter()` at the start of the command.
     truth : ndarray, shape of the scan, optional
         A known lesion, outlined in the picture.
+    fused : bool
+        Whether the fused map is written, too.
 
     Returns
     -------
@@ -79,6 +83,7 @@ def finish_results(
         Mask and map as written.
     """
     from anofpdm.results.files import write_results
+    from anofpdm.results.folder import DEFAULT_NAMES, INTERPRETATION_NAMES
     from anofpdm.results.native import to_native
     from anofpdm.results.report import build_report
 
@@ -90,7 +95,8 @@ def finish_results(
     report = build_report(
         analysis, interpretation, native, seconds=seconds, warnings=console.warnings
     )
-    write_results(folder, analysis, interpretation, native, report, truth=truth)
+    names = INTERPRETATION_NAMES if fused else DEFAULT_NAMES
+    write_results(folder, analysis, interpretation, native, report, truth=truth, names=names)
     return report, native
 
 

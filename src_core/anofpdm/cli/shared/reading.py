@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared import refinement_options as refining
 from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.validation import validated
@@ -31,6 +32,13 @@ class ReadingOptions:
     median: opt.MedianOption = None
     min_component_pixels: opt.MinComponentPixelsOption = None
     min_component_ml: opt.MinComponentMlOption = None
+    refine: refining.RefineOption = None
+    refine_border: refining.RefineBorderOption = None
+    refine_core: refining.RefineCoreOption = None
+    refine_share: refining.RefineShareOption = None
+    refine_reach: refining.RefineReachOption = None
+    refine_smoothing: refining.RefineSmoothingOption = None
+    refine_modality: refining.RefineModalityOption = None
 
     def settings(self, calibration: Calibration | None) -> Settings:
         """Return the calibration's settings, overridden by the options given.
@@ -57,6 +65,16 @@ class ReadingOptions:
             "threshold": self._rule(calibration),
         }
         overrides = {name: value for name, value in given.items() if value is not None}
+        overrides["refinement"] = refining.chosen_refinement(
+            self.refine,
+            None if calibration is None else calibration.refinement,
+            border=self.refine_border,
+            core=self.refine_core,
+            share=self.refine_share,
+            reach_mm=self.refine_reach,
+            smoothing_mm=self.refine_smoothing,
+            modality=self.refine_modality,
+        )
         if calibration is None:
             return validated(Settings, **overrides)
         if self.region is not None and "threshold" not in overrides:

@@ -1,0 +1,140 @@
+"""Refinement: the map locates, the scan's own voxels delineate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from anofpdm.results.standardized_scan import standardized_scan
+from anofpdm.scans.distance import spanned_voxels, within_distance
+
+if TYPE_CHECKING:
+    from anofpdm.analysis.analysis import Analysis
+    from anofpdm.method.interpretation import Interpretation
+    from anofpdm.method.refinement import Refinement
+
+Mask = NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
+_IN_PLANE = np.ones((3, 3), dtype=bool)
+_IN_SPACE = np.ones((3, 3, 3), dtype=bool)
+
+
+def refined_mask(
+    analysis: Analysis, interpretation: Interpretation, refinement: Refinement
+) -> NDArray[np.uint8]:
+    """Redraw the mask of an interpretation on the scan's own voxels.
+
+    See docs/method.md#129-refinement-on-the-scan, Eq. R1 to R3.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    interpretation : Interpretation
+        Of any of its slices; the others get no mask.
+    refinement : Refinement
+
+    Returns
+    -------
+    ndarray, shape of the scan, uint8 of 0 and 1
+        Inside the brain, and in slices whose own mask is not empty.
+
+    Raises
+    ------
+    SettingsError
+        When the reference is no scored modality, or the analysis does not hold its scan.
+    """
+    geometry = analysis.geometry
+    affine = np.array(geometry.affine)
+    mask = np.zeros(geometry.shape, dtype=np.uint8)
+    scan = standardized_scan(
+        analysis, refinement.reference(analysis.scored), refinement.smoothing_mm
+    )
+    marked = interpretation.mask.any(axis=(1, 2))
+    if not marked.any():
+        return mask
+    ids = interpretation.slice_ids[marked]
+    spots = candidates(interpretation, refinement.share)[marked]
+    located = geometry.mask_to_native(spots, ids, analysis.foreground_native)[scan.box] != 0
+    box = _box_around(located, spanned_voxels(affine, refinement.reach_mm))
+    if box is None:
+        return mask
+    z = scan.toward(interpretation.settings.polarity)[box]
+    allowed = within_distance(located[box], affine, refinement.reach_mm)
+    allowed &= scan.brain[box]
+    _keep_slices(analysis, allowed, _inside(scan.box, box), ids)
+    drawn = _hysteresis(z, allowed, refinement.border, refinement.border + refinement.core)
+    mask[_inside(scan.box, box)] = drawn
+    return mask
+
+
+def candidates(interpretation: Interpretation, share: float) -> Mask:
+    """Spots of the map around what the mask marks (Eq. R2), on the network's grid.
+
+    Parameters
+    ----------
+    interpretation : Interpretation
+    share : float
+        Of the threshold of each slice.
+
+    Returns
+    -------
+    ndarray of bool, shape (S, H, W)
+        8-connected components of map >= share * threshold that contain a pixel of the mask. So a
+        slice that is gated, or in which nothing is marked, has none, and spots that are too small
+        do not come back.
+    """
+    found = interpretation.mask.copy()
+    levels = share * interpretation.threshold
+    for i in np.flatnonzero(found.any(axis=(1, 2))):
+        above = interpretation.filtered_map[i] >= levels[i]
+        labels, count = ndimage.label(above | found[i], structure=_IN_PLANE)
+        keep = np.zeros(count + 1, dtype=bool)
+        keep[labels[found[i]]] = True
+        found[i] = keep[labels] & (above | found[i])
+    return found
+
+
+def _hysteresis(z: NDArray[np.float32], allowed: Mask, border: float, core: float) -> Mask:
+    """26-connected voxels with z >= border that contain one with z >= core (Eq. R3)."""
+    weak = (z >= border) & allowed
+    strong = (z >= core) & weak
+    labels, count = ndimage.label(weak, structure=_IN_SPACE)
+    keep = np.zeros(count + 1, dtype=bool)
+    keep[labels[strong]] = True
+    return np.asarray(keep[labels])
+
+
+def _keep_slices(
+    analysis: Analysis, allowed: Mask, box: Box, slice_ids: NDArray[np.integer]
+) -> None:
+    """Forbid axial slices without a mask of their own: a slice called healthy stays empty."""
+    orientation = analysis.geometry.orientation
+    axis, length = orientation.axes[2], analysis.geometry.canonical_shape[2]
+    marked = np.zeros(length, dtype=bool)
+    marked[slice_ids] = True
+    along = (marked[::-1] if orientation.flips[2] else marked)[box[axis]]
+    shape = [1, 1, 1]
+    shape[axis] = len(along)
+    allowed &= along.reshape(shape)
+
+
+def _box_around(mask: Mask, margin: tuple[int, int, int]) -> Box | None:
+    """Return the smallest box that holds the mask and a margin of voxels around it."""
+    boxes = ndimage.find_objects(mask.view(np.int8))
+    if not boxes:
+        return None
+    x, y, z = (
+        slice(max(0, side.start - more), min(length, side.stop + more))
+        for side, more, length in zip(boxes[0], margin, mask.shape, strict=True)
+    )
+    return x, y, z
+
+
+def _inside(outer: Box, inner: Box) -> Box:
+    """Return the inner box, counted from where the outer one is counted from."""
+    sides = zip(outer, inner, strict=True)
+    x, y, z = (slice(o.start + i.start, o.start + i.stop) for o, i in sides)
+    return x, y, z
