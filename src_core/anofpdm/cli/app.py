@@ -8,6 +8,7 @@ import typer
 
 from anofpdm.cli.commands import bundle, job
 from anofpdm.cli.commands.demo import demo
+from anofpdm.cli.commands.describe_intensity import describe_intensity
 from anofpdm.cli.commands.import_checkpoint import import_checkpoint
 from anofpdm.cli.commands.interpret import interpret
 from anofpdm.cli.commands.phantom import phantom
@@ -53,7 +54,7 @@ def _root(version: VersionOption = False) -> None:
     pass
 
 
-_USE, _MODELS = "Use a model", "Create a model"
+_USE, _MODELS, _JUDGE = "Use a model", "Create a model", "Judge a model"
 app.command(rich_help_panel=_USE)(segment)
 app.command(rich_help_panel=_USE)(interpret)
 app.command(rich_help_panel=_USE)(demo)
@@ -65,3 +66,4 @@ app.command(rich_help_panel=_MODELS)(as_job(train))
 app.command("select-guidance", rich_help_panel=_MODELS)(as_job(select_guidance))
 app.add_typer(job.app, name="job", rich_help_panel=_MODELS)
 app.command("import-checkpoint", rich_help_panel=_MODELS)(import_checkpoint)
+app.command("describe-intensity", rich_help_panel=_JUDGE)(describe_intensity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +10,7 @@ import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.common.errors import SettingsError
+from anofpdm.cli.shared.seed_range import seed_range
 from anofpdm.jobs.progress import JobProgress
 
 SeedsOption = Annotated[
@@ -100,7 +99,7 @@ def phantom_dataset(
     from anofpdm.synthetic.dataset import build_phantom_dataset
     from anofpdm.synthetic.phantom import SPACING_MM, TRAINING_SEEDS_BELOW
 
-    chosen = seed_range(seeds)
+    chosen = seed_range(seeds, "--seeds")
     config = validated(
         PreprocessingConfig,
         size=size,
@@ -136,17 +135,3 @@ def phantom_dataset(
 
 
 _LABELS = {"healthy": 0, "unhealthy": 1, "unknown": -1}
-
-
-def seed_range(text: str) -> range:
-    """Read FIRST:END.
-
-    Raises
-    ------
-    SettingsError
-        When `text` is not two non-negative integers, the second larger than the first.
-    """
-    match = re.fullmatch(r"(\d+):(\d+)", text)
-    if match is None or int(match[1]) >= int(match[2]):
-        raise SettingsError(f"--seeds {text} is not a range; write FIRST:END, such as 0:440.")
-    return range(int(match[1]), int(match[2]))

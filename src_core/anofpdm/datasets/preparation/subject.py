@@ -94,7 +94,7 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
     stack = preprocess(volumes, recipe.modalities, recipe.preprocessing, brain)
     mask = None if case.mask is None else on_grid_of(first, recipe.read(case.mask))
     lesion = None if mask is None else _lesion_share(mask, case, stack)
-    _check_verdict(case, lesion)
+    check_verdict(case, lesion)
     truth = None if lesion is None else lesion >= 0.5
     if lesion is None and case.annotation.verdict == "healthy":
         truth = np.zeros_like(stack.foreground)
@@ -109,18 +109,36 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
     )
 
 
-def _lesion_share(mask: Volume, case: Case, stack: SliceStack) -> NDArray[np.float32]:
-    """Share of each network pixel that is lesion, (S, H, W) in [0, 1]."""
+def lesion_voxels(mask: Volume, case: Case) -> NDArray[np.bool_]:
+    """Return the voxels that a case's mask marks as lesion.
+
+    Raises
+    ------
+    VolumeError
+        When the mask holds grey values.
+    """
     lesion = mask_voxels(mask, "lesion mask")
     if case.mask_labels:
         with np.errstate(invalid="ignore"):
             lesion = np.isin(np.rint(mask.data), case.mask_labels)
-    binary = lesion.astype(np.float32)
+    return np.asarray(lesion)
+
+
+def _lesion_share(mask: Volume, case: Case, stack: SliceStack) -> NDArray[np.float32]:
+    """Share of each network pixel that is lesion, (S, H, W) in [0, 1]."""
+    binary = lesion_voxels(mask, case).astype(np.float32)
     geometry = stack.geometry
     return geometry.to_network(geometry.orientation.to_canonical(binary))[stack.slice_ids]
 
 
-def _check_verdict(case: Case, lesion: NDArray[np.float32] | None) -> None:
+def check_verdict(case: Case, lesion: NDArray[np.generic] | None) -> None:
+    """Refuse a mask that contradicts the label of its whole volume.
+
+    Raises
+    ------
+    DatasetError
+        When it is not empty and the label is "healthy", or the other way round.
+    """
     verdict = case.annotation.verdict
     if lesion is None or verdict is None or bool(lesion.any()) == (verdict == "unhealthy"):
         return
