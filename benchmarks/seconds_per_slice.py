@@ -10,14 +10,15 @@ import argparse
 import statistics
 import sys
 from dataclasses import replace
-from typing import get_args
 
 from anofpdm.analysis.engine import analyze
-from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
+from anofpdm.model.bundle import ModelBundle, load_bundle
+from anofpdm.model.precision import Precision
 from anofpdm.scans.volume import Volume
 from anofpdm.synthetic import make_phantom
 
 ROUNDS = 3
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def middle_slices(count: int) -> Volume:
@@ -41,9 +42,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=30)
     options = parser.parse_args(arguments)
     model, scan = load_bundle(options.bundle), middle_slices(options.slices)
-    times: dict[str, list[float]] = {precision: [] for precision in get_args(Precision)}
+    times: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     for turn in range(ROUNDS):
-        for precision in get_args(Precision)[:: -1 if turn % 2 else 1]:
+        for precision in PRECISIONS[:: -1 if turn % 2 else 1]:
             times[precision].append(seconds(model, scan, options.steps, precision))
     medians = {precision: statistics.median(values) for precision, values in times.items()}
     for precision, median in medians.items():

@@ -10,7 +10,7 @@ from anofpdm.common.user_path import user_path
 
 if TYPE_CHECKING:
     from anofpdm.common.device import DeviceName
-    from anofpdm.model.bundle import Precision
+    from anofpdm.model.precision import Precision
 
 PLUGIN = "napari-anofpdm"
 _GIB = 1 << 30
@@ -25,7 +25,7 @@ class RunPreferences:
     bundle : str
         Name or path of the model bundle.
     device : {"auto", "cpu", "cuda", "mps"}
-    precision : {"float32", "bfloat16"}
+    precision : {"auto", "float32", "tf32", "bfloat16"}
         Number format of the network's computation.
     memory_limit_gib : float
         Analyses larger than this many GiB are stored on disk; 0 lets the engine decide (half of
@@ -36,7 +36,7 @@ class RunPreferences:
 
     bundle: str = "flair-synth"
     device: DeviceName = "auto"
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     memory_limit_gib: float = 0.0
     slices_per_call: int = 0
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Volume
     from anofpdm.analysis.progress import SliceProgress
     from anofpdm.method.calibration import Process
-    from anofpdm.model.bundle import Precision
+    from anofpdm.model.precision import Precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class RunRequest:
     process: Process
     steps: int
     device: str = "auto"
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     batch_size: int | None = None
     memory_limit: int | None = None
     temporary_folder: Path | None = None

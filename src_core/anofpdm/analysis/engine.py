@@ -29,8 +29,9 @@ from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import Cancelled, DeviceError, SettingsError
 from anofpdm.common.progress import Pace
 from anofpdm.method.calibration import Process, chosen_grid
-from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
+from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.memory import default_batch_size
+from anofpdm.model.precision import Precision, ResolvedPrecision, resolve_precision
 from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.volume import Volume, read_volume
 
@@ -53,7 +54,7 @@ def analyze(
     clip: bool | None = None,
     seed: int = 0,
     device: str = "auto",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     batch_size: int | None = None,
     store: str | os.PathLike[str] | None = None,
     dtype: StepDtype = "float16",
@@ -84,8 +85,8 @@ def analyze(
     seed : int
         Seed of the noise, >= 0.
     device : {"auto", "cpu", "cuda", "mps"}
-    precision : {"float32", "bfloat16"}
-        What the network computes in.
+    precision : {"auto", "float32", "tf32", "bfloat16"}
+        What the network computes in; see `resolve_precision`.
     batch_size : int, optional
         Slices a network call; from the free memory by default. No result depends on it.
     store : path, optional
@@ -144,7 +145,8 @@ def analyze(
     for warning in stack.warnings:
         log.warning(warning)
     scored = [known.modalities.index(m) for m in known.scored]
-    run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, precision, dtype)
+    resolved = resolve_precision(precision, where)
+    run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, resolved, dtype)
     metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])
     native = {name: v.data for name, v in zip(known.modalities, stack.volumes, strict=True)}
     inputs = AnalysisInputs.of(stack, native, scored)
@@ -218,7 +220,7 @@ class _Run:
     clip: bool
     seed: int
     device: str
-    precision: Precision
+    precision: ResolvedPrecision
     dtype: StepDtype
 
     def metadata(self, sources: list[Volume]) -> AnalysisMetadata:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from anofpdm.analysis.steps import estimate_nbytes
 from anofpdm.common.device import resolve_device, synchronize
 from anofpdm.method.calibration import chosen_grid
-from anofpdm.model.bundle import ModelBundle, Precision, load_bundle
+from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.memory import default_batch_size, slice_bytes
+from anofpdm.model.precision import Precision
 
 # A call of the full batch is timed only where a single slice promises it to be this short.
 _LONGEST_CALL_SECONDS = 1.0
@@ -49,7 +50,7 @@ def estimate_run(
     *,
     steps: int | None = None,
     device: str = "auto",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     batch_size: int | None = None,
 ) -> RunEstimate:
     """Estimate a run of `anofpdm.analyze`; a model's pace is measured once per process.

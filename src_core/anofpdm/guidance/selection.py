@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from anofpdm.datasets.store.slices import SliceDataset, Split
     from anofpdm.method.accumulators import Accumulated
     from anofpdm.method.forward_process import NoisePredictor
-    from anofpdm.model.bundle import ModelBundle, Precision
+    from anofpdm.model.bundle import ModelBundle
+    from anofpdm.model.precision import Precision
 
 __all__ = [
     "QUANTILE_RANGES",
@@ -156,7 +157,7 @@ def select_guidance(
     clip: bool = True,
     seed: int = 0,
     device: str = "cpu",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     batch_size: int = 16,
     fraction: float = 0.98,
     criterion: Criterion = "accuracy",
@@ -186,7 +187,7 @@ def select_guidance(
         The forward process to calibrate; `steps` timesteps up to `t_max`.
     device : str
         Torch device.
-    precision : {"float32", "bfloat16"}
+    precision : {"auto", "float32", "tf32", "bfloat16"}
         Of the network.
     batch_size : int
         Slices in one call of the network (which sees twice as many).

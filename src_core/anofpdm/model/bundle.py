@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import ValidationError
 
-from anofpdm.common.errors import BundleError, DeviceError, SettingsError
+from anofpdm.common.errors import BundleError, SettingsError
 from anofpdm.common.validation import sentence
 from anofpdm.method.schedule import strided_timesteps
 from anofpdm.model.bundle_files import (
@@ -25,6 +24,12 @@ from anofpdm.model.bundle_files import (
     write_files,
 )
 from anofpdm.model.bundle_metadata import BundleMetadata
+from anofpdm.model.precision import (
+    Precision,
+    cast_for_inference,
+    float32_products,
+    resolve_precision,
+)
 from anofpdm.model.registry import resolve
 
 if TYPE_CHECKING:
@@ -35,8 +40,6 @@ if TYPE_CHECKING:
     from anofpdm.method.forward_process import NoisePredictor
     from anofpdm.method.schedule import NoiseSchedule
     from anofpdm.model.unet import UNet
-
-Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -169,29 +172,26 @@ class ModelBundle:
         ----------
         device : str or torch.device
             Where the network stands and its inputs come from.
-        precision : {"float32", "bfloat16"}
-            bfloat16 runs under autocast; the predicted noise is float32 in both.
+        precision : {"auto", "float32", "tf32", "bfloat16"}
+            See `resolve_precision`. In bfloat16 the weights are cast once; norms, embeddings and
+            the predicted noise are float32 in all.
 
         Raises
         ------
         BundleError
             When the weights do not fit the network.
         DeviceError
-            When the device cannot compute in bfloat16.
+            When the device cannot compute in the precision asked for.
         """
         import torch
 
+        resolved = resolve_precision(precision, str(device))
         network = self.network(device)
+        cast_for_inference(network, resolved)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        kind = torch.device(device).type
-        half = precision == "bfloat16"
-        if half and kind == "cuda" and not torch.cuda.is_bf16_supported():
-            raise DeviceError("This GPU does not support bfloat16; choose float32.")
 
         def predict(x: Tensor, index: Tensor, label: Tensor) -> Tensor:
-            x = x.contiguous(memory_format=torch.channels_last)
-            autocast = torch.autocast(kind, torch.bfloat16) if half else nullcontext()
-            with torch.no_grad(), autocast:
+            with torch.no_grad(), float32_products(resolved):
                 noise: Tensor = network(x, index, label)
             return noise.float()
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anofpdm.method.class_labels import HEALTHY, NULL
+from anofpdm.model.normalization import normalized
 from anofpdm.model.unet_blocks import (
     Downsample,
     LabelAttention,
@@ -39,6 +40,17 @@ class Stage(nn.ModuleList):
         return x
 
 
+class Head(nn.Sequential):
+    """Norm, activation and the last convolution."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map the last feature map (B, C, H, W) to the predicted noise, still folded."""
+        norm, act, conv = self
+        hidden = normalized(x, norm, silu=isinstance(act, nn.SiLU))
+        # In float32 even where all before is narrower: the gap of two predictions is small.
+        return cast(Tensor, conv(hidden.to(conv.weight.dtype)))
+
+
 class UNet(nn.Module):
     """eps(x_t, t, y): the noise in x_t, for a healthy, unhealthy or null label.
 
@@ -64,7 +76,7 @@ class UNet(nn.Module):
         self.middle_block = self._stage(config.widths[-1], config.widths[-1], attention=True)
         self.middle_block.append(ResidualBlock(config, config.widths[-1], config.widths[-1]))
         self.output_blocks = self._decoder(skips)
-        self.out = nn.Sequential(
+        self.out = Head(
             group_norm(config, config.widths[0]),
             activation(config),
             zeroed(nn.Conv2d(config.widths[0], folded, 3, padding=1)),
@@ -88,9 +100,10 @@ class UNet(nn.Module):
             (B, C, H, W) in the dtype of `x`.
         """
         embedding, code = self._condition(index, label, self.label_emb.weight.dtype)
-        hidden = x
+        # The convolutions' weights may be narrower than the rest; see `cast_for_inference`.
+        hidden = x.to(self.input_blocks.get_parameter("0.0.weight").dtype)
         if self.config.patch_size > 1:
-            hidden = functional.pixel_unshuffle(x, self.config.patch_size)
+            hidden = functional.pixel_unshuffle(hidden, self.config.patch_size)
         if x.device.type != "mps":
             hidden = hidden.contiguous(memory_format=torch.channels_last)
         skips: list[Tensor] = []

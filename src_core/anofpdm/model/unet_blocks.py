@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anofpdm.model.normalization import normalized, uses_fused
 from anofpdm.model.unet_config import UNetConfig
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -88,13 +89,34 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """Map x (B, channels_in, H, W) to (B, channels_out, H, W)."""
+        first_norm, first_act, first_conv = self.in_layers
         norm, act, dropout, conv = self.out_layers
-        hidden = norm(self.in_layers(x))
-        scale, shift = self.emb_layers(embedding)[:, :, None, None].to(hidden.dtype).chunk(2, dim=1)
-        # One pass over the map instead of two: shift + hidden * (1 + scale).
-        hidden = torch.addcmul(shift, hidden, 1 + scale)
-        out: Tensor = self.skip_connection(x) + conv(dropout(act(hidden)))
+        modulation = self.emb_layers(embedding)
+        hidden = normalized(x, first_norm, silu=isinstance(first_act, nn.SiLU))
+        if not torch.is_grad_enabled() and uses_fused(hidden, norm):
+            return self._in_fewer_passes(x, hidden, modulation)
+        hidden = normalized(
+            first_conv(hidden), norm, modulation=modulation, silu=isinstance(act, nn.SiLU)
+        )
+        out: Tensor = self.skip_connection(x) + conv(dropout(hidden))
         return out
+
+    def _in_fewer_passes(self, x: Tensor, hidden: Tensor, modulation: Tensor) -> Tensor:
+        """Go on from the first norm without passes for biases alone, and without gradients."""
+        from anofpdm.model.fused_group_norm import fused_sum
+
+        first_conv, (norm, _, _, conv) = self.in_layers[-1], self.out_layers
+        hidden = _without_bias(first_conv, hidden)
+        hidden = normalized(hidden, norm, modulation=modulation, silu=True, bias=first_conv.bias)
+        skip, bias = x, conv.bias
+        if isinstance(self.skip_connection, nn.Conv2d):
+            skip = _without_bias(self.skip_connection, x)
+            bias = bias + self.skip_connection.bias
+        return fused_sum(skip, _without_bias(conv, hidden), bias)
+
+
+def _without_bias(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    return functional.conv2d(x, conv.weight, None, conv.stride, conv.padding)
 
 
 class SelfAttention(nn.Module):
@@ -109,14 +131,12 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, C, H, W) to the same shape."""
-        batch, channels, height, width = x.shape
-        tokens = self.norm(x).flatten(2).transpose(1, 2)
-        qkv = self.qkv(tokens).view(batch, -1, 3, self.heads, channels // self.heads)
+        tokens = _tokens(normalized(x, self.norm))
+        qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value)
-        out = self.proj_out(mixed.transpose(1, 2).reshape(batch, -1, channels))
-        image: Tensor = out.transpose(1, 2).reshape(batch, channels, height, width)
-        return x + image
+        out = self.proj_out(mixed.transpose(1, 2).flatten(2))
+        return x + _image(out, x)
 
 
 class LabelAttention(nn.Module):
@@ -136,28 +156,41 @@ class LabelAttention(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         """Map x (B, C, H, W) and the label code (B, E) to (B, C, H, W)."""
-        batch, channels, height, width = x.shape
-        per_head = (batch, self.heads, -1, channels // self.heads, height * width)
-        query, key, value = self.qkv(self.norm(x).flatten(2)).reshape(per_head).unbind(2)
-        label_key, label_value = self._label_tokens(code).to(key.dtype)
-        key = torch.cat([label_key, key], dim=-1)
-        value = torch.cat([label_value, value], dim=-1)
-        # Fused attention keeps its softmax in float32 whatever the inputs' precision.
+        # As a linear map of tokens, which are what a channels-last map consists of in memory.
+        tokens = _tokens(normalized(x, self.norm))
+        qkv = _pointwise(self.qkv, tokens).unflatten(-1, (self.heads, 3, -1))
+        query, key, value = qkv.permute(3, 0, 2, 1, 4)
+        label_key, label_value = self._label_tokens(code.to(key.dtype))
         mixed = functional.scaled_dot_product_attention(
-            query.transpose(-1, -2), key.transpose(-1, -2), value.transpose(-1, -2)
+            query, torch.cat([label_key, key], dim=2), torch.cat([label_value, value], dim=2)
         )
-        out: Tensor = self.proj_out(mixed.transpose(-1, -2).reshape(batch, channels, -1))
-        return x + out.reshape(x.shape)
+        out = _pointwise(self.proj_out, mixed.transpose(1, 2).flatten(2))
+        return x + _image(out, x)
 
     def _label_tokens(self, code: Tensor) -> Tensor:
-        """Keys and values of the label, (2, B, heads, channels of a head, E)."""
+        """Keys and values of the label, (2, B, heads, E, channels of a head)."""
         # A linear map of the rank-one c c^T is (W c) c^T: E times cheaper than the convolution.
-        mapped = functional.linear(code, self.encoder_kv.weight[:, :, 0])
-        tokens = mapped[:, :, None] * code[:, None, :]
-        if self.encoder_kv.bias is not None:
-            tokens = tokens + self.encoder_kv.bias[:, None]
-        batch, width = code.shape
-        return tokens.reshape(batch, self.heads, 2, -1, width).permute(2, 0, 1, 3, 4)
+        weight, bias = self.encoder_kv.weight[:, :, 0].to(code.dtype), self.encoder_kv.bias
+        mapped = functional.linear(code, weight)
+        tokens = mapped[:, None, :] * code[:, :, None]
+        if bias is not None:
+            tokens = tokens + bias.to(code.dtype)
+        return tokens.unflatten(-1, (self.heads, 2, -1)).permute(3, 0, 2, 1, 4)
+
+
+def _tokens(image: Tensor) -> Tensor:
+    """(B, C, H, W) as tokens (B, H W, C); a view of a channels-last map."""
+    return image.flatten(2).transpose(1, 2)
+
+
+def _image(tokens: Tensor, like: Tensor) -> Tensor:
+    """(B, H W, C) as an image (B, C, H, W) in channels-last."""
+    return tokens.transpose(1, 2).unflatten(2, like.shape[2:]).to(like.dtype)
+
+
+def _pointwise(conv: nn.Conv1d, tokens: Tensor) -> Tensor:
+    """Apply a convolution of width 1 to tokens (B, N, C)."""
+    return functional.linear(tokens, conv.weight[:, :, 0], conv.bias)
 
 
 class Downsample(nn.Module):

@@ -9,7 +9,7 @@ from npe2 import PluginManifest
 from pydantic import ValidationError
 
 from anofpdm.common.device import DeviceName
-from anofpdm.model.bundle import Precision
+from anofpdm.model.precision import Precision
 from napari_anofpdm.host.preferences import (
     PLUGIN,
     FolderPreferences,

@@ -50,6 +50,7 @@ def demo(
     out: DemoOutOption = Path("anofpdm-demo"),
     seed: DemoSeedOption = 500_001,
     device: opt.DeviceOption = "auto",
+    precision: opt.PrecisionOption = "auto",
     keep_analysis: KeepAnalysisOption = False,
     overwrite: opt.OverwriteOption = False,
     *,
@@ -78,6 +79,7 @@ def demo(
                 {"flair": read_volume(staging / "flair.nii.gz", "flair")},
                 model,
                 device=device,
+                precision=precision,
                 store=staging / ANALYSIS_FOLDER if keep_analysis else None,
                 on_progress=SliceReports(show),
             )

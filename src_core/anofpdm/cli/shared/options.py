@@ -9,6 +9,7 @@ import typer
 
 from anofpdm.method.calibration import Polarity, Process, Region
 from anofpdm.method.settings import Sam
+from anofpdm.model.precision import Precision
 from anofpdm.scans.files.header_form import Form
 
 _FILES = "Input and output"
@@ -110,6 +111,15 @@ DeviceOption = Annotated[
         "--device",
         metavar="auto|cpu|cuda|mps",
         help="Device for the network; auto uses CUDA if available, then Apple MPS, then the CPU.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="Number format of the network's computation; auto uses bfloat16 where the device is "
+        "fast at it (recent NVIDIA GPUs, CPUs with AMX), otherwise float32.",
         rich_help_panel=_NETWORK,
     ),
 ]

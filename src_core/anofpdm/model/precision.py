@@ -1,0 +1,98 @@
+"""The number format in which the network computes, and the choice of it for a device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from anofpdm.common.errors import DeviceError
+
+if TYPE_CHECKING:
+    from anofpdm.model.unet import UNet
+
+Precision = Literal["auto", "float32", "tf32", "bfloat16"]
+ResolvedPrecision = Literal["float32", "tf32", "bfloat16"]
+
+# The first NVIDIA generation with bfloat16 and TF32 in its matrix units (Ampere).
+_AMPERE = (8, 0)
+
+
+def resolve_precision(precision: Precision, device: str) -> ResolvedPrecision:
+    """Return the precision that a name means on a device.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "tf32", "bfloat16"}
+        "auto" is bfloat16 where the device's matrix units compute in it (NVIDIA GPUs of compute
+        capability 8.0 and above, CPUs with AMX), and float32 elsewhere. The choice depends on the
+        device alone, never on a timing, so a repeated run has the same precision.
+    device : str
+        A torch device.
+
+    Raises
+    ------
+    DeviceError
+        When the device cannot compute in the precision asked for.
+    """
+    import torch
+
+    kind = torch.device(device).type
+    ampere = kind == "cuda" and torch.cuda.get_device_capability(device) >= _AMPERE
+    if precision == "auto":
+        quick = ampere or (kind == "cpu" and _has_amx())
+        return "bfloat16" if quick else "float32"
+    if precision == "tf32" and not ampere:
+        raise DeviceError(
+            f"The precision tf32 needs an NVIDIA GPU of compute capability 8.0 or above, not "
+            f"{device}; choose auto or float32."
+        )
+    if precision == "bfloat16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
+        raise DeviceError("This GPU does not support bfloat16; choose auto or float32.")
+    return precision
+
+
+def cast_for_inference(network: UNet, precision: ResolvedPrecision) -> None:
+    """Cast the weights of convolutions and attention once, in place.
+
+    All else stays in float32: normalization, the embeddings of time and label, what they scale
+    and shift by, and the last convolution, whose outputs are subtracted from each other.
+    """
+    import torch
+    from torch import nn
+
+    from anofpdm.model.unet_blocks import LabelAttention, SelfAttention
+
+    if precision != "bfloat16":
+        return
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module is not network.out[-1]:
+            module.to(torch.bfloat16)
+        elif isinstance(module, SelfAttention | LabelAttention):
+            module.qkv.to(torch.bfloat16)
+            module.proj_out.to(torch.bfloat16)
+
+
+@contextmanager
+def float32_products(precision: ResolvedPrecision) -> Iterator[None]:
+    """Let CUDA round the inputs of float32 products to TF32 only where that was asked for.
+
+    PyTorch itself does so in convolutions by default. With bfloat16 the last convolution may: its
+    inputs are bfloat16 numbers, which TF32 holds exactly.
+    """
+    import torch
+
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32, matmul.allow_tf32 = precision != "float32", precision == "tf32"
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+def _has_amx() -> bool:
+    import torch
+
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(supported and supported())
