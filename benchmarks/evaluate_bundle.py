@@ -34,7 +34,7 @@ from anofpdm.results.native import to_native
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.volume import Volume, read_volume
 from anofpdm.synthetic import make_phantom
-from anofpdm.synthetic.dataset import slice_labels
+from anofpdm.synthetic.slices import slice_labels
 
 Slices = dict[str, NDArray[Any]]
 

@@ -181,7 +181,7 @@ class SliceGeometry(BaseModel):
         -------
         ndarray, shape (slices, size, size), float32
         """
-        down, across = self._toward_network(self.rows), self._toward_network(self.columns)
+        down, across = self.onto_network
         out = np.empty((canonical.shape[2], self.size, self.size), dtype=np.float32)
         for k in range(canonical.shape[2]):
             image = canonical[:, :, k] if self.rows.axis == 0 else canonical[:, :, k].T
@@ -258,6 +258,11 @@ class SliceGeometry(BaseModel):
         down, across = self._onto_voxels
         native = down @ image.astype(np.float32) @ across.T
         return np.asarray(native if self.rows.axis == 0 else native.T, dtype=np.float32)
+
+    @cached_property
+    def onto_network(self) -> tuple[Matrix, Matrix]:
+        """Weights (size, voxels) that resample a slice onto rows and onto columns."""
+        return self._toward_network(self.rows), self._toward_network(self.columns)
 
     @cached_property
     def _onto_voxels(self) -> tuple[Matrix, Matrix]:

@@ -104,10 +104,10 @@ def preprocess(
     if inside is not None:
         grounds = [ground & inside for ground in grounds]
     brain = inside if inside is not None else np.logical_or.reduce(grounds)
-    geometry = _lay_field(first, brain, config)
+    geometry = lay_field(first, brain, config)
 
     covered = geometry.to_network(brain.astype(np.float32)) >= 0.5
-    kept = np.flatnonzero(_enough_foreground(covered, config.min_foreground_fraction))
+    kept = np.flatnonzero(enough_foreground(covered, config.min_foreground_fraction))
     if kept.size == 0:
         raise VolumeError(
             f"{first.name} has no axial slice with foreground in "
@@ -139,32 +139,6 @@ def preprocess(
     )
 
 
-def twin_slices(
-    twin: Volume, scan: Volume, stack: SliceStack, config: PreprocessingConfig
-) -> NDArray[np.float32]:
-    """Slices of a scan's twin, cut and scaled as the scan's own.
-
-    Parameters
-    ----------
-    twin, scan : Volume
-        On one grid; the scale is taken from `scan`, so that both differ where the twins do.
-    stack : SliceStack
-        What `preprocess` made of `scan`.
-    config : PreprocessingConfig
-        The same as for `scan`.
-
-    Returns
-    -------
-    ndarray, shape (S, size, size), float32 in [-1, 1]
-        One for each slice of `stack`.
-    """
-    twin = on_grid_of(scan, twin)
-    values, reference = cleaned(_canonical(twin)), cleaned(_canonical(scan))
-    bright = _white(reference, foreground_of(reference), config)
-    scaled = np.where(foreground_of(values), values / np.float32(bright), np.float32(0))
-    return _network_intensity(scaled[:, :, stack.slice_ids], stack.geometry, config)
-
-
 def _canonical(volume: Volume) -> NDArray[Any]:
     return Orientation.of_affine(volume.affine).to_canonical(volume.data)
 
@@ -176,9 +150,16 @@ def _canonical_mask(mask: Volume) -> NDArray[np.bool_]:
     return inside
 
 
-def _lay_field(
+def lay_field(
     volume: Volume, brain: NDArray[np.bool_], config: PreprocessingConfig
 ) -> SliceGeometry:
+    """Lay the network's field of view over a volume whose brain is given on canonical voxels.
+
+    Raises
+    ------
+    VolumeError
+        When there is no brain.
+    """
     if not brain.any():
         raise VolumeError(f"{volume.name} has no foreground; check the scan.")
     orientation = Orientation.of_affine(volume.affine)
@@ -204,7 +185,8 @@ def _lay_field(
     )
 
 
-def _enough_foreground(covered: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
+def enough_foreground(covered: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
+    """Tell which slices (S, size, size) have at least this share of foreground."""
     share = covered.mean(axis=(1, 2))
     return np.asarray((share >= least) & (share > 0))
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from anofpdm.common.errors import SettingsError
 from anofpdm.scans.volume import Volume
-from anofpdm.synthetic.acquisition import MODALITIES, acquire, brain_extraction, paint
-from anofpdm.synthetic.anatomy import Anatomy, draw_anatomy
-from anofpdm.synthetic.fields import Field, log_uniform
-from anofpdm.synthetic.lesions import LesionMaps, draw_lesions, draw_plan
+from anofpdm.synthetic.acquisition import acquire, brain_extraction, thicken
+from anofpdm.synthetic.anatomy import draw_anatomy, grid_for
+from anofpdm.synthetic.fields import Grid
+from anofpdm.synthetic.lesions import draw_lesions, draw_plan
+from anofpdm.synthetic.signal import MODALITIES, paint
+from anofpdm.synthetic.streams import Stream
 
 TRAINING_SEEDS_BELOW = 500_000
 """Models and their settings are made with seeds below this; those above stay unseen for tests."""
@@ -26,6 +29,34 @@ SPACING_MM = (0.9, 6.0)
 
 _HEALTHY_SHARE = 0.3
 _FINE_MM = 2.5  # slices thicker than this are averaged from thinner ones (partial volume)
+_PLAN, _ANATOMY, _LESION, _GRID, _MASK, _SCANS = range(6)
+
+
+@dataclass(frozen=True)
+class DrawnSubject:
+    """A subject as it was drawn, on the device that drew it.
+
+    Attributes
+    ----------
+    grid : Grid
+        The scans' grid.
+    scans, twins : dict of str to Tensor
+        One brain-extracted scan per modality, float32 >= 0, background exactly 0; the twins are
+        the same scans, noise and scanner faults included, had there been no lesion.
+    extent : Tensor or None
+        Soft extent of the lesion, 0..1; None for a healthy subject.
+    mask : Tensor, bool
+        What the brain extraction kept.
+    kind : str
+        Kind of disease, or "healthy".
+    """
+
+    grid: Grid
+    scans: dict[str, Tensor]
+    twins: dict[str, Tensor]
+    extent: Tensor | None
+    mask: Tensor
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -51,32 +82,26 @@ class Phantom:
     description: dict[str, Any] = field(default_factory=dict)
 
 
-def make_phantom(
+def draw_subject(
     seed: int,
     modalities: Sequence[str] = ("flair",),
     *,
     healthy: bool | None = None,
     spacing: tuple[float, float, float] | None = None,
     twins: bool = False,
-) -> Phantom:
-    """Draw one synthetic subject.
+    device: torch.device | str = "cpu",
+) -> DrawnSubject:
+    """Draw one synthetic subject on a device.
 
     Anatomy, lesions, each modality and the brain extraction have random streams of their own: the
-    same seed gives the same brain and lesion for any modalities.
+    same seed gives the same brain and lesion for any modalities, and on any device up to rounding.
 
     Parameters
     ----------
-    seed : int
-        Any integer >= 0. Seeds from 500000 on were never used to train or tune a bundled model.
-    modalities : sequence of {"flair", "t1", "t2"}
-        Scans to draw.
-    healthy : bool, optional
-        Force a healthy subject (True) or one with lesions (False); by default about 30 % are
-        healthy.
-    spacing : tuple of float, optional
-        Voxel size in mm; by default 0.9 to 1.3 mm in plane with slices of 1 to 6 mm.
-    twins : bool
-        Draw the scans without their lesions, too; a healthy subject gets none.
+    seed, modalities, healthy, spacing, twins
+        As in `make_phantom`.
+    device : torch.device or str
+        Where to compute; what is returned lives there.
 
     Raises
     ------
@@ -91,76 +116,103 @@ def make_phantom(
         )
     if seed < 0:
         raise SettingsError(f"A phantom's seed must be 0 or more; got {seed}.")
-    streams = np.random.SeedSequence(seed).spawn(5 + len(MODALITIES))
-    plan_rng, anatomy_rng, lesion_rng, grid_rng, mask_rng = map(np.random.default_rng, streams[:5])
-    drawn_healthy = bool(plan_rng.random() < _HEALTHY_SHARE)
-    plan = None if (drawn_healthy if healthy is None else healthy) else draw_plan(plan_rng)
-    drawn_spacing = _draw_spacing(grid_rng)
-    spacing = spacing or drawn_spacing
-    thin, factor = _thin_spacing(spacing)
-    anatomy = draw_anatomy(anatomy_rng, thin, plan.push if plan else None)
-    lesions = draw_lesions(lesion_rng, anatomy, plan) if plan else None
-    mask, remains = brain_extraction(mask_rng, anatomy)
-    thick_mask = _thicken(mask.astype(np.float32), factor) >= 0.5
-    affine = _thick_affine(anatomy, factor)
-    volumes, twin_volumes = {}, {}
+    planning = Stream(seed, _PLAN)
+    drawn_healthy = planning.chance(_HEALTHY_SHARE)
+    plan = None if (drawn_healthy if healthy is None else healthy) else draw_plan(planning)
+    spacing = spacing or _draw_spacing(Stream(seed, _GRID))
+    factor = max(1, int(np.ceil(spacing[2] / _FINE_MM)))
+    thin = grid_for((spacing[0], spacing[1], spacing[2] / factor), torch.device(device))
+    # Thick slices take whole groups of thin ones.
+    thin = Grid((*thin.shape[:2], thin.shape[2] // factor * factor), thin.spacing, thin.device)
+    grid = Grid((*thin.shape[:2], thin.shape[2] // factor), spacing, thin.device)
+    anatomy = draw_anatomy(Stream(seed, _ANATOMY), thin, plan.push if plan else None)
+    lesions = draw_lesions(Stream(seed, _LESION), anatomy, plan) if plan else None
+    kept, remains = brain_extraction(Stream(seed, _MASK), anatomy)
+    mask = thicken(kept.float(), factor) >= 0.5
+    scans, twin_scans = {}, {}
     for modality in modalities:
-        rng = np.random.default_rng(streams[5 + MODALITIES.index(modality)])
-        painted = paint(rng, modality, anatomy, lesions)
+        stream = Stream(seed, _SCANS, MODALITIES.index(modality))
+        painted = paint(stream, modality, anatomy, lesions)
+        gain = stream.log_uniform(100.0, 3000.0)
 
-        def scanned(signal: Field, rng: np.random.Generator, modality: str = modality) -> Volume:
-            thick = _thicken(signal + 0.75 * remains, factor)
-            scan = acquire(rng, thick, thick_mask, spacing)
-            gain = log_uniform(rng, 100.0, 3000.0)
-            return Volume(data=scan * np.float32(gain), affine=affine, modality=modality)
+        def scanned(signal: Tensor, modality: str = modality, gain: float = gain) -> Tensor:
+            thick = thicken(signal + 0.75 * remains, factor)
+            faults = Stream(seed, _SCANS, len(MODALITIES) + MODALITIES.index(modality))
+            return acquire(faults, thick, mask, grid) * gain
 
+        scans[modality] = scanned(painted.signal)
         if twins and lesions is not None:
-            twin_volumes[modality] = scanned(painted.twin, deepcopy(rng))
-        volumes[modality] = scanned(painted.signal, rng)
-    truth = _truth(lesions, factor, thick_mask)
-    lesion = Volume(data=truth, affine=affine, modality="lesion")
+            twin_scans[modality] = scanned(painted.twin)
+    extent = None
+    if lesions is not None:
+        extent = thicken(torch.maximum(lesions.extent, lesions.core), factor)
+    return DrawnSubject(
+        grid, scans, twin_scans, extent, mask, lesions.kind if lesions else "healthy"
+    )
+
+
+def make_phantom(
+    seed: int,
+    modalities: Sequence[str] = ("flair",),
+    *,
+    healthy: bool | None = None,
+    spacing: tuple[float, float, float] | None = None,
+    twins: bool = False,
+    device: torch.device | str = "cpu",
+) -> Phantom:
+    """Draw one synthetic subject.
+
+    Parameters
+    ----------
+    seed : int
+        Any integer >= 0. Seeds from 500000 on were never used to train or tune a bundled model.
+    modalities : sequence of {"flair", "t1", "t2"}
+        Scans to draw.
+    healthy : bool, optional
+        Force a healthy subject (True) or one with lesions (False); by default about 30 % are
+        healthy.
+    spacing : tuple of float, optional
+        Voxel size in mm; by default 0.9 to 1.3 mm in plane with slices of 1 to 6 mm.
+    twins : bool
+        Draw the scans without their lesions, too; a healthy subject gets none.
+    device : torch.device or str
+        Where to compute; see `draw_subject`.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown modality or a negative seed.
+    """
+    drawn = draw_subject(
+        seed, modalities, healthy=healthy, spacing=spacing, twins=twins, device=device
+    )
+    affine = drawn.grid.affine
+
+    def volume(values: Tensor, modality: str) -> Volume:
+        return Volume(data=values.cpu().numpy(), affine=affine.copy(), modality=modality)
+
+    truth = np.zeros(drawn.grid.shape, dtype=np.uint8)
+    if drawn.extent is not None:
+        truth = ((drawn.extent >= 0.5) & drawn.mask).cpu().numpy().astype(np.uint8)
     description = {
         "seed": seed,
-        "kind": lesions.kind if lesions else "healthy",
-        "lesion_ml": float(truth.sum()) * float(np.prod(spacing)) / 1000.0,
-        "spacing_mm": [round(s, 4) for s in spacing],
+        "kind": drawn.kind,
+        "lesion_ml": float(truth.sum()) * drawn.grid.voxel_ml,
+        "spacing_mm": [round(s, 4) for s in drawn.grid.spacing],
         "modalities": list(modalities),
     }
-    return Phantom(volumes, lesion, twin_volumes, description)
+    return Phantom(
+        {m: volume(scan, m) for m, scan in drawn.scans.items()},
+        Volume(data=truth, affine=affine.copy(), modality="lesion"),
+        {m: volume(scan, m) for m, scan in drawn.twins.items()},
+        description,
+    )
 
 
-def _draw_spacing(rng: np.random.Generator) -> tuple[float, float, float]:
-    plane = round(rng.uniform(0.9, 1.3), 2)
-    thickness = 1.0 if rng.random() < 0.25 else round(rng.uniform(1.5, 6.0), 1)
+def _draw_spacing(stream: Stream) -> tuple[float, float, float]:
+    plane = round(stream.uniform(0.9, 1.3), 2)
+    thickness = 1.0 if stream.chance(0.25) else round(stream.uniform(1.5, 6.0), 1)
     return plane, plane, thickness
-
-
-def _thin_spacing(spacing: tuple[float, float, float]) -> tuple[tuple[float, float, float], int]:
-    factor = max(1, int(np.ceil(spacing[2] / _FINE_MM)))
-    return (spacing[0], spacing[1], spacing[2] / factor), factor
-
-
-def _thicken(values: Field, factor: int) -> Field:
-    """Average `factor` thin slices into each thick one."""
-    count = values.shape[2] // factor
-    cut = values[:, :, : count * factor]
-    return np.asarray(cut.reshape(*values.shape[:2], count, factor).mean(axis=3), dtype=np.float32)
-
-
-def _thick_affine(anatomy: Anatomy, factor: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    affine = anatomy.affine.copy()
-    affine[2, 3] += 0.5 * (factor - 1) * affine[2, 2]
-    affine[2, 2] *= factor
-    return affine
-
-
-def _truth(
-    lesions: LesionMaps | None, factor: int, mask: np.ndarray[Any, np.dtype[np.bool_]]
-) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    if lesions is None:
-        return np.zeros(mask.shape, dtype=np.uint8)
-    extent = _thicken(np.maximum(lesions.extent, lesions.core), factor)
-    return ((extent >= 0.5) & mask).astype(np.uint8)
 
 
 def write_phantom(

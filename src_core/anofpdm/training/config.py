@@ -14,6 +14,7 @@ from anofpdm.common.validation import validated
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.unet_config import UNetConfig
 from anofpdm.training.data.augmentation_config import Augmentation
+from anofpdm.training.data.phantom_config import PhantomDraws
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -88,6 +89,9 @@ class TrainingConfig(BaseModel):
         Seed of initial weights, data order, noise, timesteps, dropout and augmentation.
     augmentation : Augmentation
         Random changes of the images.
+    phantoms : PhantomDraws, optional
+        Draw the training slices afresh from synthetic subjects, as the dataset's own were made;
+        its train split is then not read. None trains on the dataset.
     log_every, validate_every, checkpoint_every : int
         Steps between lines of events.jsonl, held-out losses and checkpoints.
     validation_slices : int
@@ -134,6 +138,7 @@ class TrainingConfig(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
     augmentation: Augmentation = Augmentation()
+    phantoms: PhantomDraws | None = None
     log_every: Count = 50
     validate_every: Count = 1000
     checkpoint_every: Count = 1000

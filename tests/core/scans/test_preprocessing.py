@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from anofpdm.common.errors import GeometryError, SettingsError, VolumeError
 from anofpdm.scans.foreground import cleaned, foreground_of, robust_centre
-from anofpdm.scans.preprocessing import SliceStack, preprocess, twin_slices
+from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.preprocessing_config import MEDIAN_HEADROOM, PreprocessingConfig
 from anofpdm.scans.volume import Volume, read_volume
 
@@ -108,16 +108,6 @@ def test_a_lesion_moves_the_grey_of_tissue_with_p99_and_not_with_the_median() ->
         contrasts[name] = float((run(small, config).slices - before.slices).max())
     assert shifts["median"] < 0.05 < 0.3 < shifts["p99"]
     assert contrasts["median"] > 1.3 * contrasts["p99"]
-
-
-def test_a_twin_is_scaled_as_its_scan_by_the_median_too() -> None:
-    scan = a_brain()
-    twin = Volume(scan * 0.5, AFFINE)
-    stack = run(scan, MEDIAN)
-    halved = twin_slices(twin, Volume(scan, AFFINE), stack, MEDIAN)
-    np.testing.assert_allclose(
-        halved + 1, (run(np.minimum(scan, 144), MEDIAN).slices[:, 0] + 1) / 2, atol=0.02
-    )
 
 
 def test_slice_minmax_is_the_references_scaling() -> None:

@@ -7,19 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
 from anofpdm.common.errors import SettingsError
 from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import read_volume
 from anofpdm.synthetic import make_phantom, write_phantom
-from anofpdm.synthetic.anatomy import draw_anatomy, load_template
-from anofpdm.synthetic.dataset import build_phantom_dataset, labelled_slices, slice_labels
-from anofpdm.synthetic.fields import smooth_noise
+from anofpdm.synthetic.anatomy import draw_anatomy, grid_for
+from anofpdm.synthetic.dataset import build_phantom_dataset
+from anofpdm.synthetic.fields import Grid, smooth_noise
 from anofpdm.synthetic.lesions import Plan, draw_lesions, draw_plan
+from anofpdm.synthetic.phantom import draw_subject
+from anofpdm.synthetic.slices import cut_slices, slice_labels
+from anofpdm.synthetic.streams import Stream
+from anofpdm.synthetic.template import load_template
 
 COARSE = (3.0, 3.0, 4.0)
+CPU = torch.device("cpu")
 DATASET_GRID = PreprocessingConfig(size=32, extent_mm=208.0)
 
 
@@ -50,15 +57,18 @@ def test_healthy_subjects_have_no_lesion_and_others_do() -> None:
     assert make_phantom(3, healthy=False, spacing=COARSE).lesion.data.any()
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 7])
-def test_lesions_are_bright_on_flair_and_inside_the_brain(seed: int) -> None:
-    phantom = make_phantom(seed, healthy=False, spacing=COARSE)
-    scan, lesion = phantom.volumes["flair"].data, phantom.lesion.data.astype(bool)
-    assert scan.dtype == np.float32
-    assert (scan >= 0).all()
-    assert (scan[lesion] > 0).all()
-    brain = (scan > 0) & ~lesion
-    assert np.percentile(scan[lesion], 75) > np.percentile(scan[brain], 75)
+def test_lesions_are_mostly_brighter_on_flair_and_always_inside_the_brain() -> None:
+    brighter = []
+    for seed in range(8):
+        phantom = make_phantom(seed, healthy=False, spacing=COARSE, twins=True)
+        scan, lesion = phantom.volumes["flair"].data, phantom.lesion.data.astype(bool)
+        assert scan.dtype == np.float32
+        assert (scan >= 0).all()
+        assert (scan[lesion] > 0).all()
+        twin = phantom.twins["flair"].data
+        brighter.append(np.median(scan[lesion]) / np.median(twin[lesion]) if lesion.any() else 1.0)
+    assert np.median(brighter) > 1.1
+    assert min(brighter) > 0.5
 
 
 def test_background_is_exactly_zero() -> None:
@@ -81,32 +91,42 @@ def test_truth_volume_is_what_the_description_says() -> None:
     assert phantom.description["lesion_ml"] == pytest.approx(ml)
 
 
-def test_planned_volumes_span_one_to_a_hundred_millilitres() -> None:
-    plans = [draw_plan(np.random.default_rng(seed)) for seed in range(500)]
+def test_planned_volumes_span_a_twentieth_to_a_hundred_millilitres() -> None:
+    plans = [draw_plan(Stream(seed)) for seed in range(500)]
     volumes = np.array([plan.volume_ml for plan in plans])
-    assert volumes.min() >= 1.0
-    assert volumes.max() <= 100.0
-    assert (volumes < 3).any()
+    assert volumes.min() >= 0.05
+    assert volumes.max() <= 110.0
+    assert (volumes < 0.5).any()
     assert (volumes > 60).any()
-    kinds = {kind for plan in plans for kind in plan.kinds}
-    assert kinds == {"tumour", "infarct", "periventricular", "scattered"}
+    assert {plan.kind for plan in plans} == {"tumour", "infarct", "ms", "vascular", "spots"}
 
 
-def test_a_tumour_has_about_the_volume_it_was_planned_with() -> None:
-    plan = Plan(("tumour",), 30.0, np.array([28.0, 0.0, 30.0]), None)
+@pytest.mark.parametrize(("kind", "low", "high"), [("tumour", 12, 75), ("infarct", 8, 60),
+                                                   ("ms", 8, 60), ("vascular", 8, 60)])  # fmt: skip
+def test_a_lesion_has_about_the_volume_it_was_planned_with(
+    kind: str, low: float, high: float
+) -> None:
+    plan = Plan(kind, 30.0, np.array([28.0, 0.0, 30.0]), None)
     volumes = []
     for seed in range(6):
-        anatomy = draw_anatomy(np.random.default_rng(seed), COARSE)
-        maps = draw_lesions(np.random.default_rng(seed), anatomy, plan)
-        volumes.append((maps.extent >= 0.5).sum() * np.prod(COARSE) / 1000)
-    assert 12 < np.median(volumes) < 60
+        anatomy = draw_anatomy(Stream(seed, 0), grid_for(COARSE, CPU))
+        maps = draw_lesions(Stream(seed, 1), anatomy, plan)
+        volumes.append(float((maps.extent >= 0.5).sum()) * anatomy.grid.voxel_ml)
+    assert low < np.median(volumes) < high
 
 
 def test_tissue_fractions_add_up_to_the_brain() -> None:
-    anatomy = draw_anatomy(np.random.default_rng(0), COARSE)
+    anatomy = draw_anatomy(Stream(0), grid_for(COARSE, CPU))
     total = anatomy.grey + anatomy.white + anatomy.csf
-    assert np.allclose(total, anatomy.brain, atol=1e-4)
-    assert min(anatomy.grey.min(), anatomy.white.min(), anatomy.csf.min()) >= 0
+    assert torch.allclose(total, anatomy.brain, atol=1e-4)
+    assert min(float(t.min()) for t in (anatomy.grey, anatomy.white, anatomy.csf)) >= 0
+
+
+def test_age_widens_the_ventricles_and_thins_the_tissue() -> None:
+    drawn = [draw_anatomy(Stream(seed), grid_for(COARSE, CPU)) for seed in range(24)]
+    ages = [anatomy.age for anatomy in drawn]
+    fluid = [float(anatomy.csf.sum() / anatomy.brain.sum()) for anatomy in drawn]
+    assert np.corrcoef(ages, fluid)[0, 1] > 0.5
 
 
 def test_ventricles_lie_deep_and_on_both_sides() -> None:
@@ -119,13 +139,47 @@ def test_ventricles_lie_deep_and_on_both_sides() -> None:
 
 
 def test_smooth_noise_has_unit_variance_and_the_correlation_asked_for() -> None:
-    field = smooth_noise(np.random.default_rng(0), (80, 80, 80), (1.0, 1.0, 1.0), 4.0)
+    field = smooth_noise(Stream(0), Grid((80, 80, 80), (1.0, 1.0, 1.0), CPU), 4.0).numpy()
     assert abs(float(field.mean())) < 0.15
-    assert 0.7 < float(field.std()) < 1.1
+    assert 0.7 < float(field.std()) < 1.2
     near = np.corrcoef(field[:-2].ravel(), field[2:].ravel())[0, 1]
     far = np.corrcoef(field[:-24].ravel(), field[24:].ravel())[0, 1]
-    assert near > 0.85
+    # White noise under a Gaussian kernel: exp(-d^2 / (4 sigma^2)).
+    assert near == pytest.approx(np.exp(-4 / 64), abs=0.03)
     assert abs(far) < 0.25
+
+
+def test_another_grid_samples_the_same_field() -> None:
+    fine = smooth_noise(Stream(3), Grid((61, 61, 61), (1.0, 1.0, 1.0), CPU), 6.0)
+    coarse = smooth_noise(Stream(3), Grid((31, 31, 21), (2.0, 2.0, 3.0), CPU), 6.0)
+    assert torch.allclose(fine[::2, ::2, ::3], coarse, atol=1e-4)
+
+
+def test_white_noise_is_standard_normal_and_differs_between_streams() -> None:
+    numbers = Stream(1).white((400_000,), CPU)
+    assert float(numbers.mean()) == pytest.approx(0.0, abs=0.01)
+    assert float(numbers.std()) == pytest.approx(1.0, abs=0.01)
+    assert float((numbers**4).mean()) == pytest.approx(3.0, abs=0.1)
+    assert abs(float((numbers[1:] * numbers[:-1]).mean())) < 0.01
+    other = Stream(1, 0).white((400_000,), CPU)
+    assert abs(float((numbers * other).mean())) < 0.01
+    assert torch.equal(numbers, Stream(1).white((400_000,), CPU))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_draws_the_same_subject() -> None:
+    here = make_phantom(5, healthy=False, spacing=COARSE)
+    there = make_phantom(5, healthy=False, spacing=COARSE, device="cuda")
+    scale = here.volumes["flair"].data.max()
+    apart = np.abs(here.volumes["flair"].data - there.volumes["flair"].data) / scale
+    assert np.quantile(apart, 0.999) < 1e-3
+
+
+def test_one_spacing_shows_the_subject_that_another_shows() -> None:
+    first = make_phantom(5, healthy=False, spacing=COARSE)
+    second = make_phantom(5, healthy=False, spacing=(2.5, 2.5, 4.0))
+    volumes = [p.description["lesion_ml"] for p in (first, second)]
+    assert volumes[0] == pytest.approx(volumes[1], rel=0.15)
 
 
 def test_write_phantom_leaves_readable_files(tmp_path: Path) -> None:
@@ -159,12 +213,23 @@ def test_slice_labels_follow_the_area_that_pixels_show(lesion_mm2: float) -> Non
 
 def test_phantoms_slices_are_labelled_from_their_truth() -> None:
     config = PreprocessingConfig(size=64, extent_mm=208.0)
-    phantom = make_phantom(1, healthy=False, spacing=COARSE)
-    part = labelled_slices(phantom, ["flair"], config, 100.0)
-    area = part.truth.sum(axis=(1, 2)) * float(np.prod(part.stack.geometry.pixel_mm))
+    drawn = draw_subject(1, healthy=False, spacing=COARSE)
+    part = cut_slices(drawn, ["flair"], config, lesion_mm2=100.0)
+    area = part.truth.numpy().sum(axis=(1, 2)) * (208.0 / 64) ** 2
     np.testing.assert_array_equal(part.labels == 1, area >= 100.0)
     assert not area[part.labels == 0].any()
     assert {0, 1} <= set(part.labels.tolist())
+
+
+@pytest.mark.parametrize("intensity", ["volume_p99", "volume_median"])
+def test_slices_are_cut_as_preprocessing_cuts_a_scan(intensity: str) -> None:
+    names = ["flair", "t1"]
+    config = PreprocessingConfig(size=48, extent_mm=208.0, intensity=intensity)  # type: ignore[arg-type]
+    stack = preprocess(make_phantom(2, names, spacing=COARSE).volumes, names, config)
+    part = cut_slices(draw_subject(2, names, spacing=COARSE), names, config)
+    np.testing.assert_array_equal(part.slice_ids, stack.slice_ids)
+    np.testing.assert_array_equal(part.foreground.numpy(), stack.foreground)
+    np.testing.assert_allclose(part.images.numpy(), stack.slices, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def phantom(
     Example: anofpdm phantom --seed 500001 --out subject
     """
     from anofpdm.synthetic import write_phantom
-    from anofpdm.synthetic.acquisition import MODALITIES
+    from anofpdm.synthetic.signal import MODALITIES
 
     modalities = list(dict.fromkeys(modality or ["flair"]))
     names = tuple(f"{m}.nii.gz" for m in [*MODALITIES, "lesion"])

@@ -85,6 +85,7 @@ def phantom_dataset(
     lesion_mm2: LesionOption = 30.0,
     twins: TwinsOption = False,
     workers: WorkersOption = None,
+    device: opt.DeviceOption = "cpu",
     overwrite: opt.OverwriteOption = False,
     *,
     console: Console,
@@ -93,6 +94,7 @@ def phantom_dataset(
 
     Example: anofpdm phantom-dataset --seeds 0:440 --out slices.zarr
     """
+    from anofpdm.common.device import resolve_device
     from anofpdm.common.validation import validated
     from anofpdm.datasets.store.slices import SliceDataset
     from anofpdm.scans.preprocessing_config import PreprocessingConfig
@@ -121,6 +123,7 @@ def phantom_dataset(
             lesion_mm2=lesion_mm2,
             twins=twins,
             workers=workers,
+            device=str(resolve_device(device)),
             overwrite=overwrite,
             on_progress=lambda done, total: show(JobProgress("Generating subjects", done, total)),
         )

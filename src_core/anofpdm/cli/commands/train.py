@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.as_job import has_begun
 from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import CANCELLED
+from anofpdm.cli.shared.seed_range import seed_range
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -76,6 +77,17 @@ StepsOption = Annotated[
         show_default="from the configuration",
     ),
 ]
+PhantomsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--phantoms",
+        metavar="FIRST:END",
+        help="Draw the training slices afresh from synthetic subjects of these seeds, END "
+        "excluded, made like those of the dataset, whose split train is then not read. Fast on a "
+        "GPU. Overrides [phantoms] in the configuration.",
+        show_default="train on the dataset",
+    ),
+]
 MinutesOption = Annotated[
     float | None,
     typer.Option(
@@ -109,6 +121,7 @@ def train(
     skip_damaged: SkipDamagedOption = False,
     start_from: StartFromOption = None,
     steps: StepsOption = None,
+    phantoms: PhantomsOption = None,
     max_minutes: MinutesOption = None,
     processes: ProcessesOption = 1,
     device: opt.DeviceOption = "auto",
@@ -135,7 +148,11 @@ def train(
     from anofpdm.training.run.training_cost import disk_shortage, training_cost
     from anofpdm.training.step.processes import check_processes
 
-    run = TrainingConfig.from_toml(config, **({} if steps is None else {"steps": steps}))
+    given: dict[str, Any] = {} if steps is None else {"steps": steps}
+    if phantoms is not None:
+        seeds = seed_range(phantoms, "--phantoms")
+        given["phantoms"] = {"first": seeds.start, "end": seeds.stop}
+    run = TrainingConfig.from_toml(config, **given)
     slices = SliceDataset.open(dataset)
     resumed = resume or (has_begun(job) and bool(list_checkpoints(out)))
     where = resolve_device(device)

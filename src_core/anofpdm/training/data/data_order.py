@@ -108,8 +108,7 @@ class DataOrder:
 
     def rows(self) -> NDArray[np.intp]:
         """For each slice of any batch the number (batch_size,) of its random draws."""
-        pairs = self._pairs if self.twins is not None else 0
-        return np.concatenate([np.arange(self._batch_size - pairs), np.arange(pairs)])
+        return shared_rows(self._batch_size, self._pairs if self.twins is not None else 0)
 
     def strengths(self, step: int) -> NDArray[np.float32]:
         """For each slice of the step's batch the share (batch_size,) that its lesion keeps."""
@@ -122,6 +121,11 @@ class DataOrder:
         drawn = self._faintest**place
         strengths[: self._pairs] = np.where(chance < _FADED_SHARE, drawn, 1.0)
         return strengths
+
+
+def shared_rows(batch_size: int, pairs: int) -> NDArray[np.intp]:
+    """Give each slice (batch_size,) the number of its draws; the last `pairs` share the first's."""
+    return np.concatenate([np.arange(batch_size - pairs), np.arange(pairs)])
 
 
 class _Walk:

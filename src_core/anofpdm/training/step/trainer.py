@@ -18,8 +18,9 @@ from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.data.augmentation import augment
 from anofpdm.training.data.batches import Batches
-from anofpdm.training.data.data_order import DataOrder
+from anofpdm.training.data.data_order import DataOrder, shared_rows
 from anofpdm.training.data.draws import SharedDraws
+from anofpdm.training.data.phantom_pool import PhantomPool
 from anofpdm.training.step.objective import NoisedBatch, Noising, slice_losses
 from anofpdm.training.step.processes import Processes
 
@@ -75,18 +76,11 @@ class Trainer:
             fused=device.type in ("cpu", "cuda"),
         )
         self.noising = Noising(config.schedule, device, config.max_timestep, config.min_snr_gamma)
-        order = DataOrder(
-            selection.labels,
-            config.batch_size,
-            config.seed,
-            config.unhealthy_fraction,
-            selection.twins if config.twins else None,
-            config.faintest_lesion,
-        )
         self._processes = processes or Processes.alone(device)
         share = _share(config, self._processes)
-        self._batches = Batches(selection, order, share, device)
-        rows = torch.from_numpy(order.rows())
+        self._batches = _batches(config, selection, share, device)
+        pairs = int(config.batch_size * (config.unhealthy_fraction or 0)) if config.twins else 0
+        rows = torch.from_numpy(shared_rows(config.batch_size, pairs))
         self._rows, self._row_count = rows[share], int(rows.max()) + 1
         self._generator = torch.Generator(device)
         self._flip_axis = flip_axis
@@ -192,6 +186,33 @@ def step_seed(seed: int, step: int, rank: int = 0, part: int = 0) -> int:
     """Seed of a step's generators, well mixed from the run's seed, the step and the place."""
     key = np.random.SeedSequence([seed, step, rank, part])
     return int(key.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _batches(
+    config: TrainingConfig, selection: SliceSelection, share: slice, device: torch.device
+) -> Batches | PhantomPool:
+    """Give the source of the steps' slices."""
+    if config.phantoms is not None:
+        return PhantomPool(
+            config.phantoms,
+            selection.dataset,
+            share,
+            device,
+            twins=config.twins,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            unhealthy_fraction=config.unhealthy_fraction,
+            faintest_lesion=config.faintest_lesion,
+        )
+    order = DataOrder(
+        selection.labels,
+        config.batch_size,
+        config.seed,
+        config.unhealthy_fraction,
+        selection.twins if config.twins else None,
+        config.faintest_lesion,
+    )
+    return Batches(selection, order, share, device)
 
 
 def _share(config: TrainingConfig, processes: Processes) -> slice:
