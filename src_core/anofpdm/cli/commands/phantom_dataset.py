@@ -18,7 +18,7 @@ SeedsOption = Annotated[
     typer.Option(
         "--seeds",
         metavar="FIRST:END",
-        help="Range of subject seeds, END excluded. The first 6 % become the validation split.",
+        help="Range of subject seeds, END excluded.",
     ),
 ]
 DatasetOutOption = Annotated[
@@ -66,6 +66,15 @@ TwinsOption = Annotated[
         "twins = true in a training configuration uses these pairs.",
     ),
 ]
+ValidationOption = Annotated[
+    float,
+    typer.Option(
+        "--validation-share",
+        min=0,
+        max=1,
+        help="Share of the subjects, the first ones, that become the validation split.",
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(
@@ -84,6 +93,7 @@ def phantom_dataset(
     intensity: IntensityOption = "volume_p99",
     lesion_mm2: LesionOption = 30.0,
     twins: TwinsOption = False,
+    validation_share: ValidationOption = 0.06,
     workers: WorkersOption = None,
     device: opt.DeviceOption = "cpu",
     overwrite: opt.OverwriteOption = False,
@@ -122,6 +132,7 @@ def phantom_dataset(
             list(dict.fromkeys(modality or ["flair"])),
             lesion_mm2=lesion_mm2,
             twins=twins,
+            validation_share=validation_share,
             workers=workers,
             device=str(resolve_device(device)),
             overwrite=overwrite,
