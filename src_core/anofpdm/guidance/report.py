@@ -82,6 +82,10 @@ def guidance_document(
         "rule": calibration.rule,
         "criterion": calibration.criterion,
         "polarity": calibration.polarity,
+        "refinement": None
+        if calibration.refinement is None
+        else calibration.refinement.model_dump(mode="json"),
+        "refinement_source": calibration.refinement_source,
         "chosen": {
             "guidance": calibration.guidance,
             "cosine_threshold": calibration.cosine_threshold,

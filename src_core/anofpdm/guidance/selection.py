@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from anofpdm.common.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
+from anofpdm.guidance.refining import RefinementTrial, check_refinable
 from anofpdm.guidance.rules import (
     QUANTILE_RANGES,
     GuidanceReport,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from anofpdm.datasets.store.slices import SliceDataset, Split
     from anofpdm.method.accumulators import Accumulated
     from anofpdm.method.forward_process import NoisePredictor
+    from anofpdm.method.interpretation import Interpretation
     from anofpdm.model.bundle import ModelBundle
     from anofpdm.model.precision import Precision
 
@@ -168,6 +172,7 @@ def select_guidance(
     rule: RuleKind = "dynamic",
     map_extent: float = 1.0,
     polarity: Polarity = "both",
+    refine: bool = False,
     progress: Callable[[int, int], None] | None = None,
     on_accuracy: Callable[[GuidanceAccuracy], None] | None = None,
 ) -> GuidanceReport:
@@ -200,6 +205,9 @@ def select_guidance(
         With "absolute", how far marked spots extend; see `AbsoluteThreshold`.
     polarity : {"both", "hyperintense", "hypointense"}
         Which departures from health the maps count; see `Settings`.
+    refine : bool
+        Calibrate the refinement, too, in a second pass at w*; see
+        docs/method.md#129-refinement-on-the-scan.
     progress : callable, optional
         Called with (slice steps done, total slice steps); an exception ends the search.
     on_accuracy : callable, optional
@@ -212,7 +220,8 @@ def select_guidance(
         When the dataset's modalities, size or preprocessing are not the bundle's, or a class is
         missing.
     SettingsError
-        When candidates, batch size or the grid are out of range.
+        When candidates, batch size or the grid are out of range, or the refinement cannot be
+        calibrated on such slices.
     DeviceError
         When the device's memory does not suffice for the batch.
     """
@@ -236,7 +245,9 @@ def select_guidance(
     labels = chosen.labels[known].astype(np.int64)
     # Refused before the pass, not after the hours that it may take.
     _check_classes(dataset, split, labels)
-    done, total = 0, len(known) * len(timesteps)
+    if refine:
+        check_refinable(metadata.preprocessing)
+    done, total = 0, len(known) * len(timesteps) * (2 if refine else 1)
 
     def on_step(count: int) -> None:
         nonlocal done
@@ -262,14 +273,16 @@ def select_guidance(
     }
     validated(Settings, **filters)
     validated(AbsoluteThreshold, value=0, extent=map_extent)
-    try:
+    channels = [metadata.modalities.index(name) for name in metadata.scored]
+    with _memory_for(device, batch_size):
+        predictor = bundle.predictor(device, precision)
         found = measure(
             batches(),
-            bundle.predictor(device, precision),
+            predictor,
             bundle.schedule,
             timesteps,
             ordered,
-            channels=[metadata.modalities.index(name) for name in metadata.scored],
+            channels=channels,
             process=process,
             clip=clip,
             seed=seed,
@@ -278,12 +291,7 @@ def select_guidance(
             on_step=on_step,
             on_batch=None if on_accuracy is None else on_batch,
         )
-    except torch.OutOfMemoryError as error:
-        raise DeviceError(
-            f"{device} does not have enough memory for {batch_size} slices per batch; use a "
-            "smaller batch size, or choose the device cpu."
-        ) from error
-    return calibrate(
+    report = calibrate(
         ordered,
         found.cosines,
         found.divergence_at_end,
@@ -302,6 +310,100 @@ def select_guidance(
         **filters,
         source=f"{dataset.path.name}, split {split}",
     )
+    if not refine:
+        return report
+    trial = RefinementTrial(
+        chosen.images[known, channels[0]],
+        chosen.foreground[known],
+        chosen.subject[known],
+        None if chosen.truth is None else chosen.truth[known],
+        metadata.preprocessing,
+        report.calibration.polarity,
+    )
+    with _memory_for(device, batch_size):
+        for result in _interpreted(
+            batches(),
+            chosen.foreground[known],
+            bundle,
+            predictor,
+            timesteps,
+            Settings.from_calibration(report.calibration),
+            process=process,
+            clip=clip,
+            seed=seed,
+            on_step=on_step,
+        ):
+            trial.add(result)
+    choice = trial.choose(labels, criterion)
+    calibration = report.calibration.model_copy(
+        update={"refinement": choice.refinement, "refinement_source": choice.source}
+    )
+    return replace(report, calibration=calibration)
+
+
+@contextmanager
+def _memory_for(device: str, batch_size: int) -> Iterator[None]:
+    """Turn a lack of memory into one sentence."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"{device} does not have enough memory for {batch_size} slices per batch; use a "
+            "smaller batch size, or choose the device cpu."
+        ) from error
+
+
+def _interpreted(
+    batches: Iterable[tuple[torch.Tensor, Sequence[int]]],
+    foreground: NDArray[np.bool_],
+    bundle: ModelBundle,
+    predictor: NoisePredictor,
+    timesteps: Sequence[int],
+    settings: Settings,
+    *,
+    process: Process,
+    clip: bool,
+    seed: int,
+    on_step: Callable[[int], None],
+) -> Iterator[Interpretation]:
+    """Walk the slices again, under the settings that were chosen, a batch at a time."""
+    from anofpdm.method.forward_process import Step, forward_process
+    from anofpdm.method.interpretation import interpret_stream
+
+    metadata, done = bundle.metadata, 0
+    channels = [metadata.modalities.index(name) for name in metadata.scored]
+
+    def counted(steps: Iterable[Step], count: int) -> Iterator[Step]:
+        for step in steps:
+            yield step.channels(channels)
+            on_step(count)
+
+    for x0, slice_ids in batches:
+        steps = forward_process(
+            x0,
+            predictor,
+            bundle.schedule,
+            timesteps,
+            process=process,
+            clip=clip,
+            seed=seed,
+            slice_ids=slice_ids,
+        )
+        (result,) = interpret_stream(
+            counted(steps, len(x0)),
+            x0[:, channels],
+            foreground[done : done + len(x0)],
+            bundle.schedule,
+            timesteps,
+            [settings],
+            slice_ids=slice_ids,
+            modalities=metadata.scored,
+            clip=clip,
+        )
+        done += len(x0)
+        yield result
 
 
 def _check_classes(dataset: SliceDataset, split: Split, labels: NDArray[np.int64]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from anofpdm.common.errors import SettingsError
+from anofpdm.common.hysteresis import hysteresis
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ThresholdRule
 
 Floats = NDArray[np.floating]
@@ -147,8 +147,4 @@ def _hysteresis(filtered_map: Floats, low: float, high: float) -> Mask:
     strong = np.asarray((filtered_map >= high) & (filtered_map > 0))
     if low == high or not strong.any():
         return strong
-    weak = (filtered_map >= low) & (filtered_map > 0)
-    labels, count = ndimage.label(weak, structure=np.ones((3, 3), dtype=bool))
-    keep = np.zeros(count + 1, dtype=bool)
-    keep[labels[strong]] = True
-    return np.asarray(keep[labels])
+    return hysteresis((filtered_map >= low) & (filtered_map > 0), strong)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from anofpdm.common.hysteresis import hysteresis
 from anofpdm.results.standardized_scan import standardized_scan
 from anofpdm.scans.distance import spanned_voxels, within_distance
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]
-_IN_PLANE = np.ones((3, 3), dtype=bool)
-_IN_SPACE = np.ones((3, 3, 3), dtype=bool)
 
 
 def refined_mask(
@@ -65,9 +64,23 @@ def refined_mask(
     allowed = within_distance(located[box], affine, refinement.reach_mm)
     allowed &= scan.brain[box]
     _keep_slices(analysis, allowed, _inside(scan.box, box), ids)
-    drawn = _hysteresis(z, allowed, refinement.border, refinement.border + refinement.core)
-    mask[_inside(scan.box, box)] = drawn
+    mask[_inside(scan.box, box)] = drawn(z, allowed, refinement)
     return mask
+
+
+def drawn(z: NDArray[np.float32], allowed: Mask, refinement: Refinement) -> Mask:
+    """Return the refined mask inside a region (Eq. R3).
+
+    Parameters
+    ----------
+    z : ndarray
+        Large where a lesion is, see `StandardizedScan.toward`.
+    allowed : ndarray of bool, shape of z
+        The region.
+    refinement : Refinement
+    """
+    weak = allowed & (z >= refinement.border)
+    return hysteresis(weak, z >= refinement.border + refinement.core)
 
 
 def candidates(interpretation: Interpretation, share: float) -> Mask:
@@ -90,21 +103,8 @@ def candidates(interpretation: Interpretation, share: float) -> Mask:
     levels = share * interpretation.threshold
     for i in np.flatnonzero(found.any(axis=(1, 2))):
         above = interpretation.filtered_map[i] >= levels[i]
-        labels, count = ndimage.label(above | found[i], structure=_IN_PLANE)
-        keep = np.zeros(count + 1, dtype=bool)
-        keep[labels[found[i]]] = True
-        found[i] = keep[labels] & (above | found[i])
+        found[i] = hysteresis(above | found[i], found[i])
     return found
-
-
-def _hysteresis(z: NDArray[np.float32], allowed: Mask, border: float, core: float) -> Mask:
-    """26-connected voxels with z >= border that contain one with z >= core (Eq. R3)."""
-    weak = (z >= border) & allowed
-    strong = (z >= core) & weak
-    labels, count = ndimage.label(weak, structure=_IN_SPACE)
-    keep = np.zeros(count + 1, dtype=bool)
-    keep[labels[strong]] = True
-    return np.asarray(keep[labels])
 
 
 def _keep_slices(

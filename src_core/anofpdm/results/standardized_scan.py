@@ -44,10 +44,15 @@ class StandardizedScan:
     box: tuple[slice, slice, slice]
 
     def toward(self, polarity: Polarity) -> NDArray[np.float32]:
-        """Return z so that lesions are large: z, -z (hypointense) or the magnitude (both)."""
-        if polarity == "hyperintense":
-            return self.z
-        return -self.z if polarity == "hypointense" else np.abs(self.z)
+        """Return z so that lesions are large, see `toward`."""
+        return toward(self.z, polarity)
+
+
+def toward(z: NDArray[np.float32], polarity: Polarity) -> NDArray[np.float32]:
+    """Turn z so that lesions are large: z, -z (hypointense) or the magnitude (both)."""
+    if polarity == "hyperintense":
+        return z
+    return -z if polarity == "hypointense" else np.abs(z)
 
 
 def standardized_scan(analysis: Analysis, modality: str, smoothing_mm: float) -> StandardizedScan:
@@ -91,7 +96,8 @@ def _standardize(analysis: Analysis, modality: str, smoothing_mm: float) -> Stan
         nothing = (slice(0, 0), slice(0, 0), slice(0, 0))
         empty = inside[nothing]
         return StandardizedScan(empty.astype(np.float32), empty, nothing)
-    box = boxes[0]
+    x, y, z = boxes[0]
+    box = (x, y, z)
     brain = np.ascontiguousarray(inside[box])
     values = cleaned(np.asarray(analysis.native[modality])[box])
     values[~brain] = 0
@@ -101,14 +107,28 @@ def _standardize(analysis: Analysis, modality: str, smoothing_mm: float) -> Stan
         # Zeros beyond the box: there is no brain there, which both filters know.
         weight = _smoothed(brain.astype(np.float32), sigma)
         values = np.divide(_smoothed(values, sigma), weight, out=values, where=brain)
+    return StandardizedScan(robust_deviations(values, brain), brain, box)
+
+
+def robust_deviations(values: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return (value - median) / SD of the brain, and 0 outside (Eq. R1).
+
+    Parameters
+    ----------
+    values : ndarray, float32
+    brain : ndarray of bool, shape of the values
+        Median and SD (1.4826 times the median absolute deviation) are taken here.
+    """
     of_brain = values[brain]
+    z = np.zeros(values.shape, dtype=np.float32)
+    if not of_brain.size:
+        return z
     median = float(np.median(of_brain))
     deviation = _NORMAL_MAD * float(np.median(np.abs(of_brain - median)))
-    z = np.zeros(values.shape, dtype=np.float32)
-    # More than half of the brain may have one value (a mask, an integer scan): no scale then.
+    # More than half of the brain may have one value (a mask, a coarse integer scan): no scale then.
     if deviation > 0:
         np.divide(values - np.float32(median), np.float32(deviation), out=z, where=brain)
-    return StandardizedScan(z, brain, box)
+    return z
 
 
 def _smoothed(values: NDArray[np.float32], sigma: tuple[float, ...]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from anofpdm.method.calibration import (
     Criterion,
     chosen_grid,
 )
+from anofpdm.method.settings_words import refinement_words
 
 if TYPE_CHECKING:
     from anofpdm.method.calibration import Calibration
@@ -107,6 +108,14 @@ ExtentOption = Annotated[
         "threshold (1: no extension).",
     ),
 ]
+RefineOption = Annotated[
+    bool,
+    typer.Option(
+        "--refine",
+        help="Also calibrate the refinement on the scan, in a second pass: its border by DICE "
+        "where the split has masks (kept only if it wins), otherwise its core by the slice labels.",
+    ),
+]
 QuantileRangeOption = Annotated[
     str | None,
     typer.Option(
@@ -132,6 +141,7 @@ def select_guidance(
     criterion: CriterionOption = "accuracy",
     rule: RuleOption = "dynamic",
     extent: ExtentOption = 1.0,
+    refine: RefineOption = False,
     polarity: opt.PolarityOption = None,
     region: opt.RegionOption = None,
     quantile_range: QuantileRangeOption = None,
@@ -207,6 +217,7 @@ def select_guidance(
         rule=rule,
         map_extent=extent,
         polarity=polarity or "both",
+        refine=refine,
     )
     if dry_run:
         return console.finish_dry_run(guidance_cost(search, model, out, guidances, device=where))
@@ -214,8 +225,8 @@ def select_guidance(
         pace, reports = Pace(), SliceReports(show)
 
         def advance(done: int, total: int) -> None:
-            slices = total // levels
-            progress = SliceProgress("Guidance selection", done, total, slices_total=slices)
+            passed = total // levels
+            progress = SliceProgress("Guidance selection", done, total, slices_total=passed)
             reports(pace(progress))
 
         found = search(progress=advance, on_accuracy=reports.add)
@@ -303,6 +314,9 @@ def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
         if calibration.criterion == "balanced"
         else []
     )
+    if calibration.refinement_source:
+        redrawn = refinement_words(calibration.refinement)
+        words.append(f"Masks are {redrawn}: {calibration.refinement_source}.")
     return Group(
         table,
         *words,
