@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from napari_anofpdm.space.layer_volume import LayerData
 
 
-def get_nifti_reader(path: Paths) -> Reader | None:
-    """Return the reader of NIfTI files; see `napari_anofpdm.io.readers`."""
-    return _preparing(readers.get_nifti_reader(path))
+def get_scan_reader(path: Paths) -> Reader | None:
+    """Return the reader of scan files; see `napari_anofpdm.io.readers`."""
+    return _preparing(readers.get_scan_reader(path))
 
 
 def get_analysis_reader(path: Paths) -> Reader | None:

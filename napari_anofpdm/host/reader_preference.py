@@ -1,20 +1,22 @@
-"""Ask once whether napari should open NIfTI files with this plugin by default."""
+"""Ask once whether napari should open scan files with this plugin by default."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anofpdm.scans.files.suffixes import SUFFIXES
 from napari_anofpdm.host.preferences import PLUGIN
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-PATTERNS = ("*.nii", "*.nii.gz", "*.anofpdm.zarr/")
+PATTERNS = (*(f"*{suffix}" for suffix in SUFFIXES), "*.anofpdm.zarr/")
 """File patterns in the form of napari's Preferences > Plugins; a folder ends in a slash."""
 
 _QUESTION = (
-    "Should napari open .nii and .nii.gz files and stored analyses with AnoFPDM from now on, also "
-    "by drag and drop and File > Open?\n\nYou can change this in Preferences > Plugins."
+    "Should napari open scans (NIfTI, MGZ, NRRD, MetaImage) and stored analyses with AnoFPDM from "
+    "now on, also by drag and drop and File > Open?\n\n"
+    "You can change this in Preferences > Plugins."
 )
 
 

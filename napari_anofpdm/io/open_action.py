@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anofpdm.scans.files.suffixes import SUFFIXES
 from napari_anofpdm.host.preferences import PLUGIN
 from napari_anofpdm.host.reader_preference import offer_reader_preference
 
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-_SCANS = "NIfTI volumes (*.nii *.nii.gz)"
+_SCANS = f"Scans ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})"
 
 
 def open_files(viewer: napari.viewer.Viewer) -> list[Layer]:
-    """Ask for NIfTI files and open them as scans and masks.
+    """Ask for scan files and open them as scans and masks.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def open_analysis(viewer: napari.viewer.Viewer) -> list[Layer]:
 
 
 def open_paths(viewer: napari.viewer.Viewer, paths: Iterable[str | Path]) -> list[Layer]:
-    """Open NIfTI files and stored analyses with the readers of this plugin.
+    """Open scan files and stored analyses with the readers of this plugin.
 
     Parameters
     ----------
@@ -71,7 +72,10 @@ def open_paths(viewer: napari.viewer.Viewer, paths: Iterable[str | Path]) -> lis
     paths : iterable of str or Path
         Each unreadable path shows one error message and is left out.
     """
-    return [layer for path in paths for layer in viewer.open(str(path), plugin=PLUGIN)]
+    from napari_anofpdm.io.readers import without_pair_partners
+
+    chosen = without_pair_partners(map(str, paths))
+    return [layer for path in chosen for layer in viewer.open(path, plugin=PLUGIN)]
 
 
 def _start_folder() -> str:

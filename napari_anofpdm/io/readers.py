@@ -1,33 +1,38 @@
-"""Readers: NIfTI scans and masks, and stored analyses."""
+"""Readers: scans and masks of every format that the core reads, and stored analyses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from anofpdm.scans.files.suffixes import PAIR_SUFFIXES, SUFFIXES, stem_of
 from napari_anofpdm.host.notify import sentence_of, show_error
 from napari_anofpdm.layers.analysis_opener import ANALYSIS_KEY, READING_KEY
 from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
 from napari_anofpdm.layers.scan_layers import scan_layer_data
 from napari_anofpdm.space.layer_volume import LayerData, layer_data
 
+if TYPE_CHECKING:
+    from anofpdm import Volume
+
 Paths = str | Sequence[str]
 NoLayer = tuple[None]
 Reader = Callable[[Paths], Sequence[LayerData | NoLayer]]
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 ANALYSIS_SUFFIX = ".anofpdm.zarr"
 # For napari: the file was handled, but there is no layer to show.
 _NOTHING: NoLayer = (None,)
 
 
-def get_nifti_reader(path: Paths) -> Reader | None:
-    """Return the reader of NIfTI files, or None for other files.
+def get_scan_reader(path: Paths) -> Reader | None:
+    """Return the reader of scan files, or None for other files.
 
     An unusable file shows one error message and gives no layer.
     """
-    return _read_nifti if _all_end_with(path, NIFTI_SUFFIXES) else None
+    return _read_scans if _all_end_with(path, SUFFIXES) else None
 
 
 def get_analysis_reader(path: Paths) -> Reader | None:
@@ -39,30 +44,31 @@ def get_analysis_reader(path: Paths) -> Reader | None:
     return _read_analyses if _all_end_with(path, (ANALYSIS_SUFFIX,)) else None
 
 
-def nifti_layer(path: str | Path) -> LayerData:
-    """Read one NIfTI file as an image, or as labels if its values are those of a mask.
+def scan_file_layers(path: str | Path) -> list[LayerData]:
+    """Read a scan file: one layer for each of its channels.
+
+    Each is an image, or labels if its values are those of a mask. A channel is called after the
+    file, its number from 0, and the modality that its dataset names, as in "BRATS_001:0 flair".
 
     Raises
     ------
     AnofpdmError
-        If it is not a usable volume.
+        If it is not a usable volume, nor several channels of one.
     """
-    from dataclasses import replace
+    from anofpdm.scans.volume import read_channels
 
-    from anofpdm import read_volume
+    return [_volume_layer(volume, _layer_name(volume, path)) for volume in read_channels(path)]
 
-    volume = read_volume(path)
-    name = _stem(path, NIFTI_SUFFIXES)
-    if looks_like_mask(volume.data):
-        data, attributes, kind = layer_data(
-            replace(volume, data=as_labels(volume.data)), name, "labels"
-        )
-        if data.max() == 1:  # several labels keep napari's colours
-            from napari_anofpdm.layers.layer_making import drawn_mask_colours
 
-            attributes["colormap"] = drawn_mask_colours()
-        return data, attributes, kind
-    return layer_data(volume, name, "image")
+def without_pair_partners(paths: Iterable[str]) -> list[str]:
+    """Leave out the second file of a pair (.hdr and .img) of which both are listed."""
+    kept: dict[tuple[str, bool], str] = {}
+    for path in paths:
+        plain = path.lower().removesuffix(".gz")
+        in_pair = plain.endswith(PAIR_SUFFIXES)
+        key = path[: len(plain) - len(PAIR_SUFFIXES[0])] if in_pair else path
+        kept.setdefault((key, in_pair), path)
+    return list(kept.values())
 
 
 def analysis_layers(path: str | Path) -> list[LayerData]:
@@ -76,15 +82,34 @@ def analysis_layers(path: str | Path) -> list[LayerData]:
     from anofpdm import Analysis
 
     analysis = Analysis.open(path)
-    layers = scan_layer_data(analysis, _stem(path, (ANALYSIS_SUFFIX,)))
+    layers = scan_layer_data(analysis, Path(path).name.removesuffix(ANALYSIS_SUFFIX))
     reading = uuid4().hex
     for _, attributes, _ in layers:
         attributes["metadata"] |= {ANALYSIS_KEY: str(path), READING_KEY: reading}
     return layers
 
 
-def _read_nifti(path: Paths) -> Sequence[LayerData | NoLayer]:
-    return _read(path, lambda each: [nifti_layer(each)], "reading the file")
+def _volume_layer(volume: Volume, name: str) -> LayerData:
+    if not looks_like_mask(volume.data):
+        return layer_data(volume, name, "image")
+    labels = replace(volume, data=as_labels(volume.data))
+    data, attributes, kind = layer_data(labels, name, "labels")
+    if data.max() == 1:  # several labels keep napari's colours
+        from napari_anofpdm.layers.layer_making import drawn_mask_colours
+
+        attributes["colormap"] = drawn_mask_colours()
+    return data, attributes, kind
+
+
+def _layer_name(volume: Volume, path: str | Path) -> str:
+    name = stem_of(Path(path).name)
+    if volume.channel is None:
+        return name
+    return " ".join(filter(None, (f"{name}:{volume.channel}", volume.modality)))
+
+
+def _read_scans(path: Paths) -> Sequence[LayerData | NoLayer]:
+    return _read(without_pair_partners(_listed(path)), scan_file_layers, "reading the file")
 
 
 def _read_analyses(path: Paths) -> Sequence[LayerData | NoLayer]:
@@ -111,9 +136,3 @@ def _listed(paths: Paths) -> list[str]:
 def _all_end_with(paths: Paths, suffixes: tuple[str, ...]) -> bool:
     names = [path.rstrip("/\\").lower() for path in _listed(paths)]
     return bool(names) and all(name.endswith(suffixes) for name in names)
-
-
-def _stem(path: str | Path, suffixes: tuple[str, ...]) -> str:
-    name = Path(path).name
-    suffix = max((s for s in suffixes if name.lower().endswith(s)), key=len, default="")
-    return name[: len(name) - len(suffix)] or name

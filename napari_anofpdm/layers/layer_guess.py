@@ -23,7 +23,7 @@ def contrasts_in(name: str) -> frozenset[str]:
     name : str
         A layer's name, such as "sub-01_T1w" or "patient19_FLAIR".
     """
-    from anofpdm.scans.checks import CONTRASTS
+    from anofpdm.scans.modalities import CONTRASTS
 
     lower = name.lower()
     words = re.split(r"[^a-z0-9]+", lower)
@@ -35,7 +35,9 @@ def contrasts_in(name: str) -> frozenset[str]:
 
 
 def of_one_head(one: Layer, other: Layer) -> bool:
-    """Whether two scans surely show one head: files of one folder that differ in contrast alone.
+    """Whether two scans surely show one head.
+
+    They do if they are channels of one file, or files of one folder that differ in contrast alone.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def of_one_head(one: Layer, other: Layer) -> bool:
     first, second = _file_of(one), _file_of(other)
     if first is None or second is None or first.parent != second.parent:
         return False
+    if first == second:
+        return _channel_of(one) != _channel_of(other)
     contrasts, others = contrasts_in(first.name), contrasts_in(second.name)
     if not contrasts or not others or contrasts & others:
         return False
@@ -56,6 +60,11 @@ def of_one_head(one: Layer, other: Layer) -> bool:
 def _file_of(scan: Layer) -> Path | None:
     path: Path | None = getattr(scan.metadata.get("volume"), "path", None)
     return path
+
+
+def _channel_of(scan: Layer) -> int | None:
+    channel: int | None = getattr(scan.metadata.get("volume"), "channel", None)
+    return channel
 
 
 def guess_scan(names: Sequence[str], modality: str) -> int | None:

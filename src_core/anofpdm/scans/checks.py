@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from anofpdm.scans.contrast import LOOKS, Contrast, contrast_of
 from anofpdm.scans.foreground import Canonical
 from anofpdm.scans.geometry import SliceGeometry
+from anofpdm.scans.modalities import CONTRASTS
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.values import value_warnings
 from anofpdm.scans.volume import Volume
@@ -19,23 +20,6 @@ from anofpdm.scans.volume import Volume
 _COARSE = 2.0
 _TILT_DEGREES = 30.0
 _LOST_SHARE = 0.01
-# How file names spell contrasts (BraTS, BIDS, scanners), and how bundles do.
-CONTRASTS = {
-    "flair": "flair",
-    "t2f": "flair",
-    "t1": "t1",
-    "t1w": "t1",
-    "t1n": "t1",
-    "t1ce": "t1ce",
-    "t1c": "t1ce",
-    "t1gd": "t1ce",
-    "t2": "t2",
-    "t2w": "t2",
-    "dwi": "dwi",
-    "adc": "adc",
-    "swi": "swi",
-    "pd": "pd",
-}
 # With a contrast agent a T1 keeps the order of its tissues.
 _LOOK_ALIKE: dict[str, Contrast] = {"flair": "flair", "t1": "t1", "t1ce": "t1", "t2": "t2"}
 

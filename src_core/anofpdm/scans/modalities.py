@@ -1,4 +1,4 @@
-"""Match scans to the model's modalities."""
+"""Names of modalities, and scans matched to those of a model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,24 @@ from typing import TypeVar
 from anofpdm.common.errors import SettingsError
 
 Given = TypeVar("Given")
+
+CONTRASTS = {
+    "flair": "flair",
+    "t2f": "flair",
+    "t1": "t1",
+    "t1w": "t1",
+    "t1n": "t1",
+    "t1ce": "t1ce",
+    "t1c": "t1ce",
+    "t1gd": "t1ce",
+    "t2": "t2",
+    "t2w": "t2",
+    "dwi": "dwi",
+    "adc": "adc",
+    "swi": "swi",
+    "pd": "pd",
+}
+"""How file names and descriptions spell contrasts (BraTS, BIDS, scanners), and how bundles do."""
 
 
 def in_model_order(given: Mapping[str, Given], modalities: Sequence[str]) -> dict[str, Given]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anofpdm.common.errors import GeometryError, VolumeError
+from anofpdm.scans.channel_names import channel_modalities
 from anofpdm.scans.files.formats import load
 from anofpdm.scans.files.header_fields import Header, header_for
 from anofpdm.scans.files.header_form import Form
@@ -165,26 +166,32 @@ def read_volume(
 def read_channels(path: str | Path) -> tuple[Volume, ...]:
     """Read every volume of a file: the channels of one that holds 2 to 8, else its only one.
 
+    Each channel has the modality that the ``dataset.json`` of its dataset names, if there is one.
     See `read_volume` for formats and errors; a longer series is refused.
     """
     path = Path(path)
     loaded = load(path, None, path.name)
-    count = loaded.data.shape[-1] if loaded.data.ndim > 3 else 1
     whole = loaded.data
-    if not 2 <= count <= MOST_CHANNELS or whole.dtype.kind not in "fiub":
+    count = int(np.prod(whole.shape[3:]))
+    if count < 2 or whole.ndim < 4 or whole.dtype.kind not in "fiub":
         return (Volume(whole, loaded.affine, None, path, loaded.header, warnings=loaded.warnings),)
+    if count > MOST_CHANNELS:
+        raise VolumeError(
+            f"{path} is a series of {count} frames (shape {whole.shape}), and not up to "
+            f"{MOST_CHANNELS} contrasts of one scan; save the volume you mean as a file of its own."
+        )
     channels = _channels(whole, path)
     return tuple(
         Volume(
             channels[..., k],
             loaded.affine,
-            None,
+            modality,
             path,
             loaded.header,
             channel=k,
             warnings=loaded.warnings,
         )
-        for k in range(channels.shape[3])
+        for k, modality in enumerate(channel_modalities(path, count))
     )
 
 

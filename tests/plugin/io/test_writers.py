@@ -9,7 +9,7 @@ from napari.layers import Image, Labels, Layer
 
 from anofpdm import read_volume
 from anofpdm.common.errors import GeometryError, OutputError, VolumeError
-from napari_anofpdm.io.readers import nifti_layer
+from napari_anofpdm.io.readers import scan_file_layers
 from napari_anofpdm.io.writers import write_image, write_labels
 
 GEOMETRY = (
@@ -34,7 +34,7 @@ def scan(tmp_path: Path) -> Path:
 
 
 def _layer(path: Path) -> Layer:
-    data, attributes, kind = nifti_layer(path)
+    ((data, attributes, kind),) = scan_file_layers(path)
     return {"image": Image, "labels": Labels}[kind](data, **attributes)
 
 

@@ -101,7 +101,7 @@ def proposed_subject(scan: Path) -> str:
         the folder's.
     """
     from anofpdm.datasets.nifti_files import stem_of
-    from anofpdm.scans.checks import CONTRASTS
+    from anofpdm.scans.modalities import CONTRASTS
 
     stem = stem_of(scan)
     entities = [part for part in stem.split("_") if part.startswith(("sub-", "ses-"))]

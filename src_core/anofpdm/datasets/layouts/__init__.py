@@ -15,7 +15,7 @@ from anofpdm.datasets.case import Found
 from anofpdm.datasets.layouts.bids import ATLAS_ENTITIES, bids_cases
 from anofpdm.datasets.layouts.brats import brats_cases
 from anofpdm.datasets.layouts.table import table_cases, table_modalities
-from anofpdm.scans.checks import CONTRASTS
+from anofpdm.scans.modalities import CONTRASTS
 
 Layout = Literal["brats", "atlas", "bids", "table"]
 

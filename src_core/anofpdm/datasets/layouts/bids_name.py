@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from anofpdm.datasets.nifti_files import stem_of
-from anofpdm.scans.checks import CONTRASTS
+from anofpdm.scans.modalities import CONTRASTS
 
 # The specification calls these values indices: run-1 and run-01 are the same run. All other values
 # are labels, which are texts: ses-1 and ses-01 are two sessions.

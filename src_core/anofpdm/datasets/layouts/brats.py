@@ -16,7 +16,7 @@ from pathlib import Path
 
 from anofpdm.datasets.case import Case, Found, LeftAlone, unique_cases
 from anofpdm.datasets.nifti_files import nifti_files, stem_of
-from anofpdm.scans.checks import CONTRASTS
+from anofpdm.scans.modalities import CONTRASTS
 
 _NAME = re.compile(r"(?P<case>brats.+)[_-](?P<kind>[a-z0-9]+)", re.IGNORECASE)
 # 2020's case 355 was published with this name for its mask.

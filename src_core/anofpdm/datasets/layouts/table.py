@@ -15,7 +15,7 @@ from anofpdm.common.user_path import user_path
 from anofpdm.datasets.case import Case, Found, unique_cases
 from anofpdm.datasets.csv_file import Row, near_miss, read_csv
 from anofpdm.datasets.labels.annotations import LABEL_COLUMN, RANGES_COLUMN, annotation_of
-from anofpdm.scans.checks import CONTRASTS
+from anofpdm.scans.modalities import CONTRASTS
 
 COLUMNS: Final = (
     "subject", "patient", LABEL_COLUMN, RANGES_COLUMN, "mask", "brain_mask", "split",

@@ -15,26 +15,17 @@ from anofpdm.common.errors import VolumeError
 from anofpdm.common.pointer_files import missing_content
 from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.files.nifti import (
-    PAIR_SUFFIXES,
     Loaded,
     damaged,
     file_bytes,
     first_line,
     load_nifti,
 )
-
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
-_FREESURFER = (".mgz", ".mgh", ".mgh.gz")
-_NRRD = (".nrrd", ".nhdr")
-_META_IMAGE = (".mha", ".mhd")
-SUFFIXES = (
-    *NIFTI_SUFFIXES,
-    *(pair + packed for pair in PAIR_SUFFIXES for packed in ("", ".gz")),
-    *_FREESURFER,
-    *_NRRD,
-    *_META_IMAGE,
+from anofpdm.scans.files.suffixes import (
+    FREESURFER_SUFFIXES,
+    META_IMAGE_SUFFIXES,
+    NRRD_SUFFIXES,
 )
-"""Suffixes of readable files, in lower case."""
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
@@ -42,7 +33,7 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 def load(path: Path, form: Form | None, name: str) -> Loaded:
     """Read a file of any known format, chosen by its suffix. See `load_nifti`."""
     lower = path.name.lower()
-    if not lower.endswith((*_FREESURFER, *_NRRD, *_META_IMAGE)):
+    if not lower.endswith((*FREESURFER_SUFFIXES, *NRRD_SUFFIXES, *META_IMAGE_SUFFIXES)):
         return load_nifti(path, form, name)
     if form is not None:
         raise VolumeError(
@@ -52,7 +43,7 @@ def load(path: Path, form: Form | None, name: str) -> Loaded:
         raise VolumeError(fault)
     if not path.exists():
         raise VolumeError(f"{path} does not exist; check the path.")
-    return _load_mgh(path) if lower.endswith(_FREESURFER) else _load_by_simpleitk(path)
+    return _load_mgh(path) if lower.endswith(FREESURFER_SUFFIXES) else _load_by_simpleitk(path)
 
 
 def _load_mgh(path: Path) -> Loaded:
@@ -86,7 +77,7 @@ def _load_by_simpleitk(path: Path) -> Loaded:
         raise VolumeError(
             f"{path} cannot be read ({_itk_says(error)}); copy or convert it again."
         ) from error
-    if path.name.lower().endswith(_NRRD) and "NRRD_space" not in image.GetMetaDataKeys():
+    if path.name.lower().endswith(NRRD_SUFFIXES) and "NRRD_space" not in image.GetMetaDataKeys():
         raise VolumeError(
             f"{path} has no orientation (it has no field 'space'); convert "
             "the scan again from DICOM."

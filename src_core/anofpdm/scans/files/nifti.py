@@ -24,10 +24,9 @@ from anofpdm.common.pointer_files import missing_content
 from anofpdm.scans.files.header_fields import Header, geometry_only
 from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.files.header_space import header_space
+from anofpdm.scans.files.suffixes import NIFTI_SUFFIXES, PAIR_SUFFIXES
 
-PAIR_SUFFIXES = (".hdr", ".img")
 _GZIP_MAGIC = b"\x1f\x8b"
-_SUFFIXES = (".nii", ".nii.gz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +106,7 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: boo
     OutputError
         When the suffix is another one, the target exists, or it cannot be written.
     """
-    if not path.name.endswith(_SUFFIXES):
+    if not path.name.endswith(NIFTI_SUFFIXES):
         raise OutputError(f"{path} must end in .nii or .nii.gz.")
     header = geometry_only(header)
     header.set_data_dtype(data.dtype)
