@@ -40,12 +40,13 @@ def fused_group_norm(
 
 
 def fused_sum(left: Tensor, right: Tensor, bias: Tensor) -> Tensor:
-    """Add two channels-last maps (B, C, H, W) and a bias (C,) in one pass; has no gradient."""
+    """Add two maps (B, C, H, W) and a bias (C,) in one pass over channels-last; no gradient."""
     from triton import cdiv
 
     from anofpdm.model.fused_group_norm_kernels import add_with_bias
 
-    out = torch.empty_like(left, memory_format=torch.channels_last)
+    left, right = (each.contiguous(memory_format=torch.channels_last) for each in (left, right))
+    out = torch.empty_like(left)
     channels = left.shape[1]
     pixels, block = left.numel() // channels, _block(channels)
     with torch.cuda.device_of(left):
@@ -107,7 +108,9 @@ def _forward(
     )
     slope, offset = _numbers(x, 2, batch, channels)
     group_mean, group_rstd = _numbers(x, 2, batch, groups)
-    scale, shift = (weight, weight) if modulation is None else modulation.chunk(2, dim=1)
+    scale, shift = (weight, weight)
+    if modulation is not None:
+        scale, shift = modulation.contiguous().chunk(2, dim=1)
     kernels.coefficients[(groups, batch)](
         mean,
         spread,

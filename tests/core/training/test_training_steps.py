@@ -20,6 +20,7 @@ from anofpdm.training.config import lr_factor
 from anofpdm.training.data.augmentation import augment
 from anofpdm.training.data.augmentation_config import Augmentation
 from anofpdm.training.data.draws import SharedDraws
+from anofpdm.training.run import loop
 from anofpdm.training.run.checkpoints import load_checkpoint
 from anofpdm.training.step.objective import Noising, slice_losses
 from anofpdm.training.step.trainer import Trainer, step_seed
@@ -89,10 +90,49 @@ def test_accumulated_parts_make_the_same_steps(dataset: SliceDataset, parts: int
         config = make_config(network=network, batch_size=7, accumulation=accumulation, lr=1e-3)
         torch.manual_seed(0)
         trainer = Trainer(config, UNet(config.network), dataset.select("train"), CPU)
-        losses.append([trainer.step(step, 1e-3) for step in range(4)])
+        losses.append([float(trainer.step(step, 1e-3)[0]) for step in range(4)])
         weights.append(trainer.network.get_parameter("time_embed.0.weight").detach())
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=1e-4)
+
+
+def ahead(trainer: Trainer) -> Trainer:
+    """As on a GPU, where no step waits for the device."""
+    trainer.runs_ahead = True
+    return trainer
+
+
+def test_steps_that_nothing_waits_for_are_the_same(
+    tmp_path: Path, dataset: SliceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = train(make_config(), dataset, tmp_path / "waited")
+    made = loop._trainer
+    monkeypatch.setattr(loop, "_trainer", lambda *given: ahead(made(*given)))
+    found = train(make_config(), dataset, tmp_path / "ahead")
+    assert found.loss == waited.loss
+    one, other = (load_checkpoint(result.checkpoint) for result in (waited, found))
+    for name, weight in one.network.items():
+        assert torch.equal(weight, other.network[name])
+    for name, average in one.ema.items():
+        assert torch.equal(average, other.ema[name])
+
+
+def test_no_step_after_a_loss_that_is_not_finite_changes_weights(
+    dataset: SliceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(lr=1e-2)
+    trainer = ahead(Trainer(config, UNet(config.network), dataset.select("train"), CPU))
+    measured = [trainer.step(0, 1e-2)]
+    before = {name: w.clone() for name, w in trainer.network.state_dict().items()}
+    noised = trainer.noising.weights
+    monkeypatch.setattr(trainer.noising, "weights", lambda b: noised(b) * float("nan"))
+    measured.append(trainer.step(1, 1e-2))
+    monkeypatch.undo()
+    measured += [trainer.step(step, 1e-2) for step in (2, 3)]
+    assert all(torch.equal(before[name], w) for name, w in trainer.network.state_dict().items())
+    assert trainer.check(measured[:1], 0, 1e-2) == [float(measured[0][0])]
+    with pytest.raises(TrainingError, match=r"nan .* at step 2; .* below 0\.01"):
+        trainer.check(measured, 0, 1e-2)
 
 
 def test_parts_draw_dropout_of_their_own() -> None:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
+
+from torch import Tensor
 
 from anofpdm.common.errors import AnofpdmError, OutputError
 from anofpdm.common.progress import Pace
@@ -31,6 +34,9 @@ from anofpdm.training.run.export import export_bundle
 from anofpdm.training.run.start import BUNDLE
 from anofpdm.training.step.processes import Processes
 from anofpdm.training.step.trainer import Trainer
+
+# A loss that is not finite is noticed after so many steps at the latest.
+_MOST_UNREAD: Final = 100
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class RunAttempt:
         self._description = dataset.description
         self._max_seconds = None if max_minutes is None else 60 * max_minutes
         self._step, self._elapsed = 0, 0.0
+        self._unread: list[Tensor] = []
+        self._first_unread_began = 0.0
         self._loss: float | None = None
         self._seconds: float | None = None
         self._best: float | None = None
@@ -139,6 +147,7 @@ class RunAttempt:
 
     def close(self) -> TrainingResult:
         """Save, and make the bundle when the run has come to its end."""
+        self._read_losses(self._config.lr)
         return self._processes.from_first(self._finish)
 
     def _open(self, dataset: SliceDataset, *, resumed: bool) -> None:
@@ -154,19 +163,39 @@ class RunAttempt:
     def _advance(self) -> TrainingProgress:
         config, began = self._config, self._clock()
         lr = config.lr * lr_factor(config, self._step, self._fraction())
-        loss = self._trainer.step(self._step, lr)
+        if not self._unread:
+            self._first_unread_began = began
+        self._unread.append(self._trainer.step(self._step, lr))
         self._step += 1
-        self._loss = moving(self._loss, loss, LOSS_MEMORY)
-        now = self._clock()
-        self._seconds = moving(self._seconds, now - began, SPEED_MEMORY)
-        self._elapsed = now - self._start
+        due = any(
+            map(self._due, (config.log_every, config.validate_every, config.checkpoint_every))
+        )
+        if due or not self._trainer.runs_ahead or self._loss is None or self._many_unread():
+            self._read_losses(lr)
+        self._elapsed = self._clock() - self._start
         if self._max_seconds is not None:
             # The rate falls with it, so all must see the same time.
             self._elapsed = self._processes.largest(self._elapsed)
+        assert self._loss is not None and self._seconds is not None
         report = self._report(lr, self._loss, self._seconds)
-        if any(map(self._due, (config.log_every, config.validate_every, config.checkpoint_every))):
+        if due:
             report = self._processes.from_first(lambda: self._write(report))
         return report
+
+    def _many_unread(self) -> bool:
+        return len(self._unread) >= _MOST_UNREAD
+
+    def _read_losses(self, lr: float) -> None:
+        """Wait for the steps whose losses have not been read."""
+        count = len(self._unread)
+        if not count:
+            return
+        losses = self._trainer.check(self._unread, self._step - count, lr)
+        self._unread.clear()
+        seconds = (self._clock() - self._first_unread_began) / count
+        for loss in losses:
+            self._loss = moving(self._loss, loss, LOSS_MEMORY)
+            self._seconds = moving(self._seconds, seconds, SPEED_MEMORY)
 
     def _write(self, report: TrainingProgress) -> TrainingProgress:
         """Measure, log and save what is due after a step, in the first process."""

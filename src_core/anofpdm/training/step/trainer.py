@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
@@ -23,8 +23,6 @@ from anofpdm.training.data.draws import SharedDraws
 from anofpdm.training.data.phantom_pool import PhantomPool
 from anofpdm.training.step.objective import NoisedBatch, Noising, slice_losses
 from anofpdm.training.step.processes import Processes
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Trainer:
@@ -67,7 +65,9 @@ class Trainer:
         self.config = config
         self.device = device
         self.network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self.ema = AveragedModel(self.network, multi_avg_fn=_ema_update(config.ema_decay))
+        self.ema = AveragedModel(self.network)
+        self._averages = [p.detach() for p in self.ema.module.parameters()]
+        self._weights = [p.detach() for p in self.network.parameters()]
         self.optimizer = AdamW(
             self.network.parameters(),
             lr=config.lr,
@@ -81,15 +81,21 @@ class Trainer:
         self._batches = _batches(config, selection, share, device)
         pairs = int(config.batch_size * (config.unhealthy_fraction or 0)) if config.twins else 0
         rows = torch.from_numpy(shared_rows(config.batch_size, pairs))
-        self._rows, self._row_count = rows[share], int(rows.max()) + 1
+        self._rows, self._row_count = rows[share].to(device), int(rows.max()) + 1
+        self.runs_ahead = device.type == "cuda"
+        """Whether a step returns before the device has done it; see `check`."""
+        self._failed = torch.zeros((), device=device)
         self._generator = torch.Generator(device)
         self._flip_axis = flip_axis
         self._parallel = self._processes.wrapped(self.network)
         called: nn.Module = self.network if self._parallel is None else self._parallel
         self._called = cast(nn.Module, torch.compile(called)) if config.compile else called
 
-    def step(self, step: int, lr: float) -> float:
+    def step(self, step: int, lr: float) -> Tensor:
         """Train on the batch of a step.
+
+        Nothing waits for a GPU. Where loss or gradient are not finite, neither this step nor any
+        after it changes the weights; `check` tells.
 
         Parameters
         ----------
@@ -100,14 +106,13 @@ class Trainer:
 
         Returns
         -------
-        float
-            The batch's loss, all processes together.
+        Tensor (2,) float32
+            On the device: the loss of the batch, all processes together, and the gradient's norm.
 
         Raises
         ------
         TrainingError
-            When loss or gradient is not finite, or the network cannot be compiled; the weights are
-            as before the step.
+            When the network cannot be compiled.
         DeviceError
             When the device's memory does not suffice.
         DatasetError
@@ -123,24 +128,62 @@ class Trainer:
             if self.config.compile and type(error).__module__.startswith("torch._"):
                 raise _not_compiled(error) from error
             raise
-        value = float(self._processes.total(share))
         norm = nn.utils.clip_grad_norm_(
             self.network.parameters(), self.config.grad_clip or float("inf"), foreach=True
         )
-        if not np.isfinite(value) or not bool(norm.isfinite()):
-            raise TrainingError(
-                f"The loss became {value} (gradient norm {float(norm):g}) at step {step + 1}; "
-                f"resume from the last checkpoint with a learning rate below {lr:g}."
-            )
+        measured = torch.stack([self._processes.total(share), norm.to(share.dtype)])
         for group in self.optimizer.param_groups:
             group["lr"] = lr
+        if self.runs_ahead:
+            self._failed = torch.maximum(self._failed, (~measured.isfinite()).any().float())
+            # Named so by PyTorch's gradient scaler: where it is 1, the fused step does nothing.
+            self.optimizer.found_inf = self._failed  # type: ignore[attr-defined]
+        elif not bool(measured.isfinite().all()):
+            return measured
         self.optimizer.step()
-        self.ema.update_parameters(self.network)
-        return value
+        self._average()
+        return measured
+
+    def check(self, measured: Sequence[Tensor], first: int, lr: float) -> list[float]:
+        """Wait for steps to be done, and return their losses.
+
+        Parameters
+        ----------
+        measured : sequence of Tensor
+            What the steps returned.
+        first : int
+            Number of the first of them.
+        lr : float
+            Learning rate of the last.
+
+        Raises
+        ------
+        TrainingError
+            When the loss or the gradient of one is not finite; the weights are as before it.
+        """
+        rows: list[list[float]] = torch.stack(list(measured)).tolist()
+        for step, (loss, norm) in enumerate(rows, start=first):
+            if not np.isfinite([loss, norm]).all():
+                raise TrainingError(
+                    f"The loss became {loss} (gradient norm {norm:g}) at step {step + 1}; "
+                    f"resume from the last checkpoint with a learning rate below {lr:g}."
+                )
+        return [loss for loss, _ in rows]
 
     def close(self) -> None:
         """End what reads ahead."""
         self._batches.close()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the average toward the weights; `AveragedModel`'s own update waits for the GPU."""
+        k = int(self.ema.n_averaged)
+        if k == 0:
+            torch._foreach_copy_(self._averages, self._weights)
+        else:
+            decay = min(self.config.ema_decay, (1 + k) / (10 + k))
+            torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+        self.ema.n_averaged += 1
 
     def _batch(self, step: int) -> NoisedBatch:
         """Noised slices of this process's share of a step's batch."""
@@ -237,12 +280,3 @@ def _not_compiled(error: RuntimeError) -> TrainingError:
     return TrainingError(
         f"compile = true: PyTorch cannot compile the network here ({reason}); set compile = false."
     )
-
-
-def _ema_update(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    @torch.no_grad()
-    def update(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
-        k = int(count)
-        torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + k) / (10 + k)))
-
-    return update
