@@ -29,7 +29,9 @@ class Stream:
 
     def __init__(self, *key: int) -> None:
         self._key = key
-        self._numbers = np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+        # The length belongs to the seed: SeedSequence ignores zeros at its end.
+        seed = np.random.SeedSequence([len(key), *key])
+        self._numbers = np.random.Generator(np.random.Philox(seed))
 
     def again(self) -> Stream:
         """Return the same stream from its beginning."""

@@ -169,7 +169,9 @@ def train(
             processes=processes,
         )
         return console.finish_dry_run(cost)
-    doubts = check_classes(slices, begins=start_from is None and not resumed)
+    doubts = []
+    if run.phantoms is None:
+        doubts = check_classes(slices, begins=start_from is None and not resumed)
     if processes > 1 and "RANK" not in os.environ:
         return run_in_processes(context.obj, processes)
     if os.environ.get("RANK", "0") == "0":

@@ -105,7 +105,8 @@ def train(
         When `out_dir` cannot be written, or another process trains in it.
     """
     check_fit(config, dataset)
-    check_classes(dataset, begins=start_from is None and not resume)
+    if config.phantoms is None:
+        check_classes(dataset, begins=start_from is None and not resume)
     # Hours later would be the wrong time to learn that no bundle can be made of it.
     bundle_metadata(config, dataset.description, {})
     if config.tensorboard:
@@ -147,7 +148,7 @@ def _trainer(
     return Trainer(
         config,
         first_network(config, start_from),
-        dataset.select("train"),
+        dataset.select("train" if config.phantoms is None else min(dataset.splits)),
         processes.device,
         flip_axis(dataset),
         processes,

@@ -76,7 +76,9 @@ def training_cost(
         What `train` would refuse before its first step.
     """
     check_fit(config, dataset)
-    doubts = check_classes(dataset, begins=not (started or resume))
+    doubts = []
+    if config.phantoms is None:
+        doubts = check_classes(dataset, begins=not (started or resume))
     bundle_metadata(config, dataset.description, {})
     run = Path(out_dir)
     check_place(run, resume=resume)
@@ -180,7 +182,8 @@ def _pace_of_steps(
 ) -> _StepSeconds:
     """Do whole steps; the first is timed separately, because it includes compilation."""
     own = config.model_copy(update={"batch_size": share})
-    trainer = Trainer(own, network, dataset.select("train"), device, flip_axis(dataset))
+    selection = dataset.select("train" if config.phantoms is None else min(dataset.splits))
+    trainer = Trainer(own, network, selection, device, flip_axis(dataset))
     try:
         seconds: list[float] = []
         while len(seconds) <= 1 or (
