@@ -9,6 +9,7 @@ import typer
 from anofpdm.cli.commands import bundle, job
 from anofpdm.cli.commands.demo import demo
 from anofpdm.cli.commands.describe_intensity import describe_intensity
+from anofpdm.cli.commands.evaluate import evaluate
 from anofpdm.cli.commands.import_checkpoint import import_checkpoint
 from anofpdm.cli.commands.interpret import interpret
 from anofpdm.cli.commands.phantom import phantom
@@ -66,4 +67,5 @@ app.command(rich_help_panel=_MODELS)(as_job(train))
 app.command("select-guidance", rich_help_panel=_MODELS)(as_job(select_guidance))
 app.add_typer(job.app, name="job", rich_help_panel=_MODELS)
 app.command("import-checkpoint", rich_help_panel=_MODELS)(import_checkpoint)
+app.command(rich_help_panel=_JUDGE)(evaluate)
 app.command("describe-intensity", rich_help_panel=_JUDGE)(describe_intensity)

@@ -1,38 +1,58 @@
-"""Tables as CSV files."""
+"""Tables as CSV files, written row by row."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write one line per row after a line of column names.
+class CsvTable:
+    """A CSV file in UTF-8 with commas, open while it is used as a context.
 
     Parameters
     ----------
     path : Path
-        The CSV file, in UTF-8 with commas; it is replaced.
+        It is replaced.
     columns : sequence of str
-        In order; what a row lacks, or is None, stays empty.
-    rows : iterable of mapping
-        Floats are written with six significant digits.
+        In order; they become the first line.
 
     Raises
     ------
     OSError
         When the file cannot be written.
     """
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(columns)
-        for row in rows:
-            table.writerow([_cell(row.get(column)) for column in columns])
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        self._stream = path.open("w", encoding="utf-8", newline="")
+        self._table = csv.writer(self._stream)
+        self._table.writerow(self._columns)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add a row; what it lacks, or is None or nan, stays empty.
+
+        Floats are written with six significant digits.
+        """
+        self._table.writerow([_cell(row.get(column)) for column in self._columns])
 
 
 def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else value
+    if isinstance(value, (float, np.floating)):
+        return "" if np.isnan(value) else f"{value:.6g}"
+    return "" if value is None else value

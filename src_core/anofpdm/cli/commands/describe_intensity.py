@@ -58,7 +58,7 @@ def describe_intensity(
     """
     import json
 
-    from anofpdm.evaluation.csv_table import write_csv
+    from anofpdm.evaluation.csv_table import CsvTable
     from anofpdm.evaluation.intensity_description import COLUMNS
     from anofpdm.evaluation.intensity_description import describe_intensity as describe
 
@@ -72,7 +72,9 @@ def describe_intensity(
                 workers=workers,
                 on_case=lambda done, total: show(JobProgress("Describing scans", done, total)),
             )
-        write_csv(staging / _CSV, ("case", "patient", "kind", *COLUMNS), found.cases)
+        with CsvTable(staging / _CSV, ("case", "patient", "kind", *COLUMNS)) as table:
+            for row in found.cases:
+                table.write(row)
         document = {"scans": sources.words, **found.document}
         (staging / _JSON).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     console.finish({"out": str(out), **document}, _summary(found))

@@ -1,0 +1,172 @@
+"""`anofpdm evaluate`: score a model on scans with known lesions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.exit_codes import IN_PART
+from anofpdm.cli.shared.outcome import warn_of_calibration
+from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.sources import SourceOptions, with_source_options
+from anofpdm.jobs.progress import JobProgress
+from anofpdm.method.calibration import chosen_grid
+from anofpdm.results.folder import result_folder
+
+_JSON = "evaluation.json"
+
+LesionOption = Annotated[
+    float | None,
+    typer.Option(
+        "--lesion-mm2",
+        min=0,
+        metavar="MM2",
+        help="Smallest lesion area of an unhealthy slice. Slices with a smaller lesion are left "
+        "out of the scores by slice.",
+        show_default="as for the model's training slices, otherwise 30",
+    ),
+]
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=1, help="Number of parallel processes, each with one thread and a scan."
+    ),
+]
+DrawsOption = Annotated[
+    int,
+    typer.Option("--draws", min=1, help="Resamples of the patients behind the 95 % intervals."),
+]
+
+
+@with_source_options
+@with_reading_options
+@with_console
+def evaluate(
+    out: opt.OutOption,
+    bundle: opt.BundleOption = "flair-synth",
+    lesion_mm2: LesionOption = None,
+    workers: WorkersOption = 1,
+    draws: DrawsOption = 1000,
+    overwrite: opt.OverwriteOption = False,
+    process: opt.ProcessOption = None,
+    steps: opt.StepsOption = None,
+    t_max: opt.TMaxOption = None,
+    device: opt.DeviceOption = "auto",
+    seed: opt.SeedOption = 0,
+    batch_size: opt.BatchSizeOption = None,
+    *,
+    sources: SourceOptions,
+    reading: ReadingOptions,
+    console: Console,
+) -> None:
+    """Score a model on scans with known lesions, beside baselines that need no network.
+
+    Example: anofpdm evaluate --phantoms 500000:500010 --out scores
+    """
+    from anofpdm.common.device import resolve_device
+    from anofpdm.evaluation.evaluate import MAPS_CSV, SCANS_CSV, SLICES_CSV
+    from anofpdm.evaluation.evaluate import evaluate as evaluate_model
+    from anofpdm.evaluation.model_run import ModelRun, methods_of, training_lesion_mm2
+    from anofpdm.model.bundle import load_bundle
+
+    model = load_bundle(bundle)
+    calibration = model.metadata.calibration
+    settings = reading.settings(calibration)
+    grid = chosen_grid(calibration, process, steps, t_max)
+    settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
+    area = training_lesion_mm2(model) if lesion_mm2 is None else lesion_mm2
+    chosen = sources.cases(model.metadata.modalities, console)
+    warn_of_calibration(console, model.name, calibration, settings, grid)
+    run = ModelRun(
+        bundle=bundle,
+        settings=methods_of(settings),
+        grid=grid,
+        seed=seed,
+        device=resolve_device(device),
+        batch_size=batch_size,
+        lesion_mm2=area,
+    )
+    names = (_JSON, SCANS_CSV, SLICES_CSV, MAPS_CSV)
+    with result_folder(out, overwrite=overwrite, names=names) as staging:
+        with console.progress() as show:
+            tables = evaluate_model(
+                run,
+                chosen.cases,
+                staging,
+                workers=workers,
+                draws=draws,
+                seed=seed,
+                on_case=lambda done, total: show(JobProgress("Evaluating scans", done, total)),
+            )
+        document: dict[str, Any] = {
+            "scans": sources.words,
+            "model": {
+                "name": model.name,
+                "version": model.metadata.version,
+                "hash": model.hash,
+            },
+            "process": grid.process,
+            "steps": grid.steps,
+            "t_max": grid.t_max,
+            "seed": seed,
+            "draws": draws,
+            "lesion_mm2": area,
+            "settings": settings.model_dump(mode="json"),
+            **tables,
+        }
+        text = json.dumps(document, indent=2, allow_nan=False)
+        (staging / _JSON).write_text(text + "\n", encoding="utf-8")
+    console.finish({"out": str(out), **document}, _summary(document))
+    if chosen.skipped:
+        raise typer.Exit(IN_PART)
+
+
+def _summary(document: Mapping[str, Any]) -> Group:
+    counts = document["counts"]
+    masks = Table(
+        "mask", "DICE sick", "DICE all", "DICE 3-D", "HD95 mm", "lesion F1", "verdicts", "alarms",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for name, one in document["methods"].items():
+        masks.add_row(
+            name,
+            _words(one["slices"]["unhealthy"]["dice"]),
+            _words(one["slices"]["mixed"]["dice"]),
+            _words(one["volumes"]["unhealthy"]["dice"]),
+            _words(one["volumes"]["unhealthy"]["hd95_mm"], 1),
+            _words(one["lesions"]["f1"]),
+            _words(one["images"]["accuracy"]),
+            _words(one["images"]["false_alarm_rate"]),
+        )
+    maps = Table(
+        "map", "AUPRC", "AUPRC sick", "mean of scans", "best DICE sick", "best DICE 3-D",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for name, one in document["maps"].items():
+        maps.add_row(
+            name,
+            _words(one["auprc_brain"]["mixed"]),
+            _words(one["auprc_brain"]["unhealthy"]),
+            _words(one["auprc_brain"]["scan_mean"]),
+            _words(one["best_threshold"]["slices"]["dice_unhealthy"]),
+            _words(one["best_threshold"]["volumes"]["dice_unhealthy"]),
+        )
+    slices = counts["slices"]
+    return Group(
+        f"{counts['scans']} scans of {counts['patients']} patients; {slices['healthy']} healthy "
+        f"and {slices['unhealthy']} unhealthy (sick) slices, {slices['left_out']} left out.",
+        masks,
+        maps,
+        f"Intervals are in {_JSON}.",
+    )
+
+
+def _words(score: Mapping[str, Any], digits: int = 3) -> str:
+    return "-" if score["value"] is None else f"{score['value']:.{digits}f}"
