@@ -159,11 +159,11 @@ def _estimate(request: RunRequest) -> Outlook:
 
 def estimate_in_words(estimate: RunEstimate) -> str:
     """Return two lines about time and memory."""
-    from anofpdm.common.quantities import duration_in_words, size_in_words
+    from anofpdm.common.quantities import range_in_words, size_in_words
 
     time, reason = "unknown", " (no slice fits into the device's memory)"
     if estimate.seconds is not None:
-        time, reason = f"about {duration_in_words(max(estimate.seconds, 1))}", ""
+        time, reason = range_in_words(*estimate.seconds), ""
     return (
         f"Time: {time} for {estimate.slices} slices{reason}\n"
         f"Memory: {size_in_words(estimate.network_bytes)} to run, "

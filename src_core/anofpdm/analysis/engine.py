@@ -20,6 +20,7 @@ import numpy as np
 
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.destination import choose_place
+from anofpdm.analysis.estimate import remember_run
 from anofpdm.analysis.growing import finished, growing
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
@@ -258,6 +259,7 @@ class _Run:
         size = batch_size or default_batch_size(
             self.model.metadata.network, steps, self.device, count
         )
+        full_size = min(size, count)
         waiting = self._order(first_slice)
         listeners.count(steps, count)
         while waiting:
@@ -276,7 +278,9 @@ class _Run:
             writer.write(positions, x0_null, eps_gap)
             del waiting[: len(positions)]
             listeners.after_batch(positions)
-        return time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        remember_run(self.model, self.device, self.precision, full_size, seconds / (count * steps))
+        return seconds
 
     def _order(self, first_slice: int | None) -> list[int]:
         """Positions in the order of their computation: from `first_slice` outward."""

@@ -9,16 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anofpdm.analysis.steps import estimate_nbytes
+from anofpdm.common.cost import measured_range
 from anofpdm.common.device import resolve_device, synchronize
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.memory import default_batch_size, slice_bytes
-from anofpdm.model.precision import Precision
+from anofpdm.model.precision import Precision, ResolvedPrecision, resolve_precision
 
 # A call of the full batch is timed only where a single slice promises it to be this short.
 _LONGEST_CALL_SECONDS = 1.0
+_CALLS = 3
+_BATCH_GAIN = 1.5
+# Drawing noise, arithmetic of the steps and storing took up to a quarter more than the network.
+_BESIDE_NETWORK = 1.25
 
-_rates: dict[tuple[object, ...], float] = {}
+_paces: dict[tuple[object, ...], tuple[float, float]] = {}
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,9 @@ class RunEstimate:
     ----------
     slices, steps : int
         What it was estimated for.
-    seconds : float or None
-        Time in the network; None when not even one slice fits into the memory of the device.
+    seconds : tuple of float, or None
+        Least and most time of the run; None when not even one slice fits into the memory of the
+        device.
     analysis_bytes : int
         What the analysis takes, in memory or a little less on disk.
     network_bytes : int
@@ -39,7 +45,7 @@ class RunEstimate:
 
     slices: int
     steps: int
-    seconds: float | None
+    seconds: tuple[float, float] | None
     analysis_bytes: int
     network_bytes: int
 
@@ -53,7 +59,9 @@ def estimate_run(
     precision: Precision = "auto",
     batch_size: int | None = None,
 ) -> RunEstimate:
-    """Estimate a run of `anofpdm.analyze`; a model's pace is measured once per process.
+    """Estimate a run of `anofpdm.analyze`.
+
+    The pace of a model is measured once per process, until a run has shown it.
 
     Parameters
     ----------
@@ -75,16 +83,19 @@ def estimate_run(
     where = resolve_device(device)
     size = batch_size or default_batch_size(network, count, where, slices)
     size = min(size, slices)
-    pace: float | None
+    seconds: tuple[float, float] | None
     try:
-        pace = _seconds_a_slice(model, where, precision, size)
+        least, most = _seconds_a_slice(model, where, resolve_precision(precision, where), size)
     except (torch.OutOfMemoryError, MemoryError):
-        pace = None
+        seconds = None
+    else:
+        calls = slices * count
+        seconds = measured_range(least * calls, most * calls)
     side = network.image_size
     return RunEstimate(
         slices=slices,
         steps=count,
-        seconds=None if pace is None else pace * slices * count,
+        seconds=seconds,
         analysis_bytes=estimate_nbytes(slices, count, len(model.metadata.scored), side, side),
         network_bytes=_weight_bytes(model) + size * slice_bytes(network, count),
     )
@@ -95,23 +106,56 @@ def _weight_bytes(model: ModelBundle) -> int:
     return 4 * sum(math.prod(shape) for shape in model.weight_shapes.values())
 
 
-def _seconds_a_slice(model: ModelBundle, device: str, precision: Precision, size: int) -> float:
-    """Seconds that one slice and step takes in a batch of `size` slices."""
+def remember_run(
+    model: ModelBundle, device: str, precision: ResolvedPrecision, size: int, pace: float
+) -> None:
+    """Keep the pace of a whole run, which later estimates of this process are made by.
+
+    Parameters
+    ----------
+    model, device, precision, size
+        The bundle, where and how it ran, and the slices of a batch.
+    pace : float
+        Seconds that one slice and step took.
+    """
+    _paces[_key(model, device, precision, size)] = (pace, pace)
+
+
+def _key(
+    model: ModelBundle, device: str, precision: ResolvedPrecision, size: int
+) -> tuple[object, ...]:
     import torch
 
-    key = (model.hash, device, precision, torch.get_num_threads(), size)
-    if key not in _rates:
-        call = _network_call(model, device, precision)
-        call(1)  # the first call of a shape makes plans and reserves memory
-        seconds = call(1)
-        if size > 1 and size * seconds < _LONGEST_CALL_SECONDS:
-            call(size)
-            seconds = call(size) / size
-        _rates[key] = seconds
-    return _rates[key]
+    return model.hash, device, precision, torch.get_num_threads(), size
 
 
-def _network_call(model: ModelBundle, device: str, precision: Precision) -> Callable[[int], float]:
+def _seconds_a_slice(
+    model: ModelBundle, device: str, precision: ResolvedPrecision, size: int
+) -> tuple[float, float]:
+    """Least and most seconds that one slice and step takes in a batch of `size` slices."""
+    key = _key(model, device, precision, size)
+    if key not in _paces:
+        _paces[key] = _measured(_network_call(model, device, precision), size)
+    return _paces[key]
+
+
+def _measured(call: Callable[[int], float], size: int) -> tuple[float, float]:
+    """Time calls of the full batch; where those last long, of a part of it, and of one slice."""
+    call(1)  # the first call of a shape makes plans and reserves memory
+    one = min(call(1), call(1))
+    part = min(size, max(1, int(_LONGEST_CALL_SECONDS / one)))
+    if part > 1:
+        call(part)
+    paces = [call(part) / part for _ in range(_CALLS)]
+    if part == size:
+        return min(paces), _BESIDE_NETWORK * max(paces)
+    # The full batch is at most that much faster a slice than its part, and no slower than one.
+    return min(paces) / _BATCH_GAIN, _BESIDE_NETWORK * max(*paces, one)
+
+
+def _network_call(
+    model: ModelBundle, device: str, precision: ResolvedPrecision
+) -> Callable[[int], float]:
     """Return a function that runs one step of that many slices and returns the seconds."""
     import torch
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from anofpdm.common.quantities import range_in_words, size_in_words
 
+# The machine's load changes after a short measurement; other work shares it with long commands.
+_MARGIN = 1.25
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -57,6 +60,11 @@ class Cost:
             f"Memory: about {size_in_words(self.memory_bytes)}{whose}\n"
             f"Disk: about {size_in_words(self.disk_bytes)}"
         )
+
+
+def measured_range(least: float, most: float) -> tuple[float, float]:
+    """Widen a time that a short measurement predicts, lower and upper, by 1.25 each way."""
+    return least / _MARGIN, most * _MARGIN
 
 
 def disk_problems(target: Path, needed: int) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-_REPORTS = 100
+_MOST_MARKS = 256
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,11 @@ Reported = TypeVar("Reported", bound=Progress)
 
 
 class Pace:
-    """Adds speed and time left to reports, by the last hundred of the same stage.
+    """Adds speed and time left to reports, by the recent pace of the same stage.
+
+    Recent is the latter half of the steps seen, so that a slow start is forgotten and short-lived
+    load is averaged out; toward the end it is as many steps as are left, but no fewer than a
+    twentieth of the stage, so that lasting load shows.
 
     Parameters
     ----------
@@ -56,21 +61,41 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._stage: str | None = None
-        self._seen: deque[tuple[float, int]] = deque(maxlen=_REPORTS)
+        self._last = 0
+        self._marks: list[tuple[float, int]] = []
+        self._gap = 0
 
     def __call__(self, progress: Reported) -> Reported:
         """Record a report, and add speed and time left.
 
         A new stage, or fewer steps than before, restarts the measurement.
         """
-        now = self._clock()
-        if progress.stage != self._stage or (self._seen and progress.done < self._seen[-1][1]):
-            self._stage = progress.stage
-            self._seen.clear()
-        self._seen.append((now, progress.done))
-        began, first = self._seen[0]
-        steps, seconds = progress.done - first, now - began
+        now, done = self._clock(), progress.done
+        if progress.stage != self._stage or done < self._last:
+            self._stage, self._marks, self._gap = progress.stage, [], 0
+        self._last = done
+        began, first = self._began(progress)
+        self._mark(now, done)
+        steps, seconds = done - first, now - began
         if steps <= 0 or seconds <= 0:
             return progress
-        left = (progress.total - progress.done) * seconds / steps
+        left = (progress.total - done) * seconds / steps
         return replace(progress, speed=steps / seconds, seconds_left=left)
+
+    def _began(self, progress: Progress) -> tuple[float, int]:
+        """Time and steps from which the recent pace is measured."""
+        if not self._marks:
+            return math.inf, progress.done
+        total, done = progress.total, progress.done
+        span = min((done - self._marks[0][1]) / 2, max(total - done, total / 20))
+        place = bisect_right(self._marks, done - span, key=lambda mark: mark[1])
+        return self._marks[max(place - 1, 0)]
+
+    def _mark(self, now: float, done: int) -> None:
+        """Keep evenly spaced reports, and fewer of them the longer the stage lasts."""
+        if self._marks and done - self._marks[-1][1] <= self._gap:
+            return
+        self._marks.append((now, done))
+        if len(self._marks) > _MOST_MARKS:
+            self._marks = self._marks[::2]
+            self._gap = (done - self._marks[0][1]) // len(self._marks) // 2

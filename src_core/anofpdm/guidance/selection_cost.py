@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from anofpdm.common.cost import Cost, disk_problems, held_bytes
+from anofpdm.common.cost import Cost, disk_problems, held_bytes, measured_range
 
 if TYPE_CHECKING:
     from anofpdm.model.bundle import ModelBundle
@@ -76,11 +76,10 @@ def guidance_cost(
     started = clock()
     with suppress(_Enough):
         search(progress=note)
-    seconds = _seconds(started, marks, total)
     size = len(bundle.weights) + _REPORT_BYTES
     return Cost(
         work=f"{total:,} slice steps, {len(candidates)} candidates in one pass",
-        seconds=(seconds, seconds),
+        seconds=_seconds(started, marks, total),
         basis=f"measured on {marks[-1][1]:,} of them",
         memory_bytes=held_bytes(device),
         device=device,
@@ -89,9 +88,16 @@ def guidance_cost(
     )
 
 
-def _seconds(started: float, marks: Sequence[tuple[float, int]], total: int) -> float:
-    """Time of all steps; the first report includes set-up, the others give the pace."""
-    (first, begun), (last, done) = marks[0], marks[-1]
-    if done == begun:
-        return (first - started) * total / begun
-    return (first - started) + (total - begun) * (last - first) / (done - begun)
+def _seconds(started: float, marks: Sequence[tuple[float, int]], total: int) -> tuple[float, float]:
+    """Least and most time of all steps, by the fastest and the slowest report.
+
+    The first report includes set-up; it gives the pace only where it is the only one.
+    """
+    (first, begun), *others = marks
+    before = zip(marks, others, strict=False)
+    paces = [(now - then) / (done - seen) for (then, seen), (now, done) in before if done > seen]
+    setup = first - started
+    if not paces:
+        return measured_range(setup * total / begun, setup * total / begun)
+    left = total - begun
+    return measured_range(setup + left * min(paces), setup + left * max(paces))

@@ -20,7 +20,7 @@ from anofpdm.scans.volume import Volume
 
 @pytest.fixture(autouse=True)
 def _nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "_rates", {})
+    monkeypatch.setattr(estimate, "_paces", {})
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def test_the_time_follows_slices_and_steps(
 ) -> None:
     _network(monkeypatch, clock, lambda n: 0.01 + 0.02 * n)
     found = estimate_run(40, tiny_bundle, steps=10, device="cpu", batch_size=5)
-    assert found.seconds == pytest.approx(40 * 10 * (0.01 + 0.02 * 5) / 5)
+    exact = 40 * 10 * (0.01 + 0.02 * 5) / 5
+    assert found.seconds == pytest.approx((exact / 1.25, exact * 1.25**2))
     assert (found.slices, found.steps) == (40, 10)
 
 
@@ -62,8 +63,45 @@ def test_a_slow_network_is_timed_on_one_slice(
     tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, clock: list[float]
 ) -> None:
     sizes = _network(monkeypatch, clock, lambda n: 3.0 * n)
-    assert estimate_run(4, tiny_bundle, steps=5, device="cpu").seconds == pytest.approx(60)
+    found = estimate_run(4, tiny_bundle, steps=5, device="cpu", batch_size=4).seconds
+    # Four slices together may take a third less a slice than one alone.
+    assert found == pytest.approx((60 / 1.5 / 1.25, 60 * 1.25**2))
     assert set(sizes) == {1}
+
+
+def test_a_load_while_measuring_widens_the_range(
+    tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    loads = iter([1.0, 1.0, 1.0, 1.0, 1.0, 3.0, 1.0])
+    _network(monkeypatch, clock, lambda n: 0.05 * n * next(loads))
+    found = estimate_run(10, tiny_bundle, steps=20, device="cpu", batch_size=2).seconds
+    assert found == pytest.approx((10 / 1.25, 30 * 1.25**2))
+
+
+def test_a_run_shows_the_pace_of_the_next(
+    tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    _network(monkeypatch, clock, lambda n: 0.25 * n)
+    rng = np.random.default_rng(0)
+    data = np.zeros((20, 24, 5), np.float32)
+    data[4:16, 4:20] = rng.uniform(50, 100, (12, 16, 5))
+    scans = {name: Volume(data, np.diag([4.0, 4.0, 6.0, 1.0]), name) for name in ("flair", "t1")}
+    monkeypatch.setattr("anofpdm.analysis.engine._Run._steps_of", _slow_steps(clock))
+    analyze(scans, tiny_bundle, steps=3, device="cpu", batch_size=2)
+    found = estimate_run(10, tiny_bundle, steps=3, device="cpu", batch_size=2).seconds
+    assert found == pytest.approx((10 * 3 * 0.7 / 1.25, 10 * 3 * 0.7 * 1.25))
+
+
+def _slow_steps(clock: list[float]) -> Callable[..., tuple[Any, Any]]:
+    """Let a run take 0.7 s a slice and step."""
+
+    def steps_of(run: Any, _: object, positions: list[int], after: object) -> tuple[Any, Any]:
+        clock[0] += 0.7 * len(positions) * len(run.timesteps)
+        side = run.stack.slices.shape[2:]
+        shape = (len(positions), len(run.timesteps), len(run.scored), *side)
+        return np.zeros(shape, run.dtype), np.zeros(shape, run.dtype)
+
+    return steps_of
 
 
 def test_the_pace_is_measured_once(
@@ -74,8 +112,8 @@ def test_the_pace_is_measured_once(
         estimate_run(20, tiny_bundle, steps=steps, device="cpu", batch_size=2)
     first = len(sizes)
     estimate_run(20, tiny_bundle, steps=3, device="cpu", precision="bfloat16", batch_size=2)
-    assert first == 4
-    assert len(sizes) == 8
+    assert first == 7
+    assert len(sizes) == 14
 
 
 def test_the_analysis_takes_what_is_estimated(tiny_bundle: ModelBundle) -> None:
@@ -88,7 +126,7 @@ def test_the_analysis_takes_what_is_estimated(tiny_bundle: ModelBundle) -> None:
     found = estimate_run(5, tiny_bundle, steps=3, device="cpu")
     assert found.analysis_bytes == kept
     assert found.seconds is not None
-    assert found.seconds > 0
+    assert 0 < found.seconds[0] < found.seconds[1]
     assert found.network_bytes > len(tiny_bundle.weights)
 
 

@@ -70,11 +70,11 @@ def test_steps_tell_the_time_of_all(tmp_path: Path, dataset: SliceDataset) -> No
     config = make_config(steps=1000, validate_every=10**6)
     found = training_cost(config, dataset, tmp_path / "run", clock=ticking(2.0))
     # Of the held-out losses it is known that they take no longer than so many training slices.
-    assert found.seconds == (2000, 2000 + (2 * 8) * 2 / 4)
+    assert found.seconds == (2000 / 1.25, 1.25 * (2000 + (2 * 8) * 2 / 4))
     judging = config.model_copy(update={"accuracy_slices": 4})
     most = training_cost(judging, dataset, tmp_path / "run", clock=ticking(2.0)).seconds
     # 10 steps of 4 slices with two passes each, which lack the way back.
-    assert most == (2000, 2000 + (2 * 8 + 10 * 4) * 2 / 4)
+    assert most == (2000 / 1.25, 1.25 * (2000 + (2 * 8 + 10 * 4) * 2 / 4))
     assert found.basis == "measured on 2 steps"
     assert found.problems == ()
     assert not (tmp_path / "run").exists()
@@ -86,7 +86,7 @@ def test_long_steps_are_told_from_some_slices(tmp_path: Path, dataset: SliceData
     found = training_cost(make_config(), dataset, tmp_path / "run", clock=ticking(12.0))
     assert found.basis == "measured on 2 of the 4 slices of a step"
     assert found.seconds is not None
-    assert found.seconds[0] == 8 * 4 * 6.0
+    assert found.seconds[0] == 8 * 4 * 6.0 / 1.25
 
 
 def test_what_the_disk_will_hold(tmp_path: Path, dataset: SliceDataset) -> None:
@@ -159,9 +159,23 @@ def test_a_search_ends_when_its_pace_is_known(tmp_path: Path) -> None:
 
     found = guidance_cost(search, model, tmp_path / "new", [1, 2], device="cpu", clock=ticking(3.0))
     assert asked[-1] == 10
-    assert found.seconds == pytest.approx((3000, 3000))
+    assert found.seconds == pytest.approx((3000 / 1.25, 3000 * 1.25))
     assert found.disk_bytes > len(model.weights)
     assert found.work == "2,000 slice steps, 2 candidates in one pass"
+
+
+def test_the_slowest_and_the_fastest_report_of_a_search_make_a_range(tmp_path: Path) -> None:
+    times = [0.0, 3.0, 4.0, 6.0, 7.0, 9.0]
+
+    def search(*, progress: Callable[[int, int], None]) -> None:
+        for done in range(2, 101, 2):
+            progress(done, 100)
+
+    clock = iter(times).__next__
+    found = guidance_cost(
+        search, load_bundle("flair-synth"), tmp_path / "new", [1, 2], device="cpu", clock=clock
+    )
+    assert found.seconds == pytest.approx(((3 + 49) / 1.25, (3 + 98) * 1.25))
 
 
 @pytest.fixture
@@ -187,7 +201,7 @@ def test_some_subjects_tell_of_all(tmp_path: Path, table: Path) -> None:
     assert found.work == "4 of 4 subjects, 1 at a time"
     assert found.basis == "measured on 3 of them"
     assert found.seconds is not None
-    assert found.seconds == pytest.approx((16 / 3, 16 / 3))
+    assert found.seconds == pytest.approx((16 / 3 / 1.25, 16 / 3 * 1.25))
     assert found.problems == ()
     assert sorted(tmp_path.iterdir()) == before
     made = prepare(config, out, workers=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anofpdm.common.cost import Cost, disk_problems, memory_problems, peak_bytes
+from anofpdm.common.cost import Cost, disk_problems, measured_range, memory_problems, peak_bytes
 from anofpdm.common.errors import AnofpdmError
 from anofpdm.common.worker_processes import usable_cpus
 from anofpdm.datasets.case import Annotation, Case
@@ -168,7 +168,7 @@ def _seconds(
     if not sample.making:
         return None
     writing = subjects * sample.writing
-    return (
+    return measured_range(
         writing + min(sample.making) * unmade / workers,
         writing + max(sample.making) * unmade / workers,
     )

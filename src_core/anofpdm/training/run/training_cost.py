@@ -10,7 +10,14 @@ from pathlib import Path
 
 import torch
 
-from anofpdm.common.cost import Cost, disk_problems, held_bytes, memory_problems, peak_bytes
+from anofpdm.common.cost import (
+    Cost,
+    disk_problems,
+    held_bytes,
+    measured_range,
+    memory_problems,
+    peak_bytes,
+)
 from anofpdm.common.device import synchronize
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.model.unet import UNet
@@ -221,6 +228,7 @@ def _seconds(
         a_slice = pace.slowest / config.batch_size
         slices = _HELD_OUT_PASSES * held_out + judged + 2 * config.samples
         most += times * slices * a_slice
+    least, most = measured_range(least, most)
     if max_minutes is not None:
         least, most = min(least, 60 * max_minutes), min(most, 60 * max_minutes)
     return least, most
