@@ -5,7 +5,8 @@ Needs Triton when called, which PyTorch brings along where it has CUDA on Linux.
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ def fused_group_norm(
         each is not None and each.requires_grad for each in (x, modulation, norm.weight)
     )
     if not wanted:
-        with torch.cuda.device_of(x):
+        with _device_of(x):
             return _forward(x, norm.weight, norm.bias, modulation, bias, norm, silu)[0]
     if bias is not None:
         raise ValueError("the fused group norm has no gradient for the bias before it")
@@ -49,7 +50,7 @@ def fused_sum(left: Tensor, right: Tensor, bias: Tensor) -> Tensor:
     out = torch.empty_like(left)
     channels = left.shape[1]
     pixels, block = left.numel() // channels, _block(channels)
-    with torch.cuda.device_of(left):
+    with _device_of(left):
         add_with_bias[(cdiv(pixels, _PIXELS), cdiv(channels, block))](
             left, right, bias, out, pixels, channels, BLOCK_P=_PIXELS, BLOCK_C=block
         )
@@ -67,7 +68,7 @@ class _GroupNorm(torch.autograd.Function):
         norm: nn.GroupNorm,
         silu: bool,
     ) -> Tensor:
-        with torch.cuda.device_of(x):
+        with _device_of(x):
             found = _forward(x, weight, bias, modulation, None, norm, silu)
         out, *rest = found
         ctx.save_for_backward(x, weight, bias, modulation, *rest)
@@ -76,8 +77,13 @@ class _GroupNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.cuda.device_of(gradients[0]):
+        with _device_of(gradients[0]):
             return (*_backward(ctx, gradients[0]), None, None)
+
+
+def _device_of(x: Tensor) -> AbstractContextManager[None]:
+    """Make a map's GPU the current one, on which Triton starts its kernels."""
+    return cast(AbstractContextManager[None], torch.cuda.device_of(x))  # type: ignore[no-untyped-call]
 
 
 def _block(channels: int) -> int:
@@ -181,8 +187,8 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tenso
 
     def over_group(sums: Tensor) -> Tensor:
         """Mean over a group's values of dz * factor, given the sums over the pixels."""
-        of_group = (factor * sums).view(batch, groups, per_group).sum(-1) / (per_group * pixels)
-        return of_group.repeat_interleave(per_group, dim=1)
+        of_group: Tensor = (factor * sums).view(batch, groups, per_group).sum(-1)
+        return (of_group / (per_group * pixels)).repeat_interleave(per_group, dim=1)
 
     # dx = rstd (factor dz - mean(factor dz) - x^ mean(factor dz x^)), as slope dz + linear x + c.
     linear = -over_group(products) * inverse * inverse

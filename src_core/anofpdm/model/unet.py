@@ -45,10 +45,11 @@ class Head(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map the last feature map (B, C, H, W) to the predicted noise, still folded."""
-        norm, act, conv = self
+        norm, act, conv = cast(tuple[nn.GroupNorm, nn.Module, nn.Conv2d], tuple(self))
         hidden = normalized(x, norm, silu=isinstance(act, nn.SiLU))
         # In float32 even where all before is narrower: the gap of two predictions is small.
-        return cast(Tensor, conv(hidden.to(conv.weight.dtype)))
+        out: Tensor = conv(hidden.to(conv.weight.dtype))
+        return out
 
 
 class UNet(nn.Module):

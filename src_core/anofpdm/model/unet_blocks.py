@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -89,8 +89,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """Map x (B, channels_in, H, W) to (B, channels_out, H, W)."""
-        first_norm, first_act, first_conv = self.in_layers
-        norm, act, dropout, conv = self.out_layers
+        first_norm, first_act, first_conv = _parts(self.in_layers)
+        norm, act, dropout, conv = _parts(self.out_layers)
         modulation = self.emb_layers(embedding)
         hidden = normalized(x, first_norm, silu=isinstance(first_act, nn.SiLU))
         if not torch.is_grad_enabled() and uses_fused(hidden, norm):
@@ -105,7 +105,7 @@ class ResidualBlock(nn.Module):
         """Go on from the first norm without passes for biases alone, and without gradients."""
         from anofpdm.model.fused_group_norm import fused_sum
 
-        first_conv, (norm, _, _, conv) = self.in_layers[-1], self.out_layers
+        first_conv, (norm, _, _, conv) = _parts(self.in_layers)[-1], _parts(self.out_layers)
         hidden = _without_bias(first_conv, hidden)
         hidden = normalized(hidden, norm, modulation=modulation, silu=True, bias=first_conv.bias)
         skip, bias = x, conv.bias
@@ -113,6 +113,11 @@ class ResidualBlock(nn.Module):
             skip = _without_bias(self.skip_connection, x)
             bias = bias + self.skip_connection.bias
         return fused_sum(skip, _without_bias(conv, hidden), bias)
+
+
+def _parts(layers: nn.Sequential) -> tuple[Any, ...]:
+    """Layers of a row one by one, whose kinds the type checker cannot know."""
+    return tuple(layers)
 
 
 def _without_bias(conv: nn.Conv2d, x: Tensor) -> Tensor:
@@ -132,7 +137,7 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, C, H, W) to the same shape."""
         tokens = _tokens(normalized(x, self.norm))
-        qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
+        qkv = self.qkv(tokens).view(*tokens.shape[:2], 3, self.heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         out = self.proj_out(mixed.transpose(1, 2).flatten(2))
@@ -158,7 +163,7 @@ class LabelAttention(nn.Module):
         """Map x (B, C, H, W) and the label code (B, E) to (B, C, H, W)."""
         # As a linear map of tokens, which are what a channels-last map consists of in memory.
         tokens = _tokens(normalized(x, self.norm))
-        qkv = _pointwise(self.qkv, tokens).unflatten(-1, (self.heads, 3, -1))
+        qkv = _pointwise(self.qkv, tokens).view(*tokens.shape[:2], self.heads, 3, -1)
         query, key, value = qkv.permute(3, 0, 2, 1, 4)
         label_key, label_value = self._label_tokens(code.to(key.dtype))
         mixed = functional.scaled_dot_product_attention(
@@ -175,7 +180,7 @@ class LabelAttention(nn.Module):
         tokens = mapped[:, None, :] * code[:, :, None]
         if bias is not None:
             tokens = tokens + bias.to(code.dtype)
-        return tokens.unflatten(-1, (self.heads, 2, -1)).permute(3, 0, 2, 1, 4)
+        return tokens.view(*code.shape, self.heads, 2, -1).permute(3, 0, 2, 1, 4)
 
 
 def _tokens(image: Tensor) -> Tensor:
@@ -185,7 +190,7 @@ def _tokens(image: Tensor) -> Tensor:
 
 def _image(tokens: Tensor, like: Tensor) -> Tensor:
     """(B, H W, C) as an image (B, C, H, W) in channels-last."""
-    return tokens.transpose(1, 2).unflatten(2, like.shape[2:]).to(like.dtype)
+    return tokens.transpose(1, 2).view(like.shape).to(like.dtype)
 
 
 def _pointwise(conv: nn.Conv1d, tokens: Tensor) -> Tensor:

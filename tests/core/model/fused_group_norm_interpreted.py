@@ -70,14 +70,16 @@ def compare(
         assert fused.is_contiguous(memory_format=torch.channels_last)
         found["bias"] = ratio(fused, plain, tolerance)
     results = []
-    for to, layer, compute in (
-        (lambda v: v, norm, fused_group_norm), (lambda v: v.double(), exact, plain_group_norm)
-    ):  # fmt: skip
-        leaves = [to(x.clone()).requires_grad_()]
-        scaled = None if modulation is None else to(modulation.clone()).requires_grad_()
+    for layer, compute in ((norm, fused_group_norm), (exact, plain_group_norm)):
+
+        def widened(values: Tensor, wide: bool = layer is exact) -> Tensor:
+            return values.double() if wide else values.clone()
+
+        leaves = [widened(x).requires_grad_()]
+        scaled = None if modulation is None else widened(modulation).requires_grad_()
         out = compute(leaves[0], layer, scaled, silu, None)
         leaves += [layer.weight, layer.bias] + ([] if scaled is None else [scaled])
-        results.append([out, *torch.autograd.grad(out, leaves, to(gradient))])
+        results.append([out, *torch.autograd.grad(out, leaves, widened(gradient))])
     names = ("out", "x", "weight", "bias of norm", "modulation")
     for name, one, other in zip(names, *results, strict=False):
         found[name] = ratio(one, other.detach(), tolerance)
