@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NAMES: dict[Role, str] = {
     "map": "Anomaly map",
+    "fused": "Fused map",
     "sam": "Step maps",
     "healthy": "Healthy-guided prediction",
     "unguided": "Unguided prediction",
@@ -32,6 +33,7 @@ NAMES: dict[Role, str] = {
 _STEP_AXES = ("step", *WORLD_AXES)
 _STEP_UNITS = ("dimensionless", *WORLD_UNITS)
 _FOUND, _DRAWN = "#2dd4ff", "#5ee65a"
+_FUSED_TOP = 99.9  # percentile of the fused map at the end of its colours
 _OPAQUE_FROM = 0.25  # share of the colour range; below it, the map fades to transparent
 
 
@@ -50,6 +52,26 @@ def map_layer(data: NDArray[np.float32], grid: NetworkGrid) -> Image:
         blending="translucent",
         opacity=0.8,
         metadata={ROLE: "map"},
+    )
+
+
+def fused_layer(placed: PlacedArray) -> Image:
+    """Make the layer of the fused map, on the scan's own voxels."""
+    positive = placed.data[placed.data > 0]
+    top = float(np.percentile(positive, _FUSED_TOP)) if positive.size else 1.0
+    return Image(
+        placed.data,
+        name=NAMES["fused"],
+        scale=placed.scale,
+        translate=placed.translate,
+        axis_labels=WORLD_AXES,
+        units=WORLD_UNITS,
+        colormap=heat(),
+        contrast_limits=(0.0, top),
+        interpolation2d="linear",
+        blending="translucent",
+        opacity=0.8,
+        metadata={ROLE: "fused"},
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_anofpdm.layers.dims_link import DimsLink
+from napari_anofpdm.layers.fused_layer import FusedLayer
 from napari_anofpdm.layers.preview import MapPreview, MaskPreview
 from napari_anofpdm.layers.shown_layers import ShownLayers
 from napari_anofpdm.layers.step_layers import StepLayers
@@ -38,6 +39,7 @@ class LayerManager:
     ----------
     link : DimsLink
     steps : StepLayers
+    fused : FusedLayer
     """
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
@@ -50,6 +52,7 @@ class LayerManager:
         self._commit_waits = self._made_way = False
         self.link = DimsLink(viewer, session)
         self.steps = StepLayers(self._shown, session)
+        self.fused = FusedLayer(self._shown, session)
         session.analysis_changed.connect(self._on_analysis)
         session.settings_changed.connect(self._on_settings)
         session.slice_interpreted.connect(self._on_slice)

@@ -20,7 +20,7 @@ class MaskPreview:
     """The mask on the scan's own voxels, as `to_native` computes it.
 
     A slice that is updated before its volume still contains components that are too small in
-    millilitres, since their size is known only for the volume.
+    millilitres, since their size is known only for the volume, and is refined by itself.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class MaskPreview:
     """
 
     def __init__(self, analysis: Analysis, session: Session) -> None:
-        self._session, self._geometry = session, analysis.geometry
-        self._brain = analysis.foreground_native
+        self._session, self._analysis = session, analysis
+        self._geometry = analysis.geometry
         empty = np.broadcast_to(np.uint8(0), analysis.geometry.shape)
         placed = place(analysis.geometry.as_volume(empty))
         self.placed: PlacedArray = replace(placed, data=np.zeros(placed.data.shape, np.uint8))
@@ -58,11 +58,13 @@ class MaskPreview:
         mask, result, native = session.slice_mask, session.slice_result, session.native
         if mask is None or result is None:
             return None
+        from anofpdm.results.native import native_plane
+
         gated = result.settings.gate and bool(result.healthy[0])
         anyway = gated and session.position in session.shown_anyway
         if session.is_current and native is not None and not anyway:
             return np.asarray(self._along_world(native.mask)[slice_id])
-        plane = self._geometry.mask_plane(mask, slice_id, self._brain).T
+        plane = native_plane(self._analysis, result, mask).T
         if session.dropped and native is not None and session.native_found is not None:
             found, kept = session.native_found.mask, native.mask
             plane = plane & ~self._along_world(found & ~kept)[slice_id]

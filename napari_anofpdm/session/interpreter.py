@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qtpy.compat import isalive
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 _DELAY_MS = 150
+# Settings that act on the scan's own voxels alone.
+_ON_THE_SCAN = frozenset({"refinement", "min_component_ml"})
 # Largest share of the time that repeated interpretation of a growing analysis may take.
 _SHARE_WHILE_GROWING = 0.2
 
@@ -82,7 +84,9 @@ class Interpreter:
         self._request(_DELAY_MS)
 
     def _on_settings(self) -> None:
+        parts = self._parts
         self.stop()
+        self._parts = _same_on_the_network(parts, self._session.settings)
         self._interpret_slice()
         self._request(_DELAY_MS)
 
@@ -170,6 +174,21 @@ class Interpreter:
         if text != self._told:
             self._told = text
             show_error(text)
+
+
+def _same_on_the_network(
+    parts: dict[int, Interpretation], settings: Settings | None
+) -> dict[int, Interpretation]:
+    """Return the slices that new settings leave as they are on the network's grid.
+
+    A slider of the refinement then costs only the way to the scan's voxels.
+    """
+    if settings is None or not parts:
+        return {}
+    former = next(iter(parts.values())).settings
+    if not _ON_THE_SCAN.issuperset(former.differences(settings)):
+        return {}
+    return {position: replace(part, settings=settings) for position, part in parts.items()}
 
 
 @dataclass(frozen=True)

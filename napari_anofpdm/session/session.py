@@ -381,6 +381,11 @@ class Session:
             raise SettingsError("There are no settings to change yet; run an analysis or open one.")
         settings.check_fit(self.analysis.timesteps, len(self.analysis.scored))
         settings.check_reference(self.analysis.scored)
+        refinement = settings.refinement
+        if refinement and refinement.reference(self.analysis.scored) not in self.analysis.native:
+            raise SettingsError(
+                "The analysis does not contain the scan, so the mask cannot be refined on it."
+            )
 
     def set_position(self, position: int) -> None:
         """Go to a slice by its position among the analysed slices; -1 for none of them."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import show_failure
 from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 
 if TYPE_CHECKING:
@@ -48,17 +49,24 @@ class LayerControls(QWidget):
             "Show two more layers: the model's healthy-guided and unguided predictions at each\n"
             "noise level. The slider 'step' moves through them."
         )
+        self.fused = QCheckBox("Fused map")
+        self.fused.setToolTip(
+            "Show one more layer: the anomaly map times the brightness of the smoothed scan, on\n"
+            "the scan's own voxels. It ranks voxels; the mask does not depend on it."
+        )
         self.modality = ChoiceBox({})
         self.modality.setToolTip("The scan whose step maps are shown.")
         row = QHBoxLayout()
         row.addWidget(self.edit, 1)
         row.addWidget(self.predictions)
+        row.addWidget(self.fused)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
         column.addWidget(self.modality)
         self.edit.clicked.connect(self._edit)
         self.predictions.toggled.connect(self._show_predictions)
+        self.fused.toggled.connect(layers.fused.show)
         self.modality.chosen.connect(self._choose_modality)
         listen(
             self,
@@ -90,14 +98,19 @@ class LayerControls(QWidget):
             for name in scored:
                 self.modality.addItem(name.upper(), name)
         self.modality.setVisible(len(scored) > 1)
+        with QSignalBlocker(self.fused):
+            self.fused.setChecked(False)
         self._on_slices()
         self._on_removed()
 
     def _on_slices(self, _: object = None) -> None:
-        self.edit.setEnabled(bool(self._session.done))
+        for widget in (self.edit, self.fused):
+            widget.setEnabled(bool(self._session.done))
 
-    def _on_removed(self, _: object = None) -> None:
-        """Clear the check box if the user removed the layers from the layer list."""
+    def _on_removed(self, event: Any = None) -> None:
+        """Clear the check boxes if the user removed the layers from the layer list."""
+        if event is not None and event.value.metadata.get(ROLE) == "fused":
+            self.fused.setChecked(False)
         if self._layers.layer("healthy") is None and self._layers.layer("unguided") is None:
             with QSignalBlocker(self.predictions):
                 self.predictions.setChecked(False)

@@ -161,9 +161,12 @@ class ReferenceBox(QWidget):
 
     def _plane(self, analysis: Analysis, slice_id: int) -> NDArray[Any]:
         """Return the mask of the slice in view on the scan's voxels, without dropped lesions."""
+        from anofpdm.results.native import native_plane
+
         session, geometry = self._session, analysis.geometry
         assert session.slice_mask is not None
-        plane = geometry.mask_plane(session.slice_mask, slice_id, analysis.foreground_native)
+        assert session.slice_result is not None
+        plane = native_plane(analysis, session.slice_result, session.slice_mask)
         if session.dropped and session.lesions is not None:
             labels = geometry.orientation.to_canonical(session.lesions.labels)[:, :, slice_id]
             plane = plane * ~np.isin(labels, list(session.dropped))

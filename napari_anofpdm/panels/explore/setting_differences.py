@@ -9,6 +9,7 @@ from napari_anofpdm.session.setting_choices import MAP_CHOICES, POLARITY_CHOICES
 if TYPE_CHECKING:
     from anofpdm import Settings
     from anofpdm.method.calibration import Calibration
+    from anofpdm.method.refinement import Refinement
     from anofpdm.method.settings import ThresholdRule
 
 
@@ -32,8 +33,30 @@ def differences_in_words(
 def _phrase(name: str, value: Any, original: Any) -> str:
     if name == "gate":
         return f"gate {'on' if value else 'off'}"
+    if name == "refinement":
+        return _refinement(value, original)
     title, write = _FIELDS[name]
     return f"{title} {write(value)} instead of {write(original)}"
+
+
+def _refinement(value: Refinement | None, original: Refinement | None) -> str:
+    if value is None or original is None:
+        return f"refinement {'off' if value is None else 'on'}"
+    names = [name for name in _REFINEMENT if getattr(value, name) != getattr(original, name)]
+    return ", ".join(
+        f"{_REFINEMENT[name]} {getattr(value, name)} instead of {getattr(original, name)}"
+        for name in names
+    )
+
+
+_REFINEMENT = {
+    "border": "border (z)",
+    "core": "core (z)",
+    "share": "share of the threshold",
+    "reach_mm": "reach in mm",
+    "smoothing_mm": "smoothing in mm",
+    "modality": "refined on",
+}
 
 
 def _threshold(rule: ThresholdRule) -> str:

@@ -18,6 +18,7 @@ from napari_anofpdm.widgets.scales import LinearScale, LogScale, NearOneScale
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Settings
+    from anofpdm.method.refinement import Refinement
 
 _NO_COSINE = -1.0
 # Initial threshold of an uncalibrated gate: healthy slices have a cosine near 1.
@@ -37,6 +38,10 @@ _TIPS = {
     "of the network's image; 1 turns it off.",
     "spot": "Spots of this area or less, holes included, are dropped in each slice (pixels of a "
     "128x128 image); 0 keeps all.",
+    "border": "Where a lesion ends on the scan: brightness above (or below) the median of the "
+    "brain, in robust standard deviations. Lower values mark more.",
+    "refine": "Redraw the mask on the scan's own voxels: bright (or dark) voxels near what the "
+    "anomaly map marks. The map and the verdicts do not change.",
     "lesion": "Connected lesions smaller than this are dropped (millilitres); 0 keeps all.",
 }
 
@@ -66,6 +71,7 @@ class SettingsForm(QWidget):
         super().__init__()
         self._fault_colour = "#e5484d"
         self.rows: list[_Row] = []
+        self._refinement: Refinement | None = None
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(3)
@@ -82,6 +88,8 @@ class SettingsForm(QWidget):
         )
         self.median = NumberField(LinearScale(1, 31, 2), 1, 99, decimals=0, step=2, suffix=" px")
         self.spot = NumberField(LogScale(10, 2000), 0, 99999, decimals=0, step=1, suffix=" px")
+        self.refine = QCheckBox()
+        self.border = NumberField(LinearScale(-1, 5, 0.05), -10, 100, decimals=2, step=0.05)
         self.lesion = NumberField(LogScale(0.1, 200), 0, 9999, suffix=" ml")
         self._lay_out()
         self._connect()
@@ -96,6 +104,8 @@ class SettingsForm(QWidget):
         self._add_row("Cosine gate", gate, "gate", "cosine_threshold")
         self._add_row("Median filter", self.median, "median_kernel")
         self._add_row("Smallest spot", self.spot, "min_component_pixels")
+        refine = _side_by_side(self.border, self.refine, widget_first=False)
+        self._add_row("Refine on the scan", refine, "refinement")
         self._add_row("Smallest lesion", self.lesion, "min_component_ml")
         for name, tip in _TIPS.items():
             getattr(self, name).setToolTip(tip)
@@ -128,10 +138,16 @@ class SettingsForm(QWidget):
         self.median.edited.connect(emitter("median_kernel", int))
         self.spot.edited.connect(emitter("min_component_pixels", int))
         self.lesion.edited.connect(emitter("min_component_ml"))
+        self.refine.toggled.connect(self._refine_toggled)
+        self.border.edited.connect(self._border_edited)
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Set the choices from an analysis and its model's calibration."""
+        from anofpdm.method.refinement import Refinement
+
         calibration = analysis.calibration
+        own = None if calibration is None else calibration.refinement
+        self._refinement = Refinement() if own is None else own
         self.end_step.set_timesteps(analysis.timesteps)
         self.candidates.set_calibration(calibration)
         candidates = () if calibration is None else calibration.candidates
@@ -161,6 +177,13 @@ class SettingsForm(QWidget):
         self.median.set_value(settings.median_kernel)
         self.spot.set_value(settings.min_component_pixels)
         self.lesion.set_value(settings.min_component_ml)
+        if settings.refinement is not None:
+            self._refinement = settings.refinement
+        with QSignalBlocker(self.refine):
+            self.refine.setChecked(settings.refinement is not None)
+        if self._refinement is not None:
+            self.border.set_value(self._refinement.border)
+        self.border.setEnabled(settings.refinement is not None)
 
     def set_fault(self, names: Set[str], reason: str) -> None:
         """Frame the rows of these fields, and only these, in red with the reason below."""
@@ -183,6 +206,15 @@ class SettingsForm(QWidget):
         if on and self.cosine.value == _NO_COSINE:
             changes["cosine_threshold"] = _FIRST_COSINE
         self.edited.emit(changes)
+
+    def _refine_toggled(self, on: bool) -> None:
+        self.edited.emit({"refinement": self._refinement if on else None})
+
+    def _border_edited(self, value: float) -> None:
+        if self._refinement is not None:
+            # The user's latest value counts, even before the settings come back.
+            self._refinement = self._refinement.model_copy(update={"border": value})
+            self.edited.emit({"refinement": self._refinement.model_dump()})
 
     def _cosine_edited(self, value: float) -> None:
         self.edited.emit({"cosine_threshold": None if value == _NO_COSINE else value})

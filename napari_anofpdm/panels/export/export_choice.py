@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 from anofpdm.results.folder import (
     ANALYSIS_FOLDER,
     ANOMALY_MAP_FILE,
+    FUSED_MAP_FILE,
     LESION_TABLE_FILE,
     MASK_FILE,
     PICTURE_FILE,
@@ -44,6 +45,13 @@ MAP = Item(
     "The difference of each voxel from healthy, on the scan's own voxels\n"
     "(NIfTI, squared intensity on the network's scale).",
 )
+FUSED = Item(
+    "Fused map",
+    (FUSED_MAP_FILE,),
+    "The anomaly map times the brightness of the smoothed scan, on the scan's own voxels\n"
+    "(NIfTI, no unit). It ranks voxels; the mask does not depend on it.",
+    ticked=False,
+)
 TABLE = Item(
     "Lesion table",
     (LESION_TABLE_FILE,),
@@ -67,7 +75,7 @@ ANALYSIS = Item(
     "computer, and change settings without the network. Some hundred megabytes.",
     ticked=False,
 )
-ITEMS = (MASK, MAP, TABLE, REPORT, EDITED, ANALYSIS)
+ITEMS = (MASK, MAP, FUSED, TABLE, REPORT, EDITED, ANALYSIS)
 
 
 class ExportChoice(QWidget):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.results.lesions import Lesions, find_lesions
-from anofpdm.results.refinement import refined_mask
+from anofpdm.results.refinement import refined_mask, refined_plane
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
@@ -66,3 +66,34 @@ def to_native(analysis: Analysis, interpretation: Interpretation) -> NativeResul
         mask, np.array(geometry.affine), anomaly_map, interpretation.settings.min_component_ml
     )
     return NativeResult(lesions.mask_without(), anomaly_map, lesions)
+
+
+def native_plane(
+    analysis: Analysis, interpretation: Interpretation, mask: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Bring the mask of one slice onto its voxels, before its volume is known.
+
+    Small volumes are still in it, and a refinement sees this slice alone; see `refined_plane`.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    interpretation : Interpretation
+        Its first slice is the one.
+    mask : ndarray of bool, shape (H, W)
+        Taken in place of the mask of the interpretation, such as one without the gate.
+
+    Returns
+    -------
+    ndarray, shape (x, y) of the canonical voxels, uint8 of 0 and 1
+
+    Raises
+    ------
+    SettingsError
+        When the settings refine on a scan that the analysis does not hold.
+    """
+    refinement = interpretation.settings.refinement
+    if refinement is None:
+        slice_id = int(interpretation.slice_ids[0])
+        return analysis.geometry.mask_plane(mask, slice_id, analysis.foreground_native)
+    return refined_plane(analysis, replace(interpretation, mask=mask[None]), refinement)

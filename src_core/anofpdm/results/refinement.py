@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from anofpdm.common.hysteresis import hysteresis
-from anofpdm.results.standardized_scan import standardized_scan
+from anofpdm.results.standardized_scan import standardized_scan, toward
 from anofpdm.scans.distance import spanned_voxels, within_distance
 
 if TYPE_CHECKING:
@@ -66,6 +66,60 @@ def refined_mask(
     _keep_slices(analysis, allowed, _inside(scan.box, box), ids)
     mask[_inside(scan.box, box)] = drawn(z, allowed, refinement)
     return mask
+
+
+def refined_plane(
+    analysis: Analysis, interpretation: Interpretation, refinement: Refinement
+) -> NDArray[np.uint8]:
+    """Redraw the mask of one slice by itself, for a preview while its volume is not known.
+
+    It lacks what neighbouring slices add within reach, and joins a core in its own plane alone.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    interpretation : Interpretation
+        Its first slice is redrawn.
+    refinement : Refinement
+
+    Returns
+    -------
+    ndarray, shape (x, y) of the canonical voxels, uint8 of 0 and 1
+
+    Raises
+    ------
+    SettingsError
+        As `refined_mask`.
+    """
+    geometry, slice_id = analysis.geometry, int(interpretation.slice_ids[0])
+    scan = standardized_scan(
+        analysis, refinement.reference(analysis.scored), refinement.smoothing_mm
+    )
+    spot = candidates(interpretation, refinement.share)[0]
+    located = geometry.mask_plane(spot, slice_id, analysis.foreground_native) != 0
+    affine = geometry.canonical_affine
+    allowed = within_distance(located[:, :, None], affine, refinement.reach_mm)[:, :, 0]
+    z, brain = (_plane(analysis, values, scan.box, slice_id) for values in (scan.z, scan.brain))
+    toward_lesion = toward(z.astype(np.float32), interpretation.settings.polarity)
+    return drawn(toward_lesion, allowed & (brain != 0), refinement).astype(np.uint8)
+
+
+def _plane(
+    analysis: Analysis, values: NDArray[np.generic], box: Box, slice_id: int
+) -> NDArray[np.generic]:
+    """Take one axial slice, along canonical axes, from values that fill a box of the scan."""
+    geometry = analysis.geometry
+    axis, flipped = geometry.orientation.axes[2], geometry.orientation.flips[2]
+    index = geometry.shape[axis] - 1 - slice_id if flipped else slice_id
+    shape = list(geometry.shape)
+    shape[axis] = 1
+    out = np.zeros(shape, dtype=values.dtype)
+    if box[axis].start <= index < box[axis].stop:
+        target, source = list(box), [slice(None)] * 3
+        target[axis] = slice(0, 1)
+        source[axis] = slice(index - box[axis].start, index - box[axis].start + 1)
+        out[tuple(target)] = values[tuple(source)]
+    return geometry.orientation.to_canonical(out)[:, :, 0]
 
 
 def drawn(z: NDArray[np.float32], allowed: Mask, refinement: Refinement) -> Mask:

@@ -18,7 +18,7 @@ from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, Settings
 from anofpdm.results.fused_map import FUSION, fused_map
 from anofpdm.results.metrics import auprc, dice
-from anofpdm.results.native import to_native
+from anofpdm.results.native import native_plane, to_native
 from anofpdm.results.refinement import candidates, refined_mask
 from anofpdm.results.standardized_scan import standardized_scan
 from anofpdm.scans.orientation import Orientation
@@ -175,6 +175,37 @@ def test_only_some_slices_interpreted() -> None:
     assert refined.sum() == LESION[:, :, 7].sum()
     fused = fused_map(stored, replace(found, **one))
     assert fused[:, :, 7].any() and not np.delete(fused, 7, axis=2).any()
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 2, 0), (2, 1, 0)])
+@pytest.mark.parametrize("polarity", ["hyperintense", "hypointense"])
+def test_a_slice_by_itself_looks_as_in_its_volume(
+    axes: tuple[int, int, int], polarity: Polarity
+) -> None:
+    contrast = 40.0 if polarity == "hyperintense" else -40.0
+    stored, found = located(turned(brain_with(contrast), axes), polarity=polarity)
+    # So short a reach leaves no slice to its neighbours.
+    rule = RULE.model_copy(update={"reach_mm": 3.0})
+    settings = found.settings.model_copy(update={"refinement": rule})
+    volume = to_native(stored, replace(found, settings=settings)).mask
+    canonical = stored.geometry.orientation.to_canonical(volume)
+    per_slice = ("slice_ids", "anomaly_map", "filtered_map", "threshold", "mask")
+    seen = 0
+    for position, slice_id in enumerate(found.slice_ids):
+        one = {name: getattr(found, name)[[position]] for name in per_slice}
+        part = replace(found, settings=settings, **one)
+        plane = native_plane(stored, part, part.mask[0])
+        np.testing.assert_array_equal(plane, canonical[:, :, slice_id])
+        seen += int(plane.sum())
+    assert seen == volume.sum() > 0
+
+
+def test_a_slice_without_refinement_is_the_networks() -> None:
+    stored, found = located(brain_with(40.0))
+    position = int(np.flatnonzero(found.slice_ids == 7)[0])
+    one = replace(found, slice_ids=found.slice_ids[[position]], mask=found.mask[[position]])
+    plane = native_plane(stored, one, one.mask[0])
+    np.testing.assert_array_equal(plane, to_native(stored, found).mask[:, :, 7])
 
 
 def test_candidates_are_spots_that_hold_a_marked_pixel() -> None:

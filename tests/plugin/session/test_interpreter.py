@@ -89,6 +89,33 @@ def test_the_slice_comes_with_the_settings(
     assert not session.is_current
 
 
+def test_a_refinement_costs_only_the_way_to_the_scan(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.set_analysis(tiny_analysis)
+    session.set_position(1)
+    session.update_settings(threshold={"kind": "absolute", "value": 0.01}, median_kernel=1)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert session.native is not None
+    coarse = session.native.mask
+
+    def never(*_: Any) -> Interpretation:
+        raise AssertionError("the slices are the same on the network's grid")
+
+    monkeypatch.setattr("anofpdm.interpret", never)
+    monkeypatch.setattr("anofpdm.method.interpretation.interpret", never)
+    session.update_settings(refinement={"border": 0.2, "core": 0.0})
+    assert session.slice_result is not None and session.settings is not None
+    assert session.slice_result.settings == session.settings
+    qtbot.waitUntil(current(session), timeout=LONG)
+    monkeypatch.undo()
+    expected = to_native(tiny_analysis, interpret(tiny_analysis, session.settings))
+    assert (expected.mask != coarse).any() and expected.mask.any()
+    np.testing.assert_array_equal(session.native.mask, expected.mask)
+    assert session.lesions is not None
+    assert session.lesions.volume_ml == expected.lesions.volume_ml
+
+
 def test_the_newest_settings_win(
     session: Session, tiny_analysis: Analysis, qtbot: QtBot, interpreter: Interpreter
 ) -> None:

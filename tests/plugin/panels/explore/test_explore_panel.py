@@ -12,6 +12,7 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox
 
 from anofpdm import Analysis, Settings, Volume
+from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.metrics import dice, iou
@@ -130,6 +131,36 @@ def test_a_drag_is_throttled_and_its_end_counts(
     last = explored.form.guidance.value
     until(lambda: settings_of(session).guidance == last)
     assert len(told) < 80
+
+
+def test_refinement_is_switched_and_its_border_moved(
+    explored: ExplorePanel, session: Session, qtbot: QtBot, until: Until
+) -> None:
+    form = explored.form
+    assert not form.refine.isChecked() and not form.border.isEnabled()
+    form.refine.click()
+    until(lambda: settings_of(session).refinement == Refinement())
+    assert form.border.isEnabled() and form.border.value == Refinement().border
+    assert "refinement on" in explored.badge.text.text()
+    type_into(qtbot, form.border.spin, "2.5")
+    until(lambda: settings_of(session).refinement == Refinement(border=2.5))
+    form.refine.click()
+    until(lambda: settings_of(session).refinement is None)
+    form.refine.click()  # the border is remembered
+    until(lambda: settings_of(session).refinement == Refinement(border=2.5))
+
+
+def test_a_calibrated_refinement_is_what_the_switch_restores(
+    panel: ExplorePanel, session: Session, analysis: Analysis, until: Until
+) -> None:
+    rule = Refinement(border=0.5, reach_mm=6.0)
+    own = SEARCHED.model_copy(update={"refinement": rule})
+    session.set_analysis(with_calibration(analysis, own))
+    assert panel.form.refine.isChecked() and panel.form.border.value == 0.5
+    panel.form.refine.click()
+    until(lambda: settings_of(session).refinement is None)
+    panel.form.refine.click()
+    until(lambda: settings_of(session).refinement == rule)
 
 
 def test_each_field_changes_its_setting(

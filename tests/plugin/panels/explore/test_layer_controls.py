@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from anofpdm import Analysis
+from anofpdm.results.fused_map import fused_map
 from napari_anofpdm.panels.explore.layer_controls import LayerControls
 from tests.plugin.patience import LONG
 
@@ -43,6 +44,50 @@ def test_the_button_makes_a_mask_to_paint_on(
     assert native is not None
     assert mask.editable
     assert np.count_nonzero(mask.data) == np.count_nonzero(native.mask)
+
+
+def test_the_fused_map_comes_goes_and_follows(
+    viewer: Viewer,
+    controls: LayerControls,
+    qtbot: QtBot,
+    session: Session,
+    tiny_analysis: Analysis,
+) -> None:
+    without = names(viewer)
+    controls.fused.click()
+    qtbot.waitUntil(lambda: names(viewer) - without == {"Fused map"}, timeout=LONG)
+    turn = tiny_analysis.geometry.orientation.to_canonical
+
+    def shown() -> bool:
+        assert session.volume_result is not None
+        expected = turn(fused_map(tiny_analysis, session.volume_result)).transpose()
+        return np.array_equal(viewer.layers["Fused map"].data, expected)
+
+    assert shown() and viewer.layers["Fused map"].data.any()
+    session.update_settings(threshold={"kind": "absolute", "value": 0.02})
+    qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
+    qtbot.waitUntil(shown, timeout=LONG)
+    controls.fused.click()
+    assert names(viewer) == without
+
+
+def test_a_fused_map_of_another_scan_does_not_stay(
+    viewer: Viewer, controls: LayerControls, qtbot: QtBot, session: Session
+) -> None:
+    controls.fused.click()
+    qtbot.waitUntil(lambda: "Fused map" in names(viewer), timeout=LONG)
+    session.close_analysis()
+    assert "Fused map" not in names(viewer)
+    assert not controls.fused.isChecked() and not controls.fused.isEnabled()
+
+
+def test_a_fused_map_taken_from_the_list_is_unticked(
+    viewer: Viewer, controls: LayerControls, qtbot: QtBot
+) -> None:
+    controls.fused.click()
+    qtbot.waitUntil(lambda: "Fused map" in names(viewer), timeout=LONG)
+    viewer.layers.remove(viewer.layers["Fused map"])
+    assert not controls.fused.isChecked()
 
 
 def test_predictions_come_and_go_with_the_tick(viewer: Viewer, controls: LayerControls) -> None:

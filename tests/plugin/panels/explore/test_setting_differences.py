@@ -7,6 +7,7 @@ import pytest
 
 from anofpdm import Analysis, Settings
 from anofpdm.method.calibration import Calibration, Candidate
+from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, ManualQuantile
 from napari_anofpdm.panels.explore.badge import badge_words
 from napari_anofpdm.panels.explore.candidates_menu import candidate_words
@@ -44,12 +45,23 @@ def with_calibration(analysis: Analysis, calibration: Calibration | None) -> Ana
         ({"polarity": "hyperintense"},
          ["polarity brighter only instead of brighter and darker"]),
         ({"max_divergence": (0.2,)}, ["M_max 0.2 instead of 0.1"]),
+        ({"refinement": Refinement()}, ["refinement on"]),
         ({"min_component_pixels": 7}, ["smallest spot 7 px instead of 40 px"]),
         ({}, []),
     ],
 )  # fmt: skip
 def test_differences_are_named(changes: dict[str, Any], words: list[str]) -> None:
     assert differences_in_words(OWN.model_copy(update=changes), OWN, SEARCHED) == words
+
+
+def test_differences_of_the_refinement_are_named() -> None:
+    own = OWN.model_copy(update={"refinement": Refinement(border=1.25)})
+    other = Refinement(border=2.0, reach_mm=5.0)
+    changed = own.model_copy(update={"refinement": other})
+    assert differences_in_words(changed, own, None) == [
+        "border (z) 2.0 instead of 1.25, reach in mm 5.0 instead of 3.0"
+    ]
+    assert differences_in_words(OWN, own, None) == ["refinement off"]
 
 
 def test_what_follows_the_guidance_is_not_named() -> None:
