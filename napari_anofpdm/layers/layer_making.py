@@ -33,7 +33,7 @@ NAMES: dict[Role, str] = {
 _STEP_AXES = ("step", *WORLD_AXES)
 _STEP_UNITS = ("dimensionless", *WORLD_UNITS)
 _FOUND, _DRAWN = "#2dd4ff", "#5ee65a"
-_FUSED_TOP = 99.9  # percentile of the fused map at the end of its colours
+_FUSED_RANGE = (60.0, 99.9)  # percentiles of the brain at the ends of the fused map's colours
 _OPAQUE_FROM = 0.25  # share of the colour range; below it, the map fades to transparent
 
 
@@ -58,7 +58,7 @@ def map_layer(data: NDArray[np.float32], grid: NetworkGrid) -> Image:
 def fused_layer(placed: PlacedArray) -> Image:
     """Make the layer of the fused map, on the scan's own voxels."""
     positive = placed.data[placed.data > 0]
-    top = float(np.percentile(positive, _FUSED_TOP)) if positive.size else 1.0
+    low, top = np.percentile(positive, _FUSED_RANGE) if positive.size else (0.0, 1.0)
     return Image(
         placed.data,
         name=NAMES["fused"],
@@ -67,7 +67,7 @@ def fused_layer(placed: PlacedArray) -> Image:
         axis_labels=WORLD_AXES,
         units=WORLD_UNITS,
         colormap=heat(),
-        contrast_limits=(0.0, top),
+        contrast_limits=(float(low), max(float(top), float(low) + 1e-6)),
         interpolation2d="linear",
         blending="translucent",
         opacity=0.8,

@@ -40,6 +40,14 @@ _CRITERIA = {
         "lesions if most slices are healthy, with more false positives.",
     ),
 }
+_REFINEMENTS = {
+    "off": ("Off", "Masks are those of the network's grid."),
+    "on": (
+        "On the scan's voxels",
+        "Calibrate the refinement, too, in a second pass: on the masks of the dataset, if it has "
+        "them, otherwise on its slice labels.",
+    ),
+}
 CANDIDATES = "0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32"
 
 
@@ -59,6 +67,7 @@ class GuidanceForm(JobForm):
         self.rule = ChoiceBox(_RULES)
         self.criterion = ChoiceBox(_CRITERIA)
         self.polarity = ChoiceBox(POLARITY_CHOICES)
+        self.refinement = ChoiceBox(_REFINEMENTS)
         self.device = DeviceBox()
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add("Model", self.bundle, "The model to calibrate, such as the folder run/bundle.")
@@ -76,6 +85,7 @@ class GuidanceForm(JobForm):
             self.polarity,
             "Which differences from the healthy prediction count: brighter, darker, or both.",
         )
+        self.add("Refinement", self.refinement, "Whether masks are redrawn on the scan.")
         self.add("Device", self.device, "Where the network runs.")
         self.add("New model", self.out, "The folder of the calibrated model.")
         self.refresh()
@@ -99,4 +109,5 @@ class GuidanceForm(JobForm):
             *("--split", self.split.key, "--candidates", candidates),
             *("--rule", self.rule.key, "--criterion", self.criterion.key),
             *("--polarity", self.polarity.key, "--device", self.device.key),
+            *(("--refine",) if self.refinement.key == "on" else ()),
         ]

@@ -249,11 +249,14 @@ def test_the_guidance_form_gives_its_command(panel: JobsPanel, tmp_path: Path) -
     assert given[given.index("--candidates") + 1].startswith("0.5,1,2,")
     assert given[given.index("--rule") + 1] == "dynamic"
     form.rule.setCurrentIndex(1)
+    assert "--refine" not in form.arguments(tmp_path)
+    form.refinement.setCurrentIndex(1)
     form.polarity.setCurrentIndex(1)
     form.criterion.setCurrentIndex(1)
     given = form.arguments(tmp_path)
     assert given[given.index("--rule") + 1] == "absolute"
     assert given[given.index("--polarity") + 1] == "hyperintense"
+    assert "--refine" in given
     assert given[given.index("--criterion") + 1] == "balanced"
 
 
