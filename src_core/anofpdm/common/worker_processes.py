@@ -22,6 +22,20 @@ LEADER = "ANOFPDM_LEADER"
 _stop: Event | None = None
 
 
+def in_process_group() -> bool:
+    """Whether torchrun, or a launcher like it, has started this process as one of several.
+
+    RANK alone does not say so: schedulers and users set it for other purposes.
+    """
+    known = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys()
+    return known and os.environ["WORLD_SIZE"] != "1"
+
+
+def is_first_process() -> bool:
+    """Whether this process is alone, or the first of several."""
+    return not in_process_group() or os.environ["RANK"] == "0"
+
+
 def usable_cpus() -> int:
     """Return the number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):

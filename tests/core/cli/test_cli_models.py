@@ -313,10 +313,27 @@ def test_train_says_how_to_pass_over_a_damaged_checkpoint(dataset: Path, tmp_pat
 def test_train_talks_in_the_first_process_alone(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "1")
-    result = run("train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
-                 "--device", "cpu", "--json")  # fmt: skip
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    given = ["train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
+             "--device", "cpu", "--dry-run", "--json"]  # fmt: skip
+    result = run(*given)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    result = run("phantom", "--seed", "500001", "--out", tmp_path / "p", "--json")
+    assert json.loads(result.stdout)  # a command whose processes share no work
+    monkeypatch.setenv("RANK", "0")
+    assert json.loads(run(*given).stdout)["dry_run"] is True
+
+
+def test_a_rank_of_other_purpose_silences_nothing(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("ANOFPDM_JOBS", str(tmp_path / "jobs"))
+    result = run("train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
+                 "--device", "cpu", "--job", "first", "--json")  # fmt: skip
+    assert json.loads(result.stdout)["bundle"]
+    assert (tmp_path / "jobs" / "first" / "result.json").exists()
 
 
 def test_phantom_dataset_writes_slices_and_warns_of_seeds_kept_for_tests(tmp_path: Path) -> None:

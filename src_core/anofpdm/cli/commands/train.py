@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from anofpdm.cli.shared.as_job import has_begun
 from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import CANCELLED
 from anofpdm.cli.shared.seed_range import seed_range
+from anofpdm.common.worker_processes import in_process_group, is_first_process
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -172,9 +172,9 @@ def train(
     doubts = []
     if run.phantoms is None:
         doubts = check_classes(slices, begins=start_from is None and not resumed)
-    if processes > 1 and "RANK" not in os.environ:
+    if processes > 1 and not in_process_group():
         return run_in_processes(context.obj, processes)
-    if os.environ.get("RANK", "0") == "0":
+    if is_first_process():
         for problem in (*doubts, *disk_shortage(run, out)):
             console.warn(problem)
     start = None if start_from is None else load_bundle(start_from)

@@ -12,7 +12,7 @@ import typer
 
 from anofpdm.cli.shared.exit_codes import CANCELLED, IN_PART, OK, USER_ERROR
 from anofpdm.common.errors import AnofpdmError
-from anofpdm.common.worker_processes import LEADER
+from anofpdm.common.worker_processes import LEADER, is_first_process
 
 if TYPE_CHECKING:
     from anofpdm.jobs.state import Status
@@ -38,7 +38,7 @@ def as_job(command: Callable[Given, None]) -> Callable[Given, None]:
         if LEADER in os.environ:
             return _as_one_of_several(lambda: command(*args, **options))
         name = cast("str | None", options.get("job"))
-        if name is None or options.get("dry_run") or os.environ.get("RANK", "0") != "0":
+        if name is None or options.get("dry_run") or not is_first_process():
             return command(*args, **options)
         from anofpdm.jobs.places import job_folder
         from anofpdm.jobs.record import recorded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from rich.progress import Progress as RichProgress
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.common.quantities import duration_in_words
+from anofpdm.common.worker_processes import is_first_process
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -127,7 +127,10 @@ class _ConsoleOptions:
 def with_console(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command, in place of its keyword `console`, the options that a `Console` follows."""
     return with_shared_options(
-        command, "console", _ConsoleOptions, lambda options, given: _console(options, None)
+        command,
+        "console",
+        _ConsoleOptions,
+        lambda options, given: _console(options, None, first=True),
     )
 
 
@@ -135,14 +138,15 @@ def with_job_console(command: Callable[..., None]) -> Callable[..., None]:
     """Do as `with_console` for a command that can run as a job; a dry run is none."""
 
     def console_of(options: _ConsoleOptions, given: Mapping[str, Any]) -> Console:
-        return _console(options, None if given["dry_run"] else given["job"])
+        # Only the first of torchrun's processes prints messages and notes the job's progress.
+        return _console(
+            options, None if given["dry_run"] else given["job"], first=is_first_process()
+        )
 
     return with_shared_options(command, "console", _ConsoleOptions, console_of)
 
 
-def _console(options: _ConsoleOptions, job: str | None) -> Console:
-    # Only the first of torchrun's processes prints messages and notes the job's progress.
-    first = os.environ.get("RANK", "0") == "0"
+def _console(options: _ConsoleOptions, job: str | None, *, first: bool) -> Console:
     return Console(
         as_json=options.as_json and first,
         quiet=options.quiet or not first,

@@ -71,15 +71,17 @@ def header_space(
     VolumeError
         When the header has neither form, or not the requested one.
     GeometryError
-        When a voxel size is 0 and no sform was requested, or the qform is not a rotation.
+        When a voxel size is 0 and no sform gives it, or the qform is not a rotation.
     """
     codes = {each: int(header[f"{each}_code"]) for each in get_args(Form)}
     counts = _form_that_counts(codes, form, name)
     sizes = np.abs(np.asarray(pixdim[1:4], dtype=np.float64))
     by_sform = _sform(header) if codes["sform"] > 0 else None
-    if not (np.isfinite(sizes).all() and sizes.all()):
-        _refuse_size(pixdim, by_sform, form, name)
-    by_qform = _qform(header) if codes["qform"] > 0 else None
+    sized = bool(np.isfinite(sizes).all() and sizes.all())
+    if not sized and (counts == "qform" or by_sform is None or not _usable(by_sform)):
+        raise _no_size(pixdim, by_sform, name)
+    # nibabel takes a size of 0 for 1 mm, so a qform without sizes says nothing.
+    by_qform = _qform(header) if codes["qform"] > 0 and sized else None
     affine = by_sform if counts == "sform" else by_qform
     if affine is None:
         raise GeometryError(
@@ -115,16 +117,12 @@ def _form_that_counts(codes: dict[Form, int], form: Form | None, name: str) -> F
     return form
 
 
-def _refuse_size(
-    pixdim: NDArray[np.floating], by_sform: Affine | None, form: Form | None, name: str
-) -> None:
-    """Refuse a voxel size of 0, unless the sform was chosen by hand and does without it."""
+def _no_size(pixdim: NDArray[np.floating], by_sform: Affine | None, name: str) -> GeometryError:
+    """Say that a form whose sizes are pixdim's cannot place voxels of size 0."""
     remedy = "convert the scan again from DICOM"
     if by_sform is not None and _usable(by_sform):
-        if form == "sform":
-            return
-        remedy += f", or take the {_size(_norms(by_sform))} of its sform with --form sform"
-    raise GeometryError(
+        remedy += f", or leave --form out to take the {_size(_norms(by_sform))} of its sform"
+    return GeometryError(
         f"{name} has a voxel size of 0 (pixdim is {_size(np.asarray(pixdim[1:4], float))}), so its "
         f"volumes cannot be measured; {remedy}."
     )
@@ -157,7 +155,10 @@ def _sizes_differ(
 ) -> str | None:
     norms = _norms(by_sform)
     if not np.isfinite(sizes).all() or not sizes.all():
-        return f"{name} has a voxel size of 0; the {_size(factor * norms)} mm of its sform count."
+        return (
+            f"{name} has a voxel size of 0 in pixdim; the {_size(factor * norms)} mm of its sform "
+            "count."
+        )
     if (np.abs(norms / sizes - 1) <= _SIZE_TOLERANCE).all():
         return None
     ratio = float(np.prod(norms / sizes))

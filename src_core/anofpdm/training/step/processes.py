@@ -14,6 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from anofpdm.common.errors import AnofpdmError, DeviceError
+from anofpdm.common.worker_processes import in_process_group
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     given = distributed.is_available() and distributed.is_initialized()
-    if not given and (count == 1 or not {"RANK", "MASTER_ADDR"} <= os.environ.keys()):
+    if not given and not in_process_group():
         yield Processes.alone(device)
         return
     device = _own_device(device, int(os.environ.get("LOCAL_RANK", "0")))

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import GeometryError, VolumeError
+from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.volume import Volume, read_volume, write_nifti
 
 RADIUS = 7
@@ -94,18 +95,32 @@ def test_a_voxel_size_of_0_is_refused(tmp_path: Path, pixdim: Any) -> None:
         read_volume(path)
 
 
-def test_a_voxel_size_of_0_beside_an_sform_is_read_when_the_sform_is_asked_for(
-    tmp_path: Path,
+@pytest.mark.parametrize("form", [None, "sform"])
+@pytest.mark.parametrize("qform", [None, TWO])
+@pytest.mark.parametrize("pixdim", [(0, 0, 0), (2, 2, 0), (np.nan, 2, 2)])
+def test_a_voxel_size_of_0_beside_an_sform_is_a_warning(
+    tmp_path: Path, form: Form | None, qform: NDArray[np.float64] | None, pixdim: Any
 ) -> None:
-    path = written(tmp_path / "scan.nii", sform=TWO, pixdim=(0, 0, 0))
-    with pytest.raises(GeometryError, match=r"0 x 0 x 0.*2 x 2 x 2 of its sform with --form sform"):
-        read_volume(path)
-    volume = read_volume(path, form="sform")
+    path = written(tmp_path / "scan.nii", sform=TWO, qform=qform, pixdim=pixdim)
+    volume = read_volume(path, form=form)
     assert millilitres(volume) == pytest.approx(SPHERE_ML)
     (sentence,) = volume.warnings
-    assert "voxel size of 0; the 2 x 2 x 2 mm of its sform count" in sentence
+    assert "voxel size of 0 in pixdim; the 2 x 2 x 2 mm of its sform count" in sentence
     write_nifti(tmp_path / "mask.nii", volume.data > 0, volume, np.uint8)
     assert millilitres(read_volume(tmp_path / "mask.nii")) == pytest.approx(SPHERE_ML)
+
+
+def test_a_voxel_size_of_0_is_refused_where_the_qform_is_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path / "scan.nii", sform=TWO, qform=TWO, pixdim=(0, 0, 0))
+    with pytest.raises(GeometryError, match=r"leave --form out to take the 2 x 2 x 2 of its sform"):
+        read_volume(path, form="qform")
+
+
+def test_an_sform_that_gives_no_size_does_not_mend_a_size_of_0(tmp_path: Path) -> None:
+    flat = np.diag([2.0, 2.0, 0.0, 1.0])
+    path = written(tmp_path / "scan.nii", sform=flat, pixdim=(0, 0, 0))
+    with pytest.raises(GeometryError, match=r"voxel size of 0 .*convert the scan again from DICOM"):
+        read_volume(path)
 
 
 def test_sizes_that_disagree_are_named_and_the_sform_counts(tmp_path: Path) -> None:
