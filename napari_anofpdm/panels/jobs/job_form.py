@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, FloatSpinBox, LineEdit, SpinBox
+from magicgui.widgets import CheckBox, FloatSpinBox, LineEdit
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import sentence_of, show_failure
 from napari_anofpdm.panels.jobs.job_estimator import JobEstimator
 from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.count_box import CountBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
 from napari_anofpdm.widgets.path_field import PathField
 from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
 _ESTIMATE = "Estimate time and memory"
 
-Control = ChoiceBox | PathField | LineEdit | SpinBox | FloatSpinBox | CheckBox
+Control = ChoiceBox | PathField | LineEdit | CountBox | FloatSpinBox | CheckBox
 """What a row may hold; magicgui makes the plain fields."""
 
 
@@ -79,6 +80,8 @@ class JobForm(QWidget):
         """Make a row that reports changes and ignores the mouse wheel without focus."""
         if isinstance(control, ChoiceBox):
             control.chosen.connect(self.refresh)
+        elif isinstance(control, CountBox):
+            control.valueChanged.connect(self.refresh)
         else:
             control.changed.connect(self.refresh)
         widget = control if isinstance(control, QWidget) else control.native

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from magicgui.widgets import FloatSpinBox, LineEdit, SpinBox
+from magicgui.widgets import FloatSpinBox, LineEdit
 from qtpy.compat import isalive
 from qtpy.QtCore import QLocale
 from qtpy.QtGui import QShowEvent
@@ -12,6 +12,7 @@ from qtpy.QtGui import QShowEvent
 from napari_anofpdm.panels.jobs.job_form import JobForm
 from napari_anofpdm.session.engine_thread import submit
 from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.count_box import CountBox
 from napari_anofpdm.widgets.device_box import DeviceBox
 from napari_anofpdm.widgets.path_field import PathField
 
@@ -35,14 +36,14 @@ class TrainingForm(JobForm):
         self.dataset = PathField("folder", "A dataset, NAME.zarr.")
         self.config = PathField("file", "TOML file.", "TOML (*.toml)", "as chosen below")
         self.network = ChoiceBox(_NETWORKS)
-        self.steps = SpinBox(value=_STEPS, min=1, max=10_000_000)
-        self.batch = SpinBox(value=_BATCH, min=1, max=4096)
+        self.steps = CountBox(_STEPS, 1, 10_000_000)
+        self.batch = CountBox(_BATCH, 1, 4096)
         self.rate = FloatSpinBox(value=_RATE, min=1e-6, max=1.0, step=1e-5)
         self.rate.native.setDecimals(6)
         self.rate.native.setLocale(QLocale.c())
         self.bundle = LineEdit(value="my-model")
         self.device = DeviceBox()
-        self.processes = SpinBox(value=1, min=1, max=1)
+        self.processes = CountBox(1, 1, 1)
         self.out = PathField("folder", "A new folder.", optional="in the job's folder")
         self.add(
             "Dataset", self.dataset, "A dataset made in the Dataset tab or with `anofpdm prepare`."
@@ -82,7 +83,8 @@ class TrainingForm(JobForm):
         """Offer one process per GPU, unless the panel has been closed."""
         if not isalive(self):
             return
-        self.processes.max = self.processes.value = max(gpus, 1)
+        self.processes.setMaximum(max(gpus, 1))
+        self.processes.setValue(max(gpus, 1))
         self._processes_row.setVisible(gpus > 1)
 
     def refresh(self, _: object = None) -> None:
@@ -105,12 +107,12 @@ class TrainingForm(JobForm):
         out = self.out.path or folder / "run"
         given = [str(config), "--dataset", str(self.dataset.path), "--out", str(out)]
         given += ["--device", self.device.key]
-        several = self.processes.value > 1 and self.device.key in ("auto", "cuda")
-        return [*given, "--processes", str(self.processes.value)] if several else given
+        several = self.processes.value() > 1 and self.device.key in ("auto", "cuda")
+        return [*given, "--processes", str(self.processes.value())] if several else given
 
     def choices(self) -> tuple[object, ...]:
         """Return the fields that time and memory depend on."""
-        return self.network.key, self.steps.value, self.batch.value
+        return self.network.key, self.steps.value(), self.batch.value()
 
     def files(self, folder: Path) -> dict[str, str]:
         """Return the settings file, unless the user chose one."""
@@ -123,8 +125,8 @@ class TrainingForm(JobForm):
             dataset,
             "published" if self.network.key == "published" else "small",
             self.bundle.value.strip(),
-            steps=self.steps.value,
-            batch_size=self.batch.value,
+            steps=self.steps.value(),
+            batch_size=self.batch.value(),
             lr=self.rate.value,
         )
         return {CONFIG: text}
