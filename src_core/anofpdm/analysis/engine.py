@@ -25,7 +25,7 @@ from anofpdm.analysis.growing import finished, growing
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
 from anofpdm.analysis.progress import SliceProgress
-from anofpdm.analysis.writer import AnalysisWriter, kept_as
+from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import Cancelled, DeviceError, SettingsError
 from anofpdm.common.progress import Pace
@@ -304,11 +304,12 @@ class _Run:
         """x0_null and eps_gap of a batch of slices, each (N, K, C scored, H, W), of `dtype`."""
         import torch
 
+        from anofpdm.analysis.step_buffers import StepBuffers
         from anofpdm.method.forward_process import forward_process
 
         x0 = torch.from_numpy(self.stack.slices[positions]).to(self.device)
         shape = (len(positions), len(self.timesteps), len(self.scored), *x0.shape[2:])
-        x0_null, eps_gap = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
+        kept = StepBuffers(shape, self.dtype, self.device)
         for full in forward_process(
             x0,
             predictor,
@@ -319,13 +320,9 @@ class _Run:
             seed=self.seed,
             slice_ids=[int(i) for i in self.stack.slice_ids[positions]],
         ):
-            step = full.channels(self.scored)
-            for name, kept in (("x0_null", x0_null), ("eps_gap", eps_gap)):
-                kept[:, step.position] = kept_as(
-                    self.dtype, name, getattr(step, name).cpu().numpy()
-                )
-            after_step(step.position + 1, len(positions))
-        return x0_null, eps_gap
+            kept.put(full.channels(self.scored))
+            after_step(full.position + 1, len(positions))
+        return kept.read()
 
 
 def device_name(device: str) -> str:

@@ -47,8 +47,10 @@ def remove_small_components(mask: NDArray[np.bool_], min_pixels: int) -> NDArray
     keep = np.zeros(count + 1, dtype=bool)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     for index, box in enumerate(ndimage.find_objects(labels), start=1):
-        # Filling only adds area, so most components can be kept without it.
+        # Filling only adds area, within the box: most components are decided without it.
+        room = (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
         keep[index] = areas[index] > limit or (
-            ndimage.binary_fill_holes(labels[box] == index, structure=structure).sum() > limit
+            room > limit
+            and ndimage.binary_fill_holes(labels[box] == index, structure=structure).sum() > limit
         )
     return keep[labels]
