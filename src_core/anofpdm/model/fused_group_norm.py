@@ -187,8 +187,9 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tenso
 
     def over_group(sums: Tensor) -> Tensor:
         """Mean over a group's values of dz * factor, given the sums over the pixels."""
-        of_group: Tensor = (factor * sums).view(batch, groups, per_group).sum(-1)
-        return (of_group / (per_group * pixels)).repeat_interleave(per_group, dim=1)
+        of_group = (factor * sums).view(batch, groups, per_group).sum(-1) / (per_group * pixels)
+        spread: Tensor = of_group.repeat_interleave(per_group, dim=1)
+        return spread
 
     # dx = rstd (factor dz - mean(factor dz) - x^ mean(factor dz x^)), as slope dz + linear x + c.
     linear = -over_group(products) * inverse * inverse

@@ -67,9 +67,10 @@ def plain_group_norm(
     if modulation is not None:
         scale, shift = modulation[:, :, None, None].to(hidden.dtype).chunk(2, dim=1)
         # One pass over the map instead of two: shift + hidden * (1 + scale).
-        hidden = torch.addcmul(shift, hidden, 1 + scale)
+        out = None if torch.is_grad_enabled() else hidden
+        hidden = torch.addcmul(shift, hidden, 1 + scale, out=out)
     if silu:
-        hidden = functional.silu(hidden)
+        hidden = functional.silu(hidden, inplace=not torch.is_grad_enabled())
     return hidden.to(x.dtype)
 
 

@@ -98,8 +98,9 @@ class ResidualBlock(nn.Module):
         hidden = normalized(
             first_conv(hidden), norm, modulation=modulation, silu=isinstance(act, nn.SiLU)
         )
-        out: Tensor = self.skip_connection(x) + conv(dropout(hidden))
-        return out
+        out: Tensor = conv(dropout(hidden))
+        skip = self.skip_connection(x)
+        return out + skip if torch.is_grad_enabled() else out.add_(skip)
 
     def _in_fewer_passes(self, x: Tensor, hidden: Tensor, modulation: Tensor) -> Tensor:
         """Go on from the first norm without passes for biases alone, and without gradients."""
