@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path, PureWindowsPath
 
 import nibabel as nib
@@ -12,7 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
+from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
+from anofpdm.jobs.progress import JobProgress
 from tests.core.segmentation_cases import bundle, scan
 
 
@@ -176,3 +179,15 @@ def test_a_refused_file_is_named_as_it_was_typed(
     assert "p01/flair.nii.gz is not a NIfTI file" in result.stderr
     assert str(folder) not in result.stderr
     assert not (folder / "out").exists()
+
+
+def test_making_subjects_tells_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[JobProgress] = []
+    monkeypatch.setattr(Console, "progress", lambda _: nullcontext(shown.append))
+    given = ["phantom-dataset", "--seeds", "0:3", "--out", str(tmp_path / "d.zarr")]
+    small = ["--size", "16", "--workers", "1"]
+    result = CliRunner().invoke(app, [*given, *small])
+    assert result.exit_code == 0, result.stderr
+    assert (shown[-1].done, shown[-1].total, shown[-1].seconds_left) == (3, 3, 0)

@@ -11,6 +11,7 @@ import typer
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.seed_range import seed_range
+from anofpdm.common.progress import Pace
 from anofpdm.jobs.progress import JobProgress
 
 SeedsOption = Annotated[
@@ -124,6 +125,7 @@ def phantom_dataset(
             f"--seeds {seeds} includes seeds from {TRAINING_SEEDS_BELOW} on, which are reserved "
             "for tests; do not train or calibrate a model on them."
         )
+    pace = Pace()
     with console.progress() as show:
         build_phantom_dataset(
             out,
@@ -136,7 +138,9 @@ def phantom_dataset(
             workers=workers,
             device=str(resolve_device(device)),
             overwrite=overwrite,
-            on_progress=lambda done, total: show(JobProgress("Generating subjects", done, total)),
+            on_progress=lambda done, total: show(
+                pace(JobProgress("Generating subjects", done, total))
+            ),
         )
     dataset = SliceDataset.open(out)
     labels = dataset.read("label", np.arange(len(dataset)))

@@ -14,6 +14,7 @@ from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import IN_PART
 from anofpdm.common.errors import SettingsError
+from anofpdm.common.progress import Pace
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -258,6 +259,7 @@ def prepare(
 
         return console.finish_dry_run(prepare_cost(config, out, workers=workers))
     try:
+        pace = Pace()
         with console.progress() as show:
             prepared = prepare_dataset(
                 config,
@@ -265,7 +267,7 @@ def prepare(
                 workers=workers,
                 overwrite=overwrite,
                 on_listed=lambda listing: _show_listing(console, listing),
-                on_progress=lambda stage, done, total: show(JobProgress(stage, done, total)),
+                on_progress=lambda stage, done, total: show(pace(JobProgress(stage, done, total))),
             )
     except KeyboardInterrupt:
         console.note("Finished subjects are kept; run the same command again to continue.")
