@@ -44,6 +44,8 @@ class Interpreter:
         self._ready = False
         self._task: Task | None = None
         self._parts: dict[int, Interpretation] = {}
+        # Of earlier settings; a slider of the threshold need not go through the steps again.
+        self._former: dict[int, Interpretation] = {}
         self._seconds = 0.0
         self._told: str | None = None
         self._timer = QTimer()
@@ -74,6 +76,7 @@ class Interpreter:
 
     def _on_analysis(self, analysis: Analysis | None) -> None:
         self.stop()
+        self._former = {}
         self._told = None
         if analysis is not None and not self._ready:
             submit(_warm_up, on_done=self._on_ready, on_error=self._failed, lane="interpret")
@@ -85,6 +88,7 @@ class Interpreter:
 
     def _on_settings(self) -> None:
         parts = self._parts
+        self._former |= parts
         self.stop()
         self._parts = _same_on_the_network(parts, self._session.settings)
         self._interpret_slice()
@@ -129,10 +133,9 @@ class Interpreter:
 
     def _part(self, analysis: Analysis, settings: Settings, position: int) -> Interpretation:
         """Return one slice under the current settings; it is computed once."""
-        from anofpdm import interpret
-
         if position not in self._parts:
-            self._parts[position] = interpret(analysis, settings, [position])
+            former = self._former.get(position)
+            self._parts[position] = _interpreted(analysis, settings, position, former)
         return self._parts[position]
 
     def _start(self) -> None:
@@ -149,6 +152,7 @@ class Interpreter:
             settings,
             sorted(session.done),
             dict(self._parts),
+            dict(self._former),
             on_done=self._finish,
             on_error=self._failed,
             lane="interpret",
@@ -210,10 +214,11 @@ def _interpret_volume(
     settings: Settings,
     positions: list[int],
     parts: dict[int, Interpretation],
+    former: dict[int, Interpretation],
 ) -> _Volume:
     """Interpret the slices missing in `parts`, and resample all to the scan's voxels."""
     from anofpdm.common.errors import Cancelled
-    from anofpdm.method.interpretation import concatenate, interpret
+    from anofpdm.method.interpretation import concatenate
     from anofpdm.results.native import to_native
 
     started = time.perf_counter()
@@ -221,19 +226,29 @@ def _interpret_volume(
         if is_cancelled():
             raise Cancelled("A newer interpretation replaces this one.")
         if position not in parts:
-            parts[position] = interpret(analysis, settings, [position])
+            parts[position] = _interpreted(analysis, settings, position, former.get(position))
     result = concatenate([parts[position] for position in positions])
     native = to_native(analysis, result)
     return _Volume(result, native, parts, time.perf_counter() - started)
+
+
+def _interpreted(
+    analysis: Analysis, settings: Settings, position: int, former: Interpretation | None
+) -> Interpretation:
+    """Interpret a slice, from its former interpretation where that suffices."""
+    from anofpdm.method.interpretation import decide_again, interpret
+
+    found = None
+    if former is not None:
+        found = decide_again(former, settings, analysis.foreground[position : position + 1])
+    return interpret(analysis, settings, [position]) if found is None else found
 
 
 def _mask_to_show(
     analysis: Analysis, result: Interpretation, position: int, shown_anyway: bool
 ) -> NDArray[np.bool_]:
     if shown_anyway and result.settings.gate and result.healthy[0]:
-        from anofpdm import interpret
-
         ungated = result.settings.model_copy(update={"gate": False})
-        result = interpret(analysis, ungated, [position])
+        result = _interpreted(analysis, ungated, position, result)
     mask: NDArray[np.bool_] = result.mask[0]
     return mask

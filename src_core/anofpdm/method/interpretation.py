@@ -116,6 +116,35 @@ class Interpretation:
     mask: NDArray[np.bool_]
 
 
+# Settings on which curves and maps rest; the others only decide what is marked.
+_ACCUMULATION = frozenset({"guidance", "sam", "polarity", "end_step"})
+_DECIDED = ("settings", "filtered_map", "quantile", "threshold", "healthy", "mask")
+
+
+def decide_again(
+    former: Interpretation, settings: Settings, foreground: NDArray[np.bool_]
+) -> Interpretation | None:
+    """Interpret the same slices under other settings without going through their steps again.
+
+    Parameters
+    ----------
+    former : Interpretation
+    settings : Settings
+    foreground : array
+        The brain of the slices, (S, H, W), bool.
+
+    Returns
+    -------
+    Interpretation or None
+        What `interpret` returns; None where the settings change curves or maps.
+    """
+    if not _ACCUMULATION.isdisjoint(former.settings.differences(settings)):
+        return None
+    names = [name for name in Interpretation.__dataclass_fields__ if name not in _DECIDED]
+    accumulated = {name: getattr(former, name) for name in names}
+    return _decided(accumulated, settings, np.asarray(foreground))
+
+
 def interpret(
     analysis: StoredSteps, settings: Settings, slices: Sequence[int] | None = None
 ) -> Interpretation:
@@ -278,9 +307,30 @@ def _finish(
 ) -> Interpretation:
     """From the accumulators to masks (Algorithms 1 and 2)."""
     assert result.maps is not None
-    maps, at_end = result.maps.cpu().numpy(), result.divergence_at_end.cpu().numpy()
     mse_healthy, mse_null = result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy()
-    rule = settings.threshold
+    maps = result.maps.cpu().numpy()
+    accumulated = {
+        "timesteps": np.array(timesteps, dtype=np.int64),
+        "slice_ids": np.array(slice_ids, dtype=np.int64),
+        "modalities": modalities,
+        "divergence": result.divergence.cpu().numpy(),
+        "mse_healthy": mse_healthy,
+        "mse_null": mse_null,
+        "cosine": error_cosine(mse_healthy, mse_null),
+        "end_step": np.array(timesteps, dtype=np.int64)[result.end_index.cpu().numpy()],
+        "divergence_at_end": result.divergence_at_end.cpu().numpy(),
+        "maps": maps,
+        "anomaly_map": maps.mean(axis=1),
+    }
+    return _decided(accumulated, settings, foreground)
+
+
+def _decided(
+    accumulated: dict[str, Any], settings: Settings, foreground: NDArray[np.bool_]
+) -> Interpretation:
+    """Thresholds and masks, from the fields of an interpretation that hold neither."""
+    rule, maps, cosine = settings.threshold, accumulated["maps"], accumulated["cosine"]
+    at_end, anomaly_map = accumulated["divergence_at_end"], accumulated["anomaly_map"]
     quantile = np.stack([slice_quantiles(m, rule, settings.max_divergence) for m in at_end])
     thresholds = np.array(
         [
@@ -288,11 +338,9 @@ def _finish(
             for h, brain, q in zip(maps, foreground, quantile, strict=True)
         ]
     )
-    cosine = error_cosine(mse_healthy, mse_null)
     gated = np.zeros(len(cosine), dtype=bool)
     if settings.gate and settings.cosine_threshold is not None:
         gated = cosine > settings.cosine_threshold
-    anomaly_map = maps.mean(axis=1)
     filtered = np.stack([median_filter(h, settings.median_kernel) for h in anomaly_map])
     mask: NDArray[np.bool_] = np.zeros(filtered.shape, dtype=bool)
     for i in np.flatnonzero(~gated):
@@ -300,17 +348,7 @@ def _finish(
         mask[i] = remove_small_components(found, settings.min_component_pixels)
     return Interpretation(
         settings=settings,
-        timesteps=np.array(timesteps, dtype=np.int64),
-        slice_ids=np.array(slice_ids, dtype=np.int64),
-        modalities=modalities,
-        divergence=result.divergence.cpu().numpy(),
-        mse_healthy=mse_healthy,
-        mse_null=mse_null,
-        cosine=cosine,
-        end_step=np.array(timesteps, dtype=np.int64)[result.end_index.cpu().numpy()],
-        divergence_at_end=at_end,
-        maps=maps,
-        anomaly_map=anomaly_map,
+        **accumulated,
         filtered_map=filtered,
         quantile=quantile,
         threshold=thresholds,

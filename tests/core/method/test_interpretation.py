@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from anofpdm.method.forward_process import Step, forward_process
 from anofpdm.method.interpretation import (
     Interpretation,
     concatenate,
+    decide_again,
     interpret,
     interpret_many,
     interpret_stream,
@@ -169,6 +170,29 @@ def same(one: Interpretation, other: Interpretation) -> None:
             np.testing.assert_array_equal(mine, theirs, err_msg=field.name)
         else:
             assert mine == theirs, field.name
+
+
+def test_deciding_again_is_interpreting_again() -> None:
+    analysis, brain = stored(walk(), None, "float32"), foreground()
+    first = Settings(guidance=4.0, max_divergence=M_MAX, threshold=RULES[3])
+    former = interpret(analysis, first)
+    for rule in RULES:
+        for changes in ({}, {"median_kernel": 1}, {"min_component_pixels": 90}, {"gate": False}):
+            other = first.model_copy(update={"threshold": rule, "cosine_threshold": 0.9, **changes})
+            found = decide_again(former, other, brain)
+            assert found is not None
+            same(found, interpret(analysis, other))
+            former = found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"guidance": 5.0}, {"sam": "gradient"}, {"polarity": "hyperintense"}, {"end_step": 600}],
+)
+def test_curves_and_maps_of_other_settings_need_the_steps(change: dict[str, Any]) -> None:
+    first = Settings(guidance=4.0, max_divergence=M_MAX, threshold=RULES[3])
+    former = interpret(stored(walk(), None, "float32"), first)
+    assert decide_again(former, first.model_copy(update=change), foreground()) is None
 
 
 @pytest.mark.parametrize("on_disk", [False, True])

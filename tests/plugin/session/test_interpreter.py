@@ -89,6 +89,30 @@ def test_the_slice_comes_with_the_settings(
     assert not session.is_current
 
 
+def test_a_threshold_does_not_go_through_the_steps_again(
+    session: Session, tiny_analysis: Analysis, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.set_analysis(tiny_analysis)
+    session.update_settings(guidance=3.0)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    read = []
+    steps_of = Analysis.steps_of
+    monkeypatch.setattr(
+        Analysis, "steps_of", lambda self, k: (read.append(k), steps_of(self, k))[1]
+    )
+    for value in (0.01, 0.02, 0.5):
+        session.update_settings(threshold={"kind": "absolute", "value": value}, median_kernel=1)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert read == []
+    assert session.settings is not None and session.volume_result is not None
+    expected = interpret(tiny_analysis, session.settings)
+    np.testing.assert_array_equal(session.volume_result.mask, expected.mask)
+    read.clear()
+    session.update_settings(guidance=5.0)
+    qtbot.waitUntil(current(session), timeout=LONG)
+    assert sorted(read) == list(range(len(tiny_analysis)))
+
+
 def test_a_refinement_costs_only_the_way_to_the_scan(
     session: Session, tiny_analysis: Analysis, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
