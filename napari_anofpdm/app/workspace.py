@@ -8,10 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from napari_anofpdm.app.viewer_setup import prepare
+from napari_anofpdm.host.docked_panel import dock_of
 
 if TYPE_CHECKING:
     import napari.viewer
-    from qtpy.QtWidgets import QDockWidget, QWidget
+    from qtpy.QtWidgets import QWidget
+
+    from napari_anofpdm.host.docked_panel import DockedPanel
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ def _give_layers_the_corner(panel: QWidget) -> None:
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QMainWindow
 
-    window = _dock_of(panel).parentWidget()
+    dock = dock_of(panel)
+    window = None if dock is None else dock.parentWidget()
     assert isinstance(window, QMainWindow)
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
@@ -82,25 +86,15 @@ def show_panel(viewer: napari.viewer.Viewer, panel: Panel) -> QWidget:
     widget: QWidget | None = viewer.window.dock_widgets.get(panel.title)
     if widget is None:
         module, name = panel.python_name.split(":")
-        make: Callable[[object], QWidget] = getattr(import_module(module), name)
-        widget = make(viewer)
-        tabs = any(p.title in viewer.window.dock_widgets for p in PANELS if p.area == panel.area)
+        make: Callable[[object], DockedPanel] = getattr(import_module(module), name)
+        widget = made = make(viewer)
         # A panel fills its dock, since it scrolls by itself.
         viewer.window.add_dock_widget(
-            widget, name=panel.title, area=panel.area, tabify=tabs, add_vertical_stretch=False
+            made, name=panel.title, area=panel.area, add_vertical_stretch=False
         )
-    dock = _dock_of(widget)
-    dock.setWindowTitle(panel.name)  # text of the tab, where the full title would be cut off
+        made.settle()
+    dock = dock_of(widget)
+    assert dock is not None  # napari has just docked it
     dock.show()
     dock.raise_()
     return widget
-
-
-def _dock_of(widget: QWidget) -> QDockWidget:
-    from qtpy.QtWidgets import QDockWidget
-
-    above = widget.parentWidget()
-    while above is not None and not isinstance(above, QDockWidget):
-        above = above.parentWidget()
-    assert above is not None  # napari has just docked it
-    return above

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QMainWindow, QWidget
+
+from napari_anofpdm.host.docked_panel import dock_of
 
 _LARGEST_SHARE = 0.4  # of the window's height; the canvas comes first
 
@@ -39,17 +41,11 @@ class DockRoom(QObject):
         self._window_height = height
 
     def _give(self) -> None:
-        dock, window = _dock_of(self._panel), self._panel.window()
-        if dock is None or not isinstance(window, QMainWindow) or not dock.isVisible():
+        dock, window = dock_of(self._panel), self._panel.window()
+        if dock is None or not isinstance(window, QMainWindow):
+            return
+        if dock.isFloating() or not dock.isVisible():
             return
         wanted = min(dock.sizeHint().height(), int(_LARGEST_SHARE * window.height()))
         if dock.height() < wanted:
             window.resizeDocks([dock], [wanted], Qt.Orientation.Vertical)
-
-
-def _dock_of(panel: QWidget) -> QDockWidget | None:
-    """Return the dock that holds a panel, or None if it floats or has no dock."""
-    above = panel.parentWidget()
-    while above is not None and not isinstance(above, QDockWidget):
-        above = above.parentWidget()
-    return None if above is None or above.isFloating() else above

@@ -6,6 +6,8 @@ import pytest
 from npe2 import PluginManifest
 from npe2.manifest.utils import import_python_name
 
+from napari_anofpdm.app.workspace import PANELS
+
 
 @pytest.fixture(scope="module")
 def manifest() -> PluginManifest:
@@ -37,7 +39,11 @@ def test_every_command_is_offered_somewhere(manifest: PluginManifest) -> None:
 def test_every_panel_has_a_menu_entry(manifest: PluginManifest) -> None:
     points = manifest.contributions
     listed = {getattr(i, "command", None) for items in points.menus.values() for i in items}
-    assert {widget.command for widget in points.widgets or []} <= listed
+    # napari's own entry of a widget hides a panel that is open; these bring it to the front.
+    shown = {command.id for command in points.commands or [] if ".show_" in command.id}
+    panels = {f"napari-anofpdm.show_{panel.name.lower()}" for panel in PANELS}
+    assert panels <= shown & listed
+    assert not {widget.command for widget in points.widgets or []} & listed
 
 
 def test_menus_are_open_to_plugins(manifest: PluginManifest) -> None:

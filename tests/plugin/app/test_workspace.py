@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from napari._app_model import get_app_model
 from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
@@ -82,6 +83,61 @@ def test_opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Vie
     open_workspace(viewer)
     assert not hidden.isHidden()
     assert dict(viewer.window.dock_widgets) == before
+
+
+def in_front(viewer: Viewer, name: str) -> bool:
+    """Whether a panel's tab is the chosen one of its column."""
+    own = dock(viewer, f"{name} (AnoFPDM)")
+    window = own.parentWidget()
+    assert isinstance(window, QMainWindow)
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.parentWidget() is window]
+    chosen = {bar.tabText(bar.currentIndex()) for bar in bars}
+    return not own.isHidden() and name in chosen
+
+
+# The plugin's own entries, and those that napari puts into its Plugins menu.
+@pytest.mark.parametrize("command", ["show_explore", "explore"])
+def test_a_menu_entry_brings_a_tab_to_the_front(viewer: Viewer, qtbot: QtBot, command: str) -> None:
+    open_workspace(viewer)
+    window = dock(viewer, PANELS[0].title).window()
+    with qtbot.waitExposed(window, timeout=LONG):
+        window.show()
+    qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
+    assert not in_front(viewer, "Explore")
+    get_app_model().commands.execute_command(f"napari-anofpdm.{command}").result()
+    qtbot.waitUntil(lambda: in_front(viewer, "Explore"), timeout=LONG)
+    assert not in_front(viewer, "Analyse")
+
+
+def test_the_plugins_menu_hides_a_panel_in_front_and_shows_it_in_front(
+    viewer: Viewer, qtbot: QtBot
+) -> None:
+    open_workspace(viewer)
+    window = dock(viewer, PANELS[0].title).window()
+    with qtbot.waitExposed(window, timeout=LONG):
+        window.show()
+    qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
+    get_app_model().commands.execute_command("napari-anofpdm.analyse").result()
+    assert dock(viewer, "Analyse (AnoFPDM)").isHidden()
+    get_app_model().commands.execute_command("napari-anofpdm.analyse").result()
+    qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
+
+
+@pytest.mark.parametrize("command", ["show_explore", "explore"])
+def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
+    viewer: Viewer, qtbot: QtBot, command: str
+) -> None:
+    open_workspace(viewer)
+    title = "Explore (AnoFPDM)"
+    viewer.window.remove_dock_widget(viewer.window.dock_widgets[title])
+    assert title not in viewer.window.dock_widgets
+    get_app_model().commands.execute_command(f"napari-anofpdm.{command}").result()
+    column = {dock(viewer, panel.title) for panel in PANELS if panel.area == "right"}
+    back = dock(viewer, title)
+    window = back.parentWidget()
+    assert isinstance(window, QMainWindow)
+    qtbot.waitUntil(lambda: set(window.tabifiedDockWidgets(back)) == column - {back}, timeout=LONG)
+    assert back.windowTitle() == "Explore"
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)

@@ -1,0 +1,45 @@
+"""The entries of napari's menus that show a panel; each brings its panel to the front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_anofpdm.app.workspace import panel_named, show_panel
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+def show_view(viewer: napari.viewer.Viewer) -> None:
+    """Show the View panel."""
+    show_panel(viewer, panel_named("View"))
+
+
+def show_analyse(viewer: napari.viewer.Viewer) -> None:
+    """Show the Analyse panel."""
+    show_panel(viewer, panel_named("Analyse"))
+
+
+def show_explore(viewer: napari.viewer.Viewer) -> None:
+    """Show the Explore panel."""
+    show_panel(viewer, panel_named("Explore"))
+
+
+def show_curves(viewer: napari.viewer.Viewer) -> None:
+    """Show the Curves panel."""
+    show_panel(viewer, panel_named("Curves"))
+
+
+def show_export(viewer: napari.viewer.Viewer) -> None:
+    """Show the Export panel."""
+    show_panel(viewer, panel_named("Export"))
+
+
+def show_label(viewer: napari.viewer.Viewer) -> None:
+    """Show the Label panel."""
+    show_panel(viewer, panel_named("Label"))
+
+
+def show_jobs(viewer: napari.viewer.Viewer) -> None:
+    """Show the Jobs panel."""
+    show_panel(viewer, panel_named("Jobs"))
