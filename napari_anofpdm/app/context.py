@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_anofpdm.layers.analysis_opener import AnalysisOpener
+from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
 from napari_anofpdm.layers.scan_link import ScanLink
 from napari_anofpdm.session.interpreter import Interpreter
@@ -29,6 +30,7 @@ class Context:
     ----------
     session : Session
     layers : LayerManager
+    edited : EditedMask
     interpreter : Interpreter
     scans : ScanLink
     opener : AnalysisOpener
@@ -42,6 +44,7 @@ class Context:
         self.session = Session()
         # The layers of an analysis must exist before its slices are interpreted.
         self.layers = LayerManager(viewer, self.session)
+        self.edited = EditedMask(viewer, self.session)
         self.interpreter = Interpreter(self.session)
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)

@@ -84,7 +84,8 @@ class MapPreview:
     Attributes
     ----------
     data : ndarray, shape of the grid, float32
-        H of Eq. 20; 0 where nothing is analysed. Written in place.
+        H of Eq. 20 after the median filter, which the threshold is compared with; 0 where nothing
+        is analysed. Written in place.
     """
 
     def __init__(self, grid: NetworkGrid) -> None:
@@ -94,7 +95,7 @@ class MapPreview:
     def show(self, result: Interpretation) -> bool:
         """Copy the slices of an interpretation; return whether any changed."""
         changed = False
-        for image, slice_id in zip(result.anomaly_map, result.slice_ids, strict=True):
+        for image, slice_id in zip(result.filtered_map, result.slice_ids, strict=True):
             plane = self._grid.along_world(image)
             if not np.array_equal(self.data[slice_id], plane):
                 self.data[slice_id] = plane

@@ -11,6 +11,7 @@ from napari_anofpdm.layers.layer_guess import of_one_head
 from napari_anofpdm.layers.scan_layers import scan_layers
 from napari_anofpdm.layers.windows import is_scan
 from napari_anofpdm.session.scan import Scan
+from napari_anofpdm.space.camera import box_of, go_to_scan
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -39,13 +40,17 @@ class ScanLink:
         self._session = session
         self._scans: WeakKeyDictionary[Layer, Scan] = WeakKeyDictionary()
         events = viewer.layers.events
-        events.inserted.connect(self._on_inserted)
+        # After napari has fitted its axes to the new layer.
+        events.inserted.connect(self._on_inserted, position="last")
         events.removed.connect(self._on_removed)
         events.reordered.connect(self._look)
         session.scan_wanted.connect(self.bring_back)
         session.scan_joined.connect(self.join)
         for layer in viewer.layers:
             self._watch(layer)
+        shown = self._in_view()
+        self._box = None if shown is None else box_of(shown)
+        self._last = None if shown is None else weakref.ref(shown)
         self._look()
 
     def scan_of(self, layers: Iterable[Layer]) -> Scan:
@@ -114,8 +119,16 @@ class ScanLink:
         layer, session = self._in_view(), self._session
         if layer is not None:
             session.show_scan(self._scans.setdefault(layer, Scan(layer.name)))
+            self._go_to(layer)
         elif session.scan is not None and not self._is_here(session.scan):
             session.show_scan(None)
+
+    def _go_to(self, layer: Layer) -> None:
+        """Move the canvas to a layer that came into view, where it is out of sight."""
+        viewer, last = self._viewer(), None if self._last is None else self._last()
+        if viewer is not None and layer is not last:
+            go_to_scan(viewer, layer, self._box)
+            self._last, self._box = weakref.ref(layer), box_of(layer)
 
     def _is_here(self, scan: Scan) -> bool:
         viewer = self._viewer()
@@ -124,7 +137,8 @@ class ScanLink:
 
     def _on_inserted(self, event: Any) -> None:
         self._watch(event.value)
-        self._look()
+        if self._counts(event.value):
+            self._look()
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value

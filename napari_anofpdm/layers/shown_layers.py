@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_anofpdm.space.camera import kept_camera
+
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
@@ -36,7 +38,7 @@ class ShownLayers:
         return self._layers.get(role)
 
     def show(self, role: Role, layer: Layer, below: Role | None = None) -> None:
-        """Add a layer to the viewer, on top or below another; the active layer stays active.
+        """Add a layer to the viewer, on top or below another; active layer and camera stay.
 
         If a layer of this role is already in the same place, only its data are replaced. This
         keeps the user's display settings and is much faster.
@@ -47,11 +49,12 @@ class ShownLayers:
         if shown is not None and _same_place(shown, layer):
             shown.data = layer.data
             return
-        self.remove(role)
         active = viewer.layers.selection.active
-        other = None if below is None else self.layer(below)
-        at = len(viewer.layers) if other is None else viewer.layers.index(other)
-        viewer.layers.insert(at, layer)
+        with kept_camera(viewer):
+            self.remove(role)
+            other = None if below is None else self.layer(below)
+            at = len(viewer.layers) if other is None else viewer.layers.index(other)
+            viewer.layers.insert(at, layer)
         self._layers[role] = layer
         if active is not None:
             viewer.layers.selection.active = active
@@ -60,7 +63,8 @@ class ShownLayers:
         """Remove the layer of a role from the viewer, if it is there."""
         viewer, layer = self._viewer(), self._layers.pop(role, None)
         if viewer is not None and layer in viewer.layers:
-            viewer.layers.remove(layer)
+            with kept_camera(viewer):
+                viewer.layers.remove(layer)
 
     def clear(self) -> None:
         """Remove all layers from the viewer."""

@@ -17,9 +17,9 @@ _FLOOR = np.log10(0.5)
 """Base of the columns, low enough to show a column of a single pixel."""
 _TOOLTIP = (
     "Histogram of the anomaly map (H) over the brain's pixels of this slice\n"
-    "(squared intensity; counts on a logarithmic axis). The thin outline shows H after the median\n"
-    "filter, if there is one; the mask is made from it. Drag the threshold (Q*): pixels to its\n"
-    "right are marked."
+    "(squared intensity; counts on a logarithmic axis). If there is a median filter, the columns\n"
+    "show H after it, as the map does, and the thin outline shows H before. Drag the threshold\n"
+    "(Q*): pixels to its right are marked, except in spots below the smallest lesion."
 )
 _BACK = "Return to the threshold rule of the model's calibration."
 
@@ -40,8 +40,8 @@ class HistogramPlot(PlotFrame):
         self._plot.getAxis("left").setLogMode(y=True)
         self._legend = self._plot.addLegend(offset=(-4, 4), verSpacing=-6)
         nothing = {"x": [0.0, 1.0], "y": [_FLOOR], "stepMode": "center"}
-        self._columns = self._plot.plot(**nothing, fillLevel=_FLOOR, name="H")
-        self._outline = self._plot.plot(**nothing, name="median-filtered")
+        self._columns = self._plot.plot(**nothing, fillLevel=_FLOOR, name="H, filtered")
+        self._outline = self._plot.plot(**nothing, name="before the filter")
         self._marked = pg.LinearRegionItem(movable=False, pen=pg.mkPen(None))
         self._marked.setZValue(-5)
         self._plot.addItem(self._marked, ignoreBounds=True)
@@ -71,8 +71,8 @@ class HistogramPlot(PlotFrame):
         Parameters
         ----------
         values, filtered : ndarray, shape (pixels of the brain,)
-            H, averaged over modalities, before and after the median filter, >= 0. If both are
-            equal, as with a filter of one pixel, only one is drawn, without a legend.
+            H, averaged over modalities, before and after the median filter, >= 0. The columns show
+            the latter; if both are equal, as with a filter of one pixel, there is no outline.
         threshold : float
             Q*, >= 0.
         manual : bool
@@ -87,7 +87,7 @@ class HistogramPlot(PlotFrame):
         self._threshold = threshold
         edges = np.linspace(0.0, self._top, _BINS + 1)
         tallest = 0.0
-        for curve, data in ((self._columns, values), (self._outline, filtered)):
+        for curve, data in ((self._columns, filtered), (self._outline, values)):
             counts = np.histogram(data, edges)[0]
             curve.setData(edges, np.log10(np.maximum(counts, 0.5)))
             tallest = max(tallest, float(counts.max(initial=1)))
@@ -98,7 +98,9 @@ class HistogramPlot(PlotFrame):
         self.auto.setVisible(manual)
         share = float(np.mean(filtered >= threshold)) if filtered.size and threshold > 0 else 0.0
         beyond = ", beyond the axis" if threshold > self._top else ""
-        self.say(f"Q* = {threshold:.3g}{beyond}, {share:.1%} above", f"Q* = {threshold:.3g}")
+        after = " after the filter" if differs else ""
+        short = f"Q* = {threshold:.3g}"
+        self.say(f"{short}{beyond}, {share:.1%} above{after}", f"{short}{beyond}", short)
         self._place_line()
 
     def threshold_shown(self) -> float:

@@ -52,7 +52,7 @@ class SliceStrip(PlotFrame):
         self._row: SliceRow | None = None
         self._gate_threshold: float | None = None
         self._judged = False
-        self._current = True
+        self._current, self._edited, self._skull = True, False, False
         self._missing = [pg.BarGraphItem(x=[], height=[], width=1.0) for _ in self.plots]
         for plot, item in zip(self.plots, self._missing, strict=True):
             item.setZValue(-10)
@@ -77,7 +77,15 @@ class SliceStrip(PlotFrame):
         self._cursor.set_values(np.empty(0))
         self._draw()
 
-    def set_row(self, row: SliceRow, settings: Settings | None, *, current: bool) -> None:
+    def set_row(
+        self,
+        row: SliceRow,
+        settings: Settings | None,
+        *,
+        current: bool,
+        edited: bool = False,
+        skull: bool = False,
+    ) -> None:
         """Show all slices.
 
         Parameters
@@ -87,11 +95,15 @@ class SliceStrip(PlotFrame):
             Settings of the row, or None if there are none yet.
         current : bool
             Whether the row matches the current settings; if not, the summary says so.
+        edited : bool
+            Whether the columns are those of a mask that the user edits; the summary says so.
+        skull : bool
+            Whether the scan shows the skull: the summary says so in place of the verdicts.
         """
         gated = settings is not None and settings.gate
         self._gate_threshold = settings.cosine_threshold if settings and gated else None
         self._judged = settings is not None and settings.judges
-        self._row, self._current = row, current
+        self._row, self._current, self._edited, self._skull = row, current, edited, skull
         self._cursor.set_values(row.slice_ids)
         self._draw()
 
@@ -178,10 +190,12 @@ class SliceStrip(PlotFrame):
         """Return the wordings of the summary; shorter ones leave out the first parts."""
         count, total = int(row.computed.sum()), len(row.computed)
         words = [] if count == total else [f"{count} of {total} computed"]
-        if self._judged and count:
+        if self._skull:
+            words.append("skull in view")
+        elif self._judged and count:
             words.append(f"{int((row.computed & ~row.healthy).sum())} unhealthy")
         if count:
-            words.append(f"{row.volume_ml:.2f} ml")
+            words.append(f"{row.volume_ml:.2f} ml{' edited' if self._edited else ''}")
         pending = "" if self._current else " (updating)"
         shorter = [", ".join(words[n:]) for n in range(max(len(words), 1))]
         return [shorter[0] + pending, *shorter]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
+
+from napari_anofpdm.session.kept_analyses import KeptAnalyses, KeptAnalysis
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,24 +17,6 @@ if TYPE_CHECKING:
     from anofpdm.results.lesions import Lesions
     from anofpdm.results.native import NativeResult
     from napari_anofpdm.session.scan import Scan
-
-
-@dataclass
-class _Kept:
-    """An analysis out of view, with what the user chose for it and what was found."""
-
-    analysis: Analysis
-    settings: Settings | None
-    calibrated: Settings | None
-    done: set[int]
-    step: int = 0
-    step_chosen: bool = False
-    modality: str | None = None
-    shown_anyway: frozenset[int] = frozenset()
-    dropped: frozenset[int] = frozenset()
-    volume_result: Interpretation | None = None
-    native: NativeResult | None = None
-    native_found: NativeResult | None = None
 
 
 class Session:
@@ -68,6 +51,8 @@ class Session:
         All computed slices, some time after the settings stop changing.
     native_changed : Signal(NativeResult)
         The result on the scan's own voxels, without the dropped lesions.
+    edited_changed : Signal(NativeResult or None)
+        The user painted on a committed mask, or another mask counts now.
     result_wanted : Signal()
         Emitted to request the volume's result now, without waiting for the settings to stop
         changing.
@@ -104,6 +89,8 @@ class Session:
         The mask of the slice in view; without the gate if it is in `shown_anyway`.
     native, native_found : NativeResult or None
         On the scan's own voxels, without and with the dropped lesions.
+    edited : NativeResult or None
+        The committed mask that the user works on, until the settings change.
     dropped : frozenset of int
         Numbers of the lesions that the user dropped; lesions that are found again under other
         settings stay dropped.
@@ -123,6 +110,7 @@ class Session:
     slice_interpreted = Signal(object)
     volume_interpreted = Signal(object)
     native_changed = Signal(object)
+    edited_changed = Signal(object)
     result_wanted = Signal()
     scan_changed = Signal(object)
     scan_wanted = Signal(object)
@@ -133,8 +121,7 @@ class Session:
     def __init__(self) -> None:
         self.is_closed = self.is_announcing = False
         self.scan: Scan | None = None
-        self._kept: dict[Scan | None, _Kept] = {}
-        self._former: dict[Scan | None, tuple[str, Settings]] = {}
+        self._kept = KeptAnalyses()
         self._clear()
 
     def _clear(self) -> None:
@@ -152,12 +139,18 @@ class Session:
         self.volume_result: Interpretation | None = None
         self.native: NativeResult | None = None
         self.native_found: NativeResult | None = None
+        self.edited: NativeResult | None = None
         self.dropped: frozenset[int] = frozenset()
 
     @property
     def lesions(self) -> Lesions | None:
         """Lesions of `native_found`, numbered and measured."""
         return None if self.native_found is None else self.native_found.lesions
+
+    @property
+    def measured(self) -> NativeResult | None:
+        """The mask that the panels measure: the edited one if there is one, else `native`."""
+        return self.native if self.edited is None else self.edited
 
     @property
     def is_current(self) -> bool:
@@ -173,12 +166,11 @@ class Session:
     @property
     def kept_scans(self) -> list[Scan]:
         """The analysed scans that are out of view, the latest last."""
-        return [scan for scan in self._kept if scan is not None]
+        return self._kept.scans
 
     def kept_analysis(self, scan: Scan) -> Analysis | None:
         """Return the analysis of a scan that is out of view, if there is one."""
-        kept = self._kept.get(scan)
-        return None if kept is None else kept.analysis
+        return self._kept.of(scan)
 
     def show_scan(self, scan: Scan | None) -> None:
         """Bring another scan into view, and its analysis with it, where it has one.
@@ -192,10 +184,10 @@ class Session:
             return
         had_one = self.analysis is not None
         if self.analysis is not None:
-            self._kept[self.scan] = self._put_away(self.analysis)
+            self._kept.put(self.scan, self._put_away(self.analysis))
         self._clear()
         self.scan = scan
-        kept = self._kept.pop(scan, None)
+        kept = self._kept.take(scan)
         if kept is not None:
             self._take_up(kept)
         if had_one or kept is not None:
@@ -221,11 +213,13 @@ class Session:
         """
         scan = self.scan if scan is None else scan
         own = analysis.default_settings()
-        settings = self._former_settings(analysis, scan) or own
+        if scan is self.scan and self.analysis is not None:
+            self._kept.remember(scan, self.analysis, self.settings)
+        settings = self._kept.former_settings(scan, analysis) or own
         computed = set(range(len(analysis)) if done is None else done)
-        fresh = _Kept(analysis, settings, own, computed)
+        fresh = KeptAnalysis(analysis, settings, own, computed)
         if scan is not self.scan:
-            self._kept[scan] = fresh
+            self._kept.put(scan, fresh)
         else:
             self._clear()
             self._take_up(fresh)
@@ -234,8 +228,9 @@ class Session:
 
     def holds(self, analysis: Analysis | None) -> bool:
         """Return whether an analysis is in view or kept."""
-        every = [self.analysis, *(kept.analysis for kept in self._kept.values())]
-        return analysis is not None and any(each is analysis for each in every)
+        if analysis is None:
+            return False
+        return analysis is self.analysis or self._kept.holds(analysis)
 
     def finish_analysis(self, growing: Analysis, analysis: Analysis) -> None:
         """Take the complete form of an analysis that has been growing; all of it is computed.
@@ -249,9 +244,7 @@ class Session:
         """
         if self.analysis is growing:
             self.analysis = analysis
-        for kept in self._kept.values():
-            if kept.analysis is growing:
-                kept.analysis = analysis
+        self._kept.replace(growing, analysis)
         self.add_done(range(len(analysis)), analysis)
 
     def close_analysis(self, analysis: Analysis | None = None) -> None:
@@ -263,11 +256,9 @@ class Session:
             The one in view by default.
         """
         if analysis is not None and analysis is not self.analysis:
-            self._kept = {
-                s: kept for s, kept in self._kept.items() if kept.analysis is not analysis
-            }
+            self._kept.drop(analysis)
         elif self.analysis is not None:
-            self._remember(self.scan, self.analysis, self.settings)
+            self._kept.remember(self.scan, self.analysis, self.settings)
             self._clear()
             self.analysis_changed.emit(None)
         self.scan_changed.emit(self.scan)
@@ -284,8 +275,8 @@ class Session:
             self.volume_interpreted.emit(self.volume_result)
             self.native_changed.emit(self.native)
 
-    def _put_away(self, analysis: Analysis) -> _Kept:
-        return _Kept(
+    def _put_away(self, analysis: Analysis) -> KeptAnalysis:
+        return KeptAnalysis(
             analysis,
             self.settings,
             self.calibrated,
@@ -298,9 +289,10 @@ class Session:
             volume_result=self.volume_result,
             native=self.native,
             native_found=self.native_found,
+            edited=self.edited,
         )
 
-    def _take_up(self, kept: _Kept) -> None:
+    def _take_up(self, kept: KeptAnalysis) -> None:
         self.analysis = kept.analysis
         self.settings, self.calibrated = kept.settings, kept.calibrated
         self.done, self.modality = kept.done, kept.modality
@@ -308,22 +300,7 @@ class Session:
         self.shown_anyway, self.dropped = kept.shown_anyway, kept.dropped
         self.volume_result = kept.volume_result
         self.native, self.native_found = kept.native, kept.native_found
-
-    def _remember(self, scan: Scan | None, analysis: Analysis, settings: Settings | None) -> None:
-        if settings is not None:
-            self._former[scan] = (analysis.metadata.bundle_hash, settings)
-
-    def _former_settings(self, analysis: Analysis, scan: Scan | None) -> Settings | None:
-        """Return the settings of the last analysis of a scan, where they suit the new one."""
-        if scan is self.scan and self.analysis is not None:
-            self._remember(scan, self.analysis, self.settings)
-        elif scan in self._kept:
-            self._remember(scan, self._kept[scan].analysis, self._kept[scan].settings)
-        model, settings = self._former.get(scan, ("", None))
-        if settings is None or model != analysis.metadata.bundle_hash:
-            return None
-        fits = settings.end_step is None or settings.end_step in analysis.timesteps
-        return settings if fits else None
+        self.edited = kept.edited
 
     def add_done(self, positions: Iterable[int], analysis: Analysis | None = None) -> None:
         """Take note of slices whose steps are now computed.
@@ -335,9 +312,7 @@ class Session:
             Whose they are, the one in view by default.
         """
         if analysis is not None and analysis is not self.analysis:
-            for kept in self._kept.values():
-                if kept.analysis is analysis:
-                    kept.done.update(positions)
+            self._kept.add_done(positions, analysis)
             return
         fresh = sorted(set(positions) - self.done)
         if fresh:
@@ -355,6 +330,7 @@ class Session:
         self._check(settings)
         if settings != self.settings:
             self.settings = settings
+            self.set_edited(None)
             self.settings_changed.emit(settings)
 
     def update_settings(self, **changes: Any) -> None:
@@ -433,6 +409,12 @@ class Session:
             self._apply_dropped()
             self.dropped_changed.emit(dropped)
             self.native_changed.emit(self.native)
+
+    def set_edited(self, edited: NativeResult | None) -> None:
+        """Let a mask that the user edits count in place of the one that was found, or end that."""
+        if edited is not self.edited:
+            self.edited = edited
+            self.edited_changed.emit(edited)
 
     def accept_slice(self, result: Interpretation, mask: NDArray[np.bool_]) -> None:
         """Receive the interpretation of the slice in view, and its mask to show."""

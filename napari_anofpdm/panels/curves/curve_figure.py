@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anofpdm.common.atomic import atomic_path
+from anofpdm.scans.skull import tells_of_skull
 from napari_anofpdm.panels.curves.curve_files import provenance
 from napari_anofpdm.panels.curves.slice_verdict import gate_words
 from napari_anofpdm.plots.plot_theme import ON_LIGHT
@@ -73,9 +74,10 @@ def _figure(analysis: Analysis, result: Interpretation, position: int, row: Slic
     foot = f"{made['model']} ({made['hash'][:12]}), {made['run']}, w = {result.settings.guidance:g}"
     figure.supxlabel(f"{foot}; {made['version']}. {made['use']}", fontsize=8, color="0.3")
     _draw_divergence(axes[0, 0], result)
-    _draw_errors(axes[0, 1], result)
+    skull = tells_of_skull(analysis.metadata.warnings)
+    _draw_errors(axes[0, 1], result, skull)
     _draw_histogram(axes[1, 0], result, np.asarray(analysis.foreground[position]))
-    _draw_strip(axes[1, 1], result, row)
+    _draw_strip(axes[1, 1], result, row, skull)
     return figure
 
 
@@ -93,7 +95,7 @@ def _draw_divergence(axes: Axes, result: Interpretation) -> None:
     axes.legend(frameon=False, fontsize=9)
 
 
-def _draw_errors(axes: Axes, result: Interpretation) -> None:
+def _draw_errors(axes: Axes, result: Interpretation, skull: bool) -> None:
     colours = ON_LIGHT.curves
     axes.plot(
         result.timesteps,
@@ -105,7 +107,8 @@ def _draw_errors(axes: Axes, result: Interpretation) -> None:
         result.timesteps, result.mse_null[0].mean(axis=0), ":", color=colours[3], label="unguided"
     )
     settings = result.settings
-    words = gate_words(float(result.cosine[0]), settings.cosine_threshold, gate=settings.gate)
+    cosine = float(result.cosine[0])
+    words = gate_words(cosine, settings.cosine_threshold, gate=settings.gate, skull=skull)
     axes.set(title=f"Errors: {words}", xlabel="noise level t", ylabel="mean squared error")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=9)
@@ -113,22 +116,25 @@ def _draw_errors(axes: Axes, result: Interpretation) -> None:
 
 def _draw_histogram(axes: Axes, result: Interpretation, brain: NDArray[np.bool_]) -> None:
     threshold = float(result.threshold[0])
-    axes.hist(result.anomaly_map[0][brain], 80, log=True, color=ON_LIGHT.healthy, label="H")
-    if result.settings.median_kernel > 1:
+    filtered = result.settings.median_kernel > 1
+    name = "H, filtered" if filtered else "H"
+    axes.hist(result.filtered_map[0][brain], 80, log=True, color=ON_LIGHT.healthy, label=name)
+    if filtered:
         axes.hist(
-            result.filtered_map[0][brain],
+            result.anomaly_map[0][brain],
             80,
             log=True,
             histtype="step",
             color="0.2",
-            label="H, median-filtered",
+            label="before the filter",
         )
     axes.axvline(threshold, color=ON_LIGHT.handle, label=f"Q* = {threshold:.3g}")
     axes.set(title="Anomaly map in the brain", xlabel="H", ylabel="pixels")
     axes.legend(frameon=False, fontsize=9)
 
 
-def _draw_strip(axes: Axes, result: Interpretation, row: SliceRow) -> None:
+def _draw_strip(axes: Axes, result: Interpretation, row: SliceRow, skull: bool) -> None:
+    other = "slice (skull in view)" if skull else "slice (gate off)"
     for healthy, marker, name in ((False, "o", "unhealthy"), (True, "^", "healthy")):
         picked = row.computed & (row.healthy == healthy)
         if picked.any():
@@ -138,7 +144,7 @@ def _draw_strip(axes: Axes, result: Interpretation, row: SliceRow) -> None:
                 marker,
                 color=getattr(ON_LIGHT, name),
                 markersize=4,
-                label=name if result.settings.judges else "slice (gate off)",
+                label=name if result.settings.judges and not skull else other,
             )
     if result.settings.gate and result.settings.cosine_threshold is not None:
         axes.axhline(result.settings.cosine_threshold, color="0.3", linestyle="--", label="Cos*")

@@ -50,7 +50,7 @@ class SaveButton(QPushButton):
         if analysis is None or result is None:
             show_warning("The slice in view has no curves yet; go to a computed slice.")
             return
-        row = slice_row(analysis, session.volume_result, session.native)
+        row = slice_row(analysis, session.volume_result, session.measured)
         self._save(
             f"slice_{int(result.slice_ids[0])}.svg",
             FIGURE_FILTER,

@@ -166,6 +166,7 @@ class CurvesPanel(DockedPanel):
             (session.slices_done, self._volume_changed),
             (session.settings_changed, self._volume_changed),
             (session.native_changed, self._volume_changed),
+            (session.edited_changed, self._volume_changed),
             (session.step_changed, self._step_changed),
             (self._viewer.events.theme, self._repaint),
         ]
@@ -193,8 +194,11 @@ class CurvesPanel(DockedPanel):
     def _volume_changed(self, _: object = None) -> None:
         if self._in_sight():
             self._draw_strip()
-            if self._session.slice_result is None:
+            analysis, result = self._session.analysis, self._session.slice_result
+            if analysis is None or result is None:
                 self._draw_slice()
+            else:
+                self._show_verdict(analysis, result)
 
     def _step_changed(self, index: int) -> None:
         self.divergence.set_step(index)
@@ -228,8 +232,7 @@ class CurvesPanel(DockedPanel):
 
     def _draw_result(self, analysis: Analysis, result: Interpretation) -> None:
         session, settings = self._session, result.settings
-        shown_anyway = session.position in session.shown_anyway
-        self.verdict.show_result(result, shown_anyway=shown_anyway)
+        self._show_verdict(analysis, result)
         self.divergence.set_curves(
             result.divergence[0],
             result.end_step[0],
@@ -237,7 +240,9 @@ class CurvesPanel(DockedPanel):
             fixed=settings.end_step is not None,
         )
         cosine = float(result.cosine[0])
-        words = gate_words(cosine, settings.cosine_threshold, gate=settings.gate)
+        words = gate_words(
+            cosine, settings.cosine_threshold, gate=settings.gate, skull=_shows_skull(analysis)
+        )
         wordings = (words, words.partition(":")[0], f"cosine {cosine:.3f}")
         self.errors.set_curves(result.mse_healthy[0], result.mse_null[0], *wordings)
         brain = np.asarray(analysis.foreground[session.position])
@@ -247,6 +252,18 @@ class CurvesPanel(DockedPanel):
             result.filtered_map[0][brain],
             float(result.threshold[0]),
             manual=settings.threshold != rule,
+        )
+
+    def _show_verdict(self, analysis: Analysis, result: Interpretation) -> None:
+        session, kept = self._session, None
+        if session.is_current and session.native_found is not None:
+            canonical = analysis.geometry.orientation.to_canonical(session.native_found.mask)
+            kept = bool(canonical[:, :, int(result.slice_ids[0])].any())
+        self.verdict.show_result(
+            result,
+            shown_anyway=session.position in session.shown_anyway,
+            kept=kept,
+            skull=_shows_skull(analysis),
         )
 
     def _why_nothing(self, analysis: Analysis) -> str:
@@ -266,9 +283,11 @@ class CurvesPanel(DockedPanel):
         result = session.volume_result
         settings = session.settings if result is None else result.settings
         self.strip.set_row(
-            slice_row(session.analysis, result, session.native),
+            slice_row(session.analysis, result, session.measured),
             settings,
             current=session.is_current,
+            edited=session.edited is not None,
+            skull=_shows_skull(session.analysis),
         )
         self.strip.set_position(session.position)
 
@@ -298,3 +317,9 @@ class CurvesPanel(DockedPanel):
             self._session.update_settings(**changes)
         except AnofpdmError as error:
             show_failure(error, "changing a setting")
+
+
+def _shows_skull(analysis: Analysis) -> bool:
+    from anofpdm.scans.skull import tells_of_skull
+
+    return tells_of_skull(analysis.metadata.warnings)

@@ -25,7 +25,7 @@ def cosine_pair(cosine: float, threshold: float) -> tuple[str, str]:
     return pair
 
 
-def gate_words(cosine: float, threshold: float | None, *, gate: bool) -> str:
+def gate_words(cosine: float, threshold: float | None, *, gate: bool, skull: bool = False) -> str:
     """Describe how the cosine compares with the threshold, and the verdict.
 
     Parameters
@@ -36,6 +36,8 @@ def gate_words(cosine: float, threshold: float | None, *, gate: bool) -> str:
         Cos*, or None if it is unknown.
     gate : bool
         Whether the gate is on.
+    skull : bool
+        Whether the scan shows the skull: there is no verdict then.
     """
     if threshold is None:
         return f"cosine {cosine:.4f}; no threshold, the gate is off"
@@ -43,28 +45,85 @@ def gate_words(cosine: float, threshold: float | None, *, gate: bool) -> str:
     relation = ">" if cosine > threshold else "≤"
     if not gate:
         return f"cosine {here} {relation} {limit}; the gate is off"
+    if skull:
+        return f"cosine {here} {relation} {limit}; skull in view"
     return f"cosine {here} {relation} {limit}: {'healthy' if cosine > threshold else 'unhealthy'}"
 
 
-def verdict_words(result: Interpretation, *, shown_anyway: bool) -> str:
-    """Describe the verdict of gate or threshold on a slice, the first of `result`."""
+def verdict_words(
+    result: Interpretation, *, shown_anyway: bool, kept: bool | None = None, skull: bool = False
+) -> str:
+    """Describe the verdict of gate or threshold on a slice, the first of `result`.
+
+    Parameters
+    ----------
+    result : Interpretation
+    shown_anyway : bool
+        Whether the user wants to see the mask of a healthy slice.
+    kept : bool, optional
+        Whether anything of the slice's mask is left in the mask on the scan's own voxels, where
+        small lesions are removed; None while that is unknown.
+    skull : bool
+        Whether the scan shows the skull: the verdict is then replaced by a warning.
+    """
     name, settings = f"Slice {int(result.slice_ids[0])}", result.settings
-    marked = "The threshold marks a lesion." if result.mask[0].any() else "Nothing is marked."
-    if not settings.gate or settings.cosine_threshold is None:
-        if settings.threshold.kind != "absolute":
-            return f"{name}: the gate is off (cosine {float(result.cosine[0]):.4f}). {marked}"
-        looks = (
-            "healthy: no pixel of its map reaches"
-            if result.healthy[0]
-            else ("unhealthy: a spot of its map reaches")
+    gated = settings.gate and settings.cosine_threshold is not None
+    if skull:
+        return (
+            f"{name}: the skull is in view, so neither verdict nor mask can be trusted. Extract "
+            f"the brain, or add a brain mask.{_marks(result, kept)}"
         )
-        return f"{name} looks {looks} {settings.threshold.value:.4g}."
+    if not gated:
+        if settings.threshold.kind != "absolute":
+            cosine = float(result.cosine[0])
+            return f"{name}: the gate is off (cosine {cosine:.4f}).{_marks(result, kept)}"
+        return f"{name} {_fixed_threshold_words(result, settings.threshold.value, kept)}"
+    assert settings.cosine_threshold is not None
     here, limit = cosine_pair(float(result.cosine[0]), settings.cosine_threshold)
     if not result.healthy[0]:
-        return f"{name} looks unhealthy: its cosine {here} is not above {limit}. {marked}"
+        why = f"its cosine {here} is not above {limit}"
+        return f"{name} looks unhealthy: {why}.{_marks(result, kept)}"
     if shown_anyway:
         return f"{name} looks healthy (cosine {here} above {limit}), but is shown anyway."
     return f"{name} looks healthy: its cosine {here} is above {limit}. Its mask is empty."
+
+
+def _fixed_threshold_words(result: Interpretation, value: float, kept: bool | None) -> str:
+    what = _map_name(result)
+    if not result.healthy[0]:
+        lost = _marks(result, kept) if kept is False else ""
+        return f"looks unhealthy: a spot of its {what} reaches {value:.4g}.{lost}"
+    if _reaches(result):
+        small = "is smaller than the smallest lesion in pixels"
+        return f"looks healthy: what reaches {value:.4g} on its {what} {small}."
+    return f"looks healthy: no pixel of its {what} reaches {value:.4g}."
+
+
+def _marks(result: Interpretation, kept: bool | None) -> str:
+    """Return a sentence on what the threshold marks and the filters leave of it, after a space."""
+    settings = result.settings
+    if not result.mask[0].any():
+        gated = settings.gate and bool(result.healthy[0])
+        if _reaches(result) and not gated:
+            small = "smaller than the smallest lesion in pixels"
+            return f" What the threshold marks is {small}; nothing is left."
+        return " Nothing is marked."
+    if kept is not False:
+        return " The threshold marks a lesion."
+    if settings.min_component_ml > 0:
+        least = f"{settings.min_component_ml:g} ml"
+        return f" What the threshold marks is not in the mask: lesions below {least} are removed."
+    return " What the threshold marks lies outside the brain and is not in the mask."
+
+
+def _reaches(result: Interpretation) -> bool:
+    """Whether a pixel of the map that is compared with the threshold reaches it."""
+    shown = result.filtered_map[0]
+    return bool(((shown >= result.threshold[0]) & (shown > 0)).any())
+
+
+def _map_name(result: Interpretation) -> str:
+    return "filtered map" if result.settings.median_kernel > 1 else "map"
 
 
 class SliceVerdict(QWidget):
@@ -98,9 +157,20 @@ class SliceVerdict(QWidget):
         self.words.setText(text)
         self.button.hide()
 
-    def show_result(self, result: Interpretation, *, shown_anyway: bool) -> None:
-        """Show the verdict on an interpretation's first slice without emitting a signal."""
-        self.words.setText(verdict_words(result, shown_anyway=shown_anyway))
+    def show_result(
+        self,
+        result: Interpretation,
+        *,
+        shown_anyway: bool,
+        kept: bool | None = None,
+        skull: bool = False,
+    ) -> None:
+        """Show the verdict on an interpretation's first slice without emitting a signal.
+
+        Parameters are those of `verdict_words`.
+        """
+        words = verdict_words(result, shown_anyway=shown_anyway, kept=kept, skull=skull)
+        self.words.setText(words)
         self.button.blockSignals(True)
         self.button.setChecked(shown_anyway)
         self.button.blockSignals(False)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _ROWS_IN_VIEW = 5
 
 
+def _count(lesions: int) -> str:
+    return f"{lesions} lesion{'' if lesions == 1 else 's'}"
+
+
 class LesionTable(QTableView):
     """A table that leaves letters and digits to the viewer's keys."""
 
@@ -62,6 +66,7 @@ class LesionList(QWidget):
             self,
             [
                 (session.native_changed, self._show_lesions),
+                (session.edited_changed, self._show_lesions),
                 (session.analysis_changed, self._show_lesions),
                 (session.settings_changed, self._show_summary),
             ],
@@ -105,23 +110,29 @@ class LesionList(QWidget):
         layout.addWidget(table)
 
     def _show_lesions(self, _: object = None) -> None:
-        lesions, dropped = self._session.lesions, self._session.dropped
+        edited, dropped = self._session.edited, self._session.dropped
+        lesions = self._session.lesions if edited is None else edited.lesions
         if lesions is self._shown:
             self.model.set_dropped(dropped)  # a reset would lose the row in view
         else:
             self._shown = lesions
-            self.model.set_lesions(lesions, dropped)
+            self.model.set_lesions(lesions, dropped if edited is None else None)
         self._show_summary()
 
     def _show_summary(self, _: object = None) -> None:
         session = self._session
+        if session.edited is not None:
+            table = session.edited.lesions.table
+            volume = round(session.edited.lesions.volume_ml, 6)
+            self.summary.setText(f"Edited mask: {_count(len(table))}, {volume:.2f} ml")
+            return
         if session.lesions is None:
             self.summary.setText("The lesions are counted once all slices are interpreted.")
             return
         table = session.lesions.table
         kept = [lesion for lesion in table if lesion.number not in session.dropped]
         volume = round(sum(lesion.volume_ml for lesion in kept), 6)
-        count = f"{len(kept)} lesion{'' if len(kept) == 1 else 's'}, {volume:.2f} ml"
+        count = f"{_count(len(kept))}, {volume:.2f} ml"
         dropped = f" ({len(table) - len(kept)} dropped)" if len(kept) < len(table) else ""
         waiting = "" if session.is_current else "; updating …"
         self.summary.setText(f"{count}{dropped}{waiting}")

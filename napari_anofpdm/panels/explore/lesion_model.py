@@ -53,17 +53,18 @@ class LesionModel(QAbstractTableModel):
         super().__init__()
         self._table: tuple[Lesion, ...] = ()
         self._dropped: frozenset[int] = frozenset()
+        self._fixed = False
 
-    def set_lesions(self, lesions: Lesions | None, dropped: Collection[int]) -> None:
-        """Set the lesions."""
+    def set_lesions(self, lesions: Lesions | None, dropped: Collection[int] | None) -> None:
+        """Set the lesions; `dropped` is None where none can be dropped."""
         self.beginResetModel()
         self._table = () if lesions is None else lesions.table
-        self._dropped = frozenset(dropped)
+        self._fixed, self._dropped = dropped is None, frozenset(dropped or ())
         self.endResetModel()
 
     def set_dropped(self, dropped: Collection[int]) -> None:
-        """Set the dropped lesions without emitting a signal."""
-        self._dropped = frozenset(dropped)
+        """Set the dropped lesions without emitting a signal; none where none can be dropped."""
+        self._dropped = frozenset(() if self._fixed else dropped)
         if self._table:
             last = self.index(len(self._table) - 1, DROP)
             self.dataChanged.emit(self.index(0, 0), last)
@@ -98,10 +99,12 @@ class LesionModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[column].write(lesion)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return COLUMNS[column].explanation if column == DROP else _GO_TIP
+            if column != DROP:
+                return _GO_TIP
+            return _FIXED_TIP if self._fixed else COLUMNS[column].explanation
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.CheckStateRole and column == DROP:
+        if role == Qt.ItemDataRole.CheckStateRole and column == DROP and not self._fixed:
             return Qt.CheckState.Checked if dropped else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.FontRole and dropped:
             font = QFont()
@@ -112,13 +115,14 @@ class LesionModel(QAbstractTableModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Make the last column checkable."""
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        return flags | Qt.ItemFlag.ItemIsUserCheckable if index.column() == DROP else flags
+        checkable = index.column() == DROP and not self._fixed
+        return flags | Qt.ItemFlag.ItemIsUserCheckable if checkable else flags
 
     def setData(  # noqa: N802 - Qt's name
         self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole
     ) -> bool:
         """Emit the dropped lesions after the user clicks a check box."""
-        if role != Qt.ItemDataRole.CheckStateRole or index.column() != DROP:
+        if role != Qt.ItemDataRole.CheckStateRole or index.column() != DROP or self._fixed:
             return False
         number = frozenset([self._table[index.row()].number])
         ticked = Qt.CheckState(value) == Qt.CheckState.Checked
@@ -127,3 +131,4 @@ class LesionModel(QAbstractTableModel):
 
 
 _GO_TIP = "Click to go to the lesion's centre."
+_FIXED_TIP = "Erase the lesion in the mask's layer."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +10,14 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import sentence_of
 from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.layers.edited_mask import mark_of
+from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.panels.explore.reference_mask import (
-    Scores,
     mask_layers,
     reference_of,
     scores_of,
+    slice_words,
+    volume_words,
 )
 from napari_anofpdm.widgets.layer_box import LayerBox
 
@@ -25,16 +27,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Analysis
+    from anofpdm.results.native import NativeResult
     from napari_anofpdm.session.session import Session
 
 _SETTLED_MS = 150
 _TIP = (
     "A known lesion mask on the scan's own voxels, such as an expert's: a labels layer, or an "
-    "image of 0 and 1. Any value except 0 counts as lesion."
+    "image of 0 and 1. Any value above 0 counts as lesion."
 )
 _SCORES_TIP = (
     "DICE and IoU range from 0 (no common voxels) to 1 (identical masks); volumes are in "
-    "millilitres. Dropped lesions do not count."
+    "millilitres, in the analysed slices alone. Dropped lesions do not count."
 )
 
 
@@ -84,6 +87,7 @@ class ReferenceBox(QWidget):
                 (events.renamed, self._list_layers),
                 (session.analysis_changed, self._read_again),
                 (session.native_changed, self._show_volume),
+                (session.edited_changed, self._show_scores),
                 (session.dropped_changed, self._show_slice),
                 (session.slice_interpreted, self._show_slice),
                 (session.position_changed, self._show_slice),
@@ -118,12 +122,12 @@ class ReferenceBox(QWidget):
         self._redrawn.start()
 
     def _look_for_edits(self) -> None:
-        if self._layer is not None and _mark_of(self._layer) != self._mark:
+        if self._layer is not None and mark_of(self._layer) != self._mark:
             self._read_again()
 
     def _read_again(self, _: object = None) -> None:
         self._reference = None
-        self._mark = None if self._layer is None else _mark_of(self._layer)
+        self._mark = None if self._layer is None else mark_of(self._layer)
         fault = ""
         analysis = self._session.analysis
         if self._layer is not None and analysis is not None:
@@ -136,13 +140,29 @@ class ReferenceBox(QWidget):
         self._show_volume()
         self._show_slice()
 
+    @property
+    def _edited(self) -> NativeResult | None:
+        """The edited mask, if it counts; a committed mask as reference is scored as such."""
+        committed = self._layer is not None and self._layer.metadata.get(ROLE) == "mask"
+        return None if committed else self._session.edited
+
     def _show_volume(self, _: object = None) -> None:
-        analysis, native, reference = self._session.analysis, self._session.native, self._reference
-        known = analysis is not None and native is not None and reference is not None
-        self.volume.setVisible(known)
-        if analysis is not None and native is not None and reference is not None:
-            scores = scores_of(native.mask, reference, analysis.geometry.voxel_volume_ml)
-            self.volume.setText(f"Volume: {_words(scores)}")
+        session, reference, edited = self._session, self._reference, self._edited
+        analysis, result = session.analysis, session.volume_result
+        shown = session.native if edited is None else edited
+        known = analysis is not None and result is not None and shown is not None
+        self.volume.setVisible(known and reference is not None)
+        if analysis is None or result is None or shown is None or reference is None:
+            return
+        canonical = analysis.geometry.orientation.to_canonical
+        words = volume_words(
+            canonical(shown.mask),
+            canonical(reference),
+            analysis.geometry.voxel_volume_ml,
+            result.slice_ids,
+            edited=edited is not None,
+        )
+        self.volume.setText(words)
 
     def _show_slice(self, _: object = None) -> None:
         analysis, result, reference = (
@@ -157,13 +177,19 @@ class ReferenceBox(QWidget):
             plane = self._plane(analysis, slice_id)
             of_slice = analysis.geometry.orientation.to_canonical(reference)[:, :, slice_id]
             scores = scores_of(plane, of_slice, analysis.geometry.voxel_volume_ml)
-            self.slice.setText(f"Slice {slice_id}: {_words(scores)}")
+            self.slice.setText(slice_words(slice_id, scores))
+
+    def _show_scores(self, _: object = None) -> None:
+        self._show_volume()
+        self._show_slice()
 
     def _plane(self, analysis: Analysis, slice_id: int) -> NDArray[Any]:
         """Return the mask of the slice in view on the scan's voxels, without dropped lesions."""
         from anofpdm.results.native import native_plane
 
-        session, geometry = self._session, analysis.geometry
+        session, geometry, edited = self._session, analysis.geometry, self._edited
+        if edited is not None:
+            return geometry.orientation.to_canonical(edited.mask)[:, :, slice_id]
         assert session.slice_mask is not None
         assert session.slice_result is not None
         plane = native_plane(analysis, session.slice_result, session.slice_mask)
@@ -177,16 +203,3 @@ def _edits(layer: Layer) -> list[Any]:
     """Return the events that report changed voxels."""
     names = ("data", "paint") if hasattr(layer.events, "paint") else ("data",)
     return [getattr(layer.events, name) for name in names]
-
-
-def _mark_of(layer: Layer) -> int | None:
-    """Return a checksum of the voxels, or None if they are not in memory."""
-    data = layer.data
-    if not isinstance(data, np.ndarray):
-        return None
-    return zlib.crc32(np.ascontiguousarray(data).data.cast("B"))
-
-
-def _words(scores: Scores) -> str:
-    volumes = f"mask {scores.volume_ml:.2f} ml, reference {scores.reference_ml:.2f} ml"
-    return f"DICE {scores.dice:.3f}, IoU {scores.iou:.3f}; {volumes}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_anofpdm.layers.mask_guess import looks_like_mask
+from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
 from napari_anofpdm.layers.roles import is_drawn
 from napari_anofpdm.space.layer_volume import lend_geometry, volume_of
 
@@ -59,8 +59,67 @@ def scores_of(mask: NDArray[Any], reference: NDArray[np.bool_], voxel_volume_ml:
     )
 
 
+def scored_slices(
+    mask: NDArray[Any], analysed: NDArray[np.integer[Any]], *, edited: bool
+) -> NDArray[np.intp]:
+    """Return the slices to score: the analysed ones, and those that the user has edited.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (x, y, slices)
+        Along canonical axes.
+    analysed : ndarray of int
+        Canonical axial indices.
+    edited : bool
+        Whether the user painted the mask; what it marks elsewhere counts then.
+    """
+    own = np.flatnonzero(mask.any(axis=(0, 1))) if edited else np.empty(0, dtype=np.intp)
+    return np.union1d(analysed, own).astype(np.intp)
+
+
+def volume_words(
+    mask: NDArray[Any],
+    reference: NDArray[np.bool_],
+    voxel_volume_ml: float,
+    analysed: NDArray[np.integer[Any]],
+    *,
+    edited: bool,
+) -> str:
+    """Score a mask against a reference in the slices that were analysed, in words that say so.
+
+    Parameters
+    ----------
+    mask, reference : ndarray, shape (x, y, slices)
+        Along canonical axes.
+    voxel_volume_ml : float
+    analysed : ndarray of int
+        Canonical axial indices of the slices that were analysed.
+    edited : bool
+        Whether the user painted the mask.
+    """
+    ids = scored_slices(mask, analysed, edited=edited)
+    inside = np.asarray(reference[:, :, ids])
+    scores = scores_of(mask[:, :, ids], inside, voxel_volume_ml)
+    kind = "analysed" if len(ids) == len(analysed) else "analysed or edited"
+    which = f"the {len(ids)} {kind} slice{'' if len(ids) == 1 else 's'}"
+    whose = "Edited mask: " if edited else ""
+    beyond = float((reference.sum() - inside.sum()) * voxel_volume_ml)
+    more = f"; {beyond:.2f} ml of the reference lie in other slices" if beyond > 0 else ""
+    return f"{whose}DICE of {which}: {scores.dice:.3f}, {_rest(scores)}{more}"
+
+
+def slice_words(slice_id: int, scores: Scores) -> str:
+    """Put the scores of one slice into words."""
+    return f"Slice {slice_id}: DICE {scores.dice:.3f}, {_rest(scores)}"
+
+
+def _rest(scores: Scores) -> str:
+    volumes = f"mask {scores.volume_ml:.2f} ml, reference {scores.reference_ml:.2f} ml"
+    return f"IoU {scores.iou:.3f}; {volumes}"
+
+
 def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
-    """Read a layer as the reference mask of an analysis; any value except 0 is lesion.
+    """Read a layer as the reference mask of an analysis; any value above 0 is lesion.
 
     Parameters
     ----------
@@ -95,4 +154,4 @@ def reference_of(layer: Layer, analysis: Analysis) -> NDArray[np.bool_]:
         raise VolumeError(
             f"{refused} it holds scan intensities, not a mask; choose a labels layer."
         )
-    return np.asarray(volume.data != 0)
+    return np.asarray(as_labels(volume.data) > 0)

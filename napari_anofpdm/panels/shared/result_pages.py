@@ -26,6 +26,10 @@ _HOW = (
     "Open a scan and press <i>Run volume</i> in the <i>Analyse</i> panel, or open a stored "
     "analysis (*.anofpdm.zarr)."
 )
+_SKULL = (
+    "The skull is in view, and the model knows extracted brains only: do not trust verdicts or "
+    "masks. Extract the brain, or add a brain mask, and run again."
+)
 _CHANGED = "The scan has changed since it was analysed; run it again."
 
 
@@ -52,6 +56,8 @@ class ResultPages(QWidget):
         self.close_button.setToolTip("Close this analysis. Masks that you kept stay.")
         self.changed = QLabel(_CHANGED)
         self.changed.setWordWrap(True)
+        self.skull = QLabel(_SKULL)
+        self.skull.setWordWrap(True)
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -80,11 +86,14 @@ class ResultPages(QWidget):
         self._pages.setCurrentIndex(int(session.analysis is not None))
         scan = session.scan
         if session.analysis is not None:
+            from anofpdm.scans.skull import tells_of_skull
+
             model = session.analysis.metadata.bundle
             names = [f"{model.name} {model.version}"]
             if scan is not None:
                 names = [f"{scan.name} · {names[0]}", *names]
             self.source.say(*names)
+            self.skull.setVisible(tells_of_skull(session.analysis.metadata.warnings))
             self.changed.setVisible(scan is not None and scan.is_changed)
             return
         self.words.setText(self._why_empty(scan))
@@ -138,5 +147,6 @@ class ResultPages(QWidget):
         column.setSpacing(2)
         column.addLayout(row)
         column.addWidget(self.changed)
+        column.addWidget(self.skull)
         column.addWidget(content, 1)
         return page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 import numpy as np
@@ -21,6 +21,14 @@ _LARGEST_SLICE_CM2 = 260.0
 # that covers less than this may well cut through the brain itself.
 _LARGEST_CUT_CM2 = 60.0
 _LEAST_COVERAGE_MM = 100.0
+
+
+_SIGN = "does not look brain-extracted"
+
+
+def tells_of_skull(warnings: Iterable[str]) -> bool:
+    """Return whether a sentence of `skull_warnings` is among warnings, as those of an analysis."""
+    return any(_SIGN in warning for warning in warnings)
 
 
 def skull_warnings(
@@ -56,7 +64,7 @@ def skull_warnings(
         reason = shared or ("its corners are not 0" if _corners_are_noisy(intensities) else None)
         if reason is not None:
             found.append(
-                f"{volume.name} does not look brain-extracted ({reason}), but the model was "
+                f"{volume.name} {_SIGN} ({reason}), but the model was "
                 "trained on extracted brains; extract the brain first, or add a brain mask."
             )
     return tuple(found)

@@ -113,7 +113,7 @@ def test_the_map_is_the_cores_map(session: Session, manager: LayerManager) -> No
     shown = layer(manager, "map").data
     result = interpret(session.analysis, session.settings)
     grid = place_network(session.analysis.geometry)
-    for image, k in zip(result.anomaly_map, result.slice_ids, strict=True):
+    for image, k in zip(result.filtered_map, result.slice_ids, strict=True):
         np.testing.assert_array_equal(shown[k], grid.along_world(image))
     assert layer(manager, "map").contrast_limits[1] == pytest.approx(result.filtered_map.max())
 

@@ -35,7 +35,42 @@ def test_an_eight_bit_scan_is_none() -> None:
     assert not looks_like_mask(np.rint(scan / scan.max() * 255).astype(np.uint8))
 
 
-@pytest.mark.parametrize("other", [0.5, -1.0, np.nan, 70_000.0])
+@pytest.mark.parametrize("other", [-1.0, np.nan])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nan_and_minus_one_are_background(other: float, dtype: str) -> None:
+    data = _blocks(dtype)
+    data[data == 0] = other
+    assert looks_like_mask(data)
+    assert np.array_equal(as_labels(data), _blocks())
+
+
+def test_minus_one_is_background_among_integers() -> None:
+    data = _blocks("int16")
+    data[:2] = -1
+    assert looks_like_mask(data)
+    assert np.array_equal(as_labels(data), _blocks())
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "float64"])
+def test_labels_above_65535_are_kept(dtype: str) -> None:
+    data = _blocks(dtype)
+    data[data == 1] = 614_454_277
+    data[data == 4] = 70_000
+    assert looks_like_mask(data)
+    assert np.array_equal(as_labels(data), data)
+
+
+def test_a_parcellation_of_many_large_labels_is_a_mask() -> None:
+    labels = np.arange(4 * 4 * 4).reshape(4, 4, 4) * 1_000_000
+    assert looks_like_mask(np.kron(labels, np.ones((6, 6, 6), dtype=np.int32)))
+
+
+def test_a_scan_of_large_whole_numbers_is_none() -> None:
+    scan = make_phantom(700_003, spacing=(3.0, 3.0, 6.0)).volumes["flair"].data
+    assert not looks_like_mask(np.rint(scan / scan.max() * 1_000_000).astype(np.int32))
+
+
+@pytest.mark.parametrize("other", [0.5, -2.0, -1024.0, np.inf, 3e9])
 def test_a_fraction_a_negative_or_a_huge_value_makes_none(other: float) -> None:
     data = _blocks("float32")
     data[0, 0, 0] = other

@@ -168,3 +168,49 @@ def test_closing_an_analysis_lets_go_of_it(
     assert session.kept_scans == []
     session.show_scan(None)
     assert not session.holds(tiny_analysis)
+
+
+def moved(volume: Volume, by_mm: tuple[float, float, float]) -> Volume:
+    affine = np.array(volume.affine)
+    affine[:3, 3] += by_mm
+    return replace(volume, affine=affine)
+
+
+def test_an_analysis_keeps_zoom_and_centre(
+    viewer: Viewer, session: Session, tiny_volume: Volume, tiny_analysis: Analysis
+) -> None:
+    add(viewer, tiny_volume, "first")
+    camera = viewer.scene.camera
+    camera.zoom, camera.center = 17.0, (0.0, 4.0, -3.0)
+    session.set_analysis(tiny_analysis)
+    assert viewer.dims.ndim == 4
+    assert (camera.zoom, camera.center) == (17.0, (0.0, 4.0, -3.0))
+    session.close_analysis()
+    assert viewer.dims.ndim == 3
+    assert (camera.zoom, camera.center) == (17.0, (0.0, 4.0, -3.0))
+
+
+def test_the_view_goes_to_a_scan_with_another_origin(
+    viewer: Viewer, first: Image, tiny_volume: Volume
+) -> None:
+    before = viewer.scene.camera.zoom
+    far = add(viewer, moved(tiny_volume, (300.0, -40.0, 500.0)), "far")
+    box = far.extent.world
+    assert np.allclose(viewer.scene.camera.center[1:], box.mean(axis=0)[1:], atol=6.0)
+    assert box[0, 0] <= viewer.dims.point[-3] <= box[1, 0]
+    assert viewer.scene.camera.zoom == pytest.approx(before, rel=0.01)  # it is of the same size
+    far.visible = False
+    box = first.extent.world
+    assert np.allclose(viewer.scene.camera.center[1:], box.mean(axis=0)[1:], atol=6.0)
+    assert box[0, 0] <= viewer.dims.point[-3] <= box[1, 0]
+
+
+def test_the_view_stays_at_a_scan_in_the_same_place(
+    viewer: Viewer, first: Image, tiny_volume: Volume
+) -> None:
+    camera = viewer.scene.camera
+    camera.zoom, camera.center = 40.0, (0.0, 25.0, -20.0)
+    viewer.dims.set_point(viewer.dims.ndim - 3, 4.0)
+    add(viewer, tiny_volume, "second")
+    assert (camera.zoom, camera.center) == (40.0, (0.0, 25.0, -20.0))
+    assert viewer.dims.point[-3] == 4.0

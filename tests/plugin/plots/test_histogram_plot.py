@@ -63,10 +63,17 @@ def test_the_way_back_is_offered_only_from_another_rule(plot: HistogramPlot, qtb
 
 def test_the_words_tell_the_share_of_the_filtered_map(plot: HistogramPlot) -> None:
     plot.set_values(VALUES, np.where(VALUES > 0.5, 1.0, 0.0), 0.5, manual=False)
-    assert plot.words.text() == "Q* = 0.5, 5.0% above"
+    assert plot.words.text() == "Q* = 0.5, 5.0% above after the filter"
 
 
-def test_the_filtered_map_has_an_outline_where_there_is_a_filter(plot: HistogramPlot) -> None:
+def test_the_columns_show_the_filtered_map(plot: HistogramPlot) -> None:
+    plot.set_values(VALUES, np.where(VALUES > 0.5, 1.0, 0.0), 0.5, manual=False)
+    edges, heights = plot.plots[0].listDataItems()[0].getData()
+    counts = np.where(10**heights > 0.75, np.rint(10**heights), 0)
+    assert counts[edges[:-1] > 0.5].sum() == np.count_nonzero(VALUES > 0.5)
+
+
+def test_the_unfiltered_map_has_an_outline_where_there_is_a_filter(plot: HistogramPlot) -> None:
     _, outline = plot.plots[0].listDataItems()
     for filtered, shown in ((VALUES, False), (VALUES**2, True), (VALUES, False)):
         plot.set_values(VALUES, filtered, 0.5, manual=False)

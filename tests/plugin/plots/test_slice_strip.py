@@ -54,6 +54,10 @@ def test_the_summary_counts_computed_slices_only(strip: SliceStrip) -> None:
     fixed = Settings(threshold=AbsoluteThreshold(value=0.1))
     strip.set_row(row([True] * 4), fixed, current=True)
     assert strip.words.text() == "3 unhealthy, 1.75 ml"
+    strip.set_row(row([True] * 4), fixed, current=True, edited=True)
+    assert strip.words.text() == "3 unhealthy, 1.75 ml edited"
+    strip.set_row(row([True] * 4), fixed, current=True, skull=True)
+    assert strip.words.text() == "skull in view, 1.75 ml"
 
 
 def test_colours_and_shapes_follow_the_gate(strip: SliceStrip) -> None:

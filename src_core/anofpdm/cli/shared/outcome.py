@@ -102,6 +102,8 @@ def finish_results(
 
 def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     """Summarise a report in a small table."""
+    from anofpdm.scans.skull import tells_of_skull
+
     lesions, slices = report["lesions"], report["slices"]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("Lesion volume", f"{lesions['volume_ml']:.2f} ml")
@@ -109,7 +111,10 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     settings = report["settings"]
     if settings["gate"] or settings["threshold"]["kind"] == "absolute":
         unhealthy = sum(not entry["healthy"] for entry in slices)
-        table.add_row("Unhealthy slices", f"{unhealthy} of {len(slices)}")
+        counted = f"{unhealthy} of {len(slices)}"
+        if tells_of_skull(report["warnings"]):
+            counted += "; not reliable with the skull in view"
+        table.add_row("Unhealthy slices", counted)
     else:
         table.add_row("Slices analysed", str(len(slices)))
     table.add_row("Guidance w", f"{report['settings']['guidance']:g}")

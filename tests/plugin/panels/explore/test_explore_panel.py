@@ -380,19 +380,86 @@ def test_a_reference_is_scored_live(
     reference = explored.reference
     reference.layers.setCurrentText("truth")
     expected = (
-        f"DICE {dice(session.native.mask, truth):.3f}, IoU {iou(session.native.mask, truth):.3f}"
+        f"slices: {dice(session.native.mask, truth):.3f}, IoU {iou(session.native.mask, truth):.3f}"
     )
     assert 0 < dice(session.native.mask, truth) < 1
     assert expected in reference.volume.text()
     assert reference.slice.isVisible() and "Slice" in reference.slice.text()
     session.set_dropped([lesion.number for lesion in session.lesions.table])  # type: ignore[union-attr]
-    assert "DICE 0.000" in reference.volume.text() and "mask 0.00 ml" in reference.volume.text()
+    assert "slices: 0.000" in reference.volume.text() and "mask 0.00 ml" in reference.volume.text()
     session.set_dropped([])
     layer.data = np.zeros_like(layer.data)
     assert "reference 0.00 ml" in reference.volume.text()
     viewer.layers.remove(layer)
     assert reference.layers.currentText() == "none"
     assert not reference.volume.isVisible() and not reference.fault.isVisible()
+
+
+def test_what_was_analysed_is_scored_and_named(
+    explored: ExplorePanel, viewer: Viewer, session: Session, until: Until
+) -> None:
+    analysis = session.analysis
+    assert analysis is not None
+    session.set_analysis(analysis, done=[1])
+    marked(session)
+    until(lambda: session.is_current)
+    assert session.native is not None
+    canonical = analysis.geometry.orientation.to_canonical
+    slice_id = int(analysis.slice_ids[1])
+    truth = np.ones(analysis.geometry.shape, dtype=np.uint8)
+    reference = explored.reference
+    layer = add_reference(viewer, analysis.geometry.as_volume(truth))
+    reference.layers.setCurrentText(layer.name)
+    found, known = canonical(session.native.mask)[:, :, slice_id], canonical(truth)[:, :, slice_id]
+    assert 0 < dice(found, known) < 1
+    words = reference.volume.text()
+    assert words.startswith(f"DICE of the 1 analysed slice: {dice(found, known):.3f}, ")
+    beyond = (truth.sum() - known.sum()) * analysis.geometry.voxel_volume_ml
+    assert words.endswith(f"; {beyond:.2f} ml of the reference lie in other slices")
+
+
+def test_all_numbers_follow_the_mask_that_is_painted(
+    explored: ExplorePanel,
+    viewer: Viewer,
+    session: Session,
+    context: Context,
+    until: Until,
+) -> None:
+    marked(session)
+    until(lambda: session.is_current)
+    analysis, found = session.analysis, session.native
+    assert analysis is not None and found is not None
+    truth = add_reference(viewer, analysis.geometry.as_volume(np.ones_like(found.mask)))
+    reference, lesions = explored.reference, explored.lesions
+    reference.layers.setCurrentText(truth.name)
+    layer = context.layers.commit_mask()
+    assert layer is not None
+    until(lambda: session.edited is not None)
+    assert session.edited is not None
+    assert np.array_equal(session.edited.mask, found.mask)
+    whole = layer.data.size * analysis.geometry.voxel_volume_ml
+    layer.data_setitem(np.nonzero(layer.data == 0), 1)
+    until(lambda: lesions.summary.text() == f"Edited mask: 1 lesion, {whole:.2f} ml")
+    assert lesions.model.rowCount() == 1
+    drop = lesions.model.index(0, DROP)
+    assert not lesions.model.flags(drop) & Qt.ItemFlag.ItemIsUserCheckable
+    assert reference.volume.text().startswith("Edited mask: DICE of the ")
+    assert ": 1.000, IoU 1.000; " in reference.volume.text()
+    assert "DICE 1.000" in reference.slice.text()
+    assert session.native is found  # what Export writes as the found mask
+    layer.undo()
+    until(lambda: session.edited is not None and np.array_equal(session.edited.mask, found.mask))
+    session.update_settings(guidance=session.settings.guidance + 1)  # type: ignore[union-attr]
+    assert session.edited is None
+    assert not lesions.summary.text().startswith("Edited")
+    layer.data_setitem(np.nonzero(layer.data == 0), 1)
+    until(lambda: session.edited is not None)
+    layer.visible = False
+    assert session.edited is None
+    layer.visible = True
+    until(lambda: session.edited is not None)
+    viewer.layers.remove(layer)
+    assert session.edited is None
 
 
 def test_only_a_mask_on_the_scans_grid_is_a_reference(

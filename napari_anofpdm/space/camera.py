@@ -1,0 +1,107 @@
+"""Where the canvas looks: it stays while results come and go, and moves to a scan out of sight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_anofpdm.space.placement import WORLD_AXES
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    Box = NDArray[np.float64]
+
+_ENOUGH = 0.9  # share of a scan's width that counts as in sight
+_FITTED = 0.95  # share of the canvas that a fitted scan takes, as in napari
+
+
+@contextmanager
+def kept_camera(viewer: Viewer) -> Iterator[None]:
+    """Keep zoom and centre while layers are added or removed.
+
+    napari fits all layers into the canvas when the number of axes changes, as it does with the
+    first layer of steps.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        An empty one is left to napari, which fits its first layer.
+    """
+    camera, empty = viewer.scene.camera, not viewer.layers
+    center, zoom = camera.center, camera.zoom
+    yield
+    if not empty:
+        camera.center, camera.zoom = center, zoom
+
+
+def box_of(layer: Layer) -> Box:
+    """Return the first and last corner of a scan, S, P, L in mm, shape (2, 3)."""
+    return np.asarray(layer.extent.world, dtype=np.float64)[:, -len(WORLD_AXES) :]
+
+
+def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None) -> None:
+    """Show a scan that came into view: its slices, and all of it or as much as of the former one.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    layer : napari.layers.Layer
+    former : ndarray, shape (2, 3), or None
+        Box of the scan that was in view. In the same box nothing moves.
+    """
+    box, dims = box_of(layer), viewer.dims
+    first = dims.ndim - len(WORLD_AXES)
+    if first < 0 or (former is not None and np.allclose(box, former, atol=_voxel(layer))):
+        return
+    point = np.array(dims.point[first:])
+    outside = np.any((point < box[0] - _voxel(layer)) | (point > box[1] + _voxel(layer)))
+    if outside:
+        dims.set_point(range(first, dims.ndim), box.mean(axis=0))
+    if not _in_sight(viewer, box, former):
+        _fit(viewer, box, _voxel(layer))
+
+
+def _in_sight(viewer: Viewer, box: Box, former: Box | None) -> bool:
+    """Whether the canvas shows a box, or, zoomed in, a part of it around the canvas's centre."""
+    dims, camera = viewer.dims, viewer.scene.camera
+    shown = [axis - dims.ndim + len(WORLD_AXES) for axis in dims.displayed]
+    center = np.array(camera.center[-len(shown) :])
+    if min(shown) < 0:
+        return True
+    own = box[:, shown]
+    if np.any((center < own[0]) | (center > own[1])):
+        return False
+    if dims.ndisplay != 2:
+        return True
+    half = np.array(viewer.canvas.size) / camera.zoom / 2
+    canvas = np.array([center - half, center + half])
+    zoomed_in = former is not None and not _covers(canvas, former[:, shown])
+    return _covers(canvas, own) or (zoomed_in and _covers(own, canvas))
+
+
+def _fit(viewer: Viewer, box: Box, voxel: NDArray[np.float64]) -> None:
+    """Fit a box into the canvas; napari's own fit fails for a layer without the axis of steps."""
+    dims, camera = viewer.dims, viewer.scene.camera
+    shown = [axis - dims.ndim + len(WORLD_AXES) for axis in dims.displayed]
+    center = box.mean(axis=0)[shown]
+    camera.center = (0.0, 0.0, 0.0)[: 3 - len(shown)] + tuple(map(float, center))
+    width = (box[1] - box[0] + voxel)[shown]
+    canvas = np.array(viewer.canvas.size, dtype=np.float64)
+    room = canvas / width if dims.ndisplay == 2 else canvas.min() / width
+    camera.zoom = float(_FITTED * room.min())
+
+
+def _covers(one: Box, other: Box) -> bool:
+    """Whether a box covers most of another along each axis."""
+    common = np.minimum(one[1], other[1]) - np.maximum(one[0], other[0])
+    return bool(np.all(common >= _ENOUGH * (other[1] - other[0])))
+
+
+def _voxel(layer: Layer) -> NDArray[np.float64]:
+    return np.abs(np.asarray(layer.scale, dtype=np.float64)[-len(WORLD_AXES) :])
