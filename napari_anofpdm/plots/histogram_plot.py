@@ -19,7 +19,7 @@ _TOOLTIP = (
     "Histogram of the anomaly map (H) over the brain's pixels of this slice\n"
     "(squared intensity; counts on a logarithmic axis). If there is a median filter, the columns\n"
     "show H after it, as the map does, and the thin outline shows H before. Drag the threshold\n"
-    "(Q*): pixels to its right are marked, except in spots below the smallest lesion."
+    "(Q*): pixels to its right are marked, except in spots below the smallest spot."
 )
 _BACK = "Return to the threshold rule of the model's calibration."
 

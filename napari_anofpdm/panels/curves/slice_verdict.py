@@ -94,7 +94,7 @@ def _fixed_threshold_words(result: Interpretation, value: float, kept: bool | No
         lost = _marks(result, kept) if kept is False else ""
         return f"looks unhealthy: a spot of its {what} reaches {value:.4g}.{lost}"
     if _reaches(result):
-        small = "is smaller than the smallest lesion in pixels"
+        small = "is smaller than the smallest spot"
         return f"looks healthy: what reaches {value:.4g} on its {what} {small}."
     return f"looks healthy: no pixel of its {what} reaches {value:.4g}."
 
@@ -105,8 +105,7 @@ def _marks(result: Interpretation, kept: bool | None) -> str:
     if not result.mask[0].any():
         gated = settings.gate and bool(result.healthy[0])
         if _reaches(result) and not gated:
-            small = "smaller than the smallest lesion in pixels"
-            return f" What the threshold marks is {small}; nothing is left."
+            return " What the threshold marks is smaller than the smallest spot and removed."
         return " Nothing is marked."
     if kept is not False:
         return " The threshold marks a lesion."
