@@ -111,7 +111,8 @@ class EditedMask:
             self._session.set_edited(None)
 
     def _measure(self, layer: Layer) -> None:
-        analysis, native = self._session.analysis, self._session.native
+        session = self._session
+        analysis, native, settings = session.analysis, session.native, session.settings
         if analysis is None or layer.metadata.get(SOURCES) != analysis.metadata.sources:
             return
         anomaly_map = None if native is None else native.anomaly_map
@@ -124,9 +125,10 @@ class EditedMask:
         mask = np.asarray(volume.data > 0, dtype=np.uint8)
 
         def done(measured: NativeResult) -> None:
-            if self._session.analysis is analysis and layer in self._marks and layer.visible:
+            same = session.analysis is analysis and session.settings == settings
+            if same and layer in self._marks and layer.visible:
                 self._layers[measured] = layer
-                self._session.set_edited(measured)
+                session.set_edited(measured)
 
         submit(
             lambda: _measured(volume, mask, anomaly_map),

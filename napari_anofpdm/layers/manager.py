@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from anofpdm import Analysis, Interpretation
+    from anofpdm.results.native import NativeResult
     from napari_anofpdm.layers.roles import Role
     from napari_anofpdm.session.session import Session
 
@@ -58,6 +59,7 @@ class LayerManager:
         session.slice_interpreted.connect(self._on_slice)
         session.volume_interpreted.connect(self._on_volume)
         session.native_changed.connect(self._on_native)
+        session.edited_changed.connect(self._on_edited)
 
     def layer(self, role: Role) -> Layer | None:
         """Return the layer of a role, if it is in the viewer."""
@@ -120,6 +122,7 @@ class LayerManager:
         self._commit_waits = False
         if analysis is None:
             self._shown.clear()
+            self._made_way = False
             return
         from napari_anofpdm.layers.layer_making import map_layer, preview_layer
 
@@ -128,11 +131,16 @@ class LayerManager:
         self.steps.show(analysis, grid)
         self._shown.show("map", map_layer(self._map.data, grid))
         self._shown.show("preview", preview_layer(self._mask.placed))
+        self._on_edited(self._session.edited)
         self.link.attach(grid, [int(k) for k in analysis.slice_ids])
 
     def _on_settings(self) -> None:
         self._commit_waits = False
-        self._show_preview(True)
+        self._on_edited(self._session.edited)
+
+    def _on_edited(self, edited: NativeResult | None) -> None:
+        """Show the mask that the panels measure: the edited one, or the preview."""
+        self._show_preview(edited is None)
 
     def _on_slice(self, result: Interpretation) -> None:
         if self._map is None or self._mask is None:

@@ -47,7 +47,7 @@ def as_labels(data: NDArray[Any]) -> NDArray[np.integer[Any]]:
         largest = 0 if data.size == 0 else int(data.max())
         return data.astype(np.min_scalar_type(largest))
     if data.dtype.kind == "i" and data.size and data.min() < 0:
-        return np.maximum(data, 0)
+        return np.asarray(np.maximum(data, 0))
     return data if data.flags.writeable else data.copy(order="K")
 
 

@@ -11,7 +11,7 @@ from napari_anofpdm.layers.layer_guess import of_one_head
 from napari_anofpdm.layers.scan_layers import scan_layers
 from napari_anofpdm.layers.windows import is_scan
 from napari_anofpdm.session.scan import Scan
-from napari_anofpdm.space.camera import box_of, go_to_scan
+from napari_anofpdm.space.camera import View, box_of, go_to_scan, view_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -39,6 +39,7 @@ class ScanLink:
         self._viewer = weakref.ref(viewer)
         self._session = session
         self._scans: WeakKeyDictionary[Layer, Scan] = WeakKeyDictionary()
+        self._views: WeakKeyDictionary[Layer, View] = WeakKeyDictionary()
         events = viewer.layers.events
         # After napari has fitted its axes to the new layer.
         events.inserted.connect(self._on_inserted, position="last")
@@ -77,7 +78,10 @@ class ScanLink:
         return scan
 
     def bring_back(self, scan: Scan) -> None:
-        """Put a scan in view again, above the others; one that was removed is made anew."""
+        """Put a scan in view again, above the others, with the masks that lie on it.
+
+        One that was removed is made anew.
+        """
         viewer = self._viewer()
         if viewer is None:
             return
@@ -95,7 +99,9 @@ class ScanLink:
         above = max(viewer.layers.index(layer) for layer in viewer.layers if self._counts(layer))
         at = viewer.layers.index(top)
         if at < above:
-            viewer.layers.move(at, above + 1)
+            others = [k for k in range(at + 1, above + 1) if self._counts(viewer.layers[k])]
+            stack = list(range(at, others[0]))
+            viewer.layers.move_multiple(stack, len(viewer.layers))
         self._look()
 
     def join(self, scan: Scan) -> None:
@@ -118,16 +124,23 @@ class ScanLink:
     def _look(self, _: object = None) -> None:
         layer, session = self._in_view(), self._session
         if layer is not None:
+            self._leave_for(layer)
             session.show_scan(self._scans.setdefault(layer, Scan(layer.name)))
             self._go_to(layer)
         elif session.scan is not None and not self._is_here(session.scan):
             session.show_scan(None)
 
+    def _leave_for(self, layer: Layer) -> None:
+        """Remember how the layer that was in view was looked at, when another takes its place."""
+        viewer, last = self._viewer(), None if self._last is None else self._last()
+        if viewer is not None and last is not None and layer is not last:
+            self._views[last] = view_of(viewer)
+
     def _go_to(self, layer: Layer) -> None:
         """Move the canvas to a layer that came into view, where it is out of sight."""
         viewer, last = self._viewer(), None if self._last is None else self._last()
         if viewer is not None and layer is not last:
-            go_to_scan(viewer, layer, self._box)
+            go_to_scan(viewer, layer, self._box, self._views.get(layer))
             self._last, self._box = weakref.ref(layer), box_of(layer)
 
     def _is_here(self, scan: Scan) -> bool:

@@ -130,9 +130,12 @@ class SliceStrip(PlotFrame):
         faint.setAlpha(110)
         for item in self._missing:
             item.setOpts(brush=faint, pen=pg.mkPen(None))
-        for name, item in self._dots.items():
-            item.setBrush(getattr(self.theme, name))
+        self._paint_dots()
         self._columns.setOpts(brush=self.theme.unhealthy, pen=pg.mkPen(None))
+
+    def _paint_dots(self) -> None:
+        for name, item in self._dots.items():
+            item.setBrush(getattr(self.theme, "faint" if self._skull else name))
 
     def _draw(self) -> None:
         row = self._row
@@ -142,6 +145,7 @@ class SliceStrip(PlotFrame):
             return
         self.show_plots(True)
         self._draw_cosine(row)
+        self._paint_dots()
         self._draw_size(row)
         self.plots[0].setXRange(row.slice_ids[0] - 0.7, row.slice_ids[-1] + 0.7, 0)
         self._draw_missing(row)
@@ -155,7 +159,7 @@ class SliceStrip(PlotFrame):
             item.setData(
                 row.slice_ids[picked],
                 row.cosine[picked],
-                symbol="t1" if name == "healthy" else "o",
+                symbol="s" if self._skull else "t1" if name == "healthy" else "o",
                 size=8 if len(row.slice_ids) < 60 else 5,
                 pen=None,
             )
@@ -176,7 +180,8 @@ class SliceStrip(PlotFrame):
         largest = float(size[known].max(initial=0.0))
         self.plots[1].setYRange(0.0, (largest or 1.0) * 1.08, 0)
         # The bottom row has space for two numbers only.
-        ticks = [(0.0, "0"), (largest, f"{largest:.3g}")] if largest else [(0.0, "0")]
+        words = f"{largest:.0f}" if largest >= 100 else f"{largest:.3g}"  # never 1.2e+03
+        ticks = [(0.0, "0"), (largest, words)] if largest else [(0.0, "0")]
         self.plots[1].getAxis("left").setTicks([ticks])
 
     def _draw_missing(self, row: SliceRow) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 
 _ENOUGH = 0.9  # share of a scan's width that counts as in sight
 _FITTED = 0.95  # share of the canvas that a fitted scan takes, as in napari
+
+
+class View(NamedTuple):
+    """Where the canvas looks: centre and zoom of the camera, and the point S, P, L in mm."""
+
+    center: tuple[float, ...]
+    zoom: float
+    point: tuple[float, ...]
+
+
+def view_of(viewer: Viewer) -> View:
+    """Return where the canvas of a viewer looks."""
+    camera = viewer.scene.camera
+    return View(camera.center, camera.zoom, tuple(viewer.dims.point[-len(WORLD_AXES) :]))
 
 
 @contextmanager
@@ -45,7 +59,7 @@ def box_of(layer: Layer) -> Box:
     return np.asarray(layer.extent.world, dtype=np.float64)[:, -len(WORLD_AXES) :]
 
 
-def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None) -> None:
+def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None, own: View | None) -> None:
     """Show a scan that came into view: its slices, and all of it or as much as of the former one.
 
     Parameters
@@ -54,11 +68,16 @@ def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None) -> None:
     layer : napari.layers.Layer
     former : ndarray, shape (2, 3), or None
         Box of the scan that was in view. In the same box nothing moves.
+    own : View or None
+        How this scan was last looked at, if it was.
     """
     box, dims = box_of(layer), viewer.dims
     first = dims.ndim - len(WORLD_AXES)
     if first < 0 or (former is not None and np.allclose(box, former, atol=_voxel(layer))):
         return
+    if own is not None and len(own.point) == len(WORLD_AXES):
+        viewer.dims.set_point(range(first, dims.ndim), own.point)
+        viewer.scene.camera.center, viewer.scene.camera.zoom = own.center, own.zoom
     point = np.array(dims.point[first:])
     outside = np.any((point < box[0] - _voxel(layer)) | (point > box[1] + _voxel(layer)))
     if outside:

@@ -100,6 +100,7 @@ def in_front(viewer: Viewer, name: str) -> bool:
 def test_a_menu_entry_brings_a_tab_to_the_front(viewer: Viewer, qtbot: QtBot, command: str) -> None:
     open_workspace(viewer)
     window = dock(viewer, PANELS[0].title).window()
+    assert window is not None
     with qtbot.waitExposed(window, timeout=LONG):
         window.show()
     qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
@@ -114,6 +115,7 @@ def test_the_plugins_menu_hides_a_panel_in_front_and_shows_it_in_front(
 ) -> None:
     open_workspace(viewer)
     window = dock(viewer, PANELS[0].title).window()
+    assert window is not None
     with qtbot.waitExposed(window, timeout=LONG):
         window.show()
     qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)

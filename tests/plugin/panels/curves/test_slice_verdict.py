@@ -117,7 +117,9 @@ def test_what_a_filter_takes_away_is_said(tiny_analysis: Analysis) -> None:
     words = verdict_words(all_gone, shown_anyway=False)
     assert "looks healthy: what reaches 1e-09 on its map is smaller than" in words
     nothing = result(tiny_analysis, 0, gate=False, min_component_pixels=10**6)
-    assert "smaller than the smallest spot and removed" in verdict_words(nothing, shown_anyway=False)
+    assert "smaller than the smallest spot and removed" in verdict_words(
+        nothing, shown_anyway=False
+    )
 
 
 def test_a_mask_that_is_too_small_in_millilitres_is_said_to_be_gone(
