@@ -11,9 +11,9 @@ from uuid import uuid4
 from anofpdm.scans.files.suffixes import PAIR_SUFFIXES, SUFFIXES, stem_of
 from napari_anofpdm.host.notify import sentence_of, show_error
 from napari_anofpdm.layers.analysis_opener import ANALYSIS_KEY, READING_KEY
-from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
 from napari_anofpdm.layers.scan_layers import scan_layer_data
 from napari_anofpdm.space.layer_volume import LayerData, layer_data
+from napari_anofpdm.space.mask_guess import as_labels, looks_like_mask
 
 if TYPE_CHECKING:
     from anofpdm import Volume

@@ -1,4 +1,4 @@
-"""Voxel and world coordinates: placing a volume in the viewer, planes, patient sides.
+"""Voxel and world coordinates: placing a volume, planes, camera, patient sides.
 
 Imports no other room.
 """

@@ -109,6 +109,8 @@ def _marks(result: Interpretation, kept: bool | None) -> str:
         return " Nothing is marked."
     if kept is not False:
         return " The threshold marks a lesion."
+    if settings.refinement is not None:
+        return " Nothing of what the threshold marks is left after the refinement on the scan."
     if settings.min_component_ml > 0:
         least = f"{settings.min_component_ml:g} ml"
         return f" What the threshold marks is not in the mask: lesions below {least} are removed."

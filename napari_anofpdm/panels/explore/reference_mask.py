@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
 from napari_anofpdm.layers.roles import is_drawn
 from napari_anofpdm.space.layer_volume import lend_geometry, volume_of
+from napari_anofpdm.space.mask_guess import as_labels, looks_like_mask
 
 if TYPE_CHECKING:
     from napari.layers import Layer

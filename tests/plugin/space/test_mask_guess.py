@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anofpdm import make_phantom, read_volume
-from napari_anofpdm.layers.mask_guess import as_labels, looks_like_mask
+from napari_anofpdm.space.mask_guess import as_labels, looks_like_mask
 
 
 def _blocks(dtype: str = "uint8") -> np.ndarray:
