@@ -78,6 +78,7 @@ def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None, own: View | Non
     if own is not None and len(own.point) == len(WORLD_AXES):
         viewer.dims.set_point(range(first, dims.ndim), own.point)
         viewer.scene.camera.center, viewer.scene.camera.zoom = own.center, own.zoom
+        return
     point = np.array(dims.point[first:])
     outside = np.any((point < box[0] - _voxel(layer)) | (point > box[1] + _voxel(layer)))
     if outside:
@@ -101,7 +102,9 @@ def _in_sight(viewer: Viewer, box: Box, former: Box | None) -> bool:
     half = np.array(viewer.canvas.size) / camera.zoom / 2
     canvas = np.array([center - half, center + half])
     zoomed_in = former is not None and not _covers(canvas, former[:, shown])
-    return _covers(canvas, own) or (zoomed_in and _covers(own, canvas))
+    # Along one axis a zoomed canvas may still be wider than the scan.
+    least = np.minimum(own[1] - own[0], 2 * half) if zoomed_in else own[1] - own[0]
+    return bool(np.all(_common(canvas, own) >= _ENOUGH * least))
 
 
 def _fit(viewer: Viewer, box: Box, voxel: NDArray[np.float64]) -> None:
@@ -118,8 +121,13 @@ def _fit(viewer: Viewer, box: Box, voxel: NDArray[np.float64]) -> None:
 
 def _covers(one: Box, other: Box) -> bool:
     """Whether a box covers most of another along each axis."""
-    common = np.minimum(one[1], other[1]) - np.maximum(one[0], other[0])
-    return bool(np.all(common >= _ENOUGH * (other[1] - other[0])))
+    return bool(np.all(_common(one, other) >= _ENOUGH * (other[1] - other[0])))
+
+
+def _common(one: Box, other: Box) -> NDArray[np.float64]:
+    """Return the width that two boxes share along each axis; negative where they are apart."""
+    shared: NDArray[np.float64] = np.minimum(one[1], other[1]) - np.maximum(one[0], other[0])
+    return shared
 
 
 def _voxel(layer: Layer) -> NDArray[np.float64]:

@@ -229,10 +229,15 @@ def test_the_view_goes_to_a_scan_with_another_origin(
     assert np.allclose(viewer.scene.camera.center[1:], box.mean(axis=0)[1:], atol=6.0)
     assert box[0, 0] <= viewer.dims.point[-3] <= box[1, 0]
     assert viewer.scene.camera.zoom == pytest.approx(before, rel=0.01)  # it is of the same size
+    camera = viewer.scene.camera
     far.visible = False
     box = first.extent.world
     assert np.allclose(viewer.scene.camera.center[1:], box.mean(axis=0)[1:], atol=6.0)
     assert viewer.dims.point[-3] == slice_before
+    camera.zoom = 1.7 * before
+    far.visible = True
+    far.visible = False
+    assert camera.zoom == 1.7 * before
 
 
 def test_the_view_stays_at_a_scan_in_the_same_place(
