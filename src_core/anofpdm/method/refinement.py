@@ -39,11 +39,11 @@ class Refinement(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    border: Deviations = 1.25
-    core: float = Field(default=0.75, ge=0, le=100, allow_inf_nan=False)
+    border: Deviations = 1.5
+    core: float = Field(default=1.5, ge=0, le=100, allow_inf_nan=False)
     share: float = Field(default=0.5, gt=0, le=1)
-    reach_mm: float = Field(default=3.0, ge=0, le=20)
-    smoothing_mm: float = Field(default=0.5, ge=0, le=5)
+    reach_mm: float = Field(default=1.0, ge=0, le=20)
+    smoothing_mm: float = Field(default=0.7, ge=0, le=5)
     modality: str | None = None
 
     def reference(self, scored: Sequence[str]) -> str:

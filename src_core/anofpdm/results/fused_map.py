@@ -31,9 +31,9 @@ class Fusion:
         Standard deviation of the Gaussian that smooths the scan, in mm.
     """
 
-    exponent: float = 0.25
-    floor: float = 0.02
-    offset: float = 2.0
+    exponent: float = 0.35
+    floor: float = 0.2
+    offset: float = 4.0
     smoothing_mm: float = 1.0
 
 

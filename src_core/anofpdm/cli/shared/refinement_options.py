@@ -29,7 +29,7 @@ RefineBorderOption = Annotated[
         metavar="Z",
         help="Mark voxels that are at least Z robust standard deviations brighter (or darker) than "
         "the brain's median.",
-        show_default="as calibrated, otherwise 1.25",
+        show_default="as calibrated, otherwise 1.5",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -40,7 +40,7 @@ RefineCoreOption = Annotated[
         min=0,
         metavar="Z",
         help="Keep connected voxels only if one of them exceeds the border by Z.",
-        show_default="as calibrated, otherwise 0.75",
+        show_default="as calibrated, otherwise 1.5",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -61,7 +61,7 @@ RefineReachOption = Annotated[
         min=0,
         metavar="MM",
         help="Search this far around the marked spots, in mm.",
-        show_default="as calibrated, otherwise 3",
+        show_default="as calibrated, otherwise 1",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -72,7 +72,7 @@ RefineSmoothingOption = Annotated[
         min=0,
         metavar="MM",
         help="Standard deviation of the Gaussian that smooths the scan first, in mm.",
-        show_default="as calibrated, otherwise 0.5",
+        show_default="as calibrated, otherwise 0.7",
         rich_help_panel=_PANEL,
     ),
 ]
