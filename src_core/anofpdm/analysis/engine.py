@@ -130,6 +130,71 @@ def analyze(
         slices that were finished in memory.
     """
     model = bundle if isinstance(bundle, ModelBundle) else load_bundle(bundle)
+    read = {name: _volume(v, name) for name, v in volumes.items()}
+    mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
+    known = model.metadata
+    stack = _only(preprocess(read, known.modalities, known.preprocessing, mask), slices)
+    return analyze_stack(
+        stack,
+        model,
+        sources=[*read.values(), *([mask] if mask is not None else [])],
+        process=process,
+        steps=steps,
+        t_max=t_max,
+        clip=clip,
+        seed=seed,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        store=store,
+        dtype=dtype,
+        overwrite=overwrite,
+        memory_limit=memory_limit,
+        temporary_folder=temporary_folder,
+        first_slice=first_slice,
+        on_start=on_start,
+        on_slices=on_slices,
+        on_progress=on_progress,
+        should_cancel=should_cancel,
+    )
+
+
+def analyze_stack(
+    stack: SliceStack,
+    model: ModelBundle,
+    *,
+    sources: Sequence[Volume] = (),
+    process: Process | None = None,
+    steps: int | None = None,
+    t_max: int | None = None,
+    clip: bool | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "auto",
+    batch_size: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    dtype: StepDtype = "float16",
+    overwrite: bool = False,
+    memory_limit: int | None = None,
+    temporary_folder: str | os.PathLike[str] | None = None,
+    first_slice: int | None = None,
+    on_start: Callable[[Analysis], None] | None = None,
+    on_slices: Callable[[list[int]], None] | None = None,
+    on_progress: Callable[[SliceProgress], None] | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+) -> Analysis:
+    """Run a model's forward process over slices that are preprocessed already.
+
+    Parameters
+    ----------
+    stack : SliceStack
+        Slices as the model reads them.
+    model : ModelBundle
+    sources : sequence of Volume
+        Where the slices come from, for the record.
+
+    The other parameters, the result and the errors are those of `analyze`.
+    """
     if batch_size is not None and batch_size < 1:
         raise SettingsError(f"The batch size must be 1 or more; got {batch_size}.")
     calibration = model.metadata.calibration
@@ -138,17 +203,13 @@ def analyze(
         clip = calibration is None or calibration.clip
     timesteps = model.timesteps(grid.steps, grid.t_max)
     where = resolve_device(device)
-    read = {name: _volume(v, name) for name, v in volumes.items()}
-    mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
-    known = model.metadata
-    stack = preprocess(read, known.modalities, known.preprocessing, mask)
-    stack = _only(stack, slices)
     for warning in stack.warnings:
         log.warning(warning)
+    known = model.metadata
     scored = [known.modalities.index(m) for m in known.scored]
     resolved = resolve_precision(precision, where)
     run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, resolved, dtype)
-    metadata = run.metadata([*read.values(), *([mask] if mask is not None else [])])
+    metadata = run.metadata(sources)
     native = {name: v.data for name, v in zip(known.modalities, stack.volumes, strict=True)}
     inputs = AnalysisInputs.of(stack, native, scored)
     target, temporary = choose_place(
@@ -224,7 +285,7 @@ class _Run:
     precision: ResolvedPrecision
     dtype: StepDtype
 
-    def metadata(self, sources: list[Volume]) -> AnalysisMetadata:
+    def metadata(self, sources: Sequence[Volume]) -> AnalysisMetadata:
         return AnalysisMetadata(
             bundle=self.model.metadata,
             bundle_hash=self.model.hash,

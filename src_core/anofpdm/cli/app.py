@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from anofpdm.cli.commands import bundle, job
+from anofpdm.cli.commands.compare import compare
 from anofpdm.cli.commands.demo import demo
 from anofpdm.cli.commands.describe_intensity import describe_intensity
 from anofpdm.cli.commands.evaluate import evaluate
@@ -68,4 +69,5 @@ app.command("select-guidance", rich_help_panel=_MODELS)(as_job(select_guidance))
 app.add_typer(job.app, name="job", rich_help_panel=_MODELS)
 app.command("import-checkpoint", rich_help_panel=_MODELS)(import_checkpoint)
 app.command(rich_help_panel=_JUDGE)(evaluate)
+app.command(rich_help_panel=_JUDGE)(compare)
 app.command("describe-intensity", rich_help_panel=_JUDGE)(describe_intensity)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from anofpdm.evaluation.smoothing import SMOOTHING_MM, intensity_map
+from anofpdm.evaluation.smoothing import SMOOTHING_MM
 from anofpdm.evaluation.subject import Prediction
 from anofpdm.method.calibration import Polarity
 
@@ -20,7 +19,6 @@ DEVIATIONS: Final = 2.0
 _NORMAL_MAD = 1.4826
 _DARK_LESIONS: Final = ("t1", "t1ce")
 Mask = NDArray[np.bool_]
-Map = NDArray[np.float32]
 
 
 def map_name(sigma_mm: float) -> str:
@@ -35,58 +33,52 @@ def baseline_polarity(modality: str, polarity: Polarity) -> Polarity:
     return "hypointense" if modality in _DARK_LESIONS else "hyperintense"
 
 
-def intensity_maps(
-    data: NDArray[np.generic], brain: Mask, spacing: tuple[float, float, float], polarity: Polarity
-) -> dict[str, Map]:
-    """Return the scan, smoothed by 0, 1 and 2 mm, as maps by name."""
-    return {
-        map_name(sigma): intensity_map(data, brain, spacing, sigma, polarity)
-        for sigma in SMOOTHING_MM
-    }
+def baseline_names() -> dict[str, tuple[float | None, str]]:
+    """Masks without a network and without labels: width of the Gaussian in mm and rule, by name.
 
-
-def baseline_predictions(
-    maps: Mapping[str, Map], brain: Mask, slice_ids: NDArray[np.integer]
-) -> dict[str, Prediction]:
-    """Masks without a network and without labels.
-
-    Parameters
-    ----------
-    maps : mapping of str to ndarray (x, y, z)
-        Of `intensity_maps`.
-    brain : ndarray of bool (x, y, z)
-    slice_ids : ndarray (S,)
-        Axial indices of the slices to judge.
-
-    Returns
-    -------
-    dict of str to Prediction
-        `EMPTY`; for each map "NAME, z > 2" (more than 2 robust standard deviations above the
-        brain's median); and "NAME, Otsu" (Otsu's threshold in the brain) of the map of 1 mm.
+    `EMPTY` marks nothing; "NAME, z > 2" marks what lies more than 2 robust standard deviations
+    above the brain's median, in the scan smoothed by 0, 1 and 2 mm; "NAME, Otsu" what lies above
+    Otsu's threshold of the brain, in the scan smoothed by 1 mm.
     """
-    nothing = np.zeros(brain.shape, dtype=bool)
-    found = {EMPTY: Prediction(nothing, np.zeros(len(slice_ids), dtype=bool))}
-    otsu = map_name(1.0)
-    for name, values in maps.items():
-        rules = {f"{name}, z > {DEVIATIONS:g}": _above_deviations(values[brain])}
-        if name == otsu:
-            rules[f"{name}, Otsu"] = _otsu(values[brain])
-        highest = np.array([values[:, :, index].max(initial=0) for index in slice_ids])
-        for rule, threshold in rules.items():
-            mask = brain & (values > threshold)
-            marked = np.asarray(mask.any(axis=(0, 1)))[slice_ids]
-            found[rule] = Prediction(mask, marked, {"map": highest})
+    found: dict[str, tuple[float | None, str]] = {EMPTY: (None, "")}
+    for sigma in SMOOTHING_MM:
+        found[f"{map_name(sigma)}, z > {DEVIATIONS:g}"] = (sigma, "z")
+    found[f"{map_name(1.0)}, Otsu"] = (1.0, "otsu")
     return found
 
 
-def _above_deviations(inside: Map) -> float:
+def baseline_prediction(
+    values: NDArray[np.floating] | None, rule: str, brain: Mask, slice_ids: NDArray[np.integer]
+) -> Prediction:
+    """Return the mask of a baseline.
+
+    Parameters
+    ----------
+    values : ndarray (x, y, z) or None
+        Of `intensity_map`; None marks nothing.
+    rule : {"z", "otsu"}
+        As in `baseline_names`.
+    brain : ndarray of bool (x, y, z)
+    slice_ids : ndarray (S,)
+        Axial indices of the slices to judge.
+    """
+    if values is None:
+        return Prediction(np.zeros(brain.shape, dtype=bool), np.zeros(len(slice_ids), dtype=bool))
+    inside = values[brain]
+    mask = brain & (values > (_otsu(inside) if rule == "otsu" else _above_deviations(inside)))
+    marked = np.asarray(mask.any(axis=(0, 1)))[slice_ids]
+    highest = values.max(axis=(0, 1), initial=0)[slice_ids]
+    return Prediction(mask, marked, {"map": highest})
+
+
+def _above_deviations(inside: NDArray[np.floating]) -> float:
     if not inside.size:
         return np.inf
     median = float(np.median(inside))
     return median + DEVIATIONS * _NORMAL_MAD * float(np.median(np.abs(inside - median)))
 
 
-def _otsu(inside: Map) -> float:
+def _otsu(inside: NDArray[np.floating]) -> float:
     if not inside.size or inside.min() == inside.max():
         return np.inf
     return float(threshold_otsu(inside))

@@ -8,14 +8,14 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from anofpdm.common.worker_processes import worker_processes
-from anofpdm.evaluation.scan_cases import ScanCase
 
+Case = TypeVar("Case")
 Found = TypeVar("Found")
 
 
 def over_cases(
-    function: Callable[[ScanCase], Found], cases: Sequence[ScanCase], workers: int = 1
-) -> Iterator[tuple[ScanCase, Found]]:
+    function: Callable[[Case], Found], cases: Sequence[Case], workers: int = 1
+) -> Iterator[tuple[Case, Found]]:
     """Yield each case with its result, in the order of the cases.
 
     At most two results per process wait at a time, so memory does not grow with the cases.
@@ -24,7 +24,8 @@ def over_cases(
     ----------
     function : callable
         Can be pickled where `workers` is above 1.
-    cases : sequence of ScanCase
+    cases : sequence
+        Scans, such as `PhantomCase`; they can be pickled, too.
     workers : int
         Number of processes; 1 uses this one.
     """
@@ -33,7 +34,7 @@ def over_cases(
             yield case, function(case)
         return
     with worker_processes(workers) as pool:
-        waiting: deque[tuple[ScanCase, Future[Found]]] = deque()
+        waiting: deque[tuple[Case, Future[Found]]] = deque()
         for case in cases:
             if len(waiting) >= 2 * workers:
                 former, future = waiting.popleft()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from anofpdm.evaluation.case_runner import over_cases
 from anofpdm.evaluation.csv_table import CsvTable
+from anofpdm.evaluation.report.figures import Picture, draw_figures
 from anofpdm.evaluation.scan_cases import ScanCase
 from anofpdm.evaluation.scores import DISTANCES, OVERLAPS, SubjectScores, score_subject
 from anofpdm.evaluation.subject import Subject
@@ -38,6 +39,21 @@ class Subjects(Protocol):
         """Read the case and predict."""
 
 
+class Evaluation(NamedTuple):
+    """The outcome of an evaluation.
+
+    Attributes
+    ----------
+    tables : dict
+        JSON values; see `summarize`.
+    figures : tuple of Picture
+        For the report.
+    """
+
+    tables: dict[str, Any]
+    figures: tuple[Picture, ...]
+
+
 class _Scoring:
     """Scores a case and forgets its voxels; can be pickled for worker processes."""
 
@@ -61,13 +77,13 @@ def evaluate(
     draws: int = 1000,
     seed: int = 0,
     on_case: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Score a model on scans with known lesions.
 
     Parameters
     ----------
     run : Subjects
-        A `ModelRun`.
+        A `MethodsRun`.
     cases : sequence of ScanCase
     folder : Path
         Gets `scans.csv`, `slices.csv` and `maps.csv`, written line by line.
@@ -80,8 +96,7 @@ def evaluate(
 
     Returns
     -------
-    dict
-        See `summarize`.
+    Evaluation
     """
     scoring = _Scoring(run, one_thread=workers > 1)
     with (
@@ -100,18 +115,24 @@ def evaluate(
             tally.add(scores)
             if on_case is not None:
                 on_case(number, len(cases))
-        return summarize(tally, draws, seed)
+        tables = summarize(tally, draws, seed)
+        figures = draw_figures(tally)
+        return Evaluation(tables, figures)
 
 
 def scan_rows(scores: SubjectScores) -> Iterator[dict[str, Any]]:
     """`SCAN_COLUMNS` of a subject, a row for each method."""
     for method, one in scores.methods.items():
-        counts = {
-            "lesions": one.lesions.true,
-            "lesions_detected": one.lesions.detected,
-            "lesions_marked": one.lesions.marked,
-            "lesions_false": one.lesions.false,
-        }
+        counts = (
+            {}
+            if one.lesions is None
+            else {
+                "lesions": one.lesions.true,
+                "lesions_detected": one.lesions.detected,
+                "lesions_marked": one.lesions.marked,
+                "lesions_false": one.lesions.false,
+            }
+        )
         yield {
             "case": scores.name,
             "patient": scores.patient,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from anofpdm.evaluation.case_runner import over_cases
-from anofpdm.evaluation.scan_cases import KnownScan, ScanCase
+from anofpdm.evaluation.scan_cases import KnownScan, KnownScanCase
 from anofpdm.evaluation.smoothing import SMOOTHING_MM, intensity_map
 from anofpdm.method.calibration import Polarity
 from anofpdm.results.metrics import auprc
@@ -65,7 +65,7 @@ class IntensityDescription:
 
 
 def describe_intensity(
-    cases: Sequence[ScanCase],
+    cases: Sequence[KnownScanCase],
     modality: str,
     *,
     polarity: Polarity = "hyperintense",
@@ -76,7 +76,7 @@ def describe_intensity(
 
     Parameters
     ----------
-    cases : sequence of ScanCase
+    cases : sequence of KnownScanCase
     modality : str
         Which of their modalities to describe.
     polarity : {"hyperintense", "hypointense", "both"}
@@ -130,7 +130,7 @@ def intensity_figures(
     return figures
 
 
-def _row_of_case(case: ScanCase, modality: str, polarity: Polarity) -> dict[str, Any]:
+def _row_of_case(case: KnownScanCase, modality: str, polarity: Polarity) -> dict[str, Any]:
     scan = case.read()
     names = {"case": case.name, "patient": case.patient, "kind": scan.kind}
     return {**names, **intensity_figures(scan, modality, polarity)}

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.subject import Recipe, check_verdict, lesion_voxels
+from anofpdm.evaluation.loaded_subject import LoadedSubject
+from anofpdm.model.bundle import ModelBundle
 from anofpdm.scans.foreground import cleaned, foreground_of
 from anofpdm.scans.orientation import Orientation
+from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.values import mask_voxels
 from anofpdm.scans.volume import Volume
@@ -45,6 +48,18 @@ class KnownScan:
         """Volume of one voxel in millilitres."""
         return next(iter(self.volumes.values())).voxel_volume_ml
 
+    def slices_for(self, model: ModelBundle) -> LoadedSubject:
+        """Preprocess the scan as a model asks for.
+
+        Raises
+        ------
+        AnofpdmError
+            When the scan does not suit the model.
+        """
+        known = model.metadata
+        stack = preprocess(self.volumes, known.modalities, known.preprocessing, self.brain_mask)
+        return LoadedSubject(stack, self.lesion, kind=self.kind)
+
     def brain(self, modality: str) -> NDArray[np.bool_]:
         """Brain voxels: those of the mask, else the foreground of a modality."""
         volume = self.volumes[modality]
@@ -64,6 +79,13 @@ class ScanCase(Protocol):
     @property
     def patient(self) -> str:
         """Whose scan it is; intervals are drawn over patients."""
+
+    def load(self, model: ModelBundle) -> LoadedSubject:
+        """Read or draw it, and make the slices that a model reads."""
+
+
+class KnownScanCase(ScanCase, Protocol):
+    """A case with voxels of its own."""
 
     def read(self) -> KnownScan:
         """Read or draw the scan."""
@@ -91,6 +113,10 @@ class PhantomCase:
         phantom = make_phantom(self.seed, self.modalities)
         kind = str(phantom.description["kind"])
         return KnownScan(phantom.volumes, np.asarray(phantom.lesion.data) > 0, kind=kind)
+
+    def load(self, model: ModelBundle) -> LoadedSubject:
+        """Draw it, and make the slices that a model reads."""
+        return self.read().slices_for(model)
 
 
 @dataclass(frozen=True)
@@ -135,6 +161,10 @@ class FileCase:
         lesion = lesion_voxels(on_grid_of(first, recipe.read(case.mask)), case)
         check_verdict(case, lesion)
         return KnownScan(volumes, lesion, brain)
+
+    def load(self, model: ModelBundle) -> LoadedSubject:
+        """Read it, and make the slices that a model reads."""
+        return self.read().slices_for(model)
 
 
 def file_cases(cases: Sequence[Case], recipe: Recipe) -> tuple[tuple[FileCase, ...], list[str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.evaluation.example import Example, ExampleBuilder
 from anofpdm.evaluation.measures.lesion_detection import LesionCounts, lesion_counts
 from anofpdm.evaluation.measures.map_counts import MapCounts, average_precision, map_counts
 from anofpdm.evaluation.measures.surface_distance import surface_distances
@@ -34,7 +35,8 @@ class MethodScores:
         Whether the mask marks anything in the slice.
     slice_scores : mapping of str to ndarray (S,)
         See `Prediction.scores`.
-    lesions : LesionCounts
+    lesions : LesionCounts or None
+        None where the distance between slices is unknown.
     """
 
     volume: Mapping[str, float]
@@ -42,7 +44,7 @@ class MethodScores:
     unhealthy: NDArray[np.bool_]
     marked: NDArray[np.bool_]
     slice_scores: Mapping[str, NDArray[np.floating]]
-    lesions: LesionCounts
+    lesions: LesionCounts | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +54,22 @@ class SubjectScores:
     Attributes
     ----------
     name, patient, kind : str
+    has_lesion : bool
     lesion_ml : float
-        Size of the true lesion.
+        Size of the true lesion; nan where the distance between slices is unknown.
     slice_ids, labels : ndarray (S,)
     lesion_mm2 : ndarray (S,)
     curves : mapping of str to ndarray (S,)
     methods : mapping of str to MethodScores
     maps : mapping of str to MapCounts
+    example : Example or None
+        A slice for pictures.
     """
 
     name: str
     patient: str
     kind: str
+    has_lesion: bool
     lesion_ml: float
     slice_ids: NDArray[np.integer]
     labels: NDArray[np.int8]
@@ -71,6 +77,7 @@ class SubjectScores:
     curves: Mapping[str, NDArray[np.floating]]
     methods: Mapping[str, MethodScores]
     maps: Mapping[str, MapCounts]
+    example: Example | None = None
 
     def auprc(self, name: str) -> float:
         """AUPRC of a map over the brain of the whole scan; nan without a lesion."""
@@ -78,23 +85,34 @@ class SubjectScores:
 
 
 def score_subject(subject: Subject) -> SubjectScores:
-    """Score every mask and map of a subject."""
+    """Score every mask and map of a subject, one after another."""
+    example = ExampleBuilder(subject)
+    methods: dict[str, MethodScores] = {}
+    for name, predict in subject.predictions.items():
+        prediction = predict()
+        methods[name] = _of_method(subject, prediction)
+        example.show_mask(name, prediction.mask)
+    maps: dict[str, MapCounts] = {}
+    for name, make in subject.maps.items():
+        values = make()
+        if not maps:
+            example.show_map(values)
+        maps[name] = map_counts(
+            values, subject.truth, subject.brain, subject.slice_ids, subject.labels
+        )
     return SubjectScores(
         name=subject.name,
         patient=subject.patient,
         kind=subject.kind,
+        has_lesion=bool(subject.truth.any()),
         lesion_ml=int(subject.truth.sum()) * subject.voxel_ml,
         slice_ids=subject.slice_ids,
         labels=subject.labels,
         lesion_mm2=subject.lesion_mm2,
         curves=subject.curves,
-        methods={name: _of_method(subject, one) for name, one in subject.predictions.items()},
-        maps={
-            name: map_counts(
-                values, subject.truth, subject.brain, subject.slice_ids, subject.labels
-            )
-            for name, values in subject.maps.items()
-        },
+        methods=methods,
+        maps=maps,
+        example=example.build(),
     )
 
 
@@ -122,7 +140,8 @@ def overlaps(mask: Mask, truth: Mask, axis: tuple[int, ...]) -> dict[str, Floats
 def _of_method(subject: Subject, prediction: Prediction) -> MethodScores:
     mask, truth = prediction.mask, subject.truth
     whole = {name: float(value) for name, value in overlaps(mask, truth, (0, 1, 2)).items()}
-    apart = surface_distances(mask, truth, subject.spacing)
+    known = bool(np.isfinite(subject.voxel_ml))
+    apart = surface_distances(mask, truth, subject.spacing) if known else None
     far = (np.nan, np.nan) if apart is None else (apart.hd95_mm, apart.mean_mm)
     by_slice = overlaps(mask, truth, (0, 1))
     return MethodScores(
@@ -135,5 +154,5 @@ def _of_method(subject: Subject, prediction: Prediction) -> MethodScores:
         unhealthy=prediction.unhealthy,
         marked=np.asarray(mask.any(axis=(0, 1)))[subject.slice_ids],
         slice_scores=prediction.scores,
-        lesions=lesion_counts(mask, truth, subject.voxel_ml),
+        lesions=lesion_counts(mask, truth, subject.voxel_ml) if known else None,
     )

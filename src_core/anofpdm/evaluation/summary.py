@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.evaluation.measures.bootstrap import Interval, PatientBootstrap
-from anofpdm.evaluation.measures.lesion_detection import LesionCounts, size_names
+from anofpdm.evaluation.measures.lesion_detection import SIZES_ML, LesionCounts, size_names
 from anofpdm.evaluation.measures.map_counts import (
     BINS,
     Group,
@@ -58,7 +58,7 @@ def _counts(tally: Tally, bootstrap: PatientBootstrap) -> Table:
     return {
         "scans": len(tally.subjects),
         "patients": bootstrap.patients,
-        "scans_with_lesion": sum(subject.lesion_ml > 0 for subject in tally.subjects),
+        "scans_with_lesion": sum(subject.has_lesion for subject in tally.subjects),
         "slices": {
             "healthy": int((labels == HEALTHY).sum()),
             "unhealthy": int((labels == UNHEALTHY).sum()),
@@ -90,7 +90,7 @@ def _by_slice(tally: Tally, scores: list[MethodScores], bootstrap: PatientBootst
 
 
 def _by_volume(tally: Tally, scores: list[MethodScores], bootstrap: PatientBootstrap) -> Table:
-    sick = np.array([subject.lesion_ml > 0 for subject in tally.subjects])
+    sick = np.array([subject.has_lesion for subject in tally.subjects])
     found: Table = {}
     for group, chosen in {"mixed": np.ones_like(sick), "unhealthy": sick}.items():
         scans = np.flatnonzero(chosen)
@@ -102,13 +102,14 @@ def _by_volume(tally: Tally, scores: list[MethodScores], bootstrap: PatientBoots
     return found
 
 
-def lesion_table(counts: list[LesionCounts], bootstrap: PatientBootstrap) -> Table:
+def lesion_table(counts: list[LesionCounts | None], bootstrap: PatientBootstrap) -> Table:
     """Sensitivity, precision, F1 and false positives of lesions, all together and by size."""
+    nothing = np.zeros(len(SIZES_ML))
     true, detected, marked, false = (
-        np.array([getattr(one, name) for one in counts], dtype=np.float64)
+        np.array([getattr(one, name, nothing) for one in counts], dtype=np.float64)
         for name in ("true", "detected", "marked", "false")
     )
-    ones = np.ones(len(counts))
+    ones = np.array([one is not None for one in counts], dtype=np.float64)
     sums = [bootstrap.sums(values.sum(axis=1)) for values in (true, detected, marked, false)]
     table: Table = {
         "sensitivity": bootstrap.ratio(detected.sum(axis=1), true.sum(axis=1)).document,
@@ -204,7 +205,7 @@ def _pooled_auprc(
 def _best_threshold(tally: Tally, name: str, bootstrap: PatientBootstrap) -> Table:
     """Return the best DICE of one fixed threshold for all scans, chosen with the truth at hand."""
     slices = np.array([one.slices for one in tally.counts(name)], dtype=np.float64)
-    sick = np.array([subject.lesion_ml > 0 for subject in tally.subjects])
+    sick = np.array([subject.has_lesion for subject in tally.subjects])
     by_slice, by_volume = np.zeros(BINS), np.zeros(BINS)
     for one, lesion in zip(tally.counts(name), sick, strict=True):
         by_slice += one.slice_dice

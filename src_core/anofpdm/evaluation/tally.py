@@ -12,8 +12,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.evaluation.example import Example
 from anofpdm.evaluation.measures.map_counts import MapCounts
 from anofpdm.evaluation.scores import MethodScores, SubjectScores
+
+EXAMPLES = 6
+"""Number of subjects whose picture is kept."""
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +61,9 @@ class Tally:
             )
             if name not in self.maps:
                 self.maps = (*self.maps, name)
-        self.subjects.append(replace(scores, maps={}))
+        shown = sum(subject.example is not None for subject in self.subjects)
+        wanted = scores.has_lesion and shown < EXAMPLES
+        self.subjects.append(replace(scores, maps={}, example=scores.example if wanted else None))
 
     def counts(self, name: str) -> Iterator[MapCounts]:
         """Yield the counts of a map, subject by subject."""
@@ -65,6 +71,11 @@ class Tally:
         for number in range(len(self.subjects)):
             with np.load(self._file(number, index)) as stored:
                 yield MapCounts(stored["counts"], stored["slice_dice"], int(stored["slices"]))
+
+    @property
+    def examples(self) -> list[Example]:
+        """Slices for pictures, of the first subjects with a lesion."""
+        return [subject.example for subject in self.subjects if subject.example is not None]
 
     @property
     def patients(self) -> list[str]:

@@ -54,6 +54,7 @@ __all__ = [
     "best_cosine_threshold",
     "best_map_threshold",
     "calibrate",
+    "check_dataset",
     "choose_guidance",
     "measure",
     "select_guidance",
@@ -233,12 +234,7 @@ def select_guidance(
             "Guidance selection needs at least one candidate and a batch size of at least 1."
         )
     metadata = bundle.metadata
-    if dataset.modalities != metadata.modalities:
-        raise DatasetError(
-            f"{dataset.path} contains {', '.join(dataset.modalities)}, but the model reads "
-            f"{', '.join(metadata.modalities)}; use a dataset of the same modalities."
-        )
-    _check_preprocessing(bundle, dataset)
+    check_dataset(bundle, dataset)
     timesteps = bundle.timesteps(steps, t_max)
     chosen = dataset.select(split)
     known = np.flatnonzero(chosen.labels >= 0)
@@ -416,8 +412,20 @@ def _check_classes(dataset: SliceDataset, split: Split, labels: NDArray[np.int64
         )
 
 
-def _check_preprocessing(bundle: ModelBundle, dataset: SliceDataset) -> None:
-    """Refuse slices that `segment` would not make: their thresholds would fit no scan."""
+def check_dataset(bundle: ModelBundle, dataset: SliceDataset) -> None:
+    """Refuse slices that `segment` would not make: thresholds and scores would fit no scan.
+
+    Raises
+    ------
+    DatasetError
+        When the dataset's modalities, size or preprocessing are not the bundle's.
+    """
+    read = bundle.metadata.modalities
+    if dataset.modalities != read:
+        raise DatasetError(
+            f"{dataset.path} contains {', '.join(dataset.modalities)}, but the model reads "
+            f"{', '.join(read)}; use a dataset of the same modalities."
+        )
     size = bundle.metadata.network.image_size
     if dataset.slice_shape[1:] != (size, size):
         rows, columns = dataset.slice_shape[1:]

@@ -87,6 +87,12 @@ def test_the_architecture_is_drawn_from_the_contract(repo_root: Path) -> None:
     assert page == updated(page), "run: python docs/scripts/architecture.py"
 
 
+def test_the_results_are_written_from_the_files_of_runs(repo_root: Path) -> None:
+    written = runpy.run_path(str(repo_root / "docs" / "scripts" / "results.py"))["page"]
+    page = (repo_root / "docs" / "results.md").read_text(encoding="utf-8")
+    assert page == written(), "run: python docs/scripts/results.py"
+
+
 def test_where_things_live_answers_at_least_ten_questions(repo_root: Path) -> None:
     text = (repo_root / "docs" / "where-things-live.md").read_text(encoding="utf-8")
     assert len(re.findall(r"^\| .*\? \| .*\]\(\.\./.* \|$", text, re.MULTILINE)) >= 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Group
@@ -12,40 +12,24 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.evaluation import (
+    DrawsOption,
+    LesionOption,
+    WorkersOption,
+    evaluation_document,
+)
 from anofpdm.cli.shared.exit_codes import IN_PART
 from anofpdm.cli.shared.outcome import warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
-from anofpdm.cli.shared.sources import SourceOptions, with_source_options
+from anofpdm.cli.shared.sources import EvaluationSourceOptions, with_evaluation_sources
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import result_folder
 
-_JSON = "evaluation.json"
-
-LesionOption = Annotated[
-    float | None,
-    typer.Option(
-        "--lesion-mm2",
-        min=0,
-        metavar="MM2",
-        help="Smallest lesion area of an unhealthy slice. Slices with a smaller lesion are left "
-        "out of the scores by slice.",
-        show_default="as for the model's training slices, otherwise 30",
-    ),
-]
-WorkersOption = Annotated[
-    int,
-    typer.Option(
-        "--workers", min=1, help="Number of parallel processes, each with one thread and a scan."
-    ),
-]
-DrawsOption = Annotated[
-    int,
-    typer.Option("--draws", min=1, help="Resamples of the patients behind the 95 % intervals."),
-]
+_JSON, _HTML = "evaluation.json", "report.html"
 
 
-@with_source_options
+@with_evaluation_sources
 @with_reading_options
 @with_console
 def evaluate(
@@ -62,7 +46,7 @@ def evaluate(
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
     *,
-    sources: SourceOptions,
+    sources: EvaluationSourceOptions,
     reading: ReadingOptions,
     console: Console,
 ) -> None:
@@ -73,7 +57,9 @@ def evaluate(
     from anofpdm.common.device import resolve_device
     from anofpdm.evaluation.evaluate import MAPS_CSV, SCANS_CSV, SLICES_CSV
     from anofpdm.evaluation.evaluate import evaluate as evaluate_model
-    from anofpdm.evaluation.model_run import ModelRun, methods_of, training_lesion_mm2
+    from anofpdm.evaluation.methods.registry import model_methods
+    from anofpdm.evaluation.methods.run import MethodsRun, training_lesion_mm2
+    from anofpdm.evaluation.report.html import html_report
     from anofpdm.model.bundle import load_bundle
 
     model = load_bundle(bundle)
@@ -82,49 +68,37 @@ def evaluate(
     grid = chosen_grid(calibration, process, steps, t_max)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     area = training_lesion_mm2(model) if lesion_mm2 is None else lesion_mm2
-    chosen = sources.cases(model.metadata.modalities, console)
+    cases, skipped = sources.all_cases(model.metadata.modalities, console)
     warn_of_calibration(console, model.name, calibration, settings, grid)
-    run = ModelRun(
+    run = MethodsRun(
         bundle=bundle,
-        settings=methods_of(settings),
-        grid=grid,
+        methods=model_methods(settings, grid),
         seed=seed,
         device=resolve_device(device),
         batch_size=batch_size,
         lesion_mm2=area,
     )
-    names = (_JSON, SCANS_CSV, SLICES_CSV, MAPS_CSV)
+    names = (_JSON, _HTML, SCANS_CSV, SLICES_CSV, MAPS_CSV)
     with result_folder(out, overwrite=overwrite, names=names) as staging:
         with console.progress() as show:
-            tables = evaluate_model(
+            found = evaluate_model(
                 run,
-                chosen.cases,
+                cases,
                 staging,
                 workers=workers,
                 draws=draws,
                 seed=seed,
                 on_case=lambda done, total: show(JobProgress("Evaluating scans", done, total)),
             )
-        document: dict[str, Any] = {
-            "scans": sources.words,
-            "model": {
-                "name": model.name,
-                "version": model.metadata.version,
-                "hash": model.hash,
-            },
-            "process": grid.process,
-            "steps": grid.steps,
-            "t_max": grid.t_max,
-            "seed": seed,
-            "draws": draws,
-            "lesion_mm2": area,
-            "settings": settings.model_dump(mode="json"),
-            **tables,
-        }
+        document = evaluation_document(
+            sources.words, model, grid, settings, area, seed, draws, found.tables
+        )
         text = json.dumps(document, indent=2, allow_nan=False)
         (staging / _JSON).write_text(text + "\n", encoding="utf-8")
+        report = html_report(document, found.figures)
+        (staging / _HTML).write_text(report, encoding="utf-8")
     console.finish({"out": str(out), **document}, _summary(document))
-    if chosen.skipped:
+    if skipped:
         raise typer.Exit(IN_PART)
 
 

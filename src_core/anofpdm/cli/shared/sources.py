@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -17,9 +17,10 @@ from anofpdm.common.errors import SettingsError
 from anofpdm.datasets.layouts import Layout
 
 if TYPE_CHECKING:
-    from anofpdm.evaluation.scan_cases import ScanCase
+    from anofpdm.evaluation.scan_cases import KnownScanCase, ScanCase
 
 _CASES = "Scans with known lesions"
+Split = Literal["train", "val", "test"]
 
 SourceOption = Annotated[
     Path | None,
@@ -52,18 +53,34 @@ PhantomsOption = Annotated[
     ),
 ]
 
+DatasetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--dataset",
+        metavar="DIR.zarr",
+        help="A slice dataset with lesion masks in place of --source: it is scored slice by slice "
+        "on the network's grid, as in the paper.",
+        show_default=False,
+        rich_help_panel=_CASES,
+    ),
+]
+SplitOption = Annotated[
+    Split,
+    typer.Option("--split", help="Split of --dataset.", rich_help_panel=_CASES),
+]
+
 
 class ChosenCases(NamedTuple):
     """The scans to work on.
 
     Attributes
     ----------
-    cases : tuple of ScanCase
+    cases : tuple of KnownScanCase
     skipped : int
         Number of scans that were left out, each with a warning.
     """
 
-    cases: tuple[ScanCase, ...]
+    cases: tuple[KnownScanCase, ...]
     skipped: int = 0
 
 
@@ -132,6 +149,49 @@ class SourceOptions:
         for sentence in skipped:
             console.warn(sentence)
         return ChosenCases(cases, len(skipped))
+
+
+@dataclass(frozen=True)
+class EvaluationSourceOptions(SourceOptions):
+    """The same, and a slice dataset in their place."""
+
+    dataset: DatasetOption = None
+    split: SplitOption = "test"
+
+    def all_cases(
+        self, modalities: tuple[str, ...], console: Console
+    ) -> tuple[tuple[ScanCase, ...], int]:
+        """List the cases, and how many were left out, each with a warning.
+
+        Raises
+        ------
+        AnofpdmError
+            As `cases`; for a dataset, when it is none or lacks lesion masks.
+        """
+        if self.dataset is None:
+            chosen = self.cases(modalities, console)
+            return chosen.cases, chosen.skipped
+        from anofpdm.evaluation.dataset_cases import dataset_cases
+
+        if self.source is not None or self.phantoms is not None:
+            raise SettingsError(
+                "--dataset cannot be combined with --source or --phantoms; choose one of them."
+            )
+        return dataset_cases(self.dataset, self.split), 0
+
+    @property
+    def words(self) -> str:
+        """What was chosen, for a report, without folders."""
+        if self.dataset is not None:
+            return f"{self.dataset.name}, split {self.split}"
+        return super().words
+
+
+def with_evaluation_sources(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, in place of `sources`, the options of `EvaluationSourceOptions`."""
+    return with_shared_options(
+        command, "sources", EvaluationSourceOptions, lambda sources, given: sources
+    )
 
 
 def with_source_options(command: Callable[..., None]) -> Callable[..., None]:
