@@ -29,7 +29,10 @@ from tests.core.segmentation_cases import CALIBRATION, bundle, scan
 FILES = ("scans.csv", "slices.csv", "maps.csv", "evaluation.json", "report.html")
 
 # The network is of random weights: its gate would empty every mask.
-FREE = ("--no-gate", "--region", "brain", "--device", "cpu")
+FREE = (
+    "--no-gate", "--region", "brain", "--quantile", "0.6", "--median", "1",
+    "--min-component-pixels", "0", "--device", "cpu",
+)  # fmt: skip
 
 
 def run(*arguments: object) -> Result:
