@@ -188,12 +188,12 @@ def norm(bench: Bench) -> None:
     """Measure the group norm by itself, with what is read and written at least once."""
     if bench.cuda:
         start = time.perf_counter()
-        works = normalization.fused_works(bench.device.index or 0)
+        works = normalization.fused_works(bench.device.index or 0, torch.float16)
         bench.row("norm", "first use", works=works, seconds=time.perf_counter() - start)
     batch, channels, side = (256, 128, 128) if bench.cuda else (2, 32, 32)
     layer = nn.GroupNorm(32, channels).to(bench.device)
     modulation = torch.randn(batch, 2 * channels, device=bench.device)
-    values = torch.randn(batch, channels, side, side, device=bench.device).bfloat16()
+    values = torch.randn(batch, channels, side, side, device=bench.device).half()
     values = values.contiguous(memory_format=torch.channels_last)
     for name, way in (("plain", plain), ("fused", as_it_is)):
         with torch.no_grad(), way():
@@ -217,14 +217,14 @@ def forwards(
     with plain():
         forward(bench, part, "bfloat16 autocast, plain", network, work, batches, autocast=True)
     forward(bench, part, "bfloat16 autocast, fused norm", network, work, batches, autocast=True)
-    cast_for_inference(network, "bfloat16")
-    with float32_products("bfloat16"):
+    cast_for_inference(network, "float16")
+    with float32_products("float16"):
         with plain():
-            forward(bench, part, "bfloat16 weights, plain", network, work, batches)
-        forward(bench, part, "bfloat16 weights, fused norm", network, work, batches)
+            forward(bench, part, "float16 weights, plain", network, work, batches)
+        forward(bench, part, "float16 weights, fused norm", network, work, batches)
         if bench.cuda:
             with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-                name = "bfloat16 weights, fused norm, cuDNN tried out"
+                name = "float16 weights, fused norm, cuDNN tried out"
                 forward(bench, part, name, network, work, batches[-1:])
 
 
@@ -291,17 +291,17 @@ def profile(bench: Bench) -> None:
         kinds = profile_by_kind(lambda: call(autocast=True), cuda=bench.cuda)
     bench.found["profiles"]["bfloat16 autocast, plain"] = kinds
     bench.save()
-    cast_for_inference(network, "bfloat16")
-    with float32_products("bfloat16"):
+    cast_for_inference(network, "float16")
+    with float32_products("float16"):
         kinds = profile_by_kind(lambda: call(autocast=False), cuda=bench.cuda)
-    bench.found["profiles"]["bfloat16 weights, fused norm"] = kinds
+    bench.found["profiles"]["float16 weights, fused norm"] = kinds
     bench.save()
 
 
 def regional(bench: Bench) -> None:
     """Compile every residual block, with the batch's size left open."""
     network = random_network(bench.published, bench.device)
-    cast_for_inference(network, "bfloat16")
+    cast_for_inference(network, "float16")
     from anofpdm.model.unet_blocks import ResidualBlock
 
     for module in network.modules():
@@ -309,11 +309,11 @@ def regional(bench: Bench) -> None:
             module.compile(dynamic=True)
     given = inputs(bench.published, bench.batches[0], bench.device)
     start = time.perf_counter()
-    with torch.no_grad(), float32_products("bfloat16"):
+    with torch.no_grad(), float32_products("float16"):
         network(*given)
         synchronize(str(bench.device))
         bench.row("compile", "first call", seconds=time.perf_counter() - start)
-        name = "bfloat16 weights, residual blocks compiled"
+        name = "float16 weights, residual blocks compiled"
         forward(bench, "compile", name, network, work_of(bench.published), bench.batches)
 
 
@@ -359,7 +359,7 @@ def analyze(bench: Bench) -> None:
         bench.reset_memory()
         start = time.perf_counter()
         found = anofpdm.analyze(
-            scans, bundle, steps=steps, t_max=600, device=str(bench.device), precision="bfloat16"
+            scans, bundle, steps=steps, t_max=600, device=str(bench.device), precision="float16"
         )
         whole = time.perf_counter() - start
         evaluations = 2 * len(found) * steps
@@ -369,9 +369,9 @@ def analyze(bench: Bench) -> None:
             evaluations_per_second=evaluations / found.metadata.seconds, memory_gib=bench.memory(),
         )  # fmt: skip
 
-    run("bfloat16, as the program does", steps)
+    run("float16, as the program does", steps)
     with plain():
-        run("bfloat16 weights, plain", max(2, steps // 5))
+        run("float16 weights, plain", max(2, steps // 5))
 
 
 def training(bench: Bench) -> None:
@@ -420,13 +420,13 @@ def guidance(bench: Bench) -> None:
     from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
 
     network = random_network(bench.small, bench.device)
-    cast_for_inference(network, "bfloat16")
+    cast_for_inference(network, "float16")
     batch, count = (128, 512) if bench.cuda else (2, 4)
     schedule = NoiseSchedule()
     images = inputs(bench.small, count, bench.device)[0].clamp(-1, 1)
 
     def predict(x: Tensor, index: Tensor, label: Tensor) -> Tensor:
-        with float32_products("bfloat16"):
+        with float32_products("float16"):
             return network(x, index, label)  # type: ignore[no-any-return]
 
     def run(score: Callable[..., float] | None) -> None:

@@ -25,7 +25,7 @@ class RunPreferences:
     bundle : str
         Name or path of the model bundle.
     device : {"auto", "cpu", "cuda", "mps"}
-    precision : {"auto", "float32", "tf32", "bfloat16"}
+    precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
         Number format of the network's computation.
     memory_limit_gib : float
         Analyses larger than this many GiB are stored on disk; 0 lets the engine decide (half of

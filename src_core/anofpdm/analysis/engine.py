@@ -86,7 +86,7 @@ def analyze(
     seed : int
         Seed of the noise, >= 0.
     device : {"auto", "cpu", "cuda", "mps"}
-    precision : {"auto", "float32", "tf32", "bfloat16"}
+    precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
         What the network computes in; see `resolve_precision`.
     batch_size : int, optional
         Slices a network call; from the free memory by default. No result depends on it.

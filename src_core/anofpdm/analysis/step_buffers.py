@@ -44,7 +44,7 @@ class StepBuffers:
         self._on_the_way: tuple[int, torch.cuda.Event] | None = None
         self._stream: torch.cuda.Stream | None = None
         if torch.device(device).type == "cuda":
-            self._stream = torch.cuda.Stream(device)
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             # One place for the step on its way, one for the step after it.
             size = (2, len(NAMES), shape[0], *shape[2:])
             self._pinned = torch.empty(size, dtype=self._torch_dtype, pin_memory=True)

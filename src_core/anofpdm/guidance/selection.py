@@ -193,7 +193,7 @@ def select_guidance(
         The forward process to calibrate; `steps` timesteps up to `t_max`.
     device : str
         Torch device.
-    precision : {"auto", "float32", "tf32", "bfloat16"}
+    precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
         Of the network.
     batch_size : int
         Slices in one call of the network (which sees twice as many).

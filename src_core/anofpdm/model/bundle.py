@@ -172,9 +172,9 @@ class ModelBundle:
         ----------
         device : str or torch.device
             Where the network stands and its inputs come from.
-        precision : {"auto", "float32", "tf32", "bfloat16"}
-            See `resolve_precision`. In bfloat16 the weights are cast once; norms, embeddings and
-            the predicted noise are float32 in all.
+        precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
+            See `resolve_precision`. In half precision the weights are cast once; norms, embeddings
+            and the predicted noise are float32 in all.
 
         Raises
         ------

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 # The kernels hold one group's channels in a tile of this width.
 _WIDEST_GROUP = 64
-_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2**-6}
+_TOLERANCE = {torch.float32: 1e-4, torch.float16: 2**-9, torch.bfloat16: 2**-6}
 
 
 def normalized(
@@ -82,18 +82,18 @@ def uses_fused(x: Tensor, norm: nn.GroupNorm) -> bool:
         and x.dtype in _TOLERANCE
         and norm.num_channels // norm.num_groups <= _WIDEST_GROUP
         and x.is_contiguous(memory_format=torch.channels_last)
-        and fused_works(x.device.index or 0)
+        and fused_works(x.device.index or 0, x.dtype)
     )
 
 
 @functools.cache
-def fused_works(gpu: int) -> bool:
-    """Try the fused kernels on a GPU against PyTorch's operations, once a process.
+def fused_works(gpu: int, dtype: torch.dtype) -> bool:
+    """Try the fused kernels on a GPU against PyTorch's operations, once a process and dtype.
 
     Where they fail or differ, a sentence is logged and the network runs by PyTorch's operations.
     """
     try:
-        difference = _largest_difference(torch.device("cuda", gpu))
+        difference = _largest_difference(torch.device("cuda", gpu), dtype)
     except Exception as error:  # a compiler or driver may fail in any way
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         log.warning(
@@ -114,7 +114,7 @@ def fused_works(gpu: int) -> bool:
     return True
 
 
-def _largest_difference(device: torch.device) -> float:
+def _largest_difference(device: torch.device, dtype: torch.dtype) -> float:
     """Difference between both ways, gradients included, in units of the tolerance."""
     from anofpdm.model.fused_group_norm import fused_group_norm
 
@@ -123,22 +123,22 @@ def _largest_difference(device: torch.device) -> float:
     def drawn(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(device)
 
-    ratios = []
     # PyTorch forbids gradients in inference mode, from which the first call may come.
     with torch.inference_mode(False), torch.enable_grad():
         norm = nn.GroupNorm(4, 48).to(device)
         values, bias = 2 + drawn(2, 48, 25, 30), drawn(48)
         modulation, gradient = drawn(2, 96), drawn(2, 48, 25, 30)
-        for dtype, tolerance in _TOLERANCE.items():
-            results = []
-            for compute in (plain_group_norm, fused_group_norm):
-                x = values.to(dtype).contiguous(memory_format=torch.channels_last)
-                leaves = [x.requires_grad_(), modulation.clone().requires_grad_()]
-                out = compute(x, norm, leaves[1], True, None)
-                slopes = torch.autograd.grad(out, leaves, gradient.to(dtype))
-                with torch.no_grad():
-                    biased = compute(x, norm, modulation, True, bias)
-                results.append([each.detach().float() for each in (out, biased, *slopes)])
-            for expected, found in zip(*results, strict=True):
-                ratios.append((found - expected).abs().max() / expected.abs().max() / tolerance)
+        results = []
+        for compute in (plain_group_norm, fused_group_norm):
+            x = values.to(dtype).contiguous(memory_format=torch.channels_last)
+            leaves = [x.requires_grad_(), modulation.clone().requires_grad_()]
+            out = compute(x, norm, leaves[1], True, None)
+            slopes = torch.autograd.grad(out, leaves, gradient.to(dtype))
+            with torch.no_grad():
+                biased = compute(x, norm, modulation, True, bias)
+            results.append([each.detach().float() for each in (out, biased, *slopes)])
+        ratios = [
+            (found - expected).abs().max() / expected.abs().max() / _TOLERANCE[dtype]
+            for expected, found in zip(*results, strict=True)
+        ]
         return float(torch.stack(ratios).max())  # nan, if one of them is

@@ -11,11 +11,12 @@ from anofpdm.common.errors import DeviceError
 if TYPE_CHECKING:
     from anofpdm.model.unet import UNet
 
-Precision = Literal["auto", "float32", "tf32", "bfloat16"]
-ResolvedPrecision = Literal["float32", "tf32", "bfloat16"]
+Precision = Literal["auto", "float32", "tf32", "float16", "bfloat16"]
+ResolvedPrecision = Literal["float32", "tf32", "float16", "bfloat16"]
 
-# The first NVIDIA generation with bfloat16 and TF32 in its matrix units (Ampere).
-_AMPERE = (8, 0)
+# The first NVIDIA generations with float16 (Volta), and with bfloat16 and TF32 (Ampere), in their
+# matrix units.
+_VOLTA, _AMPERE = (7, 0), (8, 0)
 
 
 def resolve_precision(precision: Precision, device: str) -> ResolvedPrecision:
@@ -23,10 +24,11 @@ def resolve_precision(precision: Precision, device: str) -> ResolvedPrecision:
 
     Parameters
     ----------
-    precision : {"auto", "float32", "tf32", "bfloat16"}
-        "auto" is bfloat16 where the device's matrix units compute in it (NVIDIA GPUs of compute
-        capability 8.0 and above, CPUs with AMX), and float32 elsewhere. The choice depends on the
-        device alone, never on a timing, so a repeated run has the same precision.
+    precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
+        "auto" is float16 on NVIDIA GPUs with matrix units (compute capability 7.0 and above), and
+        float32 elsewhere. It is never bfloat16, which is as fast but has three bits less, and
+        changed masks (docs/benchmarks.md). The choice depends on the device alone, so a repeated
+        run has the same precision.
     device : str
         A torch device.
 
@@ -38,11 +40,10 @@ def resolve_precision(precision: Precision, device: str) -> ResolvedPrecision:
     import torch
 
     kind = torch.device(device).type
-    ampere = kind == "cuda" and torch.cuda.get_device_capability(device) >= _AMPERE
+    capability = torch.cuda.get_device_capability(device) if kind == "cuda" else (0, 0)
     if precision == "auto":
-        quick = ampere or (kind == "cpu" and _has_amx())
-        return "bfloat16" if quick else "float32"
-    if precision == "tf32" and not ampere:
+        return "float16" if capability >= _VOLTA else "float32"
+    if precision == "tf32" and capability < _AMPERE:
         raise DeviceError(
             f"The precision tf32 needs an NVIDIA GPU of compute capability 8.0 or above, not "
             f"{device}; choose auto or float32."
@@ -63,22 +64,23 @@ def cast_for_inference(network: UNet, precision: ResolvedPrecision) -> None:
 
     from anofpdm.model.unet_blocks import LabelAttention, SelfAttention
 
-    if precision != "bfloat16":
+    if precision not in ("float16", "bfloat16"):
         return
+    dtype: torch.dtype = getattr(torch, precision)
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module is not network.out[-1]:
-            module.to(torch.bfloat16)
+            module.to(dtype)
         elif isinstance(module, SelfAttention | LabelAttention):
-            module.qkv.to(torch.bfloat16)
-            module.proj_out.to(torch.bfloat16)
+            module.qkv.to(dtype)
+            module.proj_out.to(dtype)
 
 
 @contextmanager
 def float32_products(precision: ResolvedPrecision) -> Iterator[None]:
     """Let CUDA round the inputs of float32 products to TF32 only where that was asked for.
 
-    PyTorch itself does so in convolutions by default. With bfloat16 the last convolution may: its
-    inputs are bfloat16 numbers, which TF32 holds exactly.
+    PyTorch itself does so in convolutions by default. In half precision the last convolution may:
+    its inputs are half-precision numbers, which TF32 holds exactly.
     """
     import torch
 
@@ -89,10 +91,3 @@ def float32_products(precision: ResolvedPrecision) -> Iterator[None]:
         yield
     finally:
         cudnn.allow_tf32, matmul.allow_tf32 = before
-
-
-def _has_amx() -> bool:
-    import torch
-
-    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(supported and supported())

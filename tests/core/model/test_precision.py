@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import cast
 
 import pytest
@@ -37,7 +38,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("capability", "found"),
-    [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16"), ((12, 0), "bfloat16")],
+    [((6, 1), "float32"), ((7, 0), "float16"), ((8, 0), "float16"), ((12, 0), "float16")],
 )
 def test_auto_follows_the_gpu(
     capability: tuple[int, int], found: str, monkeypatch: pytest.MonkeyPatch
@@ -46,15 +47,13 @@ def test_auto_follows_the_gpu(
     assert resolve_precision("auto", "cuda:1") == found
 
 
-@pytest.mark.parametrize(("amx", "found"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_follows_the_cpu(amx: bool, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_has_amx", lambda: amx)
-    assert resolve_precision("auto", "cpu") == found
+def test_auto_is_float32_without_such_a_gpu() -> None:
+    assert resolve_precision("auto", "cpu") == "float32"
     assert resolve_precision("auto", "mps") == "float32"
 
 
 def test_a_precision_that_is_asked_for_is_taken_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    names: tuple[Precision, ...] = ("float32", "bfloat16")
+    names: tuple[Precision, ...] = ("float32", "float16", "bfloat16")
     for name in names:
         assert resolve_precision(name, "cpu") == name
     with pytest.raises(DeviceError, match=r"tf32 needs an NVIDIA GPU .* not cpu; choose auto"):
@@ -92,16 +91,25 @@ def test_half_weights_stay_close_to_float64(kind: str) -> None:
     single = network.float()(x.float(), index, label)
     with torch.autocast("cpu", torch.bfloat16):
         autocast = network(x.float(), index, label)
+    half_network = copy.deepcopy(network)
     cast_for_inference(network, "bfloat16")
     half = network(x.float(), index, label)
+    cast_for_inference(half_network, "float16")
+    finer = half_network(x.float(), index, label)
     assert half.dtype == torch.float32
     spread = float(exact.std())
     error = {
         name: float((found.double() - exact).square().mean().sqrt()) / spread
-        for name, found in {"single": single, "autocast": autocast, "half": half}.items()
+        for name, found in {
+            "single": single,
+            "autocast": autocast,
+            "half": half,
+            "finer": finer,
+        }.items()
     }
     assert error["single"] < 1e-5
     assert 1e-4 < error["half"] < 0.02
+    assert 1e-5 < error["finer"] < 0.25 * error["half"]
     assert error["half"] < 1.1 * error["autocast"]
 
 

@@ -95,11 +95,14 @@ def test_a_threshold_does_not_go_through_the_steps_again(
     session.set_analysis(tiny_analysis)
     session.update_settings(guidance=3.0)
     qtbot.waitUntil(current(session), timeout=LONG)
-    read = []
+    read: list[int] = []
     steps_of = Analysis.steps_of
-    monkeypatch.setattr(
-        Analysis, "steps_of", lambda self, k: (read.append(k), steps_of(self, k))[1]
-    )
+
+    def noted(self: Analysis, position: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        read.append(position)
+        return steps_of(self, position)
+
+    monkeypatch.setattr(Analysis, "steps_of", noted)
     for value in (0.01, 0.02, 0.5):
         session.update_settings(threshold={"kind": "absolute", "value": value}, median_kernel=1)
     qtbot.waitUntil(current(session), timeout=LONG)

@@ -118,8 +118,8 @@ PrecisionOption = Annotated[
     Precision,
     typer.Option(
         "--precision",
-        help="Number format of the network's computation; auto uses bfloat16 where the device is "
-        "fast at it (recent NVIDIA GPUs, CPUs with AMX), otherwise float32.",
+        help="Number format of the network's computation; auto uses float16 on NVIDIA GPUs (from "
+        "compute capability 7.0), otherwise float32.",
         rich_help_panel=_NETWORK,
     ),
 ]
