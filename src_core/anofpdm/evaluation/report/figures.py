@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
+from anofpdm.evaluation.baselines import EMPTY
 from anofpdm.evaluation.example import Example
 from anofpdm.evaluation.measures.map_counts import BINS, precision_recall
 from anofpdm.evaluation.tally import Tally
@@ -46,7 +47,7 @@ def draw_figures(tally: Tally) -> tuple[Picture, ...]:
 
 
 def _examples(examples: Sequence[Example]) -> Picture:
-    names = list(examples[0].masks)[:_MASKS_SHOWN]
+    names = [name for name in examples[0].masks if name != EMPTY][:_MASKS_SHOWN]
     titles = ("scan", "truth", "anomaly map", *names)
     figure = new_figure(1.9 * len(titles), 2.1 * len(examples))
     axes = figure.subplots(len(examples), len(titles), squeeze=False)
