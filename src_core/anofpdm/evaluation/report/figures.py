@@ -109,7 +109,7 @@ def _sizes(tally: Tally) -> Picture:
     slices = tally.by_slice()
     sick = slices["label"] == UNHEALTHY
     area = np.asarray(slices["lesion_mm2"], dtype=np.float64)[sick]
-    for name in tally.methods[:3]:
+    for name in [name for name in tally.methods if name != EMPTY][:3]:
         dice = np.concatenate([one.slices["dice"] for one in tally.of_method(name)])[sick]
         left.scatter(area, dice, s=6, alpha=0.5, label=name)
     left.set(xlabel="lesion area, mm2", ylabel="DICE of the slice", ylim=(-0.02, 1.02))
