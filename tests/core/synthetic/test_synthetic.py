@@ -13,7 +13,7 @@ from scipy import ndimage
 from anofpdm.common.errors import SettingsError
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.scans.preprocessing import preprocess
-from anofpdm.scans.preprocessing_config import PreprocessingConfig
+from anofpdm.scans.preprocessing_config import Intensity, PreprocessingConfig
 from anofpdm.scans.volume import read_volume
 from anofpdm.synthetic import make_phantom, write_phantom
 from anofpdm.synthetic.anatomy import draw_anatomy, grid_for
@@ -222,9 +222,9 @@ def test_phantoms_slices_are_labelled_from_their_truth() -> None:
 
 
 @pytest.mark.parametrize("intensity", ["volume_p99", "volume_median"])
-def test_slices_are_cut_as_preprocessing_cuts_a_scan(intensity: str) -> None:
+def test_slices_are_cut_as_preprocessing_cuts_a_scan(intensity: Intensity) -> None:
     names = ["flair", "t1"]
-    config = PreprocessingConfig(size=48, extent_mm=208.0, intensity=intensity)  # type: ignore[arg-type]
+    config = PreprocessingConfig(size=48, extent_mm=208.0, intensity=intensity)
     stack = preprocess(make_phantom(2, names, spacing=COARSE).volumes, names, config)
     part = cut_slices(draw_subject(2, names, spacing=COARSE), names, config)
     np.testing.assert_array_equal(part.slice_ids, stack.slice_ids)

@@ -17,7 +17,14 @@ from anofpdm.training.monitor.tensorboard import summary_writer
 from anofpdm.training.run.attempt import RunAttempt, TrainingResult
 from anofpdm.training.run.classes import check_classes
 from anofpdm.training.run.export import bundle_metadata
-from anofpdm.training.run.start import check_fit, first_network, flip_axis, held, opened
+from anofpdm.training.run.start import (
+    check_fit,
+    first_network,
+    flip_axis,
+    held,
+    opened,
+    training_slices,
+)
 from anofpdm.training.run.stopping import stop_on_signals
 from anofpdm.training.step.processes import Processes, joined
 from anofpdm.training.step.trainer import Trainer
@@ -148,7 +155,7 @@ def _trainer(
     return Trainer(
         config,
         first_network(config, start_from),
-        dataset.select("train" if config.phantoms is None else min(dataset.splits)),
+        training_slices(config, dataset),
         processes.device,
         flip_axis(dataset),
         processes,

@@ -12,7 +12,7 @@ from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import CheckpointError, OutputError, TrainingError
 from anofpdm.common.folder_lock import folder_lock
 from anofpdm.common.validation import validated
-from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.datasets.store.slices import SliceDataset, SliceSelection, Split
 from anofpdm.model.unet import UNet
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.run.checkpoints import (
@@ -90,6 +90,14 @@ def first_network(config: TrainingConfig, start_from: ModelBundle | None) -> UNe
             )
         network.load_state_dict(start_from.network().state_dict())
     return network
+
+
+def training_slices(config: TrainingConfig, dataset: SliceDataset) -> SliceSelection:
+    """Give the slices to train on; a run that draws phantoms takes but the recipe from them."""
+    held_out: tuple[Split, ...] = ("val", "test")
+    if config.phantoms is None or "train" in dataset.splits:
+        return dataset.select("train")
+    return dataset.select(next(split for split in held_out if split in dataset.splits))
 
 
 def flip_axis(dataset: SliceDataset) -> int:

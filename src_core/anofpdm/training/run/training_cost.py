@@ -27,7 +27,13 @@ from anofpdm.training.run.checkpoints import latest_checkpoint, list_checkpoints
 from anofpdm.training.run.classes import check_classes
 from anofpdm.training.run.export import bundle_metadata
 from anofpdm.training.run.needs import run_bytes, step_bytes
-from anofpdm.training.run.start import check_fit, check_place, first_network, flip_axis
+from anofpdm.training.run.start import (
+    check_fit,
+    check_place,
+    first_network,
+    flip_axis,
+    training_slices,
+)
 from anofpdm.training.step.trainer import Trainer
 
 _LONGEST_STEP = 30.0
@@ -189,7 +195,7 @@ def _pace_of_steps(
 ) -> _StepSeconds:
     """Do whole steps; the first is timed separately, because it includes compilation."""
     own = config.model_copy(update={"batch_size": share})
-    selection = dataset.select("train" if config.phantoms is None else min(dataset.splits))
+    selection = training_slices(config, dataset)
     trainer = Trainer(own, network, selection, device, flip_axis(dataset))
     try:
         seconds: list[float] = []
