@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"Guidance {report.calibration.guidance:g}; the model: {options.out / 'own'}")
 
     # 4. Segment a scan that the model has not seen.
-    phantom = anofpdm.make_phantom(700_001, spacing=options.spacing)
+    phantom = anofpdm.make_phantom(700_004, spacing=options.spacing)
     analysis = anofpdm.analyze(phantom.volumes, own)
     result = anofpdm.interpret(analysis, analysis.default_settings())
     native = anofpdm.to_native(analysis, result)

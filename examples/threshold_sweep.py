@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--scan", type=Path, help="brain-extracted FLAIR (default: a phantom)")
     parser.add_argument("--truth", type=Path, help="the lesions of --scan, if they are known")
     parser.add_argument("--bundle", default="flair-synth", help="the model")
-    parser.add_argument("--seed", type=int, default=700_001, help="of the phantom")
+    parser.add_argument("--seed", type=int, default=700_004, help="of the phantom")
     parser.add_argument("--spacing", type=float, nargs=3, default=(2, 2, 6), help="its voxels, mm")
     parser.add_argument("--steps", type=int, help="noise levels (default: the calibration's)")
     parser.add_argument("--thresholds", type=float, nargs="+", default=(0.6, 0.9, 1.2, 1.5, 2, 3))

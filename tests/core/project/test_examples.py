@@ -21,7 +21,7 @@ def run(root: Path, name: str, *arguments: object) -> None:
 
 
 def test_a_scan_is_segmented_on_its_own_voxels(repo_root: Path, tmp_path: Path) -> None:
-    volume = make_phantom(700_001, spacing=(3.0, 3.0, 6.0)).volumes["flair"]
+    volume = make_phantom(700_004, spacing=(3.0, 3.0, 6.0)).volumes["flair"]
     turned = nib.Nifti1Image(volume.data, volume.affine).as_reoriented(SWAPPED)
     nib.save(turned, tmp_path / "scan.nii.gz")
     out = tmp_path / "new" / "results"
