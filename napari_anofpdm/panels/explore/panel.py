@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WHAT_FOR = "The settings here then change the map and the mask at once, without another run."
 _INTERVAL_MS = 40
-_MINIMUM_PX = 330
+_MINIMUM_PX = 362
 _FOLLOW_GUIDANCE = ("cosine_threshold", "max_divergence", "threshold")
 
 

@@ -453,3 +453,16 @@ def test_slices_a_second_and_the_time_left_are_reported() -> None:
 )
 def test_time_in_words(seconds: float, words: str) -> None:
     assert duration_in_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"),
+    [("5:5", "--phantoms 5:5 is not a range"), ("0:9", "does not hold phantoms")],
+)
+def test_train_on_phantoms_needs_a_range_and_their_dataset(
+    dataset: Path, tmp_path: Path, seeds: str, words: str
+) -> None:
+    result = run("train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
+                 "--device", "cpu", "--phantoms", seeds)  # fmt: skip
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert words in result.stderr

@@ -61,7 +61,11 @@ def test_an_empty_map_and_a_too_small_spot_score_nothing() -> None:
     assert map_score(anomaly_map, median_kernel=1, min_component_pixels=15) == 1
 
 
-@given(st.lists(st.tuples(st.floats(0, 5), st.booleans()), min_size=2, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 5, allow_subnormal=False), st.booleans()), min_size=2, max_size=30
+    )
+)
 def test_the_threshold_on_scores_is_the_best_there_is(slices: list[tuple[float, bool]]) -> None:
     scores, unhealthy = (np.array(column) for column in zip(*slices, strict=True))
     if unhealthy.all() or not unhealthy.any():
