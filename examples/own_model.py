@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     #    `anofpdm prepare` makes such a dataset from scans. The first subject is held out.
     slices = options.out / "slices.zarr"
     config = PreprocessingConfig(size=options.size, extent_mm=208)
-    build_phantom_dataset(slices, range(2, 2 + options.subjects), config, workers=1)
+    build_phantom_dataset(slices, range(5, 5 + options.subjects), config, workers=1)
     dataset = SliceDataset.open(slices)
 
     # 2. Train a network to draw slices of either class. It sees labels, never a lesion's outline.

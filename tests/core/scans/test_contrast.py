@@ -31,7 +31,7 @@ def warnings_of(volume: Volume, modality: str, **more: Volume) -> tuple[str, ...
 
 @pytest.fixture(scope="module")
 def subject() -> dict[str, Volume]:
-    return dict(make_phantom(500_003, ("flair", "t1", "t2"), spacing=(1.5, 1.5, 3.0)).volumes)
+    return dict(make_phantom(500_012, ("flair", "t1", "t2"), spacing=(1.5, 1.5, 3.0)).volumes)
 
 
 def test_each_contrast_is_recognised(subject: dict[str, Volume]) -> None:

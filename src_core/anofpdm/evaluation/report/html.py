@@ -51,7 +51,7 @@ def html_report(document: Mapping[str, Any], pictures: Sequence[Picture], comman
     if command:
         parts.append(f"<pre>{escape(command)}</pre>")
     methods, maps = document["methods"], document["maps"]
-    for title, columns in _METHOD_TABLES.items():
+    for title, columns in _COMPARISON_TABLES.items():
         parts.append(_table(title, "mask", methods, columns))
     parts.append(_table("Maps", "map", maps, _MAP_COLUMNS))
     parts.append(_lesion_sizes(methods))
@@ -91,7 +91,7 @@ def _columns(part: str, **names: str) -> dict[str, Callable[[Any], Score]]:
 
 
 _UNKNOWN: Score = {"value": None, "low": None, "high": None, "n": 0}
-_METHOD_TABLES: Mapping[str, Mapping[str, Callable[[Any], Score]]] = {
+_COMPARISON_TABLES: Mapping[str, Mapping[str, Callable[[Any], Score]]] = {
     "Slices with a lesion": _overlap_columns("slices", "unhealthy"),
     "All labelled slices": _overlap_columns("slices", "mixed"),
     "Whole scans with a lesion": _overlap_columns(
