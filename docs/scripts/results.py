@@ -32,6 +32,8 @@ _INTENSITY = ("median", "min", "max", "mean", "cases")
 def main(arguments: list[str]) -> None:
     """Add a run if one is named, and write the page."""
     if arguments:
+        if len(arguments) != 5 or arguments[0] != "add":
+            sys.exit('Usage: results.py [add NAME "TITLE" FILE.json "COMMAND"]')
         _, name, title, source, command = arguments
         add(name, title, Path(source), command)
     PAGE.write_text(page(), encoding="utf-8")

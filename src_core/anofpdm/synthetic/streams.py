@@ -28,14 +28,9 @@ class Stream:
     """
 
     def __init__(self, *key: int) -> None:
-        self._key = key
         # The length belongs to the seed: SeedSequence ignores zeros at its end.
         seed = np.random.SeedSequence([len(key), *key])
         self._numbers = np.random.Generator(np.random.Philox(seed))
-
-    def again(self) -> Stream:
-        """Return the same stream from its beginning."""
-        return Stream(*self._key)
 
     def uniform(self, low: float, high: float) -> float:
         """Draw a number between `low` and `high`."""

@@ -16,7 +16,7 @@ from anofpdm.training.data.phantom_config import PhantomDraws
 from anofpdm.training.data.phantom_pool import PhantomPool
 
 CPU = torch.device("cpu")
-# Of seeds 2 and 5 alone both healthy and unhealthy slices come.
+# Either subject alone has healthy and unhealthy slices.
 DRAWS = PhantomDraws(first=5, end=7, subjects=1, steps=2)
 
 
