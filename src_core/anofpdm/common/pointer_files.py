@@ -1,10 +1,12 @@
-"""Files whose content is elsewhere: git-annex and Git LFS pointers, and dead links."""
+"""Files without content of their own: git-annex and Git LFS pointers, dead links, pipes."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from typing import Final
+
+from anofpdm.common.reading import irregular
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _ANNEX: Final = b"annex/objects/"
@@ -13,10 +15,11 @@ _POINTER_BYTES: Final = 1024
 
 
 def missing_content(path: str | os.PathLike[str]) -> str | None:
-    """Say why the content of a file is not on this machine.
+    """Say why a file has no content that can be read.
 
     Datasets and models that git-annex (DataLad) or Git LFS keep are checked out as placeholders: a
     link into `.git/annex/objects`, or a short text, in place of each file that was not fetched.
+    Pipes and devices hold up their reader, or fill the memory.
 
     Parameters
     ----------
@@ -27,7 +30,7 @@ def missing_content(path: str | os.PathLike[str]) -> str | None:
     -------
     str or None
         One sentence that names the file, the cause and the remedy; None where the file holds its
-        own content, or where there is nothing at `path`.
+        own content, is a folder, or where there is nothing at `path`.
     """
     path = Path(path)
     try:
@@ -39,10 +42,12 @@ def missing_content(path: str | os.PathLike[str]) -> str | None:
                 f"{path} is a link to {target}, which does not exist; restore that file, or give "
                 "the file itself."
             )
+        if (fault := irregular(path)) is not None:
+            return fault
         if not path.is_file() or path.stat().st_size > _POINTER_BYTES:
             return None
         content = path.read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return None  # reported when the file is read
     if content.startswith(_LFS):
         return (

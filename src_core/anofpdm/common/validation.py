@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from anofpdm.common.errors import AnofpdmError, SettingsError
+from anofpdm.common.reading import one_line, reading
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def validated(
     model: type[Model],
+    document: object = None,
     /,
     *,
     raises: type[AnofpdmError] = SettingsError,
@@ -26,12 +28,14 @@ def validated(
     ----------
     model : type
         The pydantic class to build.
+    document : mapping, optional
+        Fields whose names come from a file; any key is a field here, `where` and `raises` too.
     raises : type
         The error class that fits the origin of the values.
     where : str
         Source of the values (a file, an option), named at the start of the sentence.
     **values
-        The model's fields.
+        Fields named in the program.
 
     Raises
     ------
@@ -39,7 +43,7 @@ def validated(
         Of class `raises`, naming the first wrong field, its value and what is allowed.
     """
     try:
-        return model(**values)
+        return model.model_validate(values if document is None else document)
     except ValidationError as error:
         raise raises(sentence(error, where)) from None
 
@@ -82,28 +86,30 @@ def parsed(
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise raises(f"{source} is not valid JSON ({error}); {remedy}.") from error
+        raise raises(f"{source} is not valid JSON ({one_line(error)}); {remedy}.") from error
     if not isinstance(document, dict) or "format_version" not in document:
         raise raises(f"{source} is not {what}; choose another file or {remedy}.")
     if document["format_version"] != version:
+        found = _short(document["format_version"])
         raise raises(
-            f"{source} has format_version {document['format_version']!r}, but this program reads "
-            f"{version}; update anofpdm or {remedy}."
+            f"{source} has format_version {found}, but this program reads {version}; "
+            f"update anofpdm or {remedy}."
         )
-    try:
-        return model.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        raise raises(f"{sentence(error, source).rstrip('.')}; {remedy}.") from error
-    except AnofpdmError as error:
-        raise raises(f"{source}: {error}") from error
+    with reading(source, raises, remedy):
+        try:
+            return model.model_validate_json(json.dumps(document))
+        except ValidationError as error:
+            raise raises(f"{sentence(error, source).rstrip('.')}; {remedy}.") from error
+        except AnofpdmError as error:
+            raise raises(f"{source}: {error}") from error
 
 
 def sentence(error: ValidationError, where: str = "") -> str:
     """Return one sentence about the first error of a pydantic report, and the number of others."""
     details = error.errors(include_url=False)
     first = details[0]
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    field = ".".join(str(part) for part in first["loc"])
+    message = one_line(first["msg"].removeprefix("Value error, ")).rstrip(".")
+    field = one_line(".".join(str(part) for part in first["loc"]))
     text = message
     if first["type"] == "missing":
         text = f"{field} is missing"
@@ -116,5 +122,8 @@ def sentence(error: ValidationError, where: str = "") -> str:
 
 
 def _short(value: Any, limit: int = 60) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of 5,000 digits, a list within itself
+        return f"an unfit {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -135,4 +135,4 @@ def read_request(folder: Path) -> JobRequest:
         raise JobError(f"{path} cannot be read; remove the job and start it again.") from error
     if not isinstance(values, dict):
         raise JobError(f"{path} is damaged; remove the job and start it again.")
-    return validated(JobRequest, raises=JobError, where=str(path), **values)
+    return validated(JobRequest, values, raises=JobError, where=str(path))

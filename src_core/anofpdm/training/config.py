@@ -182,7 +182,7 @@ class TrainingConfig(BaseModel):
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise SettingsError(f"{path} is not a readable TOML file ({reason}).") from error
-        return validated(cls, where=str(path), **{**values, **overrides})
+        return validated(cls, values | overrides, where=str(path))
 
 
 def lr_factor(config: TrainingConfig, step: int, fraction: float) -> float:

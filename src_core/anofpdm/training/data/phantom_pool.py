@@ -77,7 +77,7 @@ class PhantomPool:
                 "them; make one with anofpdm phantom-dataset."
             )
         preprocessing = validated(
-            PreprocessingConfig, where=str(dataset.path), **dataset.preprocessing
+            PreprocessingConfig, dataset.preprocessing, where=str(dataset.path)
         )
         self._draws, self._share, self._device = draws, share, device
         self._recipe = _Recipe(

@@ -58,7 +58,7 @@ def export_bundle(
 
     path = latest_checkpoint(Path(run_dir)) if checkpoint is None else Path(checkpoint)
     state = load_checkpoint(path)
-    config = validated(TrainingConfig, raises=CheckpointError, where=str(path), **state.config)
+    config = validated(TrainingConfig, state.config, raises=CheckpointError, where=str(path))
     metadata = bundle_metadata(config, state.dataset, training_provenance(state), **texts)
     weights = {
         name.removeprefix(EMA_PREFIX): value
@@ -100,7 +100,7 @@ def bundle_metadata(
         "training": training,
         **texts,
     }
-    return validated(BundleMetadata, where=f'The bundle "{values["name"]}"', **values)
+    return validated(BundleMetadata, values, where=f'The bundle "{values["name"]}"')
 
 
 def training_provenance(state: Checkpoint) -> dict[str, Any]:

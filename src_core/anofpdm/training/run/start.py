@@ -177,7 +177,7 @@ def _check_same_run(
     run: Path, checkpoint: Checkpoint, config: TrainingConfig, dataset: SliceDataset
 ) -> None:
     # Keys that are younger than the checkpoint have their defaults.
-    before = validated(TrainingConfig, raises=CheckpointError, where=str(run), **checkpoint.config)
+    before = validated(TrainingConfig, checkpoint.config, raises=CheckpointError, where=str(run))
     for name in TrainingConfig.model_fields:
         was, now = getattr(before, name), getattr(config, name)
         if name not in RESUMABLE and was != now:
