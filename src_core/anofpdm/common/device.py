@@ -6,6 +6,7 @@ import re
 from typing import Literal, get_args
 
 from anofpdm.common.errors import DeviceError
+from anofpdm.common.memory import available_bytes
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -66,13 +67,12 @@ def gpu_count() -> int:
 
 
 def free_bytes(device: str) -> int:
-    """Return the free memory of a device: the GPU's own, otherwise the machine's."""
-    import psutil
-    import torch
-
+    """Return the free memory of a device: the GPU's own, otherwise what `available_bytes` says."""
     if device.startswith("cuda"):
+        import torch
+
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return available_bytes()
 
 
 def release_memory() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
 from anofpdm.scans.checks import contrast_warnings, scan_warnings
+from anofpdm.scans.files.physical_limits import check_physical
 from anofpdm.scans.foreground import (
     Canonical,
     cleaned,
@@ -85,7 +86,8 @@ def preprocess(
     SettingsError
         When a modality is missing or unknown to the model.
     GeometryError
-        When volumes or mask are on different grids.
+        When volumes or mask are on different grids, or voxel sizes, field of view or origin are
+        none of an MRI's.
     VolumeError
         When a volume holds no usable MRI, or no slice holds enough brain.
     """
@@ -95,6 +97,7 @@ def preprocess(
     ordered = [first, *(on_grid_of(first, other) for other in ordered[1:])]
     if brain_mask is not None:
         brain_mask = on_grid_of(first, brain_mask)
+    check_physical(first.affine, first.shape, first.name)
     for volume in ordered:
         check_usable(volume)
 

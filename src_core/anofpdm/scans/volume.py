@@ -15,6 +15,7 @@ from anofpdm.scans.files.formats import load
 from anofpdm.scans.files.header_fields import Header, header_for
 from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.files.nifti import save_nifti
+from anofpdm.scans.files.physical_limits import check_affine
 
 MOST_CHANNELS = 8
 """The last axis of a file with more volumes than this is time or directions, not contrasts."""
@@ -65,16 +66,7 @@ class Volume:
         """Bring array and affine to their stated form, or say why they have none."""
         object.__setattr__(self, "data", _as_real_3d(np.asarray(self.data), self.name))
         affine = np.asarray(self.affine, dtype=np.float64)
-        if (
-            affine.shape != (4, 4)
-            or not np.isfinite(affine).all()
-            or not np.array_equal(affine[3], [0, 0, 0, 1])
-            or np.linalg.matrix_rank(affine[:3, :3]) < 3
-        ):
-            raise GeometryError(
-                f"{self.name} has an affine that does not place its voxels in space "
-                f"({affine.tolist()}); convert the scan again, or repair the header's sform."
-            )
+        check_affine(affine, self.name)
         object.__setattr__(self, "affine", affine)
 
     @property

@@ -340,7 +340,7 @@ def options(*given: object) -> Callable[[Path], list[object]]:
 
 
 def mask_of_another_shape(folder: Path) -> list[object]:
-    small = nib.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.eye(4))
+    small = nib.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.diag([8.0, 8.0, 8.0, 1.0]))
     nib.save(small, folder / "small.nii.gz")
     return [*options()(folder), "--brain-mask", folder / "small.nii.gz"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import math
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
@@ -13,20 +16,27 @@ from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
 from anofpdm.common.pointer_files import missing_content
-from anofpdm.scans.files.header_form import Form
-from anofpdm.scans.files.nifti import (
-    Loaded,
+from anofpdm.scans.files.bounded_file import (
+    BoundedFile,
+    Declared,
+    check_memory,
     damaged,
-    file_bytes,
     first_line,
-    load_nifti,
 )
+from anofpdm.scans.files.header_form import Form
+from anofpdm.scans.files.nifti import Loaded, load_nifti
+from anofpdm.scans.files.physical_limits import check_physical
 from anofpdm.scans.files.suffixes import (
     FREESURFER_SUFFIXES,
     META_IMAGE_SUFFIXES,
     NRRD_SUFFIXES,
 )
 
+_MGH_HEADER: Final = 284
+_MGH_FAULTS: Final = (
+    ImageFileError, HeaderDataError, OSError, ValueError, KeyError, TypeError, EOFError,
+    OverflowError,
+)  # fmt: skip
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -39,29 +49,41 @@ def load(path: Path, form: Form | None, name: str) -> Loaded:
         raise VolumeError(
             f"{name} has neither an sform nor a qform, as only NIfTI does; leave --form out."
         )
+    if lower.endswith(FREESURFER_SUFFIXES):
+        return _load_mgh(path, name)
+    return _load_by_simpleitk(path, name)
+
+
+def _load_mgh(path: Path, name: str) -> Loaded:
+    with BoundedFile(path) as file:
+        head = file.head(_MGH_HEADER)
+        try:
+            header = nib.MGHImage.header_class.from_fileobj(io.BytesIO(head))
+            shape, dtype = tuple(map(int, header.get_data_shape())), header.get_data_dtype()
+            affine = np.asarray(header.get_affine(), dtype=np.float64)
+            offset = int(header.get_data_offset())
+            placed = int(header["goodRASFlag"]) == 1
+        except _MGH_FAULTS as error:
+            raise damaged(path, error) from error
+        if not placed:
+            raise VolumeError(
+                f"{path} has no orientation (its RAS flag is not set); convert "
+                "the scan again from DICOM."
+            )
+        if min(shape) < 1:
+            raise damaged(path, f"shape {shape}")
+        check_physical(affine, shape, name)
+        size = math.prod(shape) * dtype.itemsize
+        content = file.whole(Declared(offset + size, offset + size, size))
+    data = np.ndarray(shape, dtype, content, offset, order="F")
+    return Loaded(np.asarray(data.astype(dtype.newbyteorder("="))), affine, None)
+
+
+def _load_by_simpleitk(path: Path, name: str) -> Loaded:
     if (fault := missing_content(path)) is not None:
         raise VolumeError(fault)
     if not path.exists():
         raise VolumeError(f"{path} does not exist; check the path.")
-    return _load_mgh(path) if lower.endswith(FREESURFER_SUFFIXES) else _load_by_simpleitk(path)
-
-
-def _load_mgh(path: Path) -> Loaded:
-    try:
-        image = nib.MGHImage.from_bytes(file_bytes(path))
-        data = np.asanyarray(image.dataobj)
-    except (ImageFileError, HeaderDataError, OSError, ValueError, EOFError, TypeError) as error:
-        raise damaged(path, error) from error
-    if int(image.header["goodRASFlag"]) != 1:
-        raise VolumeError(
-            f"{path} has no orientation (its RAS flag is not set); convert "
-            "the scan again from DICOM."
-        )
-    data = np.asarray(data.astype(data.dtype.newbyteorder("="), copy=False))
-    return Loaded(data, np.asarray(image.affine, dtype=np.float64), None)
-
-
-def _load_by_simpleitk(path: Path) -> Loaded:
     try:
         import SimpleITK as sitk  # noqa: N813 - its own documentation spells it so
     except ImportError as error:
@@ -70,18 +92,27 @@ def _load_by_simpleitk(path: Path) -> Loaded:
             "'napari-anofpdm[formats]'), or save the scan as .nii.gz, in 3D Slicer for instance."
         ) from error
     reader: Any = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise VolumeError(
-            f"{path} cannot be read ({_itk_says(error)}); copy or convert it again."
-        ) from error
-    if path.name.lower().endswith(NRRD_SUFFIXES) and "NRRD_space" not in image.GetMetaDataKeys():
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        placed = "NRRD_space" in reader.GetMetaDataKeys()
+        shape = tuple(reader.GetSize())
+        values = math.prod(shape) * reader.GetNumberOfComponents()
+        size = values * _itk_bytes(sitk.GetPixelIDValueAsString(reader.GetPixelID()))
+    except (RuntimeError, UnicodeError) as error:
+        raise _itk_fault(path, error) from error
+    if path.name.lower().endswith(NRRD_SUFFIXES) and not placed:
         raise VolumeError(
             f"{path} has no orientation (it has no field 'space'); convert "
             "the scan again from DICOM."
         )
+    if len(shape) >= 3:
+        check_physical(_ras_affine(reader), shape, name)
+    check_memory(path, 2 * size)  # ITK's image, and the array
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise _itk_fault(path, error) from error
     array = sitk.GetArrayFromImage(image)
     dimensions = image.GetDimension()
     # SimpleITK gives the axes in reverse, and behind them the components of a voxel.
@@ -101,7 +132,17 @@ def _ras_affine(image: Any) -> NDArray[np.float64]:
     return affine
 
 
-def _itk_says(error: RuntimeError) -> str:
+def _itk_bytes(pixel: str) -> int:
+    """Bytes of a number, from the words of a pixel type: "vector of 16-bit signed integer"."""
+    bits = re.search(r"(\d+)-bit", pixel)
+    return int(bits[1]) // 8 * (2 if "complex" in pixel else 1) if bits else 8
+
+
+def _itk_fault(path: Path, error: Exception) -> VolumeError:
+    return VolumeError(f"{path} cannot be read ({_itk_says(error)}); copy or convert it again.")
+
+
+def _itk_says(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if "ERROR" not in line), first_line(error))
     return said.rstrip(".")[:200]
