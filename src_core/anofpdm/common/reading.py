@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from anofpdm.common.errors import AnofpdmError
+from anofpdm.common.errors import AnofpdmError, SettingsError
 
 SMALL_FILE: Final = 64 << 20
 """Bytes that a JSON, TOML or text file may have."""
@@ -120,6 +121,30 @@ def file_bytes(
                 f"{limit:,} that such a file may have; {remedy}."
             )
         return content
+
+
+def toml_values(path: str | os.PathLike[str], remedy: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Parameters
+    ----------
+    path : str or path-like
+    remedy : str
+        What to do about a file that is unfit: an imperative without a full stop.
+
+    Raises
+    ------
+    SettingsError
+        When it is no regular file, unreadable or not TOML.
+    """
+    content = file_bytes(path, SettingsError, remedy)
+    with reading(path, SettingsError, remedy):
+        try:
+            return tomllib.loads(content.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise SettingsError(
+                f"{os.fspath(path)} is not valid TOML ({one_line(error)}); {remedy}."
+            ) from error
 
 
 def irregular(path: Path) -> str | None:

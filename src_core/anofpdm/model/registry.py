@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 from platformdirs import user_config_path
 
 from anofpdm.common.errors import BundleError, SettingsError
+from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import one_line, toml_values
 from anofpdm.common.user_path import user_path
 from anofpdm.model.bundle_files import METADATA_FILE, ZIP_SUFFIX, looks_like_bundle, read_files
 from anofpdm.model.bundle_metadata import BundleMetadata
@@ -122,10 +123,14 @@ def _candidates() -> Iterator[Path]:
     for directory in bundle_directories():
         try:
             yield from (path for path in sorted(directory.iterdir()) if looks_like_bundle(path))
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             if directory == PACKAGED and not directory.exists():
                 continue  # a source tree whose model is still to be trained
-            logger.warning("Bundle folder %s is skipped: %s", directory, error.strerror)
+            logger.warning("Bundle folder %s is skipped: %s", directory, _short(error))
+
+
+def _short(error: OSError | ValueError) -> str:
+    return one_line(getattr(error, "strerror", None) or error)
 
 
 def _name(path: Path) -> str:
@@ -143,13 +148,11 @@ def read_entry(path: Path) -> BundleEntry:
 
 
 def _directories_of_settings(path: Path) -> list[Path]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return []
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid TOML ({error}).") from error
-    named = document.get("bundle_dirs", [])
+    if (fault := missing_content(path)) is not None:
+        raise SettingsError(fault)
+    named = toml_values(path, "correct the settings file").get("bundle_dirs", [])
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
         raise SettingsError(
             f'bundle_dirs in {path} is {named!r}; write a list of folders, ["/my/bundles"].'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +12,7 @@ from anofpdm.analysis.metadata import AnalysisMetadata
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import file_bytes
 from anofpdm.common.validation import parsed
 from anofpdm.method.settings import Settings
 
@@ -75,12 +75,7 @@ class SettingsFile(BaseModel):
         """
         if (fault := missing_content(path)) is not None:
             raise SettingsError(fault)
-        try:
-            text = Path(path).read_bytes()
-        except OSError as error:
-            raise SettingsError(
-                f"The settings file {path} cannot be read ({error.strerror}); choose another file."
-            ) from error
+        text = file_bytes(path, SettingsError, "choose another settings file")
         return parsed(
             cls,
             text,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import reading, toml_values
 from anofpdm.common.validation import validated
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.unet_config import UNetConfig
@@ -18,6 +18,7 @@ from anofpdm.training.data.phantom_config import PhantomDraws
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+_REMEDY: Final = "correct the file"
 
 
 class BundleTexts(BaseModel):
@@ -176,13 +177,9 @@ class TrainingConfig(BaseModel):
         """
         if (fault := missing_content(path)) is not None:
             raise SettingsError(fault)
-        try:
-            with Path(path).open("rb") as file:
-                values = tomllib.load(file)
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise SettingsError(f"{path} is not a readable TOML file ({reason}).") from error
-        return validated(cls, values | overrides, where=str(path))
+        values = toml_values(path, _REMEDY)
+        with reading(path, SettingsError, _REMEDY):
+            return validated(cls, values | overrides, where=str(path))
 
 
 def lr_factor(config: TrainingConfig, step: int, fraction: float) -> float:

@@ -1,0 +1,8 @@
+"""The readers that are fed with damaged files, a module for each part of the program."""
+
+from __future__ import annotations
+
+from tests.fuzz.harness import Reader
+from tests.fuzz.readers import model
+
+READERS: dict[str, Reader] = {reader.name: reader for reader in (*model.READERS,)}
