@@ -414,6 +414,8 @@ def _source(volume: Volume) -> SourceFile:
         return SourceFile(modality=modality, name="")
     # A name of other bytes than UTF-8 could not be written into any report.
     name = os.fsencode(volume.name).decode("utf-8", "replace")
+    if volume.source is not None:
+        return SourceFile(modality=modality, name=name, sha256=volume.source.sha256)
     try:
         with volume.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

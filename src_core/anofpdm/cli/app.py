@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anofpdm.cli.commands import bundle, job
+from anofpdm.cli.commands import bundle, dicom, job
 from anofpdm.cli.commands.compare import compare
 from anofpdm.cli.commands.demo import demo
 from anofpdm.cli.commands.describe_intensity import describe_intensity
@@ -61,6 +61,7 @@ app.command(rich_help_panel=_USE)(segment)
 app.command(rich_help_panel=_USE)(interpret)
 app.command(rich_help_panel=_USE)(demo)
 app.command(rich_help_panel=_USE)(phantom)
+app.add_typer(dicom.app, name="dicom", rich_help_panel=_USE)
 app.add_typer(bundle.app, name="bundle", rich_help_panel=_USE)
 app.command("phantom-dataset", rich_help_panel=_MODELS)(phantom_dataset)
 app.command(rich_help_panel=_MODELS)(as_job(prepare))

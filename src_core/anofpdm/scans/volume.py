@@ -1,4 +1,4 @@
-"""`Volume`: one 3-D scan with its exact voxel-to-RAS affine; read from files, written as NIfTI."""
+"""`Volume`: one 3-D scan with its voxel-to-RAS affine; read from files, written as NIfTI."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from anofpdm.common.errors import GeometryError, VolumeError
 from anofpdm.scans.channel_names import channel_modalities
+from anofpdm.scans.dicom.file_set import is_dicom
+from anofpdm.scans.dicom.reading import SeriesVolume, load_dicom, load_series
+from anofpdm.scans.dicom.series import Series, SeriesSource
 from anofpdm.scans.files.formats import load
 from anofpdm.scans.files.header_fields import Header, header_for
 from anofpdm.scans.files.header_form import Form
@@ -44,6 +47,9 @@ class Volume:
         Whether messages and reports name the file with its folders.
     warnings : tuple of str
         Sentences on what the file's header contradicts itself in, or on a unit that was converted.
+    source : SeriesSource or None
+        The DICOM series it was read from; its label names the volume then, not the path, which
+        often names a patient.
 
     Raises
     ------
@@ -61,6 +67,7 @@ class Volume:
     channel: int | None = None
     keep_path: bool = False
     warnings: tuple[str, ...] = field(default=(), repr=False)
+    source: SeriesSource | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Bring array and affine to their stated form, or say why they have none."""
@@ -71,7 +78,10 @@ class Volume:
 
     @property
     def name(self) -> str:
-        """Name of this volume in messages: its file name, otherwise its modality."""
+        """Name of this volume in messages: its file or series, otherwise its modality."""
+        if self.source is not None:
+            label = self.source.series.label
+            return f"{label} of {self.path}" if self.keep_path else label
         if self.path is not None:
             return _file_name(self.path, self.channel, self.keep_path)
         return f"The {self.modality} volume" if self.modality else "The volume"
@@ -106,6 +116,7 @@ def read_volume(
     *,
     form: Form | None = None,
     channel: int | None = None,
+    series: str | None = None,
     keep_path: bool = False,
 ) -> Volume:
     """Read a volume.
@@ -114,7 +125,8 @@ def read_volume(
     ----------
     path : str or Path
         A NIfTI file (.nii, .nii.gz, or one of a pair .hdr and .img) or MGZ; NRRD and MetaImage
-        (.mha, .mhd) where SimpleITK is installed. Of any real dtype and orientation.
+        (.mha, .mhd) where SimpleITK is installed; or a folder, file, zip or DICOMDIR with DICOM
+        images, where pydicom is installed. Of any real dtype and orientation.
     modality : str or None
         Name of its contrast.
     form : {"sform", "qform"} or None
@@ -122,6 +134,9 @@ def read_volume(
         set, else the qform; where the two disagree, `Volume.warnings` says so.
     channel : int or None
         Which channel of a file that holds several volumes, from 0.
+    series : str or None
+        Which of several DICOM series: its number, description, or the beginning of its UID.
+        Without it, the only usable one is read, or the only one that looks like `modality`.
     keep_path : bool
         Name the file with its folders in messages and reports.
 
@@ -129,11 +144,17 @@ def read_volume(
     ------
     VolumeError
         When the file is missing, of no known format, cut off, RGB, complex, holds several volumes
-        and no channel was named, or does not place its voxels.
+        and no channel was named, or does not place its voxels; for DICOM, when several series fit
+        or the series is no volume.
     GeometryError
         When its affine is singular or a voxel size is 0.
     """
     path = Path(path)
+    if is_dicom(path):
+        _refuse_nifti_choices(path, form, channel)
+        return _of_series(load_dicom(path, series, modality), path, modality, keep_path)
+    if series is not None:
+        raise VolumeError(f"{path} is no DICOM folder, file or zip, so it has no series {series}.")
     loaded = load(path, form, _file_name(path, channel, keep_path))
     data = loaded.data
     if channel is not None:
@@ -153,6 +174,11 @@ def read_volume(
         keep_path=keep_path,
         warnings=loaded.warnings,
     )
+
+
+def read_series(series: Series, modality: str | None = None) -> Volume:
+    """Read a DICOM series that `find_series` found; see `read_volume` for errors."""
+    return _of_series(load_series(series, modality), series.files.path, modality, False)
 
 
 def read_channels(path: str | Path) -> tuple[Volume, ...]:
@@ -224,6 +250,31 @@ def write_nifti(
         )
     voxels = np.asarray(data, dtype=dtype)
     save_nifti(Path(path), voxels, like.geometry_header(), overwrite=overwrite)
+
+
+def _of_series(loaded: SeriesVolume, path: Path, modality: str | None, keep_path: bool) -> Volume:
+    return Volume(
+        loaded.data,
+        loaded.affine,
+        modality,
+        path,
+        loaded.header,
+        keep_path=keep_path,
+        warnings=loaded.warnings,
+        source=loaded.source,
+    )
+
+
+def _refuse_nifti_choices(path: Path, form: Form | None, channel: int | None) -> None:
+    if form is not None:
+        raise VolumeError(
+            f"{path} is DICOM and has neither an sform nor a qform; leave --form out."
+        )
+    if channel is not None:
+        raise VolumeError(
+            f"{path} is DICOM and has no channels; choose a series, as in {path}#3, not by "
+            f":{channel}."
+        )
 
 
 def _file_name(path: Path, channel: int | None, keep_path: bool) -> str:

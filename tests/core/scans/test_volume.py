@@ -153,7 +153,7 @@ def test_a_header_that_cannot_be_used_is_one_sentence(
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match="does not exist"):
         read_volume(tmp_path / "none.nii")
-    with pytest.raises(VolumeError, match="cannot be read"):
+    with pytest.raises(VolumeError, match="holds no DICOM images"):
         read_volume(tmp_path)
 
 
@@ -298,7 +298,6 @@ def test_voxel_size() -> None:
         ("odd/complex64.nii.gz", "complex"),
         ("odd/no_affine.nii.gz", "has no orientation"),
         ("README.md", "not a NIfTI"),
-        ("dicom", "cannot be read"),
     ],
 )
 def test_odd_real_files_are_refused(real_scans: Path, name: str, word: str) -> None:

@@ -20,10 +20,11 @@ ImageOption = Annotated[
     list[str],
     typer.Option(
         "--image",
-        metavar="MODALITY=FILE[:CHANNEL]",
+        metavar="MODALITY=FILE[:CHANNEL]|FOLDER[#SERIES]",
         help="A scan and its modality, such as flair=scan.nii.gz, or flair=scans.nii.gz:0 for the "
-        "first channel of a file that holds several. Repeat the option for a model with several "
-        "modalities. For a model with one modality, FILE is enough.",
+        "first channel of a file that holds several, or flair=DICOM#5 for series 5 of a DICOM "
+        "folder, DICOMDIR or zip (see `anofpdm dicom list`). Repeat the option for a model with "
+        "several modalities. For a model with one modality, FILE is enough.",
         rich_help_panel="Input and output",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Which file, and which channel of it, is which modality: the `--image` options."""
+"""Which file, and which channel or series of it, is which modality: the `--image` options."""
 
 from __future__ import annotations
 
@@ -18,29 +18,36 @@ if TYPE_CHECKING:
 
 # A name of one letter before the colon is a drive of Windows.
 _CHANNEL = re.compile(r"(?P<path>.{2,}):(?P<channel>\d+)", re.DOTALL)
+_SERIES = re.compile(r"(?P<path>.+)#(?P<series>[^#]+)", re.DOTALL)
 _SPEC = re.compile(r"(?P<modality>[A-Za-z0-9_-]+)=(?P<path>.+)", re.DOTALL)
 
 
 class ImageFile(NamedTuple):
-    """A file that holds a volume.
+    """A file that holds a volume, or a DICOM folder, file or archive.
 
     Attributes
     ----------
     path : Path
     channel : int or None
         Which of its volumes, from 0; None where it holds one.
+    series : str or None
+        Which of its DICOM series; None where that is clear.
     """
 
     path: Path
     channel: int | None = None
+    series: str | None = None
 
     @classmethod
     def of(cls, text: str) -> ImageFile:
-        """Read ``FILE`` or ``FILE:CHANNEL``; a file whose name ends so goes before a channel."""
-        match = _CHANNEL.fullmatch(text)
-        if match is None or user_path(text).exists():
+        """Read ``FILE``, ``FILE:CHANNEL`` or ``FOLDER#SERIES``; an existing name goes before."""
+        if user_path(text).exists():
             return cls(user_path(text))
-        return cls(user_path(match["path"]), int(match["channel"]))
+        if (match := _SERIES.fullmatch(text)) and user_path(match["path"]).exists():
+            return cls(user_path(match["path"]), series=match["series"])
+        if match := _CHANNEL.fullmatch(text):
+            return cls(user_path(match["path"]), int(match["channel"]))
+        return cls(user_path(text))
 
     def read(
         self, modality: str | None = None, *, form: Form | None = None, keep_path: bool = False
@@ -49,7 +56,12 @@ class ImageFile(NamedTuple):
         from anofpdm.scans.volume import read_volume
 
         return read_volume(
-            self.path, modality, form=form, channel=self.channel, keep_path=keep_path
+            self.path,
+            modality,
+            form=form,
+            channel=self.channel,
+            series=self.series,
+            keep_path=keep_path,
         )
 
 
@@ -59,8 +71,8 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
     Parameters
     ----------
     specs : sequence of str
-        Each ``MODALITY=FILE`` or ``MODALITY=FILE:CHANNEL``, or just the file for a model with one
-        modality.
+        Each ``MODALITY=FILE``, ``MODALITY=FILE:CHANNEL`` or ``MODALITY=FOLDER#SERIES``, or just
+        the file for a model with one modality.
     modalities : sequence of str
         The model's, lower case.
 
