@@ -203,7 +203,7 @@ def test_toml_configures_a_run(tmp_path: Path) -> None:
     [
         ("steps = 0", "run.toml: steps is 0"),
         ("stepps = 3", "stepps is not a known field"),
-        ("steps = ", "not a readable TOML"),
+        ("steps = ", "not valid TOML"),
         ("[augmentation]\ngain = 2.0", "augmentation.gain is 2.0"),
     ],
 )
