@@ -50,9 +50,9 @@ pictures: $(VENV)/.installed
 	$(SCREEN) $(BIN)/python docs/make_pictures.py
 
 # One thread a worker: more of them only fight for the cores. Whoever is done takes over what is
-# left to the other.
+# left to the other. Many tests start processes: compiled modules spare each of them a second.
 test: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # In an environment of its own: with both bindings in one, pytest-qt takes PySide6 unasked.
 test-pyside: $(PYSIDE)/.installed

@@ -42,6 +42,8 @@ def quickened(command: list[str], text: str) -> list[str]:
     assert found is not None
     if command[1] == "train":
         return command + found[2 if "--resume" in command else 1].split()
+    if command[1] == "prepare":  # processes of its own would start for some seconds of work
+        return [*command, "--workers", "1"]
     return command + found[2].split() if command[1] == "select-guidance" else command
 
 
