@@ -44,8 +44,8 @@ class Reader:
     read : callable
         Read what `make` returned, all of it: any `AnofpdmError` is right, and so is a result.
     repair : callable, optional
-        Make checksums right again after the damage, so that what they guard is reached, too.
-        Called for one case in two; may raise anything.
+        Make checksums right again after damage to a file's content, so that what they guard is
+        reached, too. Called for one such case in two; may raise anything.
     """
 
     name: str
@@ -105,9 +105,11 @@ class Bench:
         path = place / self._valid.relative_to(self._folder / "valid")
         if rng.random() < 0.15:
             damage_tree(path, rng)
-        else:
-            file = _chosen(path, rng)
-            if file is not None:
+            return path
+        file = _chosen(path, rng)
+        if file is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of zipfile, on a name that is there twice
                 file.write_bytes(mutated(file.read_bytes(), rng))
         if self._reader.repair is not None and rng.random() < 0.5:
             with suppress(Exception):  # what cannot be repaired stays as it is

@@ -22,7 +22,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from anofpdm.common.errors import AnofpdmError, SettingsError
 
@@ -109,18 +109,43 @@ def file_bytes(
         Of class `raises`, when it is missing, no regular file (a folder, a pipe, a device),
         unreadable or too large.
     """
-    with reading(path, raises, remedy):
-        with open(path, "rb", opener=_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise raises(f"{os.fspath(path)} is not a regular file; {remedy}.")
-            content = file.read(limit + 1)
+    with opened_file(path, raises, remedy) as file:
+        content = file.read(limit + 1)
         if len(content) > limit:
+            size = max(os.fstat(file.fileno()).st_size, len(content))
             raise raises(
-                f"{os.fspath(path)} has {max(status.st_size, len(content)):,} bytes, more than the "
-                f"{limit:,} that such a file may have; {remedy}."
+                f"{os.fspath(path)} has {size:,} bytes, more than the {limit:,} that such a file "
+                f"may have; {remedy}."
             )
         return content
+
+
+@contextmanager
+def opened_file(
+    path: str | os.PathLike[str], raises: type[AnofpdmError], remedy: str
+) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; what is done with it stands within `reading`.
+
+    Parameters
+    ----------
+    path : str or path-like
+    raises : type
+        The error class of the reader.
+    remedy : str
+        What to do about a file that is unfit: an imperative without a full stop.
+
+    Raises
+    ------
+    AnofpdmError
+        Of class `raises`, when it is missing, no regular file or unreadable, or damaged.
+    """
+    with reading(path, raises, remedy):
+        if (fault := irregular(Path(path))) is not None:
+            raise raises(fault)
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise raises(f"{os.fspath(path)} is not a regular file; {remedy}.")
+            yield file
 
 
 def toml_values(path: str | os.PathLike[str], remedy: str) -> dict[str, Any]:
@@ -161,7 +186,7 @@ def irregular(path: Path) -> str | None:
     ):
         if test(mode):
             linked = "a link to " if path.is_symlink() else ""
-            return f"{path} is {linked}{kind}, which is never read; give a regular file."
+            return f"{path} is {linked}{kind}, not a regular file; give the file itself."
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from anofpdm.common.errors import SettingsError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+MOST_STEPS: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class NoiseSchedule:
 
     def __post_init__(self) -> None:
         """Check the ranges, so that no later formula divides by zero."""
-        if self.num_steps < 2:
+        if not 2 <= self.num_steps <= MOST_STEPS:
             raise SettingsError(
-                f"A schedule needs at least 2 steps; num_steps is {self.num_steps}."
+                f"A schedule has 2 to {MOST_STEPS:,} steps; num_steps is {self.num_steps}."
             )
         if not 0 < self.beta_start <= self.beta_end < 1:
             raise SettingsError(

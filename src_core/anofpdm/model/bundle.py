@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import ValidationError
 
 from anofpdm.common.errors import BundleError, SettingsError
+from anofpdm.common.reading import one_line, reading
 from anofpdm.common.validation import sentence
 from anofpdm.method.schedule import strided_timesteps
 from anofpdm.model.bundle_files import (
@@ -151,16 +152,19 @@ class ModelBundle:
 
         from anofpdm.model.unet import UNet
 
-        network = UNet(self.metadata.network)
+        with torch.device("meta"):  # shapes alone, until the weights are known to have them
+            network = UNet(self.metadata.network)
         self._check_shapes({name: tuple(w.shape) for name, w in network.state_dict().items()})
-        weights = {name: weight.to(torch.float32) for name, weight in load(self.weights).items()}
+        with reading(self._source, BundleError, "copy or create the bundle again"):
+            stored = load(self.weights)
+        weights = {name: weight.to(torch.float32) for name, weight in stored.items()}
         for name, weight in weights.items():
             if not torch.isfinite(weight).all():
                 raise BundleError(
                     f"{self._source} has values in {name} that are not finite; train or copy the "
                     "model again."
                 )
-        network.load_state_dict(weights)
+        network.to_empty(device="cpu").load_state_dict(weights)
         return network.to(device).eval().requires_grad_(False)
 
     def predictor(
@@ -242,8 +246,8 @@ class ModelBundle:
             raise BundleError(f"{self._source} lacks the weight {name}; create the bundle again.")
         for name in sorted(found.keys() - expected.keys()):
             raise BundleError(
-                f"{self._source} has the weight {name}, which the network in {METADATA_FILE} does "
-                "not have; create the bundle again."
+                f"{self._source} has the weight {one_line(name)}, which the network in "
+                f"{METADATA_FILE} does not have; create the bundle again."
             )
         for name, shape in expected.items():
             if found[name] != shape:

@@ -1,15 +1,23 @@
-"""The files of a bundle, as a folder or one zip: read with suspicion, written whole."""
+"""The files of a bundle, as a folder or one zip: read with suspicion, written whole.
+
+Nothing is read before its size is known to be one that a bundle may have, and no link is followed
+out of a bundle's folder.
+"""
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import IO, Final
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import BundleError, OutputError
+from anofpdm.common.memory import memory_fault
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import file_bytes, one_line, opened_file, reading
 
 METADATA_FILE = "metadata.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -21,6 +29,18 @@ _TEXT_NAMES = frozenset({"README", "LICENSE", "LICENCE", "NOTICE", "COPYING"})
 _IGNORED_NAMES = frozenset({".DS_Store", "Thumbs.db"})
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 _FLOAT_TYPES = frozenset({"F16", "BF16", "F32", "F64"})
+
+_REMEDY: Final = "copy or create the bundle again"
+_MOST_TEXT: Final = 16 << 20
+"""Bytes of metadata.json, and of each text."""
+_MOST_FILES: Final = 64
+_MOST_HEADER: Final = 64 << 20
+"""Bytes of the header of weights.safetensors."""
+_MOST_SHRUNK: Final = 50
+"""Trained weights do not shrink by more in a zip; a file that does is made to fill a memory."""
+_COPIES: Final = 3
+"""The weights as bytes, as tensors, and in the network."""
+_PACKINGS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True)
@@ -66,16 +86,12 @@ def read_files(path: Path, *, with_weights: bool = True) -> BundleFiles:
     for file in (path, path / METADATA_FILE, path / WEIGHTS_FILE):
         if (fault := missing_content(file)) is not None:
             raise BundleError(fault)
-    if not path.exists():
-        raise BundleError(f"There is no bundle at {path}; check the path.")
-    try:
+    with reading(path, BundleError, _REMEDY):
         if path.is_dir():
             return _read_folder(path, with_weights)
+        if not path.exists():
+            raise BundleError(f"There is no bundle at {path}; check the path.")
         return _read_zip(path, with_weights)
-    except OSError as error:
-        raise BundleError(
-            f"The bundle {path} cannot be read ({error.strerror or error}); check the file."
-        ) from error
 
 
 def write_files(path: Path, files: BundleFiles, *, overwrite: bool = False) -> None:
@@ -118,19 +134,13 @@ def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
     BundleError
         When it is a pickle, cut off, no safetensors file, or holds other than float tensors.
     """
-    from safetensors import SafetensorError, deserialize
+    from safetensors import deserialize
 
     try:
-        tensors = {name: (t["dtype"], tuple(t["shape"])) for name, t in deserialize(weights)}
-    except SafetensorError as error:
-        if weights.startswith(_PICKLE_STARTS):
-            raise BundleError(
-                f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not contain; "
-                "convert it with `anofpdm import-checkpoint`."
-            ) from error
-        raise BundleError(
-            f"{source} is truncated or not a safetensors file; copy or create the bundle again."
-        ) from error
+        with reading(source, BundleError, _REMEDY):
+            tensors = {name: (t["dtype"], tuple(t["shape"])) for name, t in deserialize(weights)}
+    except BundleError as error:
+        raise _not_safetensors(weights, source) from error
     foreign = {dtype for dtype, _ in tensors.values()} - _FLOAT_TYPES
     if foreign:
         raise BundleError(
@@ -140,26 +150,110 @@ def weight_shapes(weights: bytes, source: str) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, (_, shape) in tensors.items()}
 
 
+def _not_safetensors(start: bytes, source: str) -> BundleError:
+    if start.startswith(_PICKLE_STARTS):
+        return BundleError(
+            f"{source} is a pickle (a PyTorch checkpoint), which a bundle must not contain; "
+            "convert it with `anofpdm import-checkpoint`."
+        )
+    return BundleError(f"{source} is truncated or not a safetensors file; {_REMEDY}.")
+
+
+def _read_weights(stream: IO[bytes], size: int, source: str) -> bytes:
+    """Read weights whose header states the size that they have."""
+    start = stream.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > min(size - 8, _MOST_HEADER):
+        raise _not_safetensors(start, source)
+    header = stream.read(length)
+    try:
+        entries = json.loads(header)
+        ends = [int(e["data_offsets"][1]) for n, e in entries.items() if n != "__metadata__"]
+    except Exception as error:  # any document in place of the header's
+        raise _not_safetensors(start, source) from error
+    if 8 + length + max(ends, default=0) != size:
+        raise _not_safetensors(start, source)
+    if (fault := memory_fault(_COPIES * size)) is not None:
+        raise BundleError(f"{source} {fault}; close other programs, or use another machine.")
+    return start + header + stream.read()
+
+
 def _read_folder(path: Path, with_weights: bool) -> BundleFiles:
+    home = path.resolve()
     names = [entry.name for entry in path.iterdir()]
-    return _collect(path, names, lambda name: (path / name).read_bytes(), with_weights)
+
+    def read(name: str) -> bytes:
+        file = path / name
+        _refuse_leaving(file, home)
+        if name != WEIGHTS_FILE:
+            return file_bytes(file, BundleError, _REMEDY, limit=_MOST_TEXT)
+        with opened_file(file, BundleError, _REMEDY) as stream:
+            return _read_weights(stream, file.stat().st_size, str(file))
+
+    return _collect(path, names, read, with_weights)
+
+
+def _refuse_leaving(file: Path, home: Path) -> None:
+    """Refuse a link out of the bundle, but into the store of git-annex that the bundle is in."""
+    target = file.resolve()
+    stores = (parent / ".git" / "annex" / "objects" for parent in (home, *home.parents))
+    if not target.is_relative_to(home) and not any(map(target.is_relative_to, stores)):
+        raise BundleError(
+            f"{file} is a link to {target}, outside of the bundle; replace the link by the file."
+        )
 
 
 def _read_zip(path: Path, with_weights: bool) -> BundleFiles:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _collect(path, archive.namelist(), archive.read, with_weights)
-    # RuntimeError: encrypted; NotImplementedError (its subclass): an exotic compression.
-    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError) as error:
+    with opened_file(path, BundleError, _REMEDY) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _read_archive(path, archive, with_weights)
+        except (BundleError, OSError, MemoryError):
+            raise
+        except Exception as error:  # of the archive, of an encryption, or of a compression
+            raise BundleError(
+                f"{path} is not a valid zip archive ({one_line(error)}); copy or download it again."
+            ) from error
+
+
+def _read_archive(path: Path, archive: zipfile.ZipFile, with_weights: bool) -> BundleFiles:
+    members = {info.filename: info for info in archive.infolist()}
+
+    def read(name: str) -> bytes:
+        _check_member(path, members[name])
+        with archive.open(members[name]) as stream:
+            if name == WEIGHTS_FILE:
+                return _read_weights(stream, members[name].file_size, f"{path / name}")
+            return stream.read()
+
+    return _collect(path, [info.filename for info in archive.infolist()], read, with_weights)
+
+
+def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
+    """Refuse a file that would grow beyond what a bundle's files have."""
+    name, size = member.filename, member.file_size
+    if member.compress_type not in _PACKINGS:
         raise BundleError(
-            f"{path} is not a valid zip archive ({error}); copy or download it again."
-        ) from error
+            f"{path} holds {name} in an unusual compression; make the zip again with Deflate or "
+            "without compression."
+        )
+    grows = size > _MOST_SHRUNK * max(member.compress_size, 1 << 10)
+    if grows or (name != WEIGHTS_FILE and size > _MOST_TEXT):
+        raise BundleError(
+            f"{path} holds {name} of {size:,} bytes ({member.compress_size:,} in the zip), which "
+            "is not of a bundle's size; do not use this bundle."
+        )
 
 
 def _collect(
     path: Path, names: Iterable[str], read: Callable[[str], bytes], with_weights: bool
 ) -> BundleFiles:
     names = [name for name in names if name not in _IGNORED_NAMES]
+    if len(names) > _MOST_FILES:
+        raise BundleError(
+            f"{path} contains {len(names)} files, more than the {_MOST_FILES} of a bundle; remove "
+            "those that do not belong to it."
+        )
     texts = _checked_texts(path, names)
     for needed in (METADATA_FILE, WEIGHTS_FILE):
         if needed not in names:

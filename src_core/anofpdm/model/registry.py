@@ -122,11 +122,18 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
 def _candidates() -> Iterator[Path]:
     for directory in bundle_directories():
         try:
-            yield from (path for path in sorted(directory.iterdir()) if looks_like_bundle(path))
+            yield from (path for path in sorted(directory.iterdir()) if _listed(path))
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             if directory == PACKAGED and not directory.exists():
                 continue  # a source tree whose model is still to be trained
             logger.warning("Bundle folder %s is skipped: %s", directory, _short(error))
+
+
+def _listed(path: Path) -> bool:
+    try:
+        return looks_like_bundle(path)
+    except OSError:
+        return True  # a folder that may not be entered: its entry says so
 
 
 def _short(error: OSError | ValueError) -> str:

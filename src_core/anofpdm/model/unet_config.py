@@ -7,6 +7,13 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PositiveInt = Annotated[int, Field(ge=1)]
+# Beyond any network that was published or could be trained here; a description beyond them would
+# keep its reader busy with building it.
+Side = Annotated[int, Field(ge=1, le=1024)]
+Width = Annotated[int, Field(ge=1, le=1024)]
+Multiplier = Annotated[int, Field(ge=1, le=32)]
+Blocks = Annotated[int, Field(ge=1, le=16)]
+MOST_LEVELS = 10
 
 # The published network's multipliers by image size (REFERENCE: the method's authors, version 2).
 REFERENCE_MULTIPLIERS: dict[int, tuple[int, ...]] = {
@@ -53,15 +60,19 @@ class UNetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image_size: PositiveInt
-    in_channels: PositiveInt
-    base_channels: PositiveInt
-    channel_multipliers: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-    blocks_per_level: PositiveInt | tuple[PositiveInt, ...] = 2
-    attention_resolutions: tuple[PositiveInt, ...] = REFERENCE_ATTENTION
-    heads: PositiveInt = 4
+    image_size: Side
+    in_channels: Annotated[int, Field(ge=1, le=64)]
+    base_channels: Width
+    channel_multipliers: Annotated[
+        tuple[Multiplier, ...], Field(min_length=1, max_length=MOST_LEVELS)
+    ]
+    blocks_per_level: Blocks | Annotated[tuple[Blocks, ...], Field(max_length=MOST_LEVELS)] = 2
+    attention_resolutions: Annotated[tuple[PositiveInt, ...], Field(max_length=4 * MOST_LEVELS)] = (
+        REFERENCE_ATTENTION
+    )
+    heads: Width = 4
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    patch_size: PositiveInt = 1
+    patch_size: Annotated[int, Field(ge=1, le=64)] = 1
     conditioning: Literal["reference", "added"] = "added"
 
     @classmethod

@@ -13,6 +13,7 @@ import torch
 from torch.optim import AdamW
 from torch.optim.swa_utils import AveragedModel
 
+from anofpdm.common.errors import BundleError
 from anofpdm.method.settings import Settings
 from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.bundle_files import METADATA_FILE, WEIGHTS_FILE
@@ -135,6 +136,8 @@ def _list(path: Path) -> None:
     with patch.dict(os.environ, values):
         entries = {entry.name: entry for entry in list_bundles()}
     assert entries["b"].metadata is not None and entries["b"].fault is None
+    if "a" in entries and (fault := entries["a"].fault) is not None:
+        raise BundleError(fault)
 
 
 def _make_checkpoint(folder: Path) -> Path:
@@ -225,6 +228,9 @@ def _read_user_settings(path: Path) -> None:
 
 
 READERS = (
+    Reader("bundle", _make_bundle, _read_bundle, _repair_bundle),
+    Reader("bundle-zip", _make_zip, _read_bundle),
+    Reader("bundle-list", _make_bundles, _list),
     Reader("training-toml", _make_toml, TrainingConfig.from_toml),
     Reader("settings-file", _make_settings, SettingsFile.read),
     Reader("user-settings", _make_user_settings, _read_user_settings),
