@@ -18,6 +18,7 @@ from anofpdm.analysis.steps import Steps
 from anofpdm.analysis.store import INPUT_ARRAYS, StoredAnalysis, StoredScans
 from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.common.errors import AnalysisError, AnofpdmError
+from anofpdm.common.swapping.workspace import heal
 from anofpdm.common.validation import sentence
 from anofpdm.method.calibration import Calibration, TimestepGrid, chosen_grid
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
@@ -68,6 +69,7 @@ class Analysis:
             When `path` is no analysis, is of another format version, was cut off or altered.
         """
         folder = Path(path)
+        heal(folder)
         store = StoredAnalysis(folder)
         try:
             metadata = AnalysisMetadata.model_validate(store.document.get("metadata", {}))

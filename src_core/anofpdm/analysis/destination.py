@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from anofpdm.analysis.steps import estimate_nbytes
 from anofpdm.analysis.writer import SUFFIX
 from anofpdm.common.device import free_bytes
 from anofpdm.common.errors import OutputError
+from anofpdm.common.swapping.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +30,16 @@ def choose_place(
     dtype: StepDtype,
     memory_limit: int | None,
     temporary_folder: str | os.PathLike[str] | None,
-) -> tuple[Path | None, Path | None]:
+) -> tuple[Path | None, Workspace | None]:
     """Choose where an analysis goes; arguments are those of `analyze`.
 
     Returns
     -------
     path : Path or None
         NAME.anofpdm.zarr; None is memory.
-    temporary : Path or None
-        The temporary folder, if one was created; the caller must remove it.
+    temporary : Workspace or None
+        The temporary folder, if one was created; the caller must close it. Those that killed
+        processes left in the same place are removed.
 
     Raises
     ------
@@ -56,20 +59,21 @@ def choose_place(
     if needed <= limit:
         return None, None
     try:
-        folder = Path(tempfile.mkdtemp(prefix="anofpdm-", dir=temporary_folder))
+        place = Path(tempfile.gettempdir() if temporary_folder is None else temporary_folder)
+        temporary = Workspace.beside(place / f"analysis-{secrets.token_hex(8)}", private=True)
     except OSError as error:
         raise OutputError(
             f"The analysis needs {size} on disk, but {temporary_folder} cannot be written "
             f"({error.strerror}); choose another folder for temporary analyses."
         ) from error
     try:
-        _check_space(folder, needed, size)
+        _check_space(place, needed, size)
     except OutputError:
-        folder.rmdir()
+        temporary.close()
         raise
     allowed = "half of the free memory" if limit == half else f"the {limit >> 20} MiB allowed"
-    log.warning("The analysis needs %s, more than %s; it is stored in %s.", size, allowed, folder)
-    return folder / f"analysis{SUFFIX}", folder
+    log.warning("The analysis needs %s, more than %s; it is stored in %s.", size, allowed, place)
+    return temporary.new / f"analysis{SUFFIX}", temporary
 
 
 def _check_space(folder: Path, needed: int, size: str) -> None:

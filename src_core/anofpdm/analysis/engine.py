@@ -7,7 +7,6 @@ import hashlib
 import logging
 import os
 import platform
-import shutil
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -225,10 +224,10 @@ def analyze_stack(
             analysis = finished(writer)
     except BaseException:
         if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.close()
         raise
     if temporary is not None:
-        weakref.finalize(analysis, shutil.rmtree, temporary, ignore_errors=True)
+        weakref.finalize(analysis, temporary.close)
     return analysis
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME = "lock"
 _LOOK_SECONDS = 0.02
+_FOR_EVER = -1.0
 
 
 @contextmanager
@@ -41,8 +42,15 @@ def folder_lock(folder: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
-def hold(path: Path) -> BaseFileLock | None:
+def hold(path: Path, *, seconds: float = 0.0) -> BaseFileLock | None:
     """Lock a file, creating it if necessary.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    seconds : float
+        How long to wait for another process.
 
     Returns
     -------
@@ -54,7 +62,7 @@ def hold(path: Path) -> BaseFileLock | None:
     OutputError
         When the file cannot be written.
     """
-    return _acquired(path, wait=False)
+    return _acquired(path, seconds)
 
 
 @contextmanager
@@ -71,7 +79,7 @@ def alone(path: Path) -> Iterator[None]:
     OutputError
         When the file cannot be written.
     """
-    lock = _acquired(path, wait=True)
+    lock = _acquired(path, _FOR_EVER)
     assert lock is not None  # it waited
     try:
         yield
@@ -79,14 +87,14 @@ def alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _acquired(path: Path, *, wait: bool) -> BaseFileLock | None:
+def _acquired(path: Path, seconds: float) -> BaseFileLock | None:
     # Imported here to keep the start of commands fast.
     from filelock import FileLock, Timeout
 
     # Not bound to a thread, so that any thread may release it.
     lock = FileLock(path, thread_local=False)
     try:
-        lock.acquire(blocking=wait, poll_interval=_LOOK_SECONDS)
+        lock.acquire(timeout=seconds, poll_interval=_LOOK_SECONDS)
     except Timeout:
         return None
     except OSError as error:

@@ -18,6 +18,7 @@ from anofpdm.common.errors import BundleError, OutputError
 from anofpdm.common.memory import memory_fault
 from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.reading import file_bytes, one_line, opened_file, reading
+from anofpdm.common.swapping.workspace import heal
 
 METADATA_FILE = "metadata.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -83,6 +84,7 @@ def read_files(path: Path, *, with_weights: bool = True) -> BundleFiles:
         When there is nothing at `path`, it is neither folder nor zip, a file is missing, unknown
         (a pickle, a .pt), unsafely named or unreadable.
     """
+    heal(path)
     for file in (path, path / METADATA_FILE, path / WEIGHTS_FILE):
         if (fault := missing_content(file)) is not None:
             raise BundleError(fault)

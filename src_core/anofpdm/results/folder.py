@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from anofpdm.common.atomic import atomic_path
+from anofpdm.common.atomic import atomic_path, cannot_write, write_faults
 from anofpdm.common.errors import OutputError
+from anofpdm.common.swapping.workspace import PATIENCE_SECONDS, Workspace, remove_leftovers
 from anofpdm.common.user_path import user_path
 
 MASK_FILE = "mask.nii.gz"
@@ -41,7 +40,13 @@ def result_folder(
     """Yield a hidden folder to write into; its content goes to `target` when the block ends.
 
     An exception in the block, Ctrl-C included, removes every trace. Old results are replaced only
-    then and only all together; other files in `target` are kept.
+    at the end and only all together; other files in `target` are kept. Until then no other process
+    can write results there.
+
+    A `target` that holds only results is replaced in one step. With other files in it, or where
+    the file system cannot exchange folders, a journal lists the renames, and the next command that
+    writes there, or reads the analysis, completes what a killed process left undone; see
+    `anofpdm.common.swapping.journal` for what other programs may see in between.
 
     Parameters
     ----------
@@ -55,15 +60,16 @@ def result_folder(
     Raises
     ------
     OutputError
-        On entry, before any work: `target` cannot be written, or holds results.
+        On entry, before any work: `target` cannot be written, holds results, or another process
+        is writing results there.
     """
     folder = user_path(target).absolute()
     check_folder(folder, overwrite=overwrite, names=names)
     if folder.is_dir():
-        with _inside(folder, names) as staging:
+        with _existing(folder.resolve(), overwrite, names) as staging:
             yield staging
     else:
-        with atomic_path(folder) as staging:
+        with atomic_path(folder, seconds=PATIENCE_SECONDS) as staging:
             staging.mkdir()
             yield staging
 
@@ -104,35 +110,25 @@ def present_results(target: Path, names: tuple[str, ...] = RESULT_NAMES) -> list
 
 
 @contextmanager
-def _inside(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    # The staging folder lies inside, since `folder` may be a mount point or its parent read-only.
-    staging = folder / f".{secrets.token_hex(4)}.partial"
-    staging.mkdir()
+def _existing(folder: Path, overwrite: bool, names: tuple[str, ...]) -> Iterator[Path]:
+    with cannot_write(folder):
+        workspace = Workspace.beside(_place(folder))
     try:
-        yield staging
-        _swap(staging, folder, names)
+        with cannot_write(folder):
+            remove_leftovers(folder)
+        # Another process may have finished meanwhile.
+        check_folder(folder, overwrite=overwrite, names=names)
+        with write_faults(folder, workspace.path):
+            yield workspace.new
+        with cannot_write(folder):
+            workspace.put_into(folder, names)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        workspace.close()
 
 
-def _swap(staging: Path, folder: Path, names: tuple[str, ...]) -> None:
-    """Replace old results by new ones; on failure, restore the old ones."""
-    entries = sorted(staging.iterdir())
-    old = staging / ".old"
-    old.mkdir()
-    moved: list[tuple[Path, Path]] = []
-    try:
-        for name in sorted({*names, *(entry.name for entry in entries)}):
-            _move(folder / name, old / name, moved)
-        for entry in entries:
-            _move(entry, folder / entry.name, moved)
-    except BaseException:
-        for source, destination in reversed(moved):
-            destination.replace(source)
-        raise
-
-
-def _move(source: Path, destination: Path, moved: list[tuple[Path, Path]]) -> None:
-    if source.exists():
-        source.replace(destination)
-        moved.append((source, destination))
+def _place(folder: Path) -> Path:
+    """Where the hidden folder goes: beside `folder`, or in it if there is no way beside it."""
+    parent = folder.parent
+    if parent == folder or folder.is_mount() or not os.access(parent, os.W_OK | os.X_OK):
+        return folder / (folder.name or "root")
+    return folder

@@ -202,7 +202,7 @@ def test_kill_9_while_the_dataset_is_written_leaves_only_finished_parts(
 ) -> None:
     out = tmp_path / "d.zarr"
     kill_in("Writing", cohort, out, workers=1)
-    assert [p.name for p in tmp_path.iterdir()] == ["d.zarr.parts"]
+    assert [p.name for p in tmp_path.glob("[!.]*")] == ["d.zarr.parts"]
     made = counting(monkeypatch)
     prepare(brats_config(cohort), out, workers=1)
     assert not made

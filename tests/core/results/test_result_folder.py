@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -63,21 +64,22 @@ def test_interrupted_swap_puts_the_old_results_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / MASK_FILE).write_text("old")
-    replace = Path.replace
+    (tmp_path / "notes.txt").write_text("mine")
+    rename = os.rename
 
-    def fail_on_new(self: Path, destination: Path) -> Path:
-        if destination == tmp_path / MASK_FILE and self.read_text() == "new":
+    def fail_on_new(source: Path, destination: Path) -> None:
+        if destination == tmp_path / MASK_FILE and source.read_text() == "new":
             raise OSError("disk gone")
-        return replace(self, destination)
+        rename(source, destination)
 
-    monkeypatch.setattr(Path, "replace", fail_on_new)
+    monkeypatch.setattr(os, "rename", fail_on_new)
     with (
-        pytest.raises(OSError, match="disk gone"),
+        pytest.raises(OutputError, match="disk gone"),
         result_folder(tmp_path, overwrite=True) as staging,
     ):
         (staging / MASK_FILE).write_text("new")
     assert (tmp_path / MASK_FILE).read_text() == "old"
-    assert _tree(tmp_path) == [MASK_FILE]
+    assert _tree(tmp_path) == [MASK_FILE, "notes.txt"]
 
 
 def test_path_below_a_file_is_refused(tmp_path: Path) -> None:

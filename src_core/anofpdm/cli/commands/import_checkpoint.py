@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.inputs import check_new_path
+from anofpdm.common.atomic import claimed
 from anofpdm.common.errors import SettingsError
 
 Direction = Literal["R", "L", "A", "P"]
@@ -107,18 +107,18 @@ def import_checkpoint(
     """
     from anofpdm.model.checkpoint_import import import_checkpoint as import_weights
 
-    check_new_path(out)
-    names = _names("--modalities", modalities)
-    model = import_weights(
-        checkpoint,
-        modalities=names,
-        scored=names if scored is None else _names("--scored", scored),
-        heads=heads,
-        image_size=size,
-        rows=rows,
-        columns=columns,
-        brain_extracted=brain_extracted,
-    ).save(out)
+    with claimed(out):
+        names = _names("--modalities", modalities)
+        model = import_weights(
+            checkpoint,
+            modalities=names,
+            scored=names if scored is None else _names("--scored", scored),
+            heads=heads,
+            image_size=size,
+            rows=rows,
+            columns=columns,
+            brain_extracted=brain_extracted,
+        ).save(out)
     metadata = model.metadata
     if (taken := metadata.training.get("unwrapped")) is not None:
         console.note(f"{checkpoint} is not a plain state dict: {taken}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,8 +13,8 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_job_console
-from anofpdm.cli.shared.inputs import check_new_path
 from anofpdm.cli.shared.slice_reports import SliceReports
+from anofpdm.common.atomic import claimed
 from anofpdm.common.errors import SettingsError
 from anofpdm.method.calibration import (
     PAPER_MEDIAN_KERNEL,
@@ -181,63 +182,65 @@ def select_guidance(
     if quantile_range is not None:
         ranges[chosen_region] = parsed_range(quantile_range)
     smallest = PAPER_MIN_COMPONENT_PIXELS if min_component_pixels is None else min_component_pixels
-    check_new_path(out)
-    folder = report or out.with_name(f"{out.name.removesuffix('.zip')}-report")
-    check_new_path(folder)
-    if out.absolute() in (folder.absolute(), *folder.absolute().parents):
-        raise SettingsError(
-            f"--report {folder} is inside the new bundle {out}; choose a folder outside it."
+    with ExitStack() as claims:
+        claims.enter_context(claimed(out))
+        folder = report or out.with_name(f"{out.name.removesuffix('.zip')}-report")
+        if out.absolute() in (folder.absolute(), *folder.absolute().parents):
+            raise SettingsError(
+                f"--report {folder} is inside the new bundle {out}; choose a folder outside it."
+            )
+        claims.enter_context(claimed(folder))
+        model = load_bundle(bundle)
+        slices = SliceDataset.open(dataset)
+        grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
+        levels = len(model.timesteps(grid.steps, grid.t_max))
+        where = resolve_device(device)
+        # Steps are not kept, so memory does not depend on their number.
+        batch = batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
+        search = partial(
+            select,
+            model,
+            slices,
+            candidates=guidances,
+            split=split,
+            process=grid.process,
+            steps=grid.steps,
+            t_max=grid.t_max,
+            seed=seed,
+            device=where,
+            precision=precision,
+            batch_size=batch,
+            fraction=fraction,
+            criterion=criterion,
+            region=chosen_region,
+            quantile_range=ranges,
+            median_kernel=PAPER_MEDIAN_KERNEL if median is None else median,
+            min_component_pixels=smallest,
+            rule=rule,
+            map_extent=extent,
+            polarity=polarity or "both",
+            refine=refine,
         )
-    model = load_bundle(bundle)
-    slices = SliceDataset.open(dataset)
-    grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
-    levels = len(model.timesteps(grid.steps, grid.t_max))
-    where = resolve_device(device)
-    # Steps are not kept, so memory does not depend on their number.
-    batch = batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
-    search = partial(
-        select,
-        model,
-        slices,
-        candidates=guidances,
-        split=split,
-        process=grid.process,
-        steps=grid.steps,
-        t_max=grid.t_max,
-        seed=seed,
-        device=where,
-        precision=precision,
-        batch_size=batch,
-        fraction=fraction,
-        criterion=criterion,
-        region=chosen_region,
-        quantile_range=ranges,
-        median_kernel=PAPER_MEDIAN_KERNEL if median is None else median,
-        min_component_pixels=smallest,
-        rule=rule,
-        map_extent=extent,
-        polarity=polarity or "both",
-        refine=refine,
-    )
-    if dry_run:
-        return console.finish_dry_run(guidance_cost(search, model, out, guidances, device=where))
-    with console.progress() as show:
-        pace, reports = Pace(), SliceReports(show)
+        if dry_run:
+            cost = guidance_cost(search, model, out, guidances, device=where)
+            return console.finish_dry_run(cost)
+        with console.progress() as show:
+            pace, reports = Pace(), SliceReports(show)
 
-        def advance(done: int, total: int) -> None:
-            passed = total // levels
-            progress = SliceProgress("Guidance selection", done, total, slices_total=passed)
-            reports(pace(progress))
+            def advance(done: int, total: int) -> None:
+                passed = total // levels
+                progress = SliceProgress("Guidance selection", done, total, slices_total=passed)
+                reports(pace(progress))
 
-        found = search(progress=advance, on_accuracy=reports.add)
-    if found.doubt is not None:
-        console.warn(found.doubt)
-    calibrated = model.with_calibration(found.calibration).save(out)
-    calibration = found.calibration
-    document = guidance_document(
-        found, model, calibrated, slices, fraction=fraction, seed=seed, keep_paths=keep_paths
-    )
-    write_guidance_report(folder, document)
+            found = search(progress=advance, on_accuracy=reports.add)
+        if found.doubt is not None:
+            console.warn(found.doubt)
+        calibrated = model.with_calibration(found.calibration).save(out)
+        calibration = found.calibration
+        document = guidance_document(
+            found, model, calibrated, slices, fraction=fraction, seed=seed, keep_paths=keep_paths
+        )
+        write_guidance_report(folder, document)
     console.finish(
         {
             "out": str(out),

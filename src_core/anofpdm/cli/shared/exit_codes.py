@@ -21,6 +21,9 @@ USER_ERROR = 2
 IN_PART = 3
 CANCELLED = 130
 
+# Windows has no SIGHUP.
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
 _CANCELLED = "Cancelled; no partial results were left."
 
 
@@ -29,7 +32,7 @@ class CommandLine(TyperGroup):
 
     0: success. 1: internal error, with a traceback under --debug. 2: invalid input or usage,
     explained in one sentence on stderr. 3: completed, but some inputs were skipped and named.
-    130: cancelled (Ctrl-C or SIGTERM).
+    130: cancelled (Ctrl-C, SIGTERM or SIGHUP).
     """
 
     def main(
@@ -43,9 +46,7 @@ class CommandLine(TyperGroup):
     ) -> NoReturn:
         """Run the command named in `args` (default `sys.argv[1:]`) and exit."""
         given = list(sys.argv[1:] if args is None else args)
-        previous = None
-        if threading.current_thread() is threading.main_thread():
-            previous = signal.signal(signal.SIGTERM, _interrupt)
+        previous = _interrupted_by_signals()
         try:
             code = super().main(
                 given or ["--help"],
@@ -61,8 +62,8 @@ class CommandLine(TyperGroup):
         except Exception as error:
             code = _exit_code(error, debug="--debug" in given)
         finally:
-            if previous is not None:
-                signal.signal(signal.SIGTERM, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
         sys.exit(code or OK)
 
 
@@ -97,6 +98,18 @@ def _one_line(message: str) -> str:
 
 def _say(message: str) -> None:
     typer.echo(message, err=True)
+
+
+def _interrupted_by_signals() -> dict[signal.Signals, Any]:
+    """Let SIGTERM and SIGHUP end a command like Ctrl-C; give the former handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    previous = {}
+    for number in _ENDING:
+        # nohup ignores SIGHUP, and so does what it starts.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            previous[number] = signal.signal(number, _interrupt)
+    return previous
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from anofpdm.common.atomic import AtomicTarget
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.user_path import user_path
 from anofpdm.scans.modalities import in_model_order
@@ -99,14 +98,3 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
             raise SettingsError(f"--image gives the modality {modality} twice; give it only once.")
         found[modality] = ImageFile.of(match["path"] if match else spec)
     return in_model_order(found, modalities)
-
-
-def check_new_path(path: Path) -> None:
-    """Check before the work starts that a new file or folder can be created at `path`.
-
-    Raises
-    ------
-    OutputError
-        When `path` exists or cannot be written.
-    """
-    AtomicTarget(path).discard()

@@ -71,15 +71,17 @@ def prepare(
     listing = list_cases(config)
     if overwrite:
         check_replaceable(out)
-    AtomicTarget(out, overwrite=overwrite).discard()
-    if on_listed is not None:
-        on_listed(listing)
-    with PartStore.locked(out) as store:
+    with (
+        AtomicTarget(out, overwrite=overwrite) as target,
+        PartStore.locked(out) as store,
+    ):
+        if on_listed is not None:
+            on_listed(listing)
         summaries, skipped = _finished_parts(listing, config, store, workers, show)
         _check_labelled(summaries, config, listing, skipped)
         splits = listing.splits or _drawn_splits(listing.cases, summaries, config)
-        staged = _assemble(config, listing, store, summaries, splits, show)
-        dataset = SliceDataset.open(staged)
+        _assemble(target.path, config, listing, store, summaries, splits, show)
+        dataset = SliceDataset.open(target.path)
         wanted = [] if listing.splits else [s for s, share in config.share_of.items() if share]
         prepared = described(dataset, out, listing.cases, summaries, skipped, store.folder, wanted)
         prepared = replace(
@@ -87,7 +89,8 @@ def prepare(
             warnings=(*listing.warnings, *prepared.warnings),
             left_alone=listing.left_alone,
         )
-        _finish(dataset, prepared, overwrite=overwrite)
+        _add_report(dataset, prepared)
+        target.commit()
         if prepared.parts is None:
             store.remove()
     return prepared
@@ -181,19 +184,19 @@ def _graver(first: Kind, second: Kind) -> Kind:
 
 
 def _assemble(
+    staged: Path,
     config: PrepareConfig,
     listing: Listing,
     store: PartStore,
     summaries: Mapping[str, PartSummary],
     splits: Mapping[str, Split],
     show: OnProgress,
-) -> Path:
-    """Write the dataset inside the part store, subject by subject; give its path."""
+) -> None:
+    """Write the dataset subject by subject."""
     spacings = [round(summary.spacing_mm, 3) for summary in summaries.values()]
     preprocessing = config.preprocessing.model_copy(
         update={"spacing_range_mm": (min(spacings), max(spacings))}
     )
-    staged = store.folder / ".dataset.zarr"
     with SliceDataset.create(
         staged,
         modalities=config.modalities,
@@ -219,18 +222,13 @@ def _assemble(
                 truth=part.truth,
             )
             show("Writing the dataset", done, len(summaries))
-    return staged
 
 
-def _finish(dataset: SliceDataset, prepared: Prepared, *, overwrite: bool) -> None:
-    """Add picture and report, and move the dataset to its name."""
-    staged = dataset.path
+def _add_report(dataset: SliceDataset, prepared: Prepared) -> None:
+    """Add picture and report to a dataset."""
     try:
-        save_contact_sheet(dataset, staged / CONTACT_SHEET)
+        save_contact_sheet(dataset, dataset.path / CONTACT_SHEET)
         text = json.dumps(prepared.report, indent=2)
-        (staged / REPORT).write_text(text + "\n", encoding="utf-8")
+        (dataset.path / REPORT).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{prepared.path} cannot be written ({error.strerror}).") from error
-    target = AtomicTarget(prepared.path, overwrite=overwrite)
-    staged.rename(target.path)
-    target.commit()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.swapping.workspace import heal
 from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, read_chunk
 from anofpdm.datasets.store.raw_chunks import RawChunks
 from anofpdm.datasets.store.writer import ARRAYS, FORMAT, FORMAT_VERSION, SliceDatasetWriter
@@ -96,6 +97,7 @@ class SliceDataset:
             When `path` is no slice dataset, an unknown version, or incomplete.
         """
         path = Path(path)
+        heal(path)
         for file in (path, path / "zarr.json"):
             if (fault := missing_content(file)) is not None:
                 raise DatasetError(fault)

@@ -1,4 +1,4 @@
-"""Turning SIGTERM and SIGINT into a wish to stop after the current step."""
+"""Turning SIGTERM, SIGHUP and SIGINT into a wish to stop after the current step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+_NAMES = ("SIGTERM", "SIGINT", "SIGHUP")  # Windows has no SIGHUP
 
 
 class StopRequest:
@@ -18,15 +20,18 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Note SIGTERM and SIGINT instead of dying of them, in the main thread; elsewhere do nothing.
+    """Note SIGTERM, SIGHUP and SIGINT instead of dying of them; only in the main thread.
 
-    A second signal acts as it would have without this.
+    A signal that is ignored, as SIGHUP under nohup, stays so. A second signal acts as it
+    would have without this.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    before = {key: value for key, value in handlers.items() if value is not signal.SIG_IGN}
 
     def note(number: int, _frame: FrameType | None) -> None:
         request.asked = True

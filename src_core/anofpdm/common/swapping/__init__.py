@@ -1,0 +1,1 @@
+"""Replacing files and folders so that a crash at any moment loses nothing."""
