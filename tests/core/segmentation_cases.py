@@ -88,10 +88,12 @@ def write_scan(path: Path, modality: str = "flair") -> Path:
     return path
 
 
-def analysis(path: Path | None = None, *, gap: float = 0.2) -> Analysis:
-    """A made-up analysis of `scan`: the gap is `gap` in a block of pixels and 0 elsewhere."""
+def analysis(
+    path: Path | None = None, *, gap: float = 0.2, volume: Volume | None = None
+) -> Analysis:
+    """A made-up analysis of `scan` or another: `gap` in a block of pixels and 0 elsewhere."""
     model = bundle()
-    volume = scan()
+    volume = scan() if volume is None else volume
     stack = preprocess({"flair": volume}, ("flair",), model.metadata.preprocessing)
     timesteps = (1, 201, 400, 600)
     inputs = AnalysisInputs.of(stack, {"flair": volume.data}, [0])

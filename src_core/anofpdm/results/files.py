@@ -11,17 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import OutputError
+from anofpdm.results.dicom.files import DicomOutput, write_dicom_results
 from anofpdm.results.folder import (
     ANOMALY_MAP_FILE,
     DEFAULT_NAMES,
+    DICOM_NAMES,
     FUSED_MAP_FILE,
     LESION_TABLE_FILE,
     MASK_FILE,
+    NRRD_MAP_FILE,
+    NRRD_MASK_FILE,
     PICTURE_FILE,
     REPORT_FILE,
 )
 from anofpdm.results.fused_map import fused_map
 from anofpdm.results.lesion_csv import write_lesion_csv
+from anofpdm.results.nrrd import write_nrrd
 from anofpdm.scans.volume import write_nifti
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ def write_results(
     *,
     truth: NDArray[Any] | None = None,
     names: Collection[str] = DEFAULT_NAMES,
+    dicom: DicomOutput | None = None,
 ) -> None:
     """Write mask, maps, lesion table, report and picture into a folder.
 
@@ -53,7 +59,9 @@ def write_results(
     truth : ndarray, shape of the input, optional
         A known lesion, drawn into the picture.
     names : collection of str
-        Which of `INTERPRETATION_NAMES` are written; by default all but the fused map.
+        Which of `INTERPRETATION_NAMES` are written; by default those of `DEFAULT_NAMES`.
+    dicom : DicomOutput, optional
+        The source series; without it no DICOM file is written.
 
     Raises
     ------
@@ -67,6 +75,12 @@ def write_results(
         write_nifti(folder / ANOMALY_MAP_FILE, native.anomaly_map, grid, np.float32)
     if FUSED_MAP_FILE in names:
         write_nifti(folder / FUSED_MAP_FILE, fused_map(analysis, interpretation), grid, np.float32)
+    if NRRD_MASK_FILE in names:
+        write_nrrd(folder / NRRD_MASK_FILE, native.mask, grid)
+    if NRRD_MAP_FILE in names:
+        write_nrrd(folder / NRRD_MAP_FILE, native.anomaly_map, grid)
+    if dicom is not None and not set(names).isdisjoint(DICOM_NAMES):
+        write_dicom_results(folder, dicom, analysis, native, names)
     try:
         if LESION_TABLE_FILE in names:
             write_lesion_csv(folder / LESION_TABLE_FILE, report["lesions"]["components"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
 from anofpdm.cli.shared.console import Console, with_console
@@ -44,7 +45,7 @@ def list_(path: PathArgument, *, console: Console) -> None:
     from anofpdm.scans.dicom.series import find_series
 
     found = [_row(series) for series in find_series(user_path(path))]
-    table = Table("series", "description", "date", "matrix", "voxel (mm)", "contrast", "", box=None)
+    table = Table("series", "description", "date", "matrix", "voxel (mm)", "contrast", box=None)
     for row in found:
         spacing = row["spacing_mm"]
         table.add_row(
@@ -54,9 +55,9 @@ def list_(path: PathArgument, *, console: Console) -> None:
             " x ".join(map(str, row["matrix"])),
             "-" if spacing is None else " x ".join(f"{mm:.3g}" for mm in spacing),
             row["contrast"] or "?",
-            row["fault"] or "",
         )
-    console.finish({"series": found}, table)
+    faults = [f"Series {row['series']} {row['fault']}" for row in found if row["fault"]]
+    console.finish({"series": found}, Group(table, *faults))
 
 
 def _row(series: Series) -> dict[str, Any]:

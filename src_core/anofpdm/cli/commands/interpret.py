@@ -10,6 +10,7 @@ import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions, given_reading_options, with_reading_options
 from anofpdm.common.errors import SettingsError
@@ -29,6 +30,17 @@ AnalysisArgument = Annotated[
     ),
 ]
 
+DicomSourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dicom-source",
+        metavar="FOLDER[#SERIES]",
+        help="The DICOM series that was segmented: the results are also written as DICOM, as by "
+        "anofpdm segment --dicom.",
+        show_default=False,
+        rich_help_panel="Input and output",
+    ),
+]
 SettingsOption = Annotated[
     Path | None,
     typer.Option(
@@ -41,6 +53,7 @@ SettingsOption = Annotated[
 ]
 
 
+@with_more_files
 @with_reading_options
 @with_console
 def interpret(
@@ -49,8 +62,9 @@ def interpret(
     out: opt.OutOption,
     overwrite: opt.OverwriteOption = False,
     settings_file: SettingsOption = None,
-    fused_map: opt.FusedMapOption = False,
+    dicom_source: DicomSourceOption = None,
     *,
+    files_asked: MoreFiles,
     reading: ReadingOptions,
     console: Console,
 ) -> None:
@@ -71,12 +85,20 @@ def interpret(
         settings = reading.settings(bundle.calibration)
     settings.check_fit(stored.timesteps, len(stored.scored))
     settings.check_reference(stored.scored)
+    files_asked.check()
+    target = files_asked.dicom_output_from(dicom_source, stored)
     # The output folder may hold the input analysis, which must not be replaced as a result.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
         warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)
         interpretation = interpret_analysis(stored, settings)
         report, _ = finish_results(
-            staging, stored, interpretation, started, console, fused=fused_map
+            staging,
+            stored,
+            interpretation,
+            started,
+            console,
+            more=files_asked.names(dicom=target is not None),
+            dicom=target,
         )
     console.finish({"out": str(out), **report}, summary_of(out, report))
 

@@ -10,6 +10,7 @@ import typer
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
+from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
 from anofpdm.cli.shared.slice_reports import SliceReports
@@ -38,6 +39,16 @@ BrainMaskOption = Annotated[
         rich_help_panel="Input and output",
     ),
 ]
+DicomOption = Annotated[
+    bool,
+    typer.Option(
+        "--dicom",
+        help="Also write DICOM: the mask and the map as segmentations (SEG), the measurements as a "
+        "report (TID 1500). They belong to the patient and the series of the scan, which must "
+        "come from DICOM.",
+        rich_help_panel="Input and output",
+    ),
+]
 KeepAnalysisOption = Annotated[
     bool,
     typer.Option(
@@ -49,6 +60,7 @@ KeepAnalysisOption = Annotated[
 ]
 
 
+@with_more_files
 @with_reading_options
 @with_console
 def segment(
@@ -59,8 +71,8 @@ def segment(
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
     keep_analysis: KeepAnalysisOption = False,
-    fused_map: opt.FusedMapOption = False,
     overwrite: opt.OverwriteOption = False,
+    dicom: DicomOption = False,
     process: opt.ProcessOption = None,
     steps: opt.StepsOption = None,
     t_max: opt.TMaxOption = None,
@@ -69,6 +81,7 @@ def segment(
     seed: opt.SeedOption = 0,
     batch_size: opt.BatchSizeOption = None,
     *,
+    files_asked: MoreFiles,
     reading: ReadingOptions,
     console: Console,
 ) -> None:
@@ -89,11 +102,13 @@ def segment(
     grid = chosen_grid(calibration, process, steps, t_max)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     settings.check_reference(model.metadata.scored)
+    files_asked.check()
     with result_folder(out, overwrite=overwrite) as staging:
         volumes = {
             modality: file.read(modality, form=form, keep_path=keep_paths)
             for modality, file in files.items()
         }
+        target = files_asked.dicom_output(next(iter(volumes.values())), asked=dicom)
         mask = None if mask_file is None else mask_file.read(form=form, keep_path=keep_paths)
         warn_of_calibration(console, model.name, calibration, settings, grid)
         with console.progress() as show:
@@ -113,6 +128,12 @@ def segment(
             )
         interpretation = interpret(analysis, settings)
         report, _ = finish_results(
-            staging, analysis, interpretation, started, console, fused=fused_map
+            staging,
+            analysis,
+            interpretation,
+            started,
+            console,
+            more=files_asked.names(dicom=dicom),
+            dicom=target,
         )
     console.finish({"out": str(out), **report}, summary_of(out, report))

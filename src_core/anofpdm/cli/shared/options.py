@@ -71,6 +71,23 @@ FusedMapOption = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
+NrrdOption = Annotated[
+    bool,
+    typer.Option(
+        "--nrrd",
+        help="Also write mask.nrrd and anomaly_map.nrrd.",
+        rich_help_panel=_FILES,
+    ),
+]
+DeidentifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--deidentify",
+        help="Leave the patient's name, identifiers, dates and UIDs out of DICOM results (PS3.15 "
+        "Basic Profile); they no longer refer to the series of the scan.",
+        rich_help_panel=_FILES,
+    ),
+]
 
 ProcessOption = Annotated[
     Process | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from anofpdm.method.settings_words import threshold_words
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
     from anofpdm.method.interpretation import Interpretation
+    from anofpdm.results.dicom.files import DicomOutput
     from anofpdm.results.native import NativeResult
 
 
@@ -63,7 +64,8 @@ def finish_results(
     console: Console,
     truth: NDArray[Any] | None = None,
     *,
-    fused: bool = False,
+    more: Collection[str] = (),
+    dicom: DicomOutput | None = None,
 ) -> tuple[dict[str, Any], NativeResult]:
     """Write the result files into `folder`.
 
@@ -73,8 +75,10 @@ def finish_results(
         `time.perf_counter()` at the start of the command.
     truth : ndarray, shape of the scan, optional
         A known lesion, outlined in the picture.
-    fused : bool
-        Whether the fused map is written, too.
+    more : collection of str
+        Files that are written beside `DEFAULT_NAMES`.
+    dicom : DicomOutput, optional
+        The source series of DICOM results.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def finish_results(
         Mask and map as written.
     """
     from anofpdm.results.files import write_results
-    from anofpdm.results.folder import DEFAULT_NAMES, INTERPRETATION_NAMES
+    from anofpdm.results.folder import DEFAULT_NAMES
     from anofpdm.results.native import to_native
     from anofpdm.results.report import build_report
 
@@ -95,8 +99,10 @@ def finish_results(
     report = build_report(
         analysis, interpretation, native, seconds=seconds, warnings=console.warnings
     )
-    names = INTERPRETATION_NAMES if fused else DEFAULT_NAMES
-    write_results(folder, analysis, interpretation, native, report, truth=truth, names=names)
+    names = (*DEFAULT_NAMES, *more)
+    write_results(
+        folder, analysis, interpretation, native, report, truth=truth, names=names, dicom=dicom
+    )
     return report, native
 
 

@@ -161,16 +161,15 @@ def choose_series(
     else:
         fitting = [series for series in found if series.fault is None] or list(found)
         by_guess = [series for series in fitting if modality and series.modality == modality]
-        if len(by_guess) == 1:
-            fitting = by_guess
+        fitting = by_guess or fitting
     if len(fitting) > 1:
         if all(series.fault for series in fitting):
             raise VolumeError(
                 f"{path} has no usable series: series {fitting[0].key} {fitting[0].fault}"
             )
         raise VolumeError(
-            f"{path} has several series, {_list(fitting)}: choose one by its number or "
-            f"description, as in {path}#{fitting[0].key} (anofpdm dicom list shows them)."
+            f"{path} has several series, {_list(fitting)}; choose one by its number or description "
+            f"after the path, such as #{fitting[0].key} (anofpdm dicom list shows them)."
         )
     (series,) = fitting
     if series.fault is not None:
