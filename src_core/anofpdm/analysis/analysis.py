@@ -18,6 +18,7 @@ from anofpdm.analysis.steps import Steps
 from anofpdm.analysis.store import INPUT_ARRAYS, StoredAnalysis, StoredScans
 from anofpdm.analysis.writer import AnalysisWriter
 from anofpdm.common.errors import AnalysisError, AnofpdmError
+from anofpdm.common.reading import reading
 from anofpdm.common.swapping.workspace import heal
 from anofpdm.common.validation import sentence
 from anofpdm.method.calibration import Calibration, TimestepGrid, chosen_grid
@@ -70,19 +71,21 @@ class Analysis:
         """
         folder = Path(path)
         heal(folder)
-        store = StoredAnalysis(folder)
-        try:
-            metadata = AnalysisMetadata.model_validate(store.document.get("metadata", {}))
-            geometry = SliceGeometry.from_dict(store.document.get("geometry", {}))
-            arrays = {name: store.array(name) for name in INPUT_ARRAYS}
-            inputs = AnalysisInputs(**arrays, geometry=geometry, native=StoredScans(store))
-            return cls(metadata, inputs, store, folder)
-        except ValidationError as error:
-            raise AnalysisError(sentence(error, str(folder))) from error
-        except AnalysisError:
-            raise
-        except AnofpdmError as error:
-            raise AnalysisError(f"{folder}: {error}") from error
+        with reading(folder, AnalysisError, "copy or run the analysis again"):
+            store = StoredAnalysis(folder)
+            try:
+                metadata = AnalysisMetadata.model_validate(store.document.get("metadata", {}))
+                geometry = SliceGeometry.from_dict(store.document.get("geometry", {}))
+                arrays = {name: store.array(name) for name in INPUT_ARRAYS}
+                inputs = AnalysisInputs(**arrays, geometry=geometry, native=StoredScans(store))
+                store.check_scans(geometry.shape)
+                return cls(metadata, inputs, store, folder)
+            except ValidationError as error:
+                raise AnalysisError(sentence(error, str(folder))) from error
+            except AnalysisError:
+                raise
+            except AnofpdmError as error:
+                raise AnalysisError(f"{folder}: {error}") from error
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Analysis:
         """Write the analysis, bit for bit, to a folder NAME.anofpdm.zarr.

@@ -68,11 +68,23 @@ class AnalysisInputs:
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together."""
-        s, _, h, w = self.x0.shape
-        fits = self.foreground.shape == (s, h, w) and self.slice_ids.shape == (s,)
-        if not fits or self.foreground_native.shape != self.geometry.shape:
+        s, _, h, w = (*self.x0.shape, 0, 0, 0)[:4]
+        fits = (
+            self.x0.ndim == 4
+            and self.foreground.shape == (s, h, w)
+            and self.slice_ids.shape == (s,)
+            and self.foreground_native.shape == self.geometry.shape
+        )
+        if not fits:
             raise AnalysisError(
                 f"The parts of an analysis do not fit: slices {self.x0.shape}, foreground "
                 f"{self.foreground.shape}, slice_ids {self.slice_ids.shape}, scan "
                 f"{self.geometry.shape}, its foreground {self.foreground_native.shape}."
+            )
+        depth = self.geometry.canonical_shape[2]
+        ids = self.slice_ids
+        if s and (ids.min() < 0 or ids.max() >= depth or np.unique(ids).size != s):
+            raise AnalysisError(
+                f"The slices of an analysis must be different ones of the scan's 0 to {depth - 1}; "
+                f"they are numbered {ids.min()} to {ids.max()}."
             )

@@ -28,13 +28,16 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from anofpdm.common.errors import AnalysisError
 from anofpdm.common.pointer_files import missing_content
-from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, read_chunk
+from anofpdm.common.reading import SMALL_FILE, file_bytes
+from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, ends_with_checksum, read_chunk
 
 FORMAT_VERSION = 2
 ATTRIBUTE = "anofpdm_analysis"
 STEP_ARRAYS = ("x0_null", "eps_gap")
 INPUT_ARRAYS = ("x0", "foreground", "slice_ids", "foreground_native")
 _ROOT_FILE = "zarr.json"
+_KINDS = {**dict.fromkeys((*STEP_ARRAYS, "x0"), "f"), "slice_ids": "i"}
+_KINDS |= dict.fromkeys(("foreground", "foreground_native"), "b")
 _TYPE_SIZES = {np.dtype(np.longdouble): np.dtype(np.float64)}
 
 
@@ -131,7 +134,7 @@ class StoredAnalysis:
                 f"{path} lacks its table of arrays; copy or run the analysis again."
             )
         try:
-            self._group = zarr.open_group(path, mode="r", zarr_format=3)
+            self._group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
         except Exception as error:  # damaged metadata make Zarr raise nearly anything
             raise self._damaged(_ROOT_FILE) from error
         names = (*STEP_ARRAYS, *INPUT_ARRAYS, *map(native_name, range(len(self.modalities))))
@@ -146,6 +149,23 @@ class StoredAnalysis:
     def dtype(self) -> np.dtype[Any]:
         """Data type of the stored step arrays."""
         return np.dtype(self._arrays[STEP_ARRAYS[0]].dtype)
+
+    def check_scans(self, shape: tuple[int, ...]) -> None:
+        """Refuse scans of another shape than the analysis says.
+
+        Raises
+        ------
+        AnalysisError
+            Naming the scan.
+        """
+        for index, modality in enumerate(self.modalities):
+            array = self._arrays[native_name(index)]
+            if array.shape != shape or array.dtype.kind not in "fiub":
+                raise AnalysisError(
+                    f"{self.path} is damaged: its {modality} scan has {array.dtype} values of "
+                    f"shape {array.shape}, not numbers of shape {shape}; copy or run the analysis "
+                    "again."
+                )
 
     def read(self, position: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Read x0_null and eps_gap of one slice, each (K, C, H, W).
@@ -172,6 +192,8 @@ class StoredAnalysis:
         file = f"{name}/{_ROOT_FILE}"
         if not (self.path / file).is_file():
             raise self._not_whole(file)
+        if (self.path / file).stat().st_size > SMALL_FILE:
+            raise self._damaged(file)
         try:
             array = self._group[name]
             whole = isinstance(array, zarr.Array) and self._is_as_written(name, array)
@@ -189,9 +211,12 @@ class StoredAnalysis:
         chunks = (1, *array.shape[1:]) if name in STEP_ARRAYS else array.shape
         if array.chunks != tuple(max(1, n) for n in chunks):
             return False
+        if array.dtype.kind not in _KINDS.get(name, "fiub"):
+            return False
         if self.document["format_version"] == 1:
             return True
-        return bool(self.document["arrays"].get(name) == _type_and_shape(array))
+        known = self.document["arrays"].get(name) == _type_and_shape(array)
+        return bool(known and ends_with_checksum(array))
 
     def _read(self, name: str, chunk: int) -> NDArray[Any]:
         try:
@@ -245,10 +270,12 @@ def _attributes(path: Path) -> dict[str, Any]:
         if (fault := missing_content(file)) is not None:
             raise AnalysisError(fault)
     try:
-        node = json.loads(root.read_text(encoding="utf-8"))
+        if not root.exists():
+            what = "There is no analysis at" if not path.exists() else "There is no Zarr store in"
+            raise AnalysisError(f"{what} {path}; check the path.")
+        node = json.loads(file_bytes(root, AnalysisError, "copy or run the analysis again"))
     except OSError as error:
-        what = "There is no analysis at" if not path.exists() else "There is no Zarr store in"
-        raise AnalysisError(f"{what} {path}; check the path.") from error
+        raise AnalysisError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     except (ValueError, RecursionError) as error:
         raise AnalysisError(f"{root} is not valid JSON; copy or run the analysis again.") from error
     attributes = node.get("attributes") if isinstance(node, dict) else None

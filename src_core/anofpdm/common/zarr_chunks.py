@@ -6,12 +6,17 @@ each (the codec crc32c), so that an absent file or another checksum means damage
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec
+
+from anofpdm.common.errors import DeviceError
+from anofpdm.common.memory import memory_fault
 
 
 class ChunkError(Exception):
@@ -56,15 +61,27 @@ def read_chunk(array: zarr.Array[Any], store: Path, number: int = 0) -> NDArray[
     ------
     ChunkError
         When its file is absent or altered.
+    DeviceError
+        When memory does not suffice.
     """
     file = _file(array, (number,) + (0,) * (array.ndim - 1))
     rows = array.chunks[0]
     try:
         if not (store / file).is_file():
             raise ChunkError(file)
+        if (fault := memory_fault(2 * math.prod(array.chunks) * array.dtype.itemsize)) is not None:
+            raise DeviceError(f"{store / file} {fault}; close other programs.")
         return np.asarray(array[number * rows : (number + 1) * rows])
-    except (OSError, ValueError, RuntimeError) as error:
+    except (ChunkError, DeviceError):
+        raise
+    except Exception as error:  # codecs raise nearly anything on damaged input, SystemError too
         raise ChunkError(file) from error
+
+
+def ends_with_checksum(array: zarr.Array[Any]) -> bool:
+    """Tell whether a checksum behind each chunk is verified before the chunk is unpacked."""
+    codecs = getattr(array.metadata, "codecs", ())
+    return bool(codecs) and isinstance(codecs[-1], Crc32cCodec)
 
 
 def _file(array: zarr.Array[Any], index: tuple[int, ...]) -> str:

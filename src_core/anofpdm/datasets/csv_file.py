@@ -14,6 +14,7 @@ from typing import Final
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import file_bytes, one_line
 
 # The longer marks first: that of UTF-32 begins with that of UTF-16.
 _MARKS: Final = (
@@ -24,6 +25,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SPREADSHEETS: Final = {b"PK\x03\x04": "an Excel or other", b"\xd0\xcf\x11\xe0": "an old Excel"}
+_LONGEST_CELL: Final = 1024
 _AS_UTF8: Final = "save it as CSV in UTF-8 (in Excel: CSV UTF-8)"
 
 
@@ -138,10 +140,7 @@ def _text(path: Path) -> str:
     """Decode a file, or name its encoding."""
     if (fault := missing_content(path)) is not None:
         raise DatasetError(fault)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}); use a CSV file.") from error
+    content = file_bytes(path, DatasetError, "use a CSV file")
     for start, kind in _SPREADSHEETS.items():
         if content.startswith(start):
             raise DatasetError(f"{path} is {kind} workbook, not a CSV file; {_AS_UTF8}.")
@@ -183,14 +182,20 @@ def _cells(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     while True:
         number = records.line_num + 1
         try:
-            yield number, next(records)
+            cells = next(records)
         except StopIteration:
             return
         except csv.Error as error:
             raise DatasetError(
-                f"{path}, line {number} cannot be parsed ({error}); close its quotation marks, and "
-                "double those inside a cell."
+                f"{path}, line {number} cannot be parsed ({one_line(error)}); close its quotation "
+                "marks, and double those inside a cell."
             ) from error
+        if max(map(len, cells), default=0) > _LONGEST_CELL:
+            raise DatasetError(
+                f"{path}, line {number} has a cell of more than {_LONGEST_CELL} characters; close "
+                "its quotation marks, or shorten it."
+            )
+        yield number, cells
 
 
 def _check_columns(path: Path, columns: tuple[str, ...], needs: Sequence[str]) -> None:

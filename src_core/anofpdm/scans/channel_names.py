@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from anofpdm.common.errors import VolumeError
+from anofpdm.common.reading import file_bytes
 from anofpdm.scans.modalities import CONTRASTS
 
 # Medical Segmentation Decathlon and nnU-Net 1; nnU-Net 2.
@@ -32,8 +34,8 @@ def channel_modalities(path: Path, count: int) -> tuple[str | None, ...]:
 
 def _names(description: Path) -> dict[str, Any]:
     try:
-        values = json.loads(description.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = json.loads(file_bytes(description, VolumeError))
+    except (VolumeError, ValueError, RecursionError):
         return {}
     found = values if isinstance(values, dict) else {}
     return next((found[key] for key in _KEYS if isinstance(found.get(key), dict)), {})

@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from anofpdm.common.errors import GeometryError
+from anofpdm.common.reading import one_line, reading
 from anofpdm.scans.files.header_fields import header_from_bytes
+from anofpdm.scans.files.physical_limits import FIELD_MM, VOXEL_MM, check_physical
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.resampling import Matrix, antialias_matrix, linear_matrix
 from anofpdm.scans.volume import Volume
 
 Direction = Literal["R", "L", "A", "P"]
 _LESION_SHARE = 0.5
+_LARGEST_SIZE = 1024
+# The smallest voxels along a row of the longest field of view, twice.
+_MOST_VOXELS = 2 * FIELD_MM[1] / VOXEL_MM[0]
 _TOWARD: dict[str, tuple[int, int]] = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1)}
 
 
@@ -105,17 +110,33 @@ class SliceGeometry(BaseModel):
         Raises
         ------
         GeometryError
-            When a field is missing, unknown or of a wrong type.
+            When a field is missing, unknown or of a wrong type, or its value is impossible.
         """
-        try:
-            return cls.model_validate(stored)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise GeometryError(
-                f"A stored slice geometry is damaged at '{where}' ({first['msg']}); "
-                "run the analysis again."
-            ) from error
+        with reading("A stored slice geometry", GeometryError, "run the analysis again"):
+            try:
+                found = cls.model_validate(stored)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"])
+                raise GeometryError(
+                    f"A stored slice geometry is damaged at '{one_line(where)}' "
+                    f"({one_line(first['msg'])}); run the analysis again."
+                ) from error
+            found._check()
+            return found
+
+    def _check(self) -> None:
+        """Refuse numbers that no scan can have given."""
+        check_physical(np.array(self.affine), self.shape, "The scan of a stored slice geometry")
+        axes = (self.rows.axis, self.columns.axis)
+        across = [abs(line.step) * self.size for line in (self.rows, self.columns)]
+        starts = [abs(line.start) for line in (self.rows, self.columns)]
+        if min(self.shape) < 1 or not 1 <= self.size <= _LARGEST_SIZE or sorted(axes) != [0, 1]:
+            raise ValueError(f"shape {self.shape}, size {self.size}, axes {axes}")
+        if not (min(across) > 0 and max(across) <= _MOST_VOXELS and max(starts) <= _MOST_VOXELS):
+            raise ValueError(f"rows {tuple(self.rows)}, columns {tuple(self.columns)}")
+        if self.header is not None:
+            header_from_bytes(base64.b64decode(self.header, validate=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and strings for JSON; floats survive exactly."""

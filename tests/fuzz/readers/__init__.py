@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.fuzz.harness import Reader
-from tests.fuzz.readers import model
+from tests.fuzz.readers import model, scans
 
-READERS: dict[str, Reader] = {reader.name: reader for reader in (*model.READERS,)}
+READERS: dict[str, Reader] = {reader.name: reader for reader in (*model.READERS, *scans.READERS)}

@@ -57,7 +57,7 @@ _CONFIG = {
 _PREPROCESSING = {"size": 8, "field_of_view": "stretch"}
 
 
-def _bundle() -> ModelBundle:
+def tiny_bundle() -> ModelBundle:
     metadata = BundleMetadata.model_validate(
         {
             "name": "tiny",
@@ -88,14 +88,14 @@ def _bundle() -> ModelBundle:
 
 def _make_bundle(folder: Path) -> Path:
     path = folder / "tiny"
-    _bundle().save(path)
+    tiny_bundle().save(path)
     (path / "README.md").write_text("A model.\n")
     return path
 
 
 def _make_zip(folder: Path) -> Path:
     path = folder / "tiny.anofpdm.zip"
-    _bundle().save(path)
+    tiny_bundle().save(path)
     return path
 
 
@@ -123,7 +123,7 @@ def _repair_bundle(path: Path) -> None:
 
 def _make_bundles(folder: Path) -> Path:
     for name in ("a", "b"):
-        _bundle().save(folder / "bundles" / name)
+        tiny_bundle().save(folder / "bundles" / name)
     return folder / "bundles" / "a"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anofpdm.scans.volume import Volume
 
 # A name of one letter before the colon is a drive of Windows.
-_CHANNEL = re.compile(r"(?P<path>.{2,}):(?P<channel>\d+)", re.DOTALL)
+_CHANNEL = re.compile(r"(?P<path>.{2,}):(?P<channel>\d{1,9})", re.DOTALL)
 _SERIES = re.compile(r"(?P<path>.+)#(?P<series>[^#]+)", re.DOTALL)
 _SPEC = re.compile(r"(?P<modality>[A-Za-z0-9_-]+)=(?P<path>.+)", re.DOTALL)
 

@@ -15,7 +15,7 @@ def seed_range(text: str, option: str) -> range:
     SettingsError
         When `text` is not two non-negative integers, the second larger than the first.
     """
-    match = re.fullmatch(r"(\d+):(\d+)", text)
+    match = re.fullmatch(r"(\d{1,18}):(\d{1,18})", text)
     if match is None or int(match[1]) >= int(match[2]):
         raise SettingsError(f"{option} {text} is not a range; write FIRST:END, such as 0:440.")
     return range(int(match[1]), int(match[2]))

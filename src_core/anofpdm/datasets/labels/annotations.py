@@ -19,7 +19,8 @@ _VERDICTS: dict[str, Verdict | None] = {
     "unhealthy": "unhealthy",
     "unknown": None,
 }
-_RANGE = re.compile(r"(\d+)(?:\s*[-\N{EN DASH}]\s*(\d+))?")
+# More digits than any slice needs are no number of one.
+_RANGE = re.compile(r"(\d{1,9})(?:\s*[-\N{EN DASH}]\s*(\d{1,9}))?")
 
 
 def read_annotations(path: Path) -> dict[str, Annotation]:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import file_bytes, one_line
 from anofpdm.datasets.csv_file import read_csv
 from anofpdm.datasets.layouts.bids_name import BidsName, parsed_name
 
@@ -20,6 +21,8 @@ _MASKS: Final = frozenset({"mask", "roi", "msk", "lesion", "probseg"}) | _SEGMEN
 _LESION: Final = re.compile(r"(?<!peri)(?<!no)(?<!non)lesion(?!-?free)", re.IGNORECASE)
 _MASK_WORDS: Final = re.compile(r"lesion|mask|roi\b|msk|dseg|seg\b|segmentation", re.IGNORECASE)
 # The specification's common label of lesions in segmentations: number 7, abbreviated to L.
+_DIGITS: Final = 9
+"""Numbers of labels have no more digits."""
 _COMMON_NUMBER, _COMMON_LABEL = "7", "L"
 
 
@@ -109,7 +112,7 @@ def _names_in_table(name: BidsName, root: Path) -> dict[int, str]:
                 values.get("mapping") == _COMMON_NUMBER
                 or values.get("abbreviation") == _COMMON_LABEL
             )
-            if index.isdecimal():
+            if index.isdecimal() and len(index) <= _DIGITS:
                 text = values.get("name", values.get("abbreviation", index))
                 found[int(index)] = f"{text} (lesion)" if common else text
         return found
@@ -121,9 +124,9 @@ def _names_in_json(sidecar: Mapping[str, Any]) -> dict[int, str]:
     found: dict[int, str] = {}
     for group in (sidecar, *(value for value in sidecar.values() if isinstance(value, dict))):
         for key, value in group.items():
-            if key.isdecimal() and isinstance(value, str):
+            if key.isdecimal() and len(key) <= _DIGITS and isinstance(value, str):
                 found[int(key)] = value
-            elif group is not sidecar and isinstance(value, int) and not isinstance(value, bool):
+            elif group is not sidecar and type(value) is int and abs(value) < 10**_DIGITS:
                 found[value] = key
     return found
 
@@ -133,10 +136,11 @@ def _json_beside(name: BidsName, root: Path) -> dict[str, Any]:
     for path in _beside(name, root, ".json"):
         if (fault := missing_content(path)) is not None:
             raise DatasetError(fault)
+        text = file_bytes(path, DatasetError, "restore it")
         try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise DatasetError(f"{path} is not valid JSON ({error}).") from error
+            content = json.loads(text.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise DatasetError(f"{path} is not valid JSON ({one_line(error)}).") from error
         return content if isinstance(content, dict) else {}
     return {}
 

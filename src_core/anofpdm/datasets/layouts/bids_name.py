@@ -79,7 +79,7 @@ def parsed_name(path: Path) -> BidsName | None:
 
 def normal_value(key: str, value: str) -> str:
     """Return an index without leading zeros, and a label as it is."""
-    return str(int(value)) if key in _INDICES and value.isdecimal() else value
+    return (value.lstrip("0") or "0") if key in _INDICES and value.isdecimal() else value
 
 
 def is_index(key: str) -> bool:

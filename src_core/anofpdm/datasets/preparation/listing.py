@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import one_line
 from anofpdm.datasets.case import Case, LeftAlone
 from anofpdm.datasets.csv_file import read_csv, unknown_columns
 from anofpdm.datasets.labels.annotations import read_annotations
@@ -97,7 +98,13 @@ def _missing_file(case: Case) -> str:
     for role, path in case.files().items():
         if (fault := missing_content(path)) is not None:
             return fault
-        if not path.exists():
+        try:
+            there = path.exists()
+        except (OSError, ValueError) as error:  # a name too long, a NUL in it
+            return (
+                f"The {role} {one_line(path)} cannot be read ({one_line(error)}); check the path."
+            )
+        if not there:
             return f"The {role} {path} does not exist; check the path."
     return ""
 

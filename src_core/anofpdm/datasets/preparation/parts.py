@@ -6,8 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,17 +13,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import DatasetError, OutputError
 from anofpdm.common.folder_lock import folder_lock
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import one_line
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.subject import Recipe, SubjectSlices
 
 _VERSION: Final = 1
 _ARRAYS: Final = ("images", "foreground", "labels", "slice_ids")
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -132,11 +131,14 @@ class PartStore:
 
     def summary(self, subject: str) -> PartSummary | None:
         """Summary of a finished part, or None where there is none that can be read."""
+        path = self.path(subject)
+        if not path.is_file():
+            return None
         try:
-            with np.load(self.path(subject)) as stored:
+            with np.load(path) as stored:
                 values = json.loads(stored["summary"].tobytes())
-            return PartSummary(**{**values, "warnings": tuple(values["warnings"])})
-        except (*_DAMAGE, TypeError):
+            return _SUMMARY.validate_python(values)
+        except Exception:  # damaged archives make NumPy raise nearly anything
             return None
 
     def load(self, subject: str) -> SubjectSlices:
@@ -154,19 +156,38 @@ class PartStore:
             with np.load(path) as stored:
                 arrays = {name: stored[name] for name in _ARRAYS}
                 truth = stored["truth"] if summary.has_truth else None
-        except _DAMAGE as error:
+            slices = SubjectSlices(
+                truth=truth, spacing_mm=summary.spacing_mm, warnings=summary.warnings, **arrays
+            )
+            _check(slices)
+        except Exception as error:  # as above
             path.unlink(missing_ok=True)
             raise DatasetError(
-                f"The intermediate file {path} was damaged ({error}) and has been removed; run the "
-                "same command again."
+                f"The intermediate file {path} was damaged ({one_line(error)}) and has been "
+                "removed; run the same command again."
             ) from error
-        return SubjectSlices(
-            truth=truth, spacing_mm=summary.spacing_mm, warnings=summary.warnings, **arrays
-        )
+        return slices
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_SUMMARY: Final = TypeAdapter(PartSummary)
+
+
+def _check(slices: SubjectSlices) -> None:
+    """Refuse arrays that do not belong together."""
+    count, _, *plane = (*slices.images.shape, 0, 0)[:4]
+    flat = (slices.labels, slices.slice_ids)
+    masks = [mask for mask in (slices.foreground, slices.truth) if mask is not None]
+    if (
+        slices.images.dtype != np.float16
+        or slices.images.ndim != 4
+        or any(each.shape != (count,) or each.dtype.kind != "i" for each in flat)
+        or any(mask.shape != (count, *plane) or mask.dtype != bool for mask in masks)
+    ):
+        raise ValueError("its arrays do not belong together")
 
 
 def part_key(case: Case, recipe: Recipe) -> str:

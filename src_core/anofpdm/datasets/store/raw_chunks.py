@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import DatasetError
+from anofpdm.common.reading import file_bytes
 
 
 class RawChunks:
@@ -43,7 +44,7 @@ class RawChunks:
 
         The terms are those of the Zarr specification, version 3.
         """
-        metadata = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+        metadata = json.loads(file_bytes(path / "zarr.json", DatasetError))
         first, *others = metadata["codecs"]
         key = metadata["chunk_key_encoding"]
         rows, *chunk = metadata["chunk_grid"]["configuration"]["chunk_shape"]

@@ -12,22 +12,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import SMALL_FILE, file_bytes, one_line, reading
 from anofpdm.common.swapping.workspace import heal
-from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, read_chunk
+from anofpdm.common.validation import sentence
+from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, ends_with_checksum, read_chunk
+from anofpdm.datasets.store.attributes import DatasetAttributes, Split
 from anofpdm.datasets.store.raw_chunks import RawChunks
-from anofpdm.datasets.store.writer import ARRAYS, FORMAT, FORMAT_VERSION, SliceDatasetWriter
+from anofpdm.datasets.store.writer import (
+    ARRAYS,
+    CHUNK_ROWS,
+    FORMAT,
+    FORMAT_VERSION,
+    SliceDatasetWriter,
+)
 
-__all__ = ["SliceDataset", "SliceDatasetWriter", "SliceSelection"]
+__all__ = ["SliceDataset", "SliceDatasetWriter", "SliceSelection", "Split"]
 
-Split = Literal["train", "val", "test"]
+_REMEDY: Final = "copy or make the dataset again"
 
 
 class SliceDataset:
@@ -39,12 +49,14 @@ class SliceDataset:
         The dataset's folder, opened with `SliceDataset.open`.
     group : zarr.Group
         Its opened root group.
+    attributes : DatasetAttributes
+        What that says of the dataset.
     """
 
-    def __init__(self, path: Path, group: zarr.Group) -> None:
+    def __init__(self, path: Path, group: zarr.Group, attributes: DatasetAttributes) -> None:
         self.path = path
         self._group = group
-        self._attributes: dict[str, Any] = dict(group.attrs)
+        self._attributes = attributes
 
     @staticmethod
     def create(
@@ -101,45 +113,50 @@ class SliceDataset:
         for file in (path, path / "zarr.json"):
             if (fault := missing_content(file)) is not None:
                 raise DatasetError(fault)
-        try:
-            group = zarr.open_group(store=str(path), mode="r", zarr_format=3)
-        except Exception as error:  # damaged metadata make Zarr raise nearly anything
-            raise DatasetError(
-                f"{path} is not a slice dataset; use a folder written by anofpdm prepare or "
-                "phantom-dataset."
-            ) from error
-        _check_complete(path, group)
-        return cls(path, group)
+        with reading(path, DatasetError, _REMEDY):
+            try:
+                file_bytes(path / "zarr.json", DatasetError)
+                group = zarr.open_group(
+                    store=str(path), mode="r", zarr_format=3, use_consolidated=False
+                )
+            except Exception as error:  # damaged metadata make Zarr raise nearly anything
+                raise DatasetError(
+                    f"{path} is not a slice dataset; use a folder written by anofpdm prepare or "
+                    "phantom-dataset."
+                ) from error
+            attributes = _checked_attributes(path, dict(group.attrs))
+            _check_complete(path, group, attributes)
+            return cls(path, group, attributes)
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """Names of the channels, in order."""
-        return tuple(self._attributes["modalities"])
+        return self._attributes.modalities
 
     @property
     def scored(self) -> tuple[str, ...]:
         """Names of the modalities read for the anomaly map."""
-        return tuple(self._attributes["scored"])
+        return self._attributes.scored
 
     @property
     def preprocessing(self) -> dict[str, Any]:
         """The preprocessing configuration that made the slices, as JSON values."""
-        return dict(self._attributes["preprocessing"])
+        return dict(self._attributes.preprocessing)
 
     @property
     def twins(self) -> dict[str, str]:
         """Subjects that are another's brain without its lesions: their name to that other's."""
-        return dict(self._attributes.get("twins", {}))
+        return dict(self._attributes.twins)
 
     @property
     def provenance(self) -> dict[str, Any]:
         """The origin of the slices, as JSON values."""
-        return dict(self._attributes["provenance"])
+        return dict(self._attributes.provenance)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the images and labels in the order they were appended."""
-        return str(self._attributes["fingerprint"])
+        return self._attributes.fingerprint
 
     @property
     def description(self) -> dict[str, Any]:
@@ -148,22 +165,23 @@ class SliceDataset:
         Keys: fingerprint, modalities, scored, preprocessing, provenance, slices, subjects (number
         of subjects by split).
         """
-        splits = self._attributes["subject_splits"]
+        splits = self._attributes.subject_splits
+        stored = self._attributes.model_dump(mode="json")
         kept = ("fingerprint", "modalities", "scored", "preprocessing", "provenance", "slices")
         return {
-            **{key: self._attributes[key] for key in kept},
+            **{key: stored[key] for key in kept},
             "subjects": {split: splits.count(split) for split in sorted(set(splits))},
         }
 
     @property
     def subjects(self) -> tuple[str, ...]:
         """Names of the subjects; `subject` arrays index into it."""
-        return tuple(self._attributes["subjects"])
+        return self._attributes.subjects
 
     @property
     def splits(self) -> frozenset[str]:
         """The splits that hold at least one slice."""
-        return frozenset(self._attributes["subject_splits"])
+        return frozenset(self._attributes.subject_splits)
 
     @property
     def slice_shape(self) -> tuple[int, int, int]:
@@ -174,17 +192,17 @@ class SliceDataset:
     @property
     def has_truth(self) -> bool:
         """Whether pixel masks of any subject are stored."""
-        return bool(self._attributes["has_truth"])
+        return self._attributes.has_truth
 
     @cached_property
     def subject_has_truth(self) -> NDArray[np.bool_]:
         """Whether the pixel masks of each subject are known, (subjects,)."""
         every = [self.has_truth] * len(self.subjects)
-        return np.array(self._attributes.get("subject_has_truth", every), dtype=bool)
+        return np.array(self._attributes.subject_has_truth or every, dtype=bool)
 
     def __len__(self) -> int:
         """Return the number of slices, all splits together."""
-        return int(self._attributes["slices"])
+        return self._attributes.slices
 
     def select(self, split: Split) -> SliceSelection:
         """Slices of one split; images and masks are read into memory at their first use.
@@ -196,18 +214,29 @@ class SliceDataset:
         """
         if split not in get_args(Split):
             raise DatasetError(f'Split "{split}" is unknown; choose one of train, val, test.')
-        in_split = np.array([s == split for s in self._attributes["subject_splits"]], dtype=bool)
+        in_split = np.array([s == split for s in self._attributes.subject_splits], dtype=bool)
         subject = self.read("subject", np.arange(len(self)))
+        if subject.min() < 0 or subject.max() >= len(in_split):
+            raise DatasetError(
+                f"{self.path} is damaged: a slice belongs to subject {subject.max()}, and there "
+                f"are {len(in_split)}; make the dataset again."
+            )
         positions = np.flatnonzero(in_split[subject])
         if not positions.size:
             raise DatasetError(f'{self.path} has no slices in the split "{split}".')
+        labels, slice_ids = self.read("label", positions), self.read("slice_id", positions)
+        if slice_ids.min() < 0 or not np.isin(labels, (-1, 0, 1)).all():
+            raise DatasetError(
+                f"{self.path} is damaged: a label is none of -1, 0 and 1, or a slice has a "
+                "negative number; make the dataset again."
+            )
         return SliceSelection(
             dataset=self,
             split=split,
             positions=positions,
-            labels=self.read("label", positions),
+            labels=labels,
             subject=subject[positions],
-            slice_ids=self.read("slice_id", positions),
+            slice_ids=slice_ids,
         )
 
     def read(self, name: str, positions: NDArray[np.integer[Any]]) -> NDArray[Any]:
@@ -236,7 +265,8 @@ class SliceDataset:
     @cached_property
     def scattered_images(self) -> RawChunks | None:
         """Images at any positions, one by one; None where they are stored compressed."""
-        return RawChunks.of(self.path / "images")
+        with reading(self.path / "images", DatasetError, _REMEDY):
+            return RawChunks.of(self.path / "images")
 
     def _array(self, name: str) -> zarr.Array[Any]:
         array = self._group[name]
@@ -314,38 +344,73 @@ class SliceSelection:
         return tuple(names[index] for index in self.subject)
 
 
-def _check_complete(path: Path, group: zarr.Group) -> None:
-    attributes = dict(group.attrs)
-    if attributes.get("format") != FORMAT:
+def _checked_attributes(path: Path, stored: dict[str, Any]) -> DatasetAttributes:
+    if stored.get("format") != FORMAT:
         raise DatasetError(f"{path} is a Zarr folder but not a slice dataset.")
-    if attributes.get("format_version") != FORMAT_VERSION:
+    if stored.get("format_version") != FORMAT_VERSION:
         raise DatasetError(
-            f"{path} has dataset format {attributes.get('format_version')}, but this program reads "
-            f"{FORMAT_VERSION}; make the dataset again."
+            f"{path} has dataset format {one_line(stored.get('format_version'))[:40]}, but this "
+            f"program reads {FORMAT_VERSION}; make the dataset again."
         )
-    slices = attributes.get("slices")
-    names = [n for n in ARRAYS if n != "truth" or attributes.get("has_truth")]
+    try:
+        return DatasetAttributes.model_validate(stored)
+    except ValidationError as error:
+        said = sentence(error, str(path)).rstrip(".")
+        raise DatasetError(f"{said}; make the dataset again.") from error
+
+
+def _check_complete(path: Path, group: zarr.Group, attributes: DatasetAttributes) -> None:
+    names = [n for n in ARRAYS if n != "truth" or attributes.has_truth]
+    arrays = {}
     for name in names:
         array = _stored_array(path, group, name)
-        if slices is None or array is None or array.shape[0] != slices:
+        if array is None or array.shape[0] != attributes.slices:
             raise DatasetError(
                 f'{path} is incomplete (the array "{name}" lacks slices); make it again.'
             )
         absent = absent_chunk(array, path)
         if absent is not None:
             raise DatasetError(f"{path} is incomplete ({absent} is missing); make it again.")
+        arrays[name] = array
+    images = arrays["images"].shape
+    for name, array in arrays.items():
+        plane = {"images": images[1:], "foreground": images[2:], "truth": images[2:]}
+        if len(images) != 4 or array.shape[1:] != plane.get(name, ()):
+            raise _damaged(path, name)
+    if images[1] != len(attributes.modalities):
+        raise _damaged(path, "images")
 
 
 def _stored_array(path: Path, group: zarr.Group, name: str) -> zarr.Array[Any] | None:
-    fault = f"{path} is damaged: {name}/zarr.json is not what was written; make the dataset again."
+    described = path / name / "zarr.json"
+    if not described.exists():
+        return None
+    if not described.is_file() or described.stat().st_size > SMALL_FILE:
+        raise _damaged(path, name)
     try:
         array = group.get(name)
     except Exception as error:  # as in `open`
-        raise DatasetError(fault) from error
+        raise _damaged(path, name) from error
     if array is None:
         return None
-    if not isinstance(array, zarr.Array) or array.dtype != ARRAYS[name]:
-        raise DatasetError(fault)
-    if array.chunks[1:] != array.shape[1:]:
-        raise DatasetError(fault)
+    if not isinstance(array, zarr.Array) or not _is_as_written(name, array):
+        raise _damaged(path, name)
     return array
+
+
+def _is_as_written(name: str, array: zarr.Array[Any]) -> bool:
+    # Chunks of more rows would be unpacked whole for each batch.
+    rows = CHUNK_ROWS if name in ("images", "foreground", "truth") else max(1, array.shape[0])
+    return (
+        array.dtype == ARRAYS[name]
+        and array.chunks[1:] == array.shape[1:]
+        and array.chunks[0] == rows
+        and min(array.shape) > 0
+        and ends_with_checksum(array)
+    )
+
+
+def _damaged(path: Path, name: str) -> DatasetError:
+    return DatasetError(
+        f"{path} is damaged: {name}/zarr.json is not what was written; make the dataset again."
+    )

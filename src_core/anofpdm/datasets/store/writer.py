@@ -18,6 +18,7 @@ from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from anofpdm.common.atomic import AtomicTarget
 from anofpdm.common.errors import DatasetError, OutputError
+from anofpdm.common.reading import file_bytes
 
 FORMAT: Final = "anofpdm slice dataset"
 FORMAT_VERSION: Final = 1
@@ -47,10 +48,10 @@ def check_replaceable(path: Path) -> None:
     try:
         if path.is_dir() and not any(path.iterdir()):
             return
-        attributes = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        attributes = json.loads(file_bytes(path / "zarr.json", DatasetError))["attributes"]
         if attributes["format"] == FORMAT:
             return
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DatasetError, OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise OutputError(
         f"{path} is not a slice dataset, so it is not overwritten; choose another path, or remove "
