@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QObject, QProcess, QTemporaryDir, Signal
+from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTemporaryDir, Signal
 
 COMMAND_LINE = (sys.executable, "-m", "anofpdm.cli")
 _KILL_MS = 3000
@@ -76,6 +76,7 @@ class JobEstimator(QObject):
         process = self._process = QProcess(self)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
+        process.setProcessEnvironment(_environment())
         program, *first = COMMAND_LINE
         process.start(program, [*first, *arguments, "--dry-run", "--json"])
 
@@ -116,6 +117,15 @@ class JobEstimator(QObject):
             process.kill()
             process.waitForFinished(_KILL_MS)
         process.deleteLater()
+
+
+def _environment() -> QProcessEnvironment:
+    from anofpdm.common.processes.child_environment import child_environment
+
+    environment = QProcessEnvironment()
+    for name, value in child_environment().items():
+        environment.insert(name, value)
+    return environment
 
 
 def _last_sentence(errors: str) -> str:

@@ -11,5 +11,7 @@ def main() -> None:
     # reads this variable when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from anofpdm.cli.app import app
+    from anofpdm.common.processes.child_environment import safe_children
 
-    app(prog_name="anofpdm")
+    with safe_children():
+        app(prog_name="anofpdm")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from anofpdm.common.worker_processes import worker_processes
+from anofpdm.common.processes.worker_processes import worker_processes
 
 Case = TypeVar("Case")
 Found = TypeVar("Found")

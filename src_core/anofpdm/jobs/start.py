@@ -14,6 +14,7 @@ import psutil
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import JobError, OutputError
 from anofpdm.common.folder_lock import alone
+from anofpdm.common.processes.child_environment import child_environment
 from anofpdm.jobs.log import LOG
 from anofpdm.jobs.places import job_folder, jobs_home
 from anofpdm.jobs.process import PROCESS, ProcessMark, write_mark
@@ -125,6 +126,7 @@ def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=request.cwd,
+                env=child_environment(),
                 start_new_session=True,
                 creationflags=_CREATION_FLAGS,
             )

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.common.worker_processes import usable_cpus, worker_processes
+from anofpdm.common.processes.worker_processes import usable_cpus, worker_processes
 from anofpdm.datasets.labels.rule import LESION_MM2
 from anofpdm.datasets.store.slices import SliceDataset, SliceDatasetWriter
 from anofpdm.scans.preprocessing_config import PreprocessingConfig

@@ -552,8 +552,22 @@ def test_no_command_shows_the_help() -> None:
     assert "segment" in run().stdout
 
 
-def process(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "anofpdm.cli", *map(str, arguments)]
+RUN = "from anofpdm.cli import main; main()"
+# Holds the command up where it would load the model, so that a signal meets it at work.
+HELD = """
+import threading
+from anofpdm.model import bundle
+
+def load_bundle(*_, **__):
+    print("at work", flush=True)
+    threading.Event().wait()
+
+bundle.load_bundle = load_bundle
+"""
+
+
+def process(*arguments: object, code: str = RUN) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     # A shell that starts the tests in its background has them ignore SIGINT, and so their children.
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -576,19 +590,17 @@ def test_real_process_reports_a_mistake(case: Path, tmp_path: Path) -> None:
     assert err == "Error: no.nii does not exist; check the path.\n"
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_real_process_cancelled_by_a_signal_leaves_nothing(
-    case: Path, tmp_path: Path, number: str
+    case: Path, tmp_path: Path, name: str
 ) -> None:
-    # A fifo blocks the reader, so the signal meets a command at work with no clock involved.
-    fifo = tmp_path / "scan.nii"
-    os.mkfifo(fifo)
-    running = process("segment", "--image", fifo, "--bundle", case / "tiny", "--out",
-                      tmp_path / "deep" / "out")  # fmt: skip
-    with fifo.open("wb"):  # returns when the command opens its end
-        running.send_signal(signal.Signals[number])
-        _, err = running.communicate()
+    running = process("segment", "--image", "scan.nii", "--bundle", case / "tiny", "--out",
+                      tmp_path / "deep" / "out", code=HELD + RUN)  # fmt: skip
+    assert running.stdout is not None
+    assert running.stdout.readline() == "at work\n"
+    running.send_signal(signal.Signals[name])
+    _, err = running.communicate()
     assert running.returncode == 130
     assert err.startswith("Cancelled")
-    assert names(tmp_path) == ["scan.nii"]
+    assert names(tmp_path) == []

@@ -80,7 +80,7 @@ def test_a_stop_is_handed_on_and_all_end() -> None:
 
 FOLLOWER = """
 import sys, time
-from anofpdm.common.worker_processes import end_with
+from anofpdm.common.processes.worker_processes import end_with
 end_with(int(sys.argv[1]))
 time.sleep(1000)
 """

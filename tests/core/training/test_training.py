@@ -128,17 +128,21 @@ def test_time_of_all_sessions_counts(tmp_path: Path, dataset: SliceDataset) -> N
     assert seen[0].lr < 2e-3 * (1 - spent / 300) + 1e-9
 
 
-def test_sigterm_saves_and_returns(tmp_path: Path, dataset: SliceDataset) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_saves_and_returns(tmp_path: Path, dataset: SliceDataset, name: str) -> None:
+    if not hasattr(signal, name):
+        pytest.skip("SIGHUP of Unix")
+    number = signal.Signals[name]
+    before = signal.getsignal(number)
 
     def terminate(report: TrainingProgress) -> None:
         if report.step == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     result = train(make_config(), dataset, tmp_path / "run", progress=terminate)
     assert (result.step, result.finished) == (3, False)
     assert result.checkpoint.name == "step-00000003.pt"
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
     assert events(tmp_path / "run")[-1] == {"event": "stopped", "step": 3}
 
 

@@ -14,7 +14,7 @@ from anofpdm.cli.shared.as_job import has_begun
 from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import CANCELLED
 from anofpdm.cli.shared.seed_range import seed_range
-from anofpdm.common.worker_processes import in_process_group, is_first_process
+from anofpdm.common.processes.worker_processes import in_process_group, is_first_process
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:

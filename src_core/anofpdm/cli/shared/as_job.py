@@ -12,7 +12,7 @@ import typer
 
 from anofpdm.cli.shared.exit_codes import CANCELLED, IN_PART, OK, USER_ERROR
 from anofpdm.common.errors import AnofpdmError
-from anofpdm.common.worker_processes import LEADER, is_first_process
+from anofpdm.common.processes.worker_processes import LEADER, is_first_process
 
 if TYPE_CHECKING:
     from anofpdm.jobs.state import Status

@@ -18,8 +18,8 @@ from rich.progress import Progress as RichProgress
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.option_sets import with_shared_options
+from anofpdm.common.processes.worker_processes import is_first_process
 from anofpdm.common.quantities import duration_in_words
-from anofpdm.common.worker_processes import is_first_process
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -14,15 +15,13 @@ import typer
 from typer.core import TyperGroup
 
 from anofpdm.common.errors import AnofpdmError, Cancelled
+from anofpdm.common.processes.end_signals import end_signals, leave_closed_terminal
 
 OK = 0
 INTERNAL_ERROR = 1
 USER_ERROR = 2
 IN_PART = 3
 CANCELLED = 130
-
-# Windows has no SIGHUP.
-_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 _CANCELLED = "Cancelled; no partial results were left."
 
@@ -46,24 +45,23 @@ class CommandLine(TyperGroup):
     ) -> NoReturn:
         """Run the command named in `args` (default `sys.argv[1:]`) and exit."""
         given = list(sys.argv[1:] if args is None else args)
-        previous = _interrupted_by_signals()
-        try:
-            code = super().main(
-                given or ["--help"],
-                prog_name=prog_name,
-                complete_var=complete_var,
-                standalone_mode=False,
-                windows_expand_args=windows_expand_args,
-                obj=given,
-                **extra,
-            )
-            if code == CANCELLED:
-                _say(_CANCELLED)
-        except Exception as error:
-            code = _exit_code(error, debug="--debug" in given)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        with _interrupted_by_signals() as interrupt:
+            try:
+                code = super().main(
+                    given or ["--help"],
+                    prog_name=prog_name,
+                    complete_var=complete_var,
+                    standalone_mode=False,
+                    windows_expand_args=windows_expand_args,
+                    obj=given,
+                    **extra,
+                )
+                if code == CANCELLED:
+                    _say(_CANCELLED)
+            except Exception as error:
+                # Whatever an interrupted library makes of it, the command was cancelled.
+                told = Cancelled(_CANCELLED) if interrupt.came else error
+                code = _exit_code(told, debug="--debug" in given)
         sys.exit(code or OK)
 
 
@@ -97,20 +95,30 @@ def _one_line(message: str) -> str:
 
 
 def _say(message: str) -> None:
-    typer.echo(message, err=True)
+    with suppress(OSError):  # nobody listens any more
+        typer.echo(message, err=True)
 
 
-def _interrupted_by_signals() -> dict[signal.Signals, Any]:
-    """Let SIGTERM and SIGHUP end a command like Ctrl-C; give the former handlers."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    previous = {}
-    for number in _ENDING:
-        # nohup ignores SIGHUP, and so does what it starts.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            previous[number] = signal.signal(number, _interrupt)
-    return previous
+class _Interrupt:
+    """Interrupts the command as Ctrl-C does, once an end signal has come."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> NoReturn:
+        self.came = True
+        if number != signal.SIGTERM:
+            leave_closed_terminal()
+        raise KeyboardInterrupt
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+@contextmanager
+def _interrupted_by_signals() -> Iterator[_Interrupt]:
+    interrupt, before = _Interrupt(), {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, interrupt) for number in end_signals()}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -12,7 +12,7 @@ import numpy as np
 
 from anofpdm.common.cost import Cost, disk_problems, measured_range, memory_problems, peak_bytes
 from anofpdm.common.errors import AnofpdmError
-from anofpdm.common.worker_processes import usable_cpus
+from anofpdm.common.processes.worker_processes import usable_cpus
 from anofpdm.datasets.case import Annotation, Case
 from anofpdm.datasets.preparation.config import PrepareConfig
 from anofpdm.datasets.preparation.listing import list_cases

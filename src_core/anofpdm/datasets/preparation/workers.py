@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anofpdm.common.errors import AnofpdmError
-from anofpdm.common.worker_processes import asked_to_stop, usable_cpus, worker_processes
+from anofpdm.common.processes.worker_processes import asked_to_stop, usable_cpus, worker_processes
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.parts import PartStore
 from anofpdm.datasets.preparation.subject import Recipe, subject_slices

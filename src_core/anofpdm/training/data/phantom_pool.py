@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anofpdm.common.errors import TrainingError
+from anofpdm.common.processes.worker_processes import usable_cpus, worker_processes
 from anofpdm.common.validation import validated
-from anofpdm.common.worker_processes import usable_cpus, worker_processes
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.synthetic.slices import phantom_slices

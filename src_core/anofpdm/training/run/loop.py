@@ -86,8 +86,8 @@ def train(
     progress : callable, optional
         Called after every step, in every process.
     should_stop : callable, optional
-        Asked after every step; True saves a checkpoint and returns. SIGTERM and SIGINT do the same
-        when the caller is in the main thread. One process's wish stops all.
+        Asked after every step; True saves a checkpoint and returns. SIGTERM, SIGHUP and SIGINT
+        do the same when the caller is in the main thread. One process's wish stops all.
     clock : callable
         Seconds, monotonic.
 

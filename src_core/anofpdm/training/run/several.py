@@ -16,7 +16,8 @@ from typing import Final
 import psutil
 
 from anofpdm.common.errors import Cancelled, TrainingError
-from anofpdm.common.worker_processes import LEADER, end_with, usable_cpus
+from anofpdm.common.processes.child_environment import child_environment
+from anofpdm.common.processes.worker_processes import LEADER, end_with, usable_cpus
 from anofpdm.training.run.stopping import stop_on_signals
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
@@ -30,7 +31,7 @@ def run_in_processes(
 ) -> None:
     """Run a command line in several processes that share its run.
 
-    SIGTERM and SIGINT are handed on to them, each of which then ends in order.
+    SIGTERM, SIGHUP and SIGINT are handed on to them, each of which then ends in order.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def run_in_processes(
         environment = {
             # torchrun's own choice would be one thread each.
             _THREADS: str(max(1, usable_cpus() // count)),
-            **os.environ,
+            **child_environment(),
             LEADER: str(os.getpid()),
             _OUTCOMES: folder,
         }

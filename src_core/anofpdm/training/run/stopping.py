@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_NAMES = ("SIGTERM", "SIGINT", "SIGHUP")  # Windows has no SIGHUP
+from anofpdm.common.processes.end_signals import end_signals, leave_closed_terminal
 
 
 class StopRequest:
@@ -20,20 +20,20 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Note SIGTERM, SIGHUP and SIGINT instead of dying of them; only in the main thread.
+    """Note SIGTERM, SIGHUP and SIGINT, in the main thread; elsewhere do nothing.
 
-    A signal that is ignored, as SIGHUP under nohup, stays so. A second signal acts as it
-    would have without this.
+    SIGHUP stays ignored where it was, as `nohup` demands. A second signal acts as it would
+    have without this.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    before = {key: value for key, value in handlers.items() if value is not signal.SIG_IGN}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *end_signals())}
 
     def note(number: int, _frame: FrameType | None) -> None:
+        if number not in (signal.SIGINT, signal.SIGTERM):
+            leave_closed_terminal()
         request.asked = True
         signal.signal(number, before[signal.Signals(number)])
 

@@ -14,7 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from anofpdm.common.errors import AnofpdmError, DeviceError
-from anofpdm.common.worker_processes import in_process_group
+from anofpdm.common.processes.worker_processes import in_process_group
 
 T = TypeVar("T")
 

@@ -280,9 +280,11 @@ COST = {
     "words": "Time: about 5 min 00 s",
     "problems": ["PLACE/dataset.zarr needs about 2.0 GiB, but its disk has only 1 MiB free."],
 }
-# Stands for the command line: tells of the folder that the results would go to.
+# Stands for the command line, which imports nothing of the current folder: tells of the folder that
+# the results would go to.
 DRY_RUN = f"""
 import sys
+assert sys.flags.safe_path
 assert sys.argv[-2:] == ["--dry-run", "--json"], sys.argv
 place = sys.argv[sys.argv.index("--out") + 1].removesuffix("/dataset.zarr")
 print({json.dumps(json.dumps(COST))}.replace("PLACE", place))

@@ -15,6 +15,7 @@ from multiprocessing.synchronize import Event
 import psutil
 
 from anofpdm.common.errors import DatasetError
+from anofpdm.common.processes.child_environment import safe_children
 
 LEADER = "ANOFPDM_LEADER"
 """Environment variable with the process ID of the leader, if this process is one of several."""
@@ -45,9 +46,10 @@ def usable_cpus() -> int:
 
 @contextmanager
 def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield a pool of `count` processes, which ignore Ctrl-C.
+    """Yield a pool of `count` processes, which ignore Ctrl-C and the end of the terminal.
 
-    Tasks not started when the body ends are cancelled; see `asked_to_stop`.
+    They import no module of the current folder. Tasks not started when the body ends are cancelled;
+    see `asked_to_stop`.
 
     Raises
     ------
@@ -55,18 +57,20 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
         When a worker was killed.
     """
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(stop,))
-    try:
-        yield executor
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            "A worker process was killed, perhaps because memory ran out; run the same command "
-            "again with fewer --workers. Finished work is kept."
-        ) from error
-    finally:
-        stop.set()
-        executor.shutdown(cancel_futures=True)
+    # For as long as the pool lasts: it starts processes one by one, as tasks come.
+    with safe_children():
+        stop = context.Event()
+        executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(stop,))
+        try:
+            yield executor
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "A worker process was killed, perhaps because memory ran out; run the same "
+                "command again with fewer --workers. Finished work is kept."
+            ) from error
+        finally:
+            stop.set()
+            executor.shutdown(cancel_futures=True)
 
 
 def asked_to_stop() -> bool:
@@ -83,10 +87,12 @@ def end_with(pid: int) -> None:
 
 
 def _begin(stop: Event) -> None:
-    """Ignore Ctrl-C, and end with the parent process."""
+    """Ignore what a terminal sends to all processes at once, and end with the parent process."""
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
     _end_after(parent.join)

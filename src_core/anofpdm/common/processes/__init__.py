@@ -1,0 +1,1 @@
+"""Processes: what they inherit, which signals end them, and workers."""
