@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,6 +48,7 @@ def analyze(
     bundle: ModelBundle | str | os.PathLike[str] = "flair-synth",
     *,
     brain_mask: Volume | str | os.PathLike[str] | None = None,
+    preparation: Mapping[str, Any] | None = None,
     process: Process | None = None,
     steps: int | None = None,
     t_max: int | None = None,
@@ -78,6 +79,8 @@ def analyze(
         The model, or the name or path of its bundle.
     brain_mask : Volume or path, optional
         Voxels of 0.5 and more are brain.
+    preparation : mapping, optional
+        What was done to the scans before, as JSON values, for the record.
     process, steps, t_max, clip : optional
         The forward process (Eq. 2, 4): `steps` timesteps evenly over 1..`t_max`, predictions
         clipped to [-1, 1] or not. What is not given is as the model was calibrated; without a
@@ -137,6 +140,7 @@ def analyze(
         stack,
         model,
         sources=[*read.values(), *([mask] if mask is not None else [])],
+        preparation=preparation,
         process=process,
         steps=steps,
         t_max=t_max,
@@ -163,6 +167,7 @@ def analyze_stack(
     model: ModelBundle,
     *,
     sources: Sequence[Volume] = (),
+    preparation: Mapping[str, Any] | None = None,
     process: Process | None = None,
     steps: int | None = None,
     t_max: int | None = None,
@@ -191,6 +196,8 @@ def analyze_stack(
     model : ModelBundle
     sources : sequence of Volume
         Where the slices come from, for the record.
+    preparation : mapping, optional
+        What was done to the scans before, as JSON values, for the record.
 
     The other parameters, the result and the errors are those of `analyze`.
     """
@@ -208,7 +215,7 @@ def analyze_stack(
     scored = [known.modalities.index(m) for m in known.scored]
     resolved = resolve_precision(precision, where)
     run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, resolved, dtype)
-    metadata = run.metadata(sources)
+    metadata = run.metadata(sources, dict(preparation or {}))
     native = {name: v.data for name, v in zip(known.modalities, stack.volumes, strict=True)}
     inputs = AnalysisInputs.of(stack, native, scored)
     target, temporary = choose_place(
@@ -284,7 +291,7 @@ class _Run:
     precision: ResolvedPrecision
     dtype: StepDtype
 
-    def metadata(self, sources: Sequence[Volume]) -> AnalysisMetadata:
+    def metadata(self, sources: Sequence[Volume], preparation: dict[str, Any]) -> AnalysisMetadata:
         return AnalysisMetadata(
             bundle=self.model.metadata,
             bundle_hash=self.model.hash,
@@ -298,6 +305,7 @@ class _Run:
             created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             sources=tuple(_source(volume) for volume in sources),
             warnings=self.stack.warnings,
+            preparation=preparation,
         )
 
     def fill(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from anofpdm.method.calibration import Process
 from anofpdm.model.bundle_metadata import BundleMetadata
@@ -61,6 +61,8 @@ class AnalysisMetadata(BaseModel):
     sources : tuple of SourceFile
     warnings : tuple of str
         Sentences on what may spoil the result, as preprocessing gave them.
+    preparation : dict
+        What was done to the scans before: brain extraction, registration; empty where nothing was.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +80,7 @@ class AnalysisMetadata(BaseModel):
     seconds: Annotated[float, Field(ge=0)] = 0.0
     sources: tuple[SourceFile, ...] = ()
     warnings: tuple[str, ...] = ()
+    preparation: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _grid_on_the_schedule(self) -> Self:

@@ -39,8 +39,9 @@ def build_report(
     Returns
     -------
     dict
-        Bundle and sources, how the analysis ran, settings, lesions (ml), and for each slice its
-        index, cosine, verdict, threshold, and t_e, M_te and quantile of each modality.
+        Bundle, sources and their preparation, how the analysis ran, settings, lesions (ml), and for
+        each slice its index, cosine, verdict, threshold, and t_e, M_te and quantile of each
+        modality.
     """
     metadata = analysis.metadata
     bundle = metadata.bundle
@@ -56,6 +57,7 @@ def build_report(
             "calibrated": bundle.calibration is not None,
         },
         "sources": [source.model_dump(mode="json") for source in metadata.sources],
+        "preparation": dict(metadata.preparation),
         "analysis": {
             "process": metadata.process,
             "timesteps": list(metadata.timesteps),

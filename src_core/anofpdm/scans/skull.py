@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from anofpdm.scans.foreground import RESIDUE, Canonical
+from anofpdm.scans.foreground import RESIDUE, Canonical, cleaned, foreground_of
 from anofpdm.scans.geometry import SliceGeometry
+from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.volume import Volume
 
 # Large adult brains, extracted with a generous rim, reach 2.4 litres and 250 cm2 in an axial
@@ -58,10 +59,10 @@ def skull_warnings(
     tuple of str
         One sentence a volume that looks so.
     """
-    shared = _shaped_like_a_head(foreground, geometry)
+    shared = _shaped_like_a_head(foreground, geometry.pixel_mm, geometry.slice_thickness_mm)
     found = []
     for volume, intensities in zip(volumes, values, strict=True):
-        reason = shared or ("its corners are not 0" if _corners_are_noisy(intensities) else None)
+        reason = shared or (_NOISY_CORNERS if _corners_are_noisy(intensities) else None)
         if reason is not None:
             found.append(
                 f"{volume.name} {_SIGN} ({reason}), but the model was "
@@ -70,14 +71,31 @@ def skull_warnings(
     return tuple(found)
 
 
-def _shaped_like_a_head(foreground: NDArray[np.bool_], geometry: SliceGeometry) -> str | None:
-    row, column = geometry.pixel_mm
+def sign_of_skull(volume: Volume) -> str | None:
+    """Return what makes a scan look as if it still had its skull, or None; no model is needed.
+
+    The signs are those of `skull_warnings`, read off the scan's own voxels.
+    """
+    orientation = Orientation.of_affine(volume.affine)
+    values = cleaned(orientation.to_canonical(volume.data))
+    x, y, z = (volume.spacing[axis] for axis in orientation.axes)
+    shape = _shaped_like_a_head(np.moveaxis(foreground_of(values), 2, 0), (x, y), z)
+    return shape or (_NOISY_CORNERS if _corners_are_noisy(values) else None)
+
+
+_NOISY_CORNERS = "its corners are not 0"
+
+
+def _shaped_like_a_head(
+    foreground: NDArray[np.bool_], pixel_mm: tuple[float, float], thickness_mm: float
+) -> str | None:
+    row, column = pixel_mm
     filled = np.array([np.count_nonzero(ndimage.binary_fill_holes(f)) for f in foreground])
     areas = filled * row * column / 100
-    litres = float(areas.sum() * geometry.slice_thickness_mm / 1e4)
+    litres = float(areas.sum() * thickness_mm / 1e4)
     if 1000 * litres > _LARGEST_BRAIN_ML or areas.max() > _LARGEST_SLICE_CM2:
         return f"its foreground is {litres:.1f} litres, {areas.max():.0f} cm2 in one slice"
-    covered = np.count_nonzero(areas) * geometry.slice_thickness_mm
+    covered = np.count_nonzero(areas) * thickness_mm
     cut = float(np.abs(np.diff(areas, prepend=0, append=0)).max())
     if cut > _LARGEST_CUT_CM2 and covered >= _LEAST_COVERAGE_MM:
         return f"its foreground ends at a face of {cut:.0f} cm2, like a neck"

@@ -12,6 +12,7 @@ from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
 from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.cli.shared.preparation import PreparationOptions, with_preparation_options
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.method.calibration import chosen_grid
@@ -35,7 +36,7 @@ BrainMaskOption = Annotated[
         "--brain-mask",
         metavar="FILE[:CHANNEL]",
         help="A mask of the brain on the scan's voxels (values of 0.5 and above are brain).",
-        show_default="all voxels above the background",
+        show_default="all voxels above the background, or what --skull extracts",
         rich_help_panel="Input and output",
     ),
 ]
@@ -62,6 +63,7 @@ KeepAnalysisOption = Annotated[
 
 @with_more_files
 @with_reading_options
+@with_preparation_options
 @with_console
 def segment(
     image: ImageOption,
@@ -83,6 +85,7 @@ def segment(
     *,
     files_asked: MoreFiles,
     reading: ReadingOptions,
+    preparation: PreparationOptions,
     console: Console,
 ) -> None:
     """Segment anomalies in a brain scan; write a mask, an anomaly map, a report and a picture.
@@ -111,11 +114,14 @@ def segment(
         target = files_asked.dicom_output(next(iter(volumes.values())), asked=dicom)
         mask = None if mask_file is None else mask_file.read(form=form, keep_path=keep_paths)
         warn_of_calibration(console, model.name, calibration, settings, grid)
+        ready = preparation.prepare(volumes, mask, model.metadata.preprocessing, console)
+        ready.write(staging)
         with console.progress() as show:
             analysis = analyze(
-                volumes,
+                ready.volumes,
                 model,
-                brain_mask=mask,
+                brain_mask=ready.brain_mask,
+                preparation=ready.record,
                 process=grid.process,
                 steps=grid.steps,
                 t_max=grid.t_max,

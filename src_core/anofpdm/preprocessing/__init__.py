@@ -1,0 +1,1 @@
+"""Before the model: brain extraction, bias-field correction, registration of a head's scans."""

@@ -1,0 +1,1 @@
+"""Brain extraction: one file a tool, and the choice among them."""

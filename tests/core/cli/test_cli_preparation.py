@@ -1,0 +1,91 @@
+"""Raw scans on the command line: brain extraction within `segment`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from anofpdm.cli.app import app
+from anofpdm.scans.volume import Volume
+from tests.core.preprocessing.heads import brain, head
+from tests.core.segmentation_cases import bundle
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's settings out of the tests, and draw no picture."""
+    monkeypatch.setenv("ANOFPDM_SETTINGS", str(tmp_path / "no-settings.toml"))
+    monkeypatch.setenv("ANOFPDM_BUNDLES", "")
+    monkeypatch.setattr(
+        "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model, a head and its brain; deepbet is told where the brain is."""
+    bundle().save(tmp_path / "tiny")
+    for name, made in (("head", head()), ("brain", brain())):
+        nib.save(nib.Nifti1Image(made[0].data, made[0].affine), tmp_path / f"{name}.nii.gz")
+
+    def find_brain(volume: Volume, cancelled: object) -> tuple[np.ndarray, str]:
+        return head()[1], "1.0"
+
+    monkeypatch.setattr("anofpdm.preprocessing.skull.deepbet.find_brain", find_brain)
+    return tmp_path
+
+
+def segment(folder: Path, name: str, *more: object) -> Result:
+    given = ["segment", "--bundle", folder / "tiny", "--image", folder / f"{name}.nii.gz"]
+    quick = ["--steps", 4, "--device", "cpu", "--json", "--out", folder / "out"]
+    return CliRunner().invoke(app, [str(each) for each in (*given, *quick, *more)])
+
+
+def report_of(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.stderr
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
+
+
+def test_a_head_is_extracted_and_said_to_be(folder: Path) -> None:
+    result = segment(folder, "head")
+    report = report_of(result)
+    made = report["preparation"]["brain_extraction"]
+    assert (made["tool"], made["version"], made["margin_mm"]) == ("deepbet", "1.0", 0.0)
+    assert "was extracted with deepbet 1.0 because" in result.stderr
+    assert not any("brain-extracted" in warning for warning in report["warnings"])
+    mask = nib.Nifti1Image.from_filename(folder / "out" / "brain_mask.nii.gz")
+    np.testing.assert_array_equal(np.asarray(mask.dataobj) > 0, head()[1])
+    marked = np.asarray(nib.Nifti1Image.from_filename(folder / "out" / "mask.nii.gz").dataobj)
+    assert not marked[~head()[1]].any()
+
+
+def test_a_margin_grows_the_mask_that_is_written(folder: Path) -> None:
+    report_of(segment(folder, "head", "--skull-margin-mm", 3))
+    mask = nib.Nifti1Image.from_filename(folder / "out" / "brain_mask.nii.gz")
+    assert np.count_nonzero(np.asarray(mask.dataobj)) > 1.1 * head()[1].sum()
+
+
+def test_a_stripped_scan_stays_as_it_is(folder: Path) -> None:
+    report = report_of(segment(folder, "brain"))
+    assert report["preparation"] == {}
+    assert not (folder / "out" / "brain_mask.nii.gz").exists()
+
+
+def test_a_head_can_be_kept_with_its_warning(folder: Path) -> None:
+    report = report_of(segment(folder, "head", "--skull", "keep"))
+    assert any("does not look brain-extracted" in warning for warning in report["warnings"])
+    assert not (folder / "out" / "brain_mask.nii.gz").exists()
+
+
+def test_a_brain_mask_and_a_tool_are_one_too_many(folder: Path) -> None:
+    result = segment(folder, "head", "--brain-mask", folder / "brain.nii.gz", "--skull", "deepbet")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "cannot be combined" in result.stderr
+    assert not (folder / "out").exists()
