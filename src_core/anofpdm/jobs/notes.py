@@ -25,10 +25,10 @@ class JobNotes:
     folder : Path
         The job's.
     clock : callable
-        Seconds since 1970.
+        Seconds, monotonic: progress goes on when the wall clock is set back.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._clock = folder, clock
         self._events = EventLog(folder)
         self._last: tuple[str, float] | None = None
@@ -51,7 +51,7 @@ class JobNotes:
             if report.stage == last_stage and now - last_time < _SECONDS_BETWEEN:
                 return
         self._last = report.stage, now
-        self._events.write("progress", **report.event, time=now)
+        self._events.write("progress", **report.event, time=time.time())
 
     def say(self, message: str) -> None:
         """Copy a message into the log, unless stderr goes there already."""

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import os
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
 from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import JobError
+from anofpdm.common.reading import file_bytes, reading
 
 PROCESS: Final = "process.json"
-_CLOCK_TOLERANCE = 2.0  # s; some systems derive start times from a boot time that is corrected
+_START_TOLERANCE = 2.0
+"""Seconds. Outside Linux the system keeps start times in wall time, which is rounded, and which
+some versions of psutil correct."""
+_START_FIELD = 19  # of /proc/PID/stat, counted from the state, which follows the name
+_MOST_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
 class ProcessMark:
-    """A process, identified by its number and start time.
+    """A process, identified by its number and its start, whatever the clock is set to.
 
     Attributes
     ----------
     pid : int
     started : float
-        Seconds since 1970.
+        Linux: clock ticks since the system was started. Elsewhere: seconds since 1970.
+    boot : str
+        Linux: the run of the system since it was last started, and the namespace of `pid`.
+        Elsewhere "".
     host : str
         The machine.
     """
 
     pid: int
     started: float
+    boot: str
     host: str
 
     @classmethod
@@ -43,19 +56,23 @@ class ProcessMark:
         psutil.NoSuchProcess
             When it has ended.
         """
-        return cls(pid, psutil.Process(pid).create_time(), socket.gethostname())
+        return cls(pid, _start_of(pid), _boot(), socket.gethostname())
 
     @property
     def here(self) -> bool:
-        """Whether it is a process of this machine."""
-        return self.host == socket.gethostname()
+        """Whether it is a process of this machine, which may have got another name."""
+        return self.host == socket.gethostname() or bool(self.boot and self.boot == _boot())
 
     def process(self) -> psutil.Process | None:
         """Return the process if it lives; None also where it ended and was not yet buried."""
+        if self.boot != _boot():
+            return None
+        tolerance = 0.0 if self.boot else _START_TOLERANCE
         try:
+            if abs(_start_of(self.pid) - self.started) > tolerance:
+                return None
             found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.started) < _CLOCK_TOLERANCE
-            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+            return found if found.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
 
@@ -78,7 +95,38 @@ def own_mark() -> ProcessMark:
 
 def read_mark(folder: Path) -> ProcessMark | None:
     """Return a job's process; None where none was noted, or the note is damaged."""
+    path = folder / PROCESS
     try:
-        return ProcessMark(**json.loads((folder / PROCESS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        with reading(path, JobError):
+            return _mark(json.loads(file_bytes(path, JobError, limit=_MOST_BYTES)))
+    except JobError:
         return None
+
+
+def _mark(values: dict[str, Any]) -> ProcessMark:
+    mark = ProcessMark(**values)
+    numbers = type(mark.pid) is int and type(mark.started) in (int, float)
+    if not numbers or not 0 < mark.pid < 1 << 31 or not math.isfinite(mark.started):
+        raise ValueError("no process has such a number or start")
+    if type(mark.boot) is not str or type(mark.host) is not str:
+        raise TypeError("the machine is no text")
+    return mark
+
+
+def _start_of(pid: int) -> float:
+    if sys.platform != "linux":
+        return float(psutil.Process(pid).create_time())
+    try:
+        content = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
+    # The name, in parentheses, may hold blanks and parentheses.
+    return float(content.rpartition(b")")[2].split()[_START_FIELD])
+
+
+@functools.cache
+def _boot() -> str:
+    if sys.platform != "linux":
+        return ""
+    system = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{system} {Path('/proc/self/ns/pid').readlink()}"

@@ -6,8 +6,11 @@ from pathlib import Path
 from shutil import rmtree
 
 from anofpdm.common.errors import JobError
+from anofpdm.common.folder_lock import LOCK_NAME, hold
 from anofpdm.jobs.places import REQUEST, is_job
 from anofpdm.jobs.state import state_of
+
+_LAST_WORD_SECONDS = 2.0  # from the last state of a job to the end of its process
 
 
 def remove_job(folder: Path) -> None:
@@ -20,8 +23,16 @@ def remove_job(folder: Path) -> None:
     """
     if not is_job(folder):
         raise JobError(f"{folder} contains no job, so nothing was removed.")
+    running = f"The job {folder.name} is running; stop it before you remove it."
     if state_of(folder).live:
-        raise JobError(f"The job {folder.name} is running; stop it before you remove it.")
+        raise JobError(running)
+    lock = folder / LOCK_NAME
+    if lock.is_file():
+        # Whatever the files say: a process that is at work on the job holds its lock.
+        held = hold(lock, seconds=_LAST_WORD_SECONDS)
+        if held is None:
+            raise JobError(running)
+        held.release()
     try:
         # Last, so that what could not be deleted is still a job that can be removed again.
         for path in [p for p in folder.iterdir() if p.name != REQUEST]:

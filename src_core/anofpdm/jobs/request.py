@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from anofpdm.common.atomic import atomic_path
-from anofpdm.common.errors import JobError, OutputError
+from anofpdm.common.atomic import atomic_path, cannot_write
+from anofpdm.common.errors import JobError
+from anofpdm.common.reading import file_bytes, reading
 from anofpdm.common.validation import validated
 from anofpdm.jobs.places import REQUEST, note_place
+from anofpdm.jobs.process import own_mark, write_mark
+from anofpdm.jobs.state import JobState, write_state
 
 COMMANDS: Final = ("prepare", "train", "select-guidance")
 
 Lane = Literal["cpu", "gpu"]
+
+_MOST_BYTES = 1 << 20
 
 
 class JobRequest(BaseModel):
@@ -35,13 +41,15 @@ class JobRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     arguments: tuple[str, ...]
-    cwd: Path = Field(default_factory=Path.cwd)
+    cwd: Path = Field(default_factory=lambda: _current_folder())
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         if not self.arguments or self.arguments[0] not in COMMANDS:
             raise ValueError(f"the command of a job must be one of {', '.join(COMMANDS)}")
+        if not self.cwd.is_absolute() or "\0" in str(self.cwd):
+            raise ValueError("the working folder of a job must be an absolute path")
         if "--dry-run" in self.arguments:
             raise ValueError("--dry-run cannot run as a job; run the command directly")
         return self
@@ -103,18 +111,16 @@ def create_job(folder: Path, request: JobRequest) -> None:
     OutputError
         When it cannot be written.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-    except FileExistsError as error:
-        raise JobError(f"{folder} already exists; choose another name for the job.") from error
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be created ({error.strerror}); choose another path."
-        ) from error
+    if os.path.lexists(folder):
+        raise JobError(f"{folder} already exists; choose another name for the job.")
     text = json.dumps(request.model_dump(mode="json"), indent=2)
-    with atomic_path(folder / REQUEST) as pending:
-        pending.write_text(text + "\n", encoding="utf-8")
+    # All at once: a full disk leaves no half of a job.
+    with atomic_path(folder) as pending:
+        with cannot_write(folder):
+            pending.mkdir()
+            (pending / REQUEST).write_text(text + "\n", encoding="utf-8")
+        write_mark(pending, own_mark())
+        write_state(pending, JobState("queued"))
     note_place(folder)
 
 
@@ -127,12 +133,20 @@ def read_request(folder: Path) -> JobRequest:
         When the folder holds no job, or its record is damaged.
     """
     path = folder / REQUEST
+    if not os.path.lexists(path):
+        raise JobError(f"{folder} contains no job; create one with anofpdm job start.")
+    remedy = "remove the job and start it again"
+    with reading(path, JobError, remedy):
+        values = json.loads(file_bytes(path, JobError, remedy, limit=_MOST_BYTES))
+        if not isinstance(values, dict):
+            raise JobError(f"{path} is damaged; {remedy}.")
+        return validated(JobRequest, values, raises=JobError, where=str(path))
+
+
+def _current_folder() -> Path:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise JobError(f"{folder} contains no job; create one with anofpdm job start.") from error
-    except (OSError, ValueError) as error:
-        raise JobError(f"{path} cannot be read; remove the job and start it again.") from error
-    if not isinstance(values, dict):
-        raise JobError(f"{path} is damaged; remove the job and start it again.")
-    return validated(JobRequest, values, raises=JobError, where=str(path))
+        return Path.cwd()
+    except OSError as error:
+        raise JobError(
+            "The current folder no longer exists, and a job runs in it; go to another folder."
+        ) from error

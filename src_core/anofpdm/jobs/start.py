@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from anofpdm.common.folder_lock import alone
 from anofpdm.common.processes.child_environment import child_environment
 from anofpdm.jobs.log import LOG
 from anofpdm.jobs.places import job_folder, jobs_home
-from anofpdm.jobs.process import PROCESS, ProcessMark, write_mark
+from anofpdm.jobs.process import PROCESS, ProcessMark, own_mark, write_mark
 from anofpdm.jobs.request import JobRequest, create_job, read_request
 from anofpdm.jobs.state import JobState, state_of, write_state
 
@@ -114,8 +113,8 @@ def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
             f"The working folder {request.cwd} of job {folder.name} no longer exists; start a new "
             "job."
         )
-    # The mark of an earlier process would make the new one look dead until it has begun.
-    (folder / PROCESS).unlink(missing_ok=True)
+    # Until the new process has a mark of its own, the job lives as long as the one that starts it.
+    write_mark(folder, own_mark())
     write_state(folder, JobState("queued", attempts=attempts))
     command = [sys.executable, "-m", "anofpdm.cli", "job", "run", str(folder)]
     try:
@@ -137,5 +136,7 @@ def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
         ) from error
     _children.append(child)
     # The job notes the same as soon as it can; until then this shows whether it lives.
-    with suppress(psutil.NoSuchProcess):
+    try:
         write_mark(folder, ProcessMark.of(child.pid))
+    except psutil.NoSuchProcess:
+        (folder / PROCESS).unlink(missing_ok=True)

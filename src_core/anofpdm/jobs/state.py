@@ -6,18 +6,21 @@ import json
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import JobError
+from anofpdm.common.reading import file_bytes, reading
 from anofpdm.jobs.log import last_line
-from anofpdm.jobs.places import REQUEST
 from anofpdm.jobs.process import read_mark
 
 STATE: Final = "state.json"
-Status = Literal["queued", "running", "done", "failed", "stopped"]
+Status = Literal["queued", "running", "done", "failed", "stopped", "damaged"]
 
-_START_SECONDS = 120.0  # a process that has not spoken by then never began
+_REMEDY = "resume the job, or remove it"
+_MOST_BYTES = 1 << 20
+_LATEST = 253402214400.0  # s since 1970: the last day that a date can name
+_MOST_ATTEMPTS = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class JobState:
 
     Attributes
     ----------
-    status : {"queued", "running", "done", "failed", "stopped"}
+    status : {"queued", "running", "done", "failed", "stopped", "damaged"}
+        The last one is never written: files of the job cannot be read.
     message : str
         One sentence on it, or "".
     since : float
@@ -66,19 +70,11 @@ def written_state(folder: Path) -> JobState:
     Raises
     ------
     JobError
-        When it is damaged.
+        When it is missing or damaged.
     """
     path = folder / STATE
-    try:
-        state = JobState(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        # Killed between the making of the folder and the first word.
-        return JobState("queued", since=_changed(folder / REQUEST))
-    except (OSError, ValueError, TypeError) as error:
-        raise JobError(f"{path} is damaged; resume the job, or remove it.") from error
-    if state.status not in get_args(Status):
-        raise JobError(f"{path} is damaged; resume the job, or remove it.")
-    return state
+    with reading(path, JobError, _REMEDY):
+        return _state(json.loads(file_bytes(path, JobError, _REMEDY, limit=_MOST_BYTES)))
 
 
 def state_of(folder: Path) -> JobState:
@@ -86,16 +82,40 @@ def state_of(folder: Path) -> JobState:
     try:
         state = written_state(folder)
     except JobError as error:
-        return JobState("failed", str(error), _changed(folder / STATE))
-    if not state.live:
+        return damaged_state(folder, str(error))
+    if not state.live or _lives(folder):
         return state
-    mark = read_mark(folder)
-    lives = time.time() - state.since < _START_SECONDS if mark is None else mark.alive
-    if lives:
-        return state
-    # The last word may have been written since it was read.
-    latest = written_state(folder)
+    try:
+        # The last word may have been written since it was read.
+        latest = written_state(folder)
+    except JobError as error:
+        return damaged_state(folder, str(error))
     return latest if latest != state else _died(folder, state)
+
+
+def damaged_state(folder: Path, message: str) -> JobState:
+    """Return the state of a job whose files cannot be read: running if its process is."""
+    mark = read_mark(folder)
+    lives = mark is not None and mark.here and mark.alive
+    return JobState("running" if lives else "damaged", message, _changed(folder))
+
+
+def _lives(folder: Path) -> bool:
+    mark = read_mark(folder)
+    return mark is not None and mark.alive
+
+
+def _state(values: dict[str, Any]) -> JobState:
+    state = JobState(**values)
+    if type(state.status) is not str or state.status not in get_args(Status)[:-1]:
+        raise ValueError(f"{state.status!r} is no state of a job")
+    if type(state.message) is not str:
+        raise TypeError("the message is no text")
+    if type(state.since) not in (int, float) or not 0 <= state.since <= _LATEST:
+        raise ValueError(f"{state.since!r} is no time")
+    if type(state.attempts) is not int or not 0 <= state.attempts < _MOST_ATTEMPTS:
+        raise ValueError(f"{state.attempts!r} is no number of attempts")
+    return state
 
 
 def _died(folder: Path, state: JobState) -> JobState:

@@ -13,7 +13,7 @@ import psutil
 from anofpdm.common.errors import JobError
 from anofpdm.jobs.process import read_mark
 from anofpdm.jobs.start import reap
-from anofpdm.jobs.state import state_of, write_state, written_state
+from anofpdm.jobs.state import JobState, state_of, write_state, written_state
 
 PATIENCE = 120.0
 """Seconds that a job gets to save what it has."""
@@ -90,7 +90,10 @@ class Stop:
                 self._tree += set(self._root.children(recursive=True)) - known
 
     def _last_word(self) -> None:
-        state = written_state(self._folder)
+        try:
+            state = written_state(self._folder)
+        except JobError:
+            state = JobState("running", attempts=1)
         if state.live:
             how = "Killed; its saved state is kept" if self._forced else "Stopped before it began"
             write_state(

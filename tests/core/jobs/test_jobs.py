@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from anofpdm.datasets import SliceDataset
 from anofpdm.jobs.log import LOG
 from anofpdm.jobs.notes import JobNotes
 from anofpdm.jobs.places import JOBS_VARIABLE, find_job, job_folder, job_folders
-from anofpdm.jobs.process import ProcessMark, own_mark, read_mark, write_mark
+from anofpdm.jobs.process import PROCESS, own_mark, read_mark, write_mark
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.queue import turn
 from anofpdm.jobs.record import recorded
@@ -178,20 +180,112 @@ def test_a_process_of_the_same_number_is_not_the_job(home: Path) -> None:
     mine = own_mark()
     write_mark(home / "a", mine)
     assert state_of(home / "a").status == "running"
-    write_mark(home / "a", ProcessMark(mine.pid, mine.started - 100, mine.host))
+    write_mark(home / "a", replace(mine, started=mine.started - 1))
     assert state_of(home / "a").status == "failed"
-    write_mark(home / "a", ProcessMark(mine.pid, mine.started - 100, "another-machine"))
+    write_mark(home / "a", replace(mine, boot="another", host="another-machine"))
     assert state_of(home / "a").status == "running"
     with pytest.raises(JobError, match="runs on another-machine"):
         Stop(home / "a")
 
 
-def test_a_damaged_state_is_a_failed_job_that_can_be_run(home: Path) -> None:
+@pytest.mark.parametrize("step", [-3600.0, -5.0, 5.0, 3600.0])
+def test_a_clock_that_is_set_anew_changes_nothing(
+    home: Path, worker: Worker, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    folder = home / "a"
+    process = worker(folder)
+    until(lambda: running(folder))
+    now, born = time.time, psutil.Process.create_time
+    monkeypatch.setattr(time, "time", lambda: now() + step)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: born(process) + step)
+    assert state_of(folder).status == "running"
+    with pytest.raises(JobError, match="stop it before"):
+        remove_job(folder)
+    assert process.poll() is None
+    notes = JobNotes(folder, clock=iter([0.0, 2.0]).__next__)
+    for done in (1, 2):
+        notes.progress(JobProgress("Preparing subjects", done, 9))
+    progress = JobWatch(folder).progress
+    assert progress is not None
+    assert progress.done == 2
+    Stop(folder).wait()
+    assert state_of(folder).status == "stopped"
+    remove_job(folder)
+    assert not folder.exists()
+
+
+def test_a_job_queued_in_the_future_whose_process_is_gone_has_failed(home: Path) -> None:
+    folder = home / "a"
+    create_job(folder, PREPARE)
+    assert state_of(folder).status == "queued"
+    (folder / PROCESS).unlink()
+    state = {"status": "queued", "message": "", "since": time.time() + 1e6, "attempts": 0}
+    (folder / STATE).write_text(json.dumps(state))
+    assert state_of(folder).status == "failed"
+    remove_job(folder)
+    assert not folder.exists()
+
+
+def test_what_lives_is_not_removed_whatever_its_files_say(home: Path, worker: Worker) -> None:
+    folder = home / "a"
+    worker(folder)
+    until(lambda: running(folder))
+    kept = (folder / PROCESS).read_bytes()
+    (folder / STATE).write_text("{")
+    assert state_of(folder).live
+    (folder / PROCESS).write_text("{")
+    assert state_of(folder).status == "damaged"
+    with pytest.raises(JobError, match="stop it before"):
+        remove_job(folder)
+    (folder / PROCESS).write_bytes(kept)
+    Stop(folder).wait()
+    assert state_of(folder).status == "stopped"
+
+
+def test_a_full_disk_leaves_no_half_of_a_job(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir()
+    write = Path.write_text
+
+    def full(path: Path, text: str, **options: str) -> int:
+        if path.name == STATE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return write(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="No space left"):
+        start_job(["prepare", "scans", "--layout", "brats", "--out", "d"], "a")
+    assert job_folders() == []
+    assert not (home / "a").exists()
+
+
+def test_a_job_is_not_started_from_a_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(JobError, match="current folder no longer exists"):
+        start_job(["prepare", "scans", "--layout", "brats", "--out", "d"], "a")
+
+
+def test_a_damaged_state_is_told_of_a_job_that_can_be_run(home: Path) -> None:
     create_job(home / "a", PREPARE)
-    for text in ("{", '{"status": "gone"}', "[1]", '{"other": 1}'):
+    (home / "a" / PROCESS).unlink()
+    for text in (
+        "{",
+        "[" * 100_000,
+        '{"status": []}',
+        '{"status": "done", "since": NaN}',
+        '{"status": "done", "since": 1e99}',
+        '{"status": "done", "attempts": "1"}',
+        '{"status": "gone"}',
+        "[1]",
+        '{"other": 1}',
+    ):
         (home / "a" / STATE).write_text(text)
-        assert state_of(home / "a").status == "failed"
+        assert state_of(home / "a").status == "damaged"
         assert "damaged" in state_of(home / "a").message
+        assert not state_of(home / "a").live
     with recorded(home / "a", PREPARE):
         pass
     assert state_of(home / "a").status == "done"
