@@ -18,6 +18,11 @@ def get_scan_reader(path: Paths) -> Reader | None:
     return _preparing(readers.get_scan_reader(path))
 
 
+def get_dicom_reader(path: Paths) -> Reader | None:
+    """Return the reader of DICOM; see `napari_anofpdm.io.readers`."""
+    return _preparing(readers.get_dicom_reader(path))
+
+
 def get_analysis_reader(path: Paths) -> Reader | None:
     """Return the reader of stored analyses; see `napari_anofpdm.io.readers`."""
     return _preparing(readers.get_analysis_reader(path))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anofpdm.scans.dicom.file_set import SUFFIXES as DICOM_SUFFIXES
 from anofpdm.scans.files.suffixes import SUFFIXES
 from napari_anofpdm.host.preferences import PLUGIN
 from napari_anofpdm.host.reader_preference import offer_reader_preference
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Layer
 
-_SCANS = f"Scans ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})"
+_ENDINGS = " ".join(f"*{suffix}" for suffix in (*SUFFIXES, *DICOM_SUFFIXES))
+_SCANS = f"Scans ({_ENDINGS} DICOMDIR);;All files (*)"
 
 
 def open_files(viewer: napari.viewer.Viewer) -> list[Layer]:
@@ -37,6 +39,29 @@ def open_files(viewer: napari.viewer.Viewer) -> list[Layer]:
         update_open_history(paths[0])
         offer_reader_preference(parent)
     return layers
+
+
+def open_dicom(viewer: napari.viewer.Viewer) -> list[Layer]:
+    """Ask for a folder with DICOM images and open the series chosen in it.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        The added layers; empty if a dialog was cancelled or there was nothing usable.
+    """
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_anofpdm.host.notify import show_error
+    from napari_anofpdm.host.parent_window import parent_window
+    from napari_anofpdm.io.dicom_reader import holds_dicom_images
+
+    path = QFileDialog.getExistingDirectory(
+        parent_window(), "Open a folder of DICOM images", _start_folder()
+    )
+    if path and not holds_dicom_images([path]):
+        show_error(f"{Path(path).name} holds no DICOM images; choose the folder of the images.")
+        return []
+    return open_paths(viewer, [path] if path else [])
 
 
 def open_analysis(viewer: napari.viewer.Viewer) -> list[Layer]:

@@ -44,6 +44,16 @@ def get_analysis_reader(path: Paths) -> Reader | None:
     return _read_analyses if _all_end_with(path, (ANALYSIS_SUFFIX,)) else None
 
 
+def get_dicom_reader(path: Paths) -> Reader | None:
+    """Return the reader of DICOM folders, files, DICOMDIRs and zips, or None for others.
+
+    See `dicom_layers`; an unusable one shows one error message and gives no layer.
+    """
+    from napari_anofpdm.io.dicom_reader import holds_dicom_images
+
+    return _read_dicom if holds_dicom_images(_listed(path)) else None
+
+
 def scan_file_layers(path: str | Path) -> list[LayerData]:
     """Read a scan file: one layer for each of its channels.
 
@@ -110,6 +120,12 @@ def _layer_name(volume: Volume, path: str | Path) -> str:
 
 def _read_scans(path: Paths) -> Sequence[LayerData | NoLayer]:
     return _read(without_pair_partners(_listed(path)), scan_file_layers, "reading the file")
+
+
+def _read_dicom(path: Paths) -> Sequence[LayerData | NoLayer]:
+    from napari_anofpdm.io.dicom_reader import dicom_layers
+
+    return _read(path, dicom_layers, "reading DICOM")
 
 
 def _read_analyses(path: Paths) -> Sequence[LayerData | NoLayer]:

@@ -37,13 +37,17 @@ def contrasts_in(name: str) -> frozenset[str]:
 def of_one_head(one: Layer, other: Layer) -> bool:
     """Whether two scans surely show one head.
 
-    They do if they are channels of one file, or files of one folder that differ in contrast alone.
+    They do if they are channels of one file, series of one DICOM study, or files of one folder
+    that differ in contrast alone.
 
     Parameters
     ----------
     one, other : napari.layers.Layer
         Scans; one that was read from no file is of no other's head.
     """
+    studies = [_study_of(one), _study_of(other)]
+    if any(studies):
+        return studies[0] == studies[1]
     first, second = _file_of(one), _file_of(other)
     if first is None or second is None or first.parent != second.parent:
         return False
@@ -60,6 +64,11 @@ def of_one_head(one: Layer, other: Layer) -> bool:
 def _file_of(scan: Layer) -> Path | None:
     path: Path | None = getattr(scan.metadata.get("volume"), "path", None)
     return path
+
+
+def _study_of(scan: Layer) -> str:
+    source = getattr(scan.metadata.get("volume"), "source", None)
+    return "" if source is None else source.series.study
 
 
 def _channel_of(scan: Layer) -> int | None:

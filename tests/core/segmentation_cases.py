@@ -88,6 +88,12 @@ def write_scan(path: Path, modality: str = "flair") -> Path:
     return path
 
 
+def _source_of(volume: Volume) -> SourceFile:
+    if volume.source is None:
+        return SourceFile(modality="flair", name="scan.nii.gz", sha256="0" * 64)
+    return SourceFile(modality="flair", name=volume.name, sha256=volume.source.sha256)
+
+
 def analysis(
     path: Path | None = None, *, gap: float = 0.2, volume: Volume | None = None
 ) -> Analysis:
@@ -104,7 +110,7 @@ def analysis(
         process="ddim",
         clip=True,
         seed=0,
-        sources=(SourceFile(modality="flair", name="scan.nii.gz", sha256="0" * 64),),
+        sources=(_source_of(volume),),
         warnings=("The scan is made up.",),
     )
     slices = len(stack.slice_ids)

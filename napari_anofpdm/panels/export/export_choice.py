@@ -10,9 +10,11 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 from anofpdm.results.folder import (
     ANALYSIS_FOLDER,
     ANOMALY_MAP_FILE,
+    DICOM_NAMES,
     FUSED_MAP_FILE,
     LESION_TABLE_FILE,
     MASK_FILE,
+    NRRD_NAMES,
     PICTURE_FILE,
     REPORT_FILE,
 )
@@ -75,7 +77,20 @@ ANALYSIS = Item(
     "computer, and change settings without the network. Some hundred megabytes.",
     ticked=False,
 )
-ITEMS = (MASK, MAP, FUSED, TABLE, REPORT, EDITED, ANALYSIS)
+NRRD = Item(
+    "NRRD",
+    NRRD_NAMES,
+    "Mask and anomaly map as NRRD, for 3D Slicer.",
+    ticked=False,
+)
+DICOM = Item(
+    "DICOM",
+    DICOM_NAMES,
+    "Mask and map as DICOM segmentations, and the measurements as a report (TID 1500).\n"
+    "They belong to the patient and the series of the scan.",
+    ticked=False,
+)
+ITEMS = (MASK, MAP, FUSED, TABLE, REPORT, EDITED, NRRD, DICOM, ANALYSIS)
 
 
 class ExportChoice(QWidget):

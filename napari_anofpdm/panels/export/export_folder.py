@@ -38,8 +38,9 @@ def proposed_folder(analysis: Analysis | None, layers: Iterable[Layer]) -> Path:
 
 def _folder_of_scan(name: str, analysis: Analysis, layers: Iterable[Layer]) -> Path | None:
     for layer in layers:
-        path = getattr(layer.metadata.get("volume"), "path", None)
-        if path is not None and path.name == name:
+        volume = layer.metadata.get("volume")
+        path = getattr(volume, "path", None)
+        if path is not None and volume.name == name:
             return Path(path).absolute().parent
         stored = layer.metadata.get(ANALYSIS_KEY)
         if stored is not None and analysis.path is not None and Path(stored) == analysis.path:

@@ -16,6 +16,7 @@ from anofpdm.results.folder import (
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Volume
+    from anofpdm.results.dicom.files import DicomOutput
     from anofpdm.results.native import NativeResult
 
 EDITED_MASK_FILE = "edited_mask.nii.gz"
@@ -35,6 +36,8 @@ class Export:
         Sentences for the report about manual changes.
     edited : Volume or None
         A manually edited mask, on the scan's grid.
+    dicom : DicomOutput or None
+        The series that the scan came from.
     """
 
     analysis: Analysis
@@ -42,6 +45,7 @@ class Export:
     native: NativeResult
     remarks: tuple[str, ...] = ()
     edited: Volume | None = None
+    dicom: DicomOutput | None = None
 
 
 def with_companions(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -93,7 +97,7 @@ def write_export(
             seconds=time.perf_counter() - started,
             warnings=(*analysis.metadata.warnings, *export.remarks),
         )
-        write_results(staging, analysis, found, native, report, names=names)
+        write_results(staging, analysis, found, native, report, names=names, dicom=export.dicom)
     return folder
 
 

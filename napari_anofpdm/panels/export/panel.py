@@ -9,6 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -25,9 +26,16 @@ from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.notify import show_failure, show_info
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.roles import ROLE, SOURCES
-from napari_anofpdm.panels.export.export_choice import ANALYSIS, EDITED, ExportChoice
+from napari_anofpdm.panels.export.export_choice import ANALYSIS, DICOM, EDITED, NRRD, ExportChoice
 from napari_anofpdm.panels.export.export_folder import proposed_folder
 from napari_anofpdm.panels.export.exports import Export, write_export
+from napari_anofpdm.panels.export.source_series import (
+    NEEDS_HIGHDICOM,
+    NEEDS_SIMPLEITK,
+    NOT_DICOM,
+    is_installed,
+    source_series,
+)
 from napari_anofpdm.panels.shared.result_pages import ResultPages
 from napari_anofpdm.session import engine_thread
 from napari_anofpdm.space.layer_volume import volume_of
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from anofpdm import Volume
+    from anofpdm.results.dicom.files import DicomOutput
     from napari_anofpdm.session.session import Session
 
 WHAT_FOR = "Its mask, map, tables and report can then be written to a folder."
@@ -74,6 +83,11 @@ class ExportPanel(DockedPanel):
         self.choice = ExportChoice()
         self.edited_mask = LayerBox("Choose the mask")
         self.edited_mask.setToolTip("The mask layer to write as edited_mask.nii.gz.")
+        self.deidentify = QCheckBox("De-identify the DICOM files")
+        self.deidentify.setToolTip(
+            "Leave name, identifiers, dates and UIDs of the patient out of the DICOM files\n"
+            "(PS3.15 Basic Profile). They no longer refer to the series of the scan."
+        )
         self.folder = QLineEdit()
         self.folder.setToolTip("The output folder; it is created if it does not exist.")
         self.browse = QPushButton("Browse…")
@@ -109,6 +123,7 @@ class ExportPanel(DockedPanel):
         column = QVBoxLayout(inside)
         column.addWidget(self.choice)
         column.addWidget(self.edited_mask)
+        column.addWidget(self.deidentify)
         column.addWidget(QLabel("Folder"))
         column.addLayout(place)
         for widget in (self.export, self.state, self.bar, self.question, self.outcome):
@@ -156,6 +171,7 @@ class ExportPanel(DockedPanel):
             EDITED, bool(masks), "First press Edit mask in the Explore panel."
         )
         self.choice.set_available(ANALYSIS, complete, "Available when all slices are analysed.")
+        self._refresh_formats()
         self.edited_mask.offer(masks, len(masks) - 1 if masks else None)
         self.edited_mask.setVisible(len(masks) > 1)
         why_not = self._why_not()
@@ -164,6 +180,16 @@ class ExportPanel(DockedPanel):
         self.state.setText(text)
         self.state.setVisible(bool(text))
         self.question.hide()
+
+    def _refresh_formats(self) -> None:
+        self.choice.set_available(NRRD, is_installed("SimpleITK"), NEEDS_SIMPLEITK)
+        why_not = None
+        if source_series(self._session.analysis, self._viewer.layers) is None:
+            why_not = NOT_DICOM
+        elif not is_installed("highdicom"):
+            why_not = NEEDS_HIGHDICOM
+        self.choice.set_available(DICOM, why_not is None, why_not or "")
+        self.deidentify.setVisible(self.choice.is_chosen(DICOM))
 
     def start(self, *, overwrite: bool = False) -> None:
         """Write the files on the engine thread; ask first before existing files are replaced."""
@@ -226,8 +252,21 @@ class ExportPanel(DockedPanel):
             remarks.append(f"{count} {what} removed from the mask manually.")
         edited = self._edited() if self.choice.is_chosen(EDITED) else None
         return Export(
-            session.analysis, session.volume_result, session.native, tuple(remarks), edited
+            session.analysis,
+            session.volume_result,
+            session.native,
+            tuple(remarks),
+            edited,
+            self._dicom(),
         )
+
+    def _dicom(self) -> DicomOutput | None:
+        from anofpdm.results.dicom.files import DicomOutput
+
+        series = source_series(self._session.analysis, self._viewer.layers)
+        if series is None or not self.choice.is_chosen(DICOM):
+            return None
+        return DicomOutput(series, self.deidentify.isChecked())
 
     def _edited(self) -> Volume:
         from dataclasses import replace

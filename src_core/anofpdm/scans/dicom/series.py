@@ -27,8 +27,8 @@ class Series:
         Where it was found.
     key : str
         Its series number, with a letter where several have one: unique among those found together.
-    uid : str
-        Series Instance UID.
+    uid, study : str
+        Series and Study Instance UID.
     description, date : str
         As the scanner wrote them; they may name a patient. Empty where absent.
     modality : str or None
@@ -44,6 +44,7 @@ class Series:
     files: FileSet
     key: str
     uid: str
+    study: str
     description: str
     date: str
     modality: str | None
@@ -239,6 +240,7 @@ def _series(files: FileSet, key: str, header: Header, frames: list[Frame]) -> Se
         files=files,
         key=key,
         uid=str(header.SeriesInstanceUID),
+        study=str(header.get("StudyInstanceUID", "")),
         description=str(header.get("SeriesDescription", "") or "").strip(),
         date=str(header.get("SeriesDate", "") or header.get("StudyDate", "") or ""),
         modality=guess_contrast(header),

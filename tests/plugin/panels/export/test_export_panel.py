@@ -10,24 +10,30 @@ from typing import TYPE_CHECKING
 import nibabel as nib
 import numpy as np
 import pytest
+from pydicom import dcmread
 from qtpy.QtGui import QDesktopServices
 
 from anofpdm import Analysis, interpret
 from anofpdm.analysis.metadata import SourceFile
 from anofpdm.method.settings import AbsoluteThreshold, Settings
+from anofpdm.results.folder import DICOM_NAMES, NRRD_NAMES
 from anofpdm.results.native import to_native
+from anofpdm.scans.volume import read_volume
 from napari_anofpdm.panels.export.export_choice import (
     ANALYSIS,
+    DICOM,
     EDITED,
     ITEMS,
     MAP,
     MASK,
+    NRRD,
     REPORT,
     TABLE,
 )
 from napari_anofpdm.panels.export.panel import NOTHING_YET, ExportPanel
 from napari_anofpdm.session.session import Session
-from tests.core.segmentation_cases import analysis, scan
+from tests.core.dicom_cases import PATIENT, write_series
+from tests.core.segmentation_cases import SPACING, analysis, scan
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
@@ -90,6 +96,33 @@ def export(panel: ExportPanel, qtbot: QtBot) -> None:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_dicom_is_offered_for_scans_that_came_from_it(
+    panel: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path, viewer: Viewer
+) -> None:
+    data = scan().data.astype(np.uint16)
+    write_series(tmp_path / "exam", data, spacing=SPACING)
+    volume = read_volume(tmp_path / "exam", "flair")
+    viewer.open(tmp_path / "exam", plugin="napari-anofpdm")
+    take(session, analysis(volume=volume), qtbot)
+    assert panel.choice.boxes[DICOM].isEnabled()
+    assert panel.deidentify.isHidden()
+    choose(panel, DICOM, NRRD)
+    assert not panel.deidentify.isHidden()
+    export(panel, qtbot)
+    out = tmp_path / "out"
+    assert names(out) == sorted((*DICOM_NAMES, *NRRD_NAMES))
+    assert str(dcmread(out / "mask.dcm").PatientName) == PATIENT["PatientName"]
+    panel.deidentify.setChecked(True)
+    panel.start(overwrite=True)
+    qtbot.waitUntil(lambda: panel.bar.isHidden(), timeout=LONG)
+    assert dcmread(out / "mask.dcm").PatientIdentityRemoved == "YES"
+
+
+def test_dicom_is_not_offered_for_other_scans(ready: ExportPanel) -> None:
+    assert not ready.choice.boxes[DICOM].isEnabled()
+    assert "opened from DICOM" in ready.choice.boxes[DICOM].toolTip()
 
 
 def test_without_an_analysis_there_is_nothing_to_export(panel: ExportPanel) -> None:
