@@ -13,7 +13,8 @@ import torch
 
 from anofpdm.datasets import SliceDataset
 from anofpdm.training import TrainingConfig, TrainingProgress
-from anofpdm.training.run.checkpoints import Checkpoint, load_checkpoint
+from anofpdm.training.run.checkpoint_state import Checkpoint
+from anofpdm.training.run.checkpoints import load_checkpoint
 
 SIZE = 16
 CPU = torch.device("cpu")

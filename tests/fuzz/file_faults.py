@@ -78,7 +78,9 @@ def _extra(file: Path, rng: Random) -> None:
     names = ["x.pt", "README.md", ".hidden", "x" * 200, "a b", "x.json", "é"]
     names += ["\udcff"] if os.name == "posix" else []
     place = file.with_name(rng.choice(names))
+    if place.exists():
+        return
     if rng.random() < 0.3:
-        place.mkdir(exist_ok=True)
-    elif not place.is_dir():
+        place.mkdir()
+    else:
         place.write_bytes(rng.randbytes(16))

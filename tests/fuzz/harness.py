@@ -131,7 +131,7 @@ class Bench:
             good = len(said.splitlines()) == 1 and len(said) <= _LONGEST_ERROR
             outcome: Outcome = "own" if good else "foreign"
             kind = type(error).__name__ if good else f"untidy {type(error).__name__}"
-            return Finding(case, outcome, f"{kind}: {said}", time.monotonic() - start)
+            return Finding(case, outcome, f"{kind}: {said[:500]}", time.monotonic() - start)
         except BaseException as error:
             place = " < ".join(
                 f"{Path(frame.filename).name}:{frame.lineno}"

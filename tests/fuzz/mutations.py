@@ -80,6 +80,7 @@ _PACKED: Final[tuple[tuple[str, tuple[float, ...]], ...]] = (
     (">i", (0, 1, 2**31 - 1)),
 )
 _MOST_UNPACKED: Final = 32 << 20
+_SLOW_TO_PACK: Final = 200_000
 
 
 def mutated(content: bytes, rng: Random) -> bytes:
@@ -280,7 +281,10 @@ def _zip(content: bytes, rng: Random) -> bytes:
         return _bits(content, rng)
     if not members:
         return _bits(content, rng)
-    place = rng.randrange(len(members))
+    # What describes the others is damaged as often as all of them together.
+    described = [i for i, (name, _) in enumerate(members) if name.endswith((".pkl", ".json"))]
+    places = described if described and rng.random() < 0.5 else range(len(members))
+    place = rng.choice(places)
     name, inner = members[place]
     match rng.randrange(10):
         case 0:
@@ -291,12 +295,14 @@ def _zip(content: bytes, rng: Random) -> bytes:
         case 2:
             members.append((name, inner))
         case 3:
-            members.append(("NOTES.md", bytes(rng.choice((0, 1000, 64 << 20)))))
+            members.append(("NOTES.md", bytes(rng.choice((0, 1000, 32 << 20)))))
         case _:
             members[place] = name, mutated(inner, rng)
-    kind = rng.choice((zipfile.ZIP_STORED,) * 3 + (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))
+    small = len(content) < _SLOW_TO_PACK
+    kinds = (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA if small else zipfile.ZIP_DEFLATED)
+    kind = zipfile.ZIP_STORED if rng.random() < 0.8 else rng.choice(kinds)
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", kind) as archive:
+    with zipfile.ZipFile(packed, "w", kind, compresslevel=1) as archive:
         for member, data in members:
-            archive.writestr(zipfile.ZipInfo(member or "empty"), data, kind)
+            archive.writestr(zipfile.ZipInfo(member or "empty"), data, kind, 1)
     return packed.getvalue()

@@ -195,16 +195,16 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def one_line(text: object) -> str:
+def one_line(text: object, limit: int = _REASON_LENGTH) -> str:
     """Return the first line of a text, without what a terminal or a report cannot show."""
     lines = (line.strip() for line in str(text).splitlines())
     first = next((line for line in lines if line), "")
+    first = first if len(first) <= limit else first[: limit - 3] + "..."
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in first)
 
 
 def _reason(error: BaseException) -> str:
     line = one_line(error.strerror if isinstance(error, OSError) and error.strerror else error)
-    line = line.rstrip(".")
     if not line or isinstance(error, KeyError):  # whose text is the key alone
-        line = f"{type(error).__name__} {line}".strip()
-    return line if len(line) <= _REASON_LENGTH else line[: _REASON_LENGTH - 3] + "..."
+        line = f"{type(error).__name__} {line}"
+    return line.strip().rstrip(".")

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from anofpdm.common.errors import CheckpointError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import one_line, reading
 from anofpdm.common.validation import validated
 from anofpdm.model.checkpoint_architecture import Shapes, read_architecture
 from anofpdm.model.checkpoint_wrapping import unwrapped
+from anofpdm.model.torch_file import load_torch_file, plain_tensors
 from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
 
@@ -135,30 +135,36 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], str]:
         raise CheckpointError(fault)
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file; check the checkpoint's path.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # on odd pickle protocols; refused below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # arbitrary bytes make the unpickler raise nearly anything
-        raise CheckpointError(f"{path} {_load_fault(error)}") from error
+    content = load_torch_file(path, legacy=True)
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{path} contains a {type(content).__name__}, not a state dict; save only the "
             "network's state_dict()."
         )
-    found = unwrapped(content, str(path))
-    for key, value in found.entries.items():
+    with reading(path, CheckpointError, "save only the network's state_dict()"):
+        found = unwrapped(content, str(path))
+        _check_entries(found.entries, path)
+    return dict(found.entries), found.taken
+
+
+def _check_entries(entries: Mapping[Any, Any], path: Path) -> None:
+    for key, value in entries.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(
                 f"{path} contains a {type(value).__name__} under {key!r}, so it is not a plain "
                 "state dict; save only the network's state_dict()."
             )
+    if not plain_tensors(entries.values(), path.stat().st_size):
+        raise CheckpointError(
+            f"{path} contains tensors that are sparse, quantized or larger than the file; save "
+            "only the network's state_dict()."
+        )
+    for key, value in entries.items():
         if not value.is_floating_point() or not torch.isfinite(value).all():
             raise CheckpointError(
-                f"{path} has values in {key} that are not finite floating-point numbers; use "
-                "another checkpoint."
+                f"{path} has values in {one_line(key)} that are not finite floating-point "
+                "numbers; use another checkpoint."
             )
-    return dict(found.entries), found.taken
 
 
 def network_of(
@@ -189,24 +195,13 @@ def network_of(
 
 def _faults(found: Shapes, expected: Shapes) -> list[str]:
     missing = [f"{name} is missing" for name in expected if name not in found]
-    unexpected = [f"{name} is unexpected" for name in found if name not in expected]
+    unexpected = [f"{one_line(name)} is unexpected" for name in found if name not in expected]
     wrong = [
         f"{name} has shape {found[name]} instead of {shape}"
         for name, shape in expected.items()
         if name in found and found[name] != shape
     ]
     return missing + unexpected + wrong
-
-
-def _load_fault(error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "cannot be read (permission denied); change its permissions or copy it."
-    if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
-        return (
-            "contains Python objects besides tensors, which are not loaded because they can run "
-            "code; save only the network's state_dict()."
-        )
-    return "is damaged, truncated or not a PyTorch checkpoint; copy or download it again."
 
 
 def _bundle_name(path: Path) -> str:

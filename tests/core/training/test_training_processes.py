@@ -15,7 +15,8 @@ import torch
 from anofpdm.common.errors import DeviceError
 from anofpdm.training import train
 from anofpdm.training.data.draws import SharedDraws
-from anofpdm.training.run.checkpoints import Checkpoint, list_checkpoints, load_checkpoint
+from anofpdm.training.run.checkpoint_state import Checkpoint
+from anofpdm.training.run.checkpoints import list_checkpoints, load_checkpoint
 from anofpdm.training.step.processes import Processes, joined
 from tests.core.training_cases import (
     assert_same_state,

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import patch
 
 import torch
@@ -28,8 +29,10 @@ from anofpdm.model.registry import (
 from anofpdm.model.unet import UNet
 from anofpdm.results.settings_files import ModelIdentity, SettingsFile
 from anofpdm.training.config import TrainingConfig
-from anofpdm.training.run.checkpoints import Checkpoint, save_checkpoint
+from anofpdm.training.run.checkpoint_state import Checkpoint, restore
+from anofpdm.training.run.checkpoints import load_checkpoint, save_checkpoint
 from anofpdm.training.run.export import export_bundle
+from anofpdm.training.step.trainer import Trainer
 from tests.core.model_cases import reference_config
 from tests.fuzz.harness import Reader
 
@@ -54,6 +57,9 @@ _CONFIG = {
     "augmentation": {"flip": True, "gamma": 0.2, "bias": 0.1, "rotation": 5},
     "bundle": {"name": "tiny", "licence": "none"},
 }
+_REFERENCE = reference_config(
+    channel_multipliers=(1,), attention_resolutions=(), heads=1, image_size=8
+)
 _PREPROCESSING = {"size": 8, "field_of_view": "stretch"}
 
 
@@ -179,20 +185,35 @@ def _step(network: UNet, optimizer: AdamW) -> None:
 
 
 def _export(path: Path) -> None:
-    _evaluate(export_bundle(path.parents[1], path.parent / "bundle", checkpoint=path))
+    state = load_checkpoint(path)
+    network, ema, optimizer = _state(TrainingConfig.model_validate(state.config))
+    trainer = cast(Trainer, SimpleNamespace(network=network, ema=ema, optimizer=optimizer))
+    restore(trainer, state)
+    _step(network, optimizer)
+    _evaluate(
+        export_bundle(path.parents[1], path.parent / "bundle", checkpoint=path, overwrite=True)
+    )
 
 
 def _make_reference(folder: Path) -> Path:
     path = folder / "ema_0.9999_210000.pt"
     torch.manual_seed(0)
-    torch.save({"state_dict": UNet(reference_config()).state_dict(), "step": 3}, path)
+    content = {"state_dict": UNet(_REFERENCE).state_dict(), "step": 3}
+    torch.save(content, path)
+    return path
+
+
+def _make_legacy(folder: Path) -> Path:
+    path = folder / "old.pt"
+    torch.manual_seed(0)
+    torch.save(UNet(_REFERENCE).state_dict(), path, _use_new_zipfile_serialization=False)
     return path
 
 
 def _import(path: Path) -> None:
     _evaluate(
         import_checkpoint(
-            path, modalities=("flair", "t1"), scored=("flair",), heads=2, image_size=16
+            path, modalities=("flair", "t1"), scored=("flair",), heads=1, image_size=8
         )
     )
 
@@ -231,6 +252,9 @@ READERS = (
     Reader("bundle", _make_bundle, _read_bundle, _repair_bundle),
     Reader("bundle-zip", _make_zip, _read_bundle),
     Reader("bundle-list", _make_bundles, _list),
+    Reader("checkpoint", _make_checkpoint, _export),
+    Reader("imported-checkpoint", _make_reference, _import),
+    Reader("imported-legacy", _make_legacy, _import),
     Reader("training-toml", _make_toml, TrainingConfig.from_toml),
     Reader("settings-file", _make_settings, SettingsFile.read),
     Reader("user-settings", _make_user_settings, _read_user_settings),

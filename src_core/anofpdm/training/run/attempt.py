@@ -23,8 +23,8 @@ from anofpdm.training.monitor.progress import (
     moving,
 )
 from anofpdm.training.monitor.records import Records
+from anofpdm.training.run.checkpoint_state import Checkpoint, restore
 from anofpdm.training.run.checkpoints import (
-    Checkpoint,
     best_checkpoint,
     keep_best,
     latest_checkpoint,
@@ -116,9 +116,7 @@ class RunAttempt:
         if checkpoint is not None:
             self._step, self._elapsed = checkpoint.step, checkpoint.elapsed_seconds
             self._loss, self._best = checkpoint.loss, checkpoint.best_loss
-            trainer.network.load_state_dict(checkpoint.network)
-            trainer.ema.load_state_dict(checkpoint.ema)
-            trainer.optimizer.load_state_dict(checkpoint.optimizer)
+            restore(trainer, checkpoint)
         self._start = clock() - self._elapsed
         self._pace = Pace(clock)
         self._saved = self._step if checkpoint is not None else None

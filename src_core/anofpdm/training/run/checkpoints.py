@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import CheckpointError
 from anofpdm.common.pointer_files import missing_content
+from anofpdm.common.reading import one_line, reading
+from anofpdm.common.validation import validated
+from anofpdm.model.torch_file import load_torch_file
+from anofpdm.training.config import TrainingConfig
+from anofpdm.training.run.checkpoint_state import (
+    Checkpoint,
+    UnfitStateError,
+    check_tensors,
+    check_values,
+)
 
 FORMAT_VERSION: Final = 1
 FOLDER: Final = "checkpoints"
@@ -23,45 +31,6 @@ DAMAGED: Final = "damaged-"
 
 class DamagedCheckpointError(CheckpointError):
     """A checkpoint's file is cut off, altered, or something else."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """State of a run between two steps.
-
-    Noise, timesteps, dropout, augmentation and data order follow from (seed, step), so no
-    generator's state is kept.
-
-    Attributes
-    ----------
-    step : int
-        Steps done.
-    elapsed_seconds : float
-        Training time so far, all attempts together.
-    loss : float
-        Moving average of the loss.
-    config : dict
-        The run's `TrainingConfig` as JSON values.
-    dataset : dict
-        `SliceDataset.description` of the training data.
-    network, ema, optimizer : dict
-        State dicts.
-    started_from : str
-        Name and hash of the bundle whose weights the run began with; empty for random ones.
-    best_loss : float, optional
-        The lowest held-out loss so far; None before the first.
-    """
-
-    step: int
-    elapsed_seconds: float
-    loss: float
-    config: dict[str, Any]
-    dataset: dict[str, Any]
-    network: dict[str, Any]
-    ema: dict[str, Any]
-    optimizer: dict[str, Any]
-    started_from: str = ""
-    best_loss: float | None = None
 
 
 def save_checkpoint(run: Path, checkpoint: Checkpoint, keep: int) -> Path:
@@ -183,37 +152,51 @@ def resumed_checkpoint(run: Path, *, skip_damaged: bool) -> Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint without unpickling anything but tensors and plain values.
+    """Read a checkpoint and check that it is the state of a run, each tensor as its network's.
+
+    Nothing is unpickled but tensors and plain values.
 
     Raises
     ------
     DamagedCheckpointError
         When the file is damaged or no checkpoint of this program.
     CheckpointError
-        When its format is unknown, or its content was not fetched.
+        When its format or configuration is unknown, its content was not fetched, or the memory
+        does not suffice.
     """
     if (fault := missing_content(path)) is not None:
         raise CheckpointError(fault)
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-        version = values.pop("format_version")
-        checkpoint = Checkpoint(**values)
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise DamagedCheckpointError(
-            f"{path} is damaged or not a training checkpoint; choose another one."
-        ) from error
-    if version != FORMAT_VERSION:
+        with reading(path, CheckpointError):
+            values = load_torch_file(path, checksums=True)
+            version = values.pop("format_version")
+            checkpoint = Checkpoint(**values) if version == FORMAT_VERSION else None
+            if checkpoint is not None:
+                check_values(checkpoint)
+    except CheckpointError as error:
+        if error.__cause__ is None:  # too large for the memory, or no regular file
+            raise
+        raise _damaged(path, error) from error
+    if checkpoint is None:
         raise CheckpointError(
-            f"{path} has checkpoint format {version}, but this program reads {FORMAT_VERSION}; use "
-            "the version of anofpdm that wrote it."
+            f"{path} has checkpoint format {one_line(version)}, but this program reads "
+            f"{FORMAT_VERSION}; use the version of anofpdm that wrote it."
         )
+    with reading(path, CheckpointError):
+        config = validated(
+            TrainingConfig, checkpoint.config, raises=CheckpointError, where=str(path)
+        )
+    try:
+        with reading(path, CheckpointError):
+            check_tensors(checkpoint, config)
+    except CheckpointError as error:
+        raise _damaged(path, error) from error
     return checkpoint
+
+
+def _damaged(path: Path, error: CheckpointError) -> DamagedCheckpointError:
+    found = error.__cause__
+    why = f" ({one_line(found)})" if isinstance(found, UnfitStateError) else ""
+    return DamagedCheckpointError(
+        f"{path} is damaged or not a training checkpoint{why}; choose another one."
+    )

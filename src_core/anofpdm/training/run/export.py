@@ -11,12 +11,11 @@ from anofpdm.common.errors import CheckpointError
 from anofpdm.common.validation import validated
 from anofpdm.model.bundle_metadata import BundleMetadata
 from anofpdm.training.config import TrainingConfig
-from anofpdm.training.run.checkpoints import Checkpoint, latest_checkpoint, load_checkpoint
+from anofpdm.training.run.checkpoint_state import EMA_PREFIX, Checkpoint
+from anofpdm.training.run.checkpoints import latest_checkpoint, load_checkpoint
 
 if TYPE_CHECKING:
     from anofpdm.model.bundle import ModelBundle
-
-EMA_PREFIX = "module."
 
 
 def export_bundle(

@@ -15,12 +15,8 @@ from anofpdm.common.validation import validated
 from anofpdm.datasets.store.slices import SliceDataset, SliceSelection, Split
 from anofpdm.model.unet import UNet
 from anofpdm.training.config import TrainingConfig
-from anofpdm.training.run.checkpoints import (
-    Checkpoint,
-    list_checkpoints,
-    remove_leftovers,
-    resumed_checkpoint,
-)
+from anofpdm.training.run.checkpoint_state import Checkpoint
+from anofpdm.training.run.checkpoints import list_checkpoints, remove_leftovers, resumed_checkpoint
 
 if TYPE_CHECKING:
     from anofpdm.model.bundle import ModelBundle
