@@ -9,13 +9,11 @@ import os
 import platform
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.destination import choose_place
@@ -38,9 +36,15 @@ from anofpdm.scans.volume import Volume, read_volume
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from anofpdm.method.forward_process import NoisePredictor
+    from anofpdm.method.forward_process import NoisePredictor, Step
+    from anofpdm.method.interpretation import Interpretation
+    from anofpdm.method.settings import Settings
+
+    _Predictions = tuple[NDArray[Any], NDArray[Any]]
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 
 def analyze(
@@ -201,32 +205,25 @@ def analyze_stack(
 
     The other parameters, the result and the errors are those of `analyze`.
     """
-    if batch_size is not None and batch_size < 1:
-        raise SettingsError(f"The batch size must be 1 or more; got {batch_size}.")
-    calibration = model.metadata.calibration
-    grid = chosen_grid(calibration, process, steps, t_max)
-    if clip is None:
-        clip = calibration is None or calibration.clip
-    timesteps = model.timesteps(grid.steps, grid.t_max)
-    where = resolve_device(device)
+    run = _Run.of(model, stack, process, steps, t_max, clip, seed, device, precision, dtype)
     for warning in stack.warnings:
         log.warning(warning)
-    known = model.metadata
-    scored = [known.modalities.index(m) for m in known.scored]
-    resolved = resolve_precision(precision, where)
-    run = _Run(model, stack, timesteps, scored, grid.process, clip, seed, where, resolved, dtype)
-    metadata = run.metadata(sources, dict(preparation or {}))
-    native = {name: v.data for name, v in zip(known.modalities, stack.volumes, strict=True)}
-    inputs = AnalysisInputs.of(stack, native, scored)
+    metadata, inputs = run.metadata(sources, dict(preparation or {})), run.inputs()
     target, temporary = choose_place(
-        store, inputs, len(timesteps), dtype, memory_limit, temporary_folder
+        store, inputs, len(run.timesteps), dtype, memory_limit, temporary_folder
     )
     listeners = _Listeners(on_slices, on_progress, should_cancel)
     try:
         with AnalysisWriter(target, metadata, inputs, dtype=dtype, overwrite=overwrite) as writer:
             if on_start is not None:
                 on_start(growing(writer))
-            seconds = run.fill(writer, batch_size, first_slice, listeners)
+            seconds = run.fill(
+                run.buffered,
+                lambda positions, found: writer.write(positions, *found),
+                batch_size,
+                first_slice,
+                listeners,
+            )
             writer.metadata = metadata.model_copy(update={"seconds": seconds})
             analysis = finished(writer)
     except BaseException:
@@ -236,6 +233,63 @@ def analyze_stack(
     if temporary is not None:
         weakref.finalize(analysis, temporary.close)
     return analysis
+
+
+def segment_live(
+    volumes: Mapping[str, Volume | str | os.PathLike[str]],
+    bundle: ModelBundle | str | os.PathLike[str],
+    settings: Settings,
+    *,
+    brain_mask: Volume | str | os.PathLike[str] | None = None,
+    preparation: Mapping[str, Any] | None = None,
+    process: Process | None = None,
+    steps: int | None = None,
+    t_max: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "auto",
+    batch_size: int | None = None,
+    on_progress: Callable[[SliceProgress], None] | None = None,
+) -> tuple[Analysis, Interpretation]:
+    """Analyse a scan and interpret it at once; no step is kept.
+
+    On a CPU memory does not grow with the number of steps, elsewhere only by those of one batch.
+    Parameters and errors are those of `analyze`, and:
+
+    Parameters
+    ----------
+    settings : Settings
+        How the steps are interpreted.
+
+    Returns
+    -------
+    Analysis
+        Without steps: it cannot be interpreted again.
+    Interpretation
+        Bit by bit what `interpret` makes of the analysis that `analyze` keeps.
+    """
+    from anofpdm.analysis.streaming import LiveInterpreter
+
+    model = bundle if isinstance(bundle, ModelBundle) else load_bundle(bundle)
+    known = model.metadata
+    read = {name: _volume(v, name) for name, v in volumes.items()}
+    mask = None if brain_mask is None else _volume(brain_mask, "brain_mask")
+    stack = preprocess(read, known.modalities, known.preprocessing, mask)
+    for warning in stack.warnings:
+        log.warning(warning)
+    run = _Run.of(model, stack, process, steps, t_max, None, seed, device, precision, "float16")
+    sources = [*read.values(), *([mask] if mask is not None else [])]
+    metadata = run.metadata(sources, dict(preparation or {}))
+    live = LiveInterpreter(metadata, run.inputs(), settings, run.dtype)
+
+    def collect(positions: list[int], made: Iterator[Step]) -> list[Interpretation]:
+        if run.device == "cpu":
+            return live.interpret_steps(positions, made)
+        return live.interpret_kept(positions, *run.buffered(positions, made))
+
+    listeners = _Listeners(None, on_progress, None)
+    seconds = run.fill(collect, live.keep, batch_size, None, listeners)
+    return live.finish(metadata.model_copy(update={"seconds": seconds}))
 
 
 @dataclass
@@ -291,6 +345,39 @@ class _Run:
     precision: ResolvedPrecision
     dtype: StepDtype
 
+    @classmethod
+    def of(
+        cls,
+        model: ModelBundle,
+        stack: SliceStack,
+        process: Process | None,
+        steps: int | None,
+        t_max: int | None,
+        clip: bool | None,
+        seed: int,
+        device: str,
+        precision: Precision,
+        dtype: StepDtype,
+    ) -> Self:
+        """Fill in what was not given; see `analyze`."""
+        calibration = model.metadata.calibration
+        grid = chosen_grid(calibration, process, steps, t_max)
+        if clip is None:
+            clip = calibration is None or calibration.clip
+        timesteps = model.timesteps(grid.steps, grid.t_max)
+        where = resolve_device(device)
+        scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
+        resolved = resolve_precision(precision, where)
+        return cls(
+            model, stack, timesteps, scored, grid.process, clip, seed, where, resolved, dtype
+        )
+
+    def inputs(self) -> AnalysisInputs:
+        """Gather the inputs of the analysis."""
+        names = self.model.metadata.modalities
+        native = {name: v.data for name, v in zip(names, self.stack.volumes, strict=True)}
+        return AnalysisInputs.of(self.stack, native, self.scored)
+
     def metadata(self, sources: Sequence[Volume], preparation: dict[str, Any]) -> AnalysisMetadata:
         return AnalysisMetadata(
             bundle=self.model.metadata,
@@ -310,14 +397,21 @@ class _Run:
 
     def fill(
         self,
-        writer: AnalysisWriter,
+        collect: Callable[[list[int], Iterator[Step]], Found],
+        keep: Callable[[list[int], Found], None],
         batch_size: int | None,
         first_slice: int | None,
         listeners: _Listeners,
     ) -> float:
-        """Compute all slices, batch by batch, halving the batch when memory runs out."""
+        """Compute all slices, batch by batch, halving the batch when memory runs out.
+
+        `collect` takes the positions of a batch and its steps; where memory runs out, it is called
+        again for a part of them. `keep` takes what it returned.
+        """
         import torch
 
+        if batch_size is not None and batch_size < 1:
+            raise SettingsError(f"The batch size must be 1 or more; got {batch_size}.")
         started = time.perf_counter()
         try:
             predictor = self.model.predictor(self.device, self.precision)
@@ -335,7 +429,8 @@ class _Run:
             alone = first_slice is not None and len(waiting) == count
             positions = waiting[: 1 if alone else size]
             try:
-                x0_null, eps_gap = self._steps_of(predictor, positions, listeners.after_step)
+                steps_of_batch = self._steps(predictor, positions, listeners.after_step)
+                found = collect(positions, steps_of_batch)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 if len(positions) == 1:
                     raise self._out_of_memory("a single slice") from error
@@ -343,7 +438,7 @@ class _Run:
                 torch.cuda.empty_cache()
                 log.warning("Out of memory; continuing with %d slices per batch.", size)
                 continue
-            writer.write(positions, x0_null, eps_gap)
+            keep(positions, found)
             del waiting[: len(positions)]
             listeners.after_batch(positions)
         seconds = time.perf_counter() - started
@@ -363,21 +458,29 @@ class _Run:
             "programs that use it, or choose the device cpu."
         )
 
-    def _steps_of(
+    def buffered(self, positions: list[int], steps: Iterator[Step]) -> _Predictions:
+        """x0_null and eps_gap of a batch of slices, each (N, K, C scored, H, W), of `dtype`."""
+        from anofpdm.analysis.step_buffers import StepBuffers
+
+        plane = self.stack.slices.shape[2:]
+        shape = (len(positions), len(self.timesteps), len(self.scored), *plane)
+        kept = StepBuffers(shape, self.dtype, self.device)
+        for step in steps:
+            kept.put(step)
+        return kept.read()
+
+    def _steps(
         self,
         predictor: NoisePredictor,
         positions: list[int],
         after_step: Callable[[int, int], None],
-    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """x0_null and eps_gap of a batch of slices, each (N, K, C scored, H, W), of `dtype`."""
+    ) -> Iterator[Step]:
+        """Run the forward process of a batch of slices; the steps hold the scored channels."""
         import torch
 
-        from anofpdm.analysis.step_buffers import StepBuffers
         from anofpdm.method.forward_process import forward_process
 
         x0 = torch.from_numpy(self.stack.slices[positions]).to(self.device)
-        shape = (len(positions), len(self.timesteps), len(self.scored), *x0.shape[2:])
-        kept = StepBuffers(shape, self.dtype, self.device)
         for full in forward_process(
             x0,
             predictor,
@@ -388,9 +491,8 @@ class _Run:
             seed=self.seed,
             slice_ids=[int(i) for i in self.stack.slice_ids[positions]],
         ):
-            kept.put(full.channels(self.scored))
+            yield full.channels(self.scored)
             after_step(full.position + 1, len(positions))
-        return kept.read()
 
 
 def device_name(device: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -92,7 +92,7 @@ def segment(
 
     Example: anofpdm segment --image flair=scan.nii.gz --out results
     """
-    from anofpdm.analysis.engine import analyze
+    from anofpdm.analysis.engine import analyze, segment_live
     from anofpdm.method.interpretation import interpret
     from anofpdm.model.bundle import load_bundle
 
@@ -117,22 +117,23 @@ def segment(
         ready = preparation.prepare(volumes, mask, model.metadata.preprocessing, console)
         ready.write(staging)
         with console.progress() as show:
-            analysis = analyze(
-                ready.volumes,
-                model,
-                brain_mask=ready.brain_mask,
-                preparation=ready.record,
-                process=grid.process,
-                steps=grid.steps,
-                t_max=grid.t_max,
-                seed=seed,
-                device=device,
-                precision=precision,
-                batch_size=batch_size,
-                store=staging / ANALYSIS_FOLDER if keep_analysis else None,
-                on_progress=SliceReports(show),
-            )
-        interpretation = interpret(analysis, settings)
+            run: dict[str, Any] = {
+                "brain_mask": ready.brain_mask,
+                "preparation": ready.record,
+                "process": grid.process,
+                "steps": grid.steps,
+                "t_max": grid.t_max,
+                "seed": seed,
+                "device": device,
+                "precision": precision,
+                "batch_size": batch_size,
+                "on_progress": SliceReports(show),
+            }
+            if keep_analysis:
+                analysis = analyze(ready.volumes, model, store=staging / ANALYSIS_FOLDER, **run)
+                interpretation = interpret(analysis, settings)
+            else:
+                analysis, interpretation = segment_live(ready.volumes, model, settings, **run)
         report, _ = finish_results(
             staging,
             analysis,

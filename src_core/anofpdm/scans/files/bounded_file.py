@@ -112,6 +112,10 @@ class BoundedFile:
                 f"its header declares {_bytes(declared.least)}, and the file holds "
                 f"{'at most ' if self._packed else ''}{_bytes(self._largest)}",
             )
+        # Packing makes nothing much longer, and all that follows the packed data, zeros too, is
+        # read to the end.
+        if self._packed and self._largest // _LARGEST_RATIO > 1.01 * declared.most + _SURPLUS:
+            raise self._surplus_fault(declared.most)
         count = max(min(declared.most, self._largest), len(self._head))
         check_memory(self.path, count + declared.decoded)
         content = bytearray(count)
@@ -136,10 +140,13 @@ class BoundedFile:
         while block := self._stream.read(_BLOCK):
             surplus += len(block)
             if surplus > _SURPLUS:
-                raise VolumeError(
-                    f"{self.path} unpacks to far more than the {_bytes(read)} that its header "
-                    "declares; convert the scan again."
-                )
+                raise self._surplus_fault(read)
+
+    def _surplus_fault(self, declared: int) -> VolumeError:
+        return VolumeError(
+            f"{self.path} holds far more than the {_bytes(declared)} that its header declares; "
+            "convert the scan again."
+        )
 
 
 def check_memory(path: Path, needed: int) -> None:

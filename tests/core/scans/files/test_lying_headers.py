@@ -114,11 +114,20 @@ def test_a_file_that_unpacks_to_far_more_is_refused(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(_header(SHAPE) + b"\0" * 200_000_000, compresslevel=1))
     tracemalloc.start()
     try:
-        with pytest.raises(VolumeError, match="unpacks to far more than"):
+        with pytest.raises(VolumeError, match="holds far more than"):
             read_volume(path)
         assert tracemalloc.get_traced_memory()[1] < 10e6
     finally:
         tracemalloc.stop()
+
+
+def test_a_packed_file_with_gigabytes_behind_it_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "scan.nii.gz"
+    path.write_bytes(gzip.compress(_header(SHAPE) + DATA.tobytes(order="F")))
+    with path.open("r+b") as file:
+        file.truncate(8 * 2**30)  # takes no space on the disk
+    with pytest.raises(VolumeError, match="holds far more than"):
+        read_volume(path)
 
 
 def test_some_bytes_behind_the_voxels_do_no_harm(tmp_path: Path) -> None:
