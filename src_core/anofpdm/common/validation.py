@@ -11,6 +11,8 @@ from anofpdm.common.errors import AnofpdmError, SettingsError
 from anofpdm.common.reading import one_line, reading
 
 Model = TypeVar("Model", bound=BaseModel)
+_MOST_SAID = 400
+"""Characters of a validator's words, which may quote the file's own."""
 
 
 def validated(
@@ -108,7 +110,7 @@ def sentence(error: ValidationError, where: str = "") -> str:
     """Return one sentence about the first error of a pydantic report, and the number of others."""
     details = error.errors(include_url=False)
     first = details[0]
-    message = one_line(first["msg"].removeprefix("Value error, ")).rstrip(".")
+    message = one_line(first["msg"].removeprefix("Value error, "), _MOST_SAID).rstrip(".")
     field = one_line(".".join(str(part) for part in first["loc"]))
     text = message
     if first["type"] == "missing":

@@ -94,3 +94,10 @@ def test_a_files_keys_are_fields_whatever_their_names() -> None:
     for document in ({"raises": 1}, {1: 2}, {"document": 1}, [1], "text"):
         with pytest.raises(AnofpdmError, match=r"run\.toml"):
             validated(_Named, document, where="run.toml")
+
+
+def test_a_files_own_words_do_not_fill_the_error() -> None:
+    """A key of 5,000 digits was quoted whole."""
+    with pytest.raises(SettingsError) as caught:
+        validated(_Named, {"1" * 5000: 1, "size\nof": 2}, where="run.toml")
+    assert len(str(caught.value)) < 300 and len(str(caught.value).splitlines()) == 1
