@@ -79,6 +79,12 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
     if isinstance(error, AnofpdmError):
         _say(f"Error: {_one_line(str(error))}")
         return USER_ERROR
+    if isinstance(error, MemoryError):
+        _say(
+            "Error: The memory does not suffice for this scan or model; close other programs, "
+            "use smaller files, or a machine with more memory."
+        )
+        return USER_ERROR
     name = type(error).__name__
     hint = "" if debug else " Run the command again with --debug for the traceback."
     _say(f"Internal error: {name}: {_one_line(str(error))}{hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
@@ -71,7 +72,7 @@ def list_cases(config: PrepareConfig) -> Listing:
         When a file cannot be read, or source and files have no subject in common.
     """
     found = find_cases(config.source, config.layout, config.modalities, config.match)
-    cases = list(found.cases)
+    cases = [_readable(case) for case in found.cases]
     warnings = [*found.notes, *_column_warnings(config)]
     if config.labels is not None:
         cases = _labelled(cases, config, warnings)
@@ -89,8 +90,27 @@ def list_cases(config: PrepareConfig) -> Listing:
         replace(case, problem=names_only(case.problem or _missing_file(case), config, [case]))
         for case in cases
     )
-    shown = tuple(names_only(sentence, config, checked) for sentence in warnings)
-    return Listing(checked, splits, shown, found.left_alone)
+    shown = tuple(_text(names_only(sentence, config, checked)) for sentence in warnings)
+    left_alone = tuple(LeftAlone(_text(a.name), _text(a.reason)) for a in found.left_alone)
+    return Listing(checked, splits, shown, left_alone)
+
+
+def _readable(case: Case) -> Case:
+    """Give a case whose names are no UTF-8 text a problem: no report or dataset can hold them."""
+    names = [case.subject, case.patient, *map(str, case.files().values())]
+    strange = next((name for name in names if _text(name) != name), None)
+    if strange is None:
+        return replace(case, problem=_text(case.problem))
+    return Case(
+        subject=_text(case.subject),
+        patient=_text(case.patient),
+        problem=f"The name {_text(Path(strange).name)} is not UTF-8 text; rename it.",
+    )
+
+
+def _text(name: str) -> str:
+    """Replace what stands for bytes that are not UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _missing_file(case: Case) -> str:
