@@ -24,6 +24,7 @@ from anofpdm.scans.files.bounded_file import (
     first_line,
 )
 from anofpdm.scans.files.header_form import Form
+from anofpdm.scans.files.itk_header import check_itk_header
 from anofpdm.scans.files.nifti import Loaded, load_nifti
 from anofpdm.scans.files.physical_limits import check_physical
 from anofpdm.scans.files.suffixes import (
@@ -84,6 +85,7 @@ def _load_by_simpleitk(path: Path, name: str) -> Loaded:
         raise VolumeError(fault)
     if not path.exists():
         raise VolumeError(f"{path} does not exist; check the path.")
+    check_itk_header(path)
     try:
         import SimpleITK as sitk  # noqa: N813 - its own documentation spells it so
     except ImportError as error:

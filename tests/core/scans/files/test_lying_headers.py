@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -127,6 +128,27 @@ def test_a_packed_file_with_gigabytes_behind_it_is_refused_unread(tmp_path: Path
     with path.open("r+b") as file:
         file.truncate(8 * 2**30)  # takes no space on the disk
     with pytest.raises(VolumeError, match="holds far more than"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"kinds: domain", b"kinds:" + b"1" * 5000, "a line of its header"),
+        (b"dimension: 3", b"dimension: 9223372036854775807", "number of dimensions"),
+        (b"data file: scan.raw", b"data file: pipe", "named pipe"),
+    ],
+)
+def test_headers_that_end_the_process_of_itk_are_refused_before(
+    tmp_path: Path, old: bytes, new: bytes, said: str
+) -> None:
+    path = tmp_path / "scan.nhdr"
+    sitk.WriteImage(sitk.GetImageFromArray(DATA), path)
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(VolumeError, match=said):
         read_volume(path)
 
 
