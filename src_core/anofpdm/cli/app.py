@@ -16,6 +16,7 @@ from anofpdm.cli.commands.interpret import interpret
 from anofpdm.cli.commands.phantom import phantom
 from anofpdm.cli.commands.phantom_dataset import phantom_dataset
 from anofpdm.cli.commands.prepare import prepare
+from anofpdm.cli.commands.preprocess import preprocess
 from anofpdm.cli.commands.segment import segment
 from anofpdm.cli.commands.select_guidance import select_guidance
 from anofpdm.cli.commands.train import train
@@ -59,6 +60,7 @@ def _root(version: VersionOption = False) -> None:
 _USE, _MODELS, _JUDGE = "Use a model", "Create a model", "Judge a model"
 app.command(rich_help_panel=_USE)(segment)
 app.command(rich_help_panel=_USE)(interpret)
+app.command(rich_help_panel=_USE)(preprocess)
 app.command(rich_help_panel=_USE)(demo)
 app.command(rich_help_panel=_USE)(phantom)
 app.add_typer(dicom.app, name="dicom", rich_help_panel=_USE)

@@ -89,3 +89,42 @@ def test_a_brain_mask_and_a_tool_are_one_too_many(folder: Path) -> None:
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "cannot be combined" in result.stderr
     assert not (folder / "out").exists()
+
+
+def preprocess(folder: Path, *more: object) -> Result:
+    given = ["preprocess", "--out", folder / "ready", "--json", *more]
+    return CliRunner().invoke(app, [str(each) for each in given])
+
+
+def test_preprocess_writes_brains_on_one_grid_and_a_record(folder: Path) -> None:
+    pytest.importorskip("SimpleITK")
+    volume, inside = head()
+    crop = nib.Nifti1Image(volume.data[2:, 3:, 1:], volume.affine)
+    crop.affine[:3, 3] = (volume.affine @ [2, 3, 1, 1])[:3]
+    nib.save(crop, folder / "crop.nii.gz")
+    result = preprocess(
+        folder, "--image", f"flair={folder}/head.nii.gz", "--image", f"t1={folder}/crop.nii.gz"
+    )
+    record = report_of(result)
+    assert str(folder) not in (folder / "ready" / "preprocessing.json").read_text()
+    assert record["registration"][0]["passed"] and record["registration"][0]["moving"] == (
+        "crop.nii.gz"
+    )
+    assert record["brain_extraction"]["tool"] == "deepbet"
+    for name in ("flair", "t1"):
+        image = nib.Nifti1Image.from_filename(folder / "ready" / f"{name}.nii.gz")
+        data = np.asarray(image.dataobj)
+        assert not data[~inside].any() and data[inside].any()
+        np.testing.assert_allclose(image.affine, volume.affine, atol=1e-4)
+    assert sorted(each.name for each in (folder / "ready").iterdir()) == [
+        "brain_mask.nii.gz", "flair.nii.gz", "preprocessing.json", "t1.nii.gz"
+    ]  # fmt: skip
+    report = report_of(segment(folder / "ready", "flair", "--bundle", folder / "tiny"))
+    assert report["preparation"] == {}
+
+
+def test_preprocess_needs_the_modality_of_each_scan(folder: Path) -> None:
+    result = preprocess(folder, "--image", folder / "head.nii.gz")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "has no modality" in result.stderr
+    assert not (folder / "ready").exists()

@@ -12,7 +12,11 @@ from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
 from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
 from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
-from anofpdm.cli.shared.preparation import PreparationOptions, with_preparation_options
+from anofpdm.cli.shared.preparation import (
+    PreparationOptions,
+    with_preparation_options,
+    write_brain_mask,
+)
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.method.calibration import chosen_grid
@@ -114,8 +118,13 @@ def segment(
         target = files_asked.dicom_output(next(iter(volumes.values())), asked=dicom)
         mask = None if mask_file is None else mask_file.read(form=form, keep_path=keep_paths)
         warn_of_calibration(console, model.name, calibration, settings, grid)
-        ready = preparation.prepare(volumes, mask, model.metadata.preprocessing, console)
-        ready.write(staging)
+        ready = preparation.prepare(
+            volumes,
+            mask,
+            console,
+            keep_skull=not model.metadata.preprocessing.brain_extracted,
+        )
+        write_brain_mask(staging, ready)
         with console.progress() as show:
             run: dict[str, Any] = {
                 "brain_mask": ready.brain_mask,

@@ -98,3 +98,20 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
             raise SettingsError(f"--image gives the modality {modality} twice; give it only once.")
         found[modality] = ImageFile.of(match["path"] if match else spec)
     return in_model_order(found, modalities)
+
+
+def named_images(specs: Sequence[str]) -> dict[str, ImageFile]:
+    """Assign files to the modalities that are given with them, in the order given.
+
+    Raises
+    ------
+    SettingsError
+        When a file has no modality, or a modality comes twice.
+    """
+    matches = {spec: _SPEC.fullmatch(spec) for spec in specs}
+    if nameless := [spec for spec, match in matches.items() if match is None]:
+        raise SettingsError(
+            f"--image {nameless[0]} has no modality; write --image MODALITY=PATH, such as flair=..."
+        )
+    names = [match["modality"].lower() for match in matches.values() if match is not None]
+    return images_by_modality(specs, names)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.option_sets import with_shared_options
-from anofpdm.common.errors import SettingsError
 from anofpdm.preprocessing.skull.tool import Skull
 from anofpdm.results.folder import BRAIN_MASK_FILE
 
 if TYPE_CHECKING:
-    from anofpdm.scans.preprocessing_config import PreprocessingConfig
+    from anofpdm.preprocessing.chain import PreparedScans
     from anofpdm.scans.volume import Volume
 
 _PREPARATION = "Preparation of raw scans"
@@ -44,33 +43,15 @@ SkullMarginOption = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class PreparedScans:
-    """Scans that a model can read.
-
-    Attributes
-    ----------
-    volumes : dict of str to Volume
-    brain_mask : Volume or None
-    record : dict
-        What was done, as JSON values.
-    extracted : bool
-        Whether the mask was made here.
-    """
-
-    volumes: dict[str, Volume]
-    brain_mask: Volume | None = None
-    record: dict[str, Any] = field(default_factory=dict)
-    extracted: bool = False
-
-    def write(self, folder: Path) -> None:
-        """Write the brain mask into a result folder, if it was made here."""
-        if not self.extracted or self.brain_mask is None:
-            return
-        from anofpdm.scans.volume import write_nifti
-
-        mask = self.brain_mask
-        write_nifti(folder / BRAIN_MASK_FILE, mask.data, mask, "uint8")
+RegisterOption = Annotated[
+    Literal["auto", "always", "off"],
+    typer.Option(
+        "--register",
+        help="auto registers scans whose voxels differ from those of the first --image rigidly "
+        "onto it; always registers all; off refuses other voxels. Needs SimpleITK (extra formats).",
+        rich_help_panel=_PREPARATION,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -79,53 +60,59 @@ class PreparationOptions:
 
     skull: SkullOption = "auto"
     skull_margin_mm: SkullMarginOption = 0.0
+    register: RegisterOption = "auto"
 
     def prepare(
         self,
         volumes: Mapping[str, Volume],
         brain_mask: Volume | None,
-        config: PreprocessingConfig,
         console: Console,
+        *,
+        keep_skull: bool = False,
+        bias_field: Literal["keep", "n4"] = "keep",
     ) -> PreparedScans:
-        """Extract the brain where it is asked for or needed.
+        """Register the scans and extract the brain where it is asked for or needed.
 
         Parameters
         ----------
         volumes : mapping of str to Volume
-            The scans by modality, in the model's order.
+            The scans by modality; the first keeps its voxels.
         brain_mask : Volume or None
             The user's own.
-        config : PreprocessingConfig
-            The model's; one trained with the skull keeps it.
         console : Console
             Told what was done.
+        keep_skull : bool
+            `--skull auto` extracts nothing: the model was trained with the skull.
+        bias_field : {"keep", "n4"}
 
         Raises
         ------
-        SettingsError
-            When a brain mask and a tool are both given, or the tool is not installed.
+        AnofpdmError
+            See `prepare_scans`.
         """
-        scans = dict(volumes)
-        if brain_mask is not None:
-            if self.skull not in ("auto", "keep"):
-                raise SettingsError(
-                    f"--brain-mask and --skull {self.skull} cannot be combined; use one of them."
-                )
-            return PreparedScans(scans, brain_mask)
-        if self.skull == "auto" and not config.brain_extracted:
-            return PreparedScans(scans)
-        from anofpdm.preprocessing.skull.extraction import brain_where_needed
+        from anofpdm.preprocessing.chain import ChainSettings, prepare_scans
 
-        found = brain_where_needed(
-            tuple(scans.values()), self.skull, margin_mm=self.skull_margin_mm, warn=console.warn
+        return prepare_scans(
+            volumes,
+            ChainSettings(
+                skull="keep" if keep_skull and self.skull == "auto" else self.skull,
+                margin_mm=self.skull_margin_mm,
+                register=self.register,
+                bias_field=bias_field,
+            ),
+            brain_mask=brain_mask,
+            note=console.note,
+            warn=console.warn,
         )
-        if found is None:
-            return PreparedScans(scans)
-        console.note(found.sentence)
-        if found.warning is not None:
-            console.warn(found.warning)
-        record = {"brain_extraction": found.record}
-        return PreparedScans(scans, found.mask, record, extracted=True)
+
+
+def write_brain_mask(folder: Path, prepared: PreparedScans) -> None:
+    """Write the brain mask into a result folder, if it was made here."""
+    if prepared.extracted and prepared.brain_mask is not None:
+        from anofpdm.scans.volume import write_nifti
+
+        mask = prepared.brain_mask
+        write_nifti(folder / BRAIN_MASK_FILE, mask.data, mask, "uint8")
 
 
 def with_preparation_options(command: Callable[..., None]) -> Callable[..., None]:
