@@ -9,6 +9,8 @@ from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
 from napari_anofpdm.layers.scan_link import ScanLink
+from napari_anofpdm.reading.hands import Hands
+from napari_anofpdm.reading.layouts import Layouts
 from napari_anofpdm.session.interpreter import Interpreter
 from napari_anofpdm.session.labelling import Labelling
 from napari_anofpdm.session.runner import AnalysisRun
@@ -36,6 +38,8 @@ class Context:
     opener : AnalysisOpener
     run : AnalysisRun
     labelling : Labelling
+    hands : Hands
+    layouts : Layouts
     is_set_up : bool
         Whether the viewer has its side marks, scale bar and keys.
     """
@@ -49,6 +53,8 @@ class Context:
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)
         self.labelling = Labelling()
+        self.hands = Hands(viewer, viewer)
+        self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands)
         self.is_set_up = False
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.window.main_menu.destroyed.connect(self.session.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,13 +10,17 @@ from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.shortcuts_dialog import ShortcutsDialog
 from napari_anofpdm.layers.roles import is_drawn
 from napari_anofpdm.layers.windows import next_window
-from napari_anofpdm.space.views import show_axial, show_coronal, show_sagittal
+from napari_anofpdm.reading.hands import MOUSE
+from napari_anofpdm.reading.hidden_overlays import hidden_overlays
+from napari_anofpdm.reading.slices import has_slices, move_slice
 
 if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtWidgets import QDialog
 
 _HIDDEN = "anofpdm_hidden"
+_NEXT = "Next slice: toward superior, anterior or left"
+_PREVIOUS = "Previous slice: toward inferior, posterior or right"
 
 
 class Action(Protocol):
@@ -34,16 +39,72 @@ class Shortcut:
     Attributes
     ----------
     key : str
-        Key in napari's spelling; not used by napari's own default shortcuts of any layer.
+        Key in napari's spelling; not used by napari's own default shortcuts of any layer, but for
+        the action that it replaces.
     does : str
         Description in the help.
     action : callable
         Takes the viewer.
+    instead_of : str
+        The action of napari whose default key this is; while no scan is in view, the key does
+        the same as that.
     """
 
     key: str
     does: str
     action: Action
+    instead_of: str = ""
+
+
+def show_axial(viewer: napari.viewer.Viewer) -> None:
+    """Show axial slices only."""
+    context_of(viewer).layouts.show_plane("axial")
+
+
+def show_coronal(viewer: napari.viewer.Viewer) -> None:
+    """Show coronal slices only."""
+    context_of(viewer).layouts.show_plane("coronal")
+
+
+def show_sagittal(viewer: napari.viewer.Viewer) -> None:
+    """Show sagittal slices only."""
+    context_of(viewer).layouts.show_plane("sagittal")
+
+
+def toggle_planes(viewer: napari.viewer.Viewer) -> None:
+    """Show three planes, or one again."""
+    context_of(viewer).layouts.toggle("planes")
+
+
+def toggle_side_by_side(viewer: napari.viewer.Viewer) -> None:
+    """Show scan, healthy prediction and map side by side, or one canvas again."""
+    context_of(viewer).layouts.toggle("side_by_side")
+
+
+def next_slice(viewer: napari.viewer.Viewer) -> None:
+    """Go one slice toward superior, anterior or left."""
+    _move_slice(viewer, 1)
+
+
+def previous_slice(viewer: napari.viewer.Viewer) -> None:
+    """Go one slice toward inferior, posterior or right."""
+    _move_slice(viewer, -1)
+
+
+def _move_slice(viewer: napari.viewer.Viewer, by: int) -> None:
+    if has_slices(viewer):
+        move_slice(viewer, by, context_of(viewer).layouts.axis_in_hand)
+        return
+    # Without a scan the key moves the slider that was used last, as it does in napari.
+    dims = viewer.dims
+    if dims.last_used not in dims.displayed and dims.last_used < dims.ndim:
+        dims.set_current_step(dims.last_used, dims.current_step[dims.last_used] + by)
+
+
+def hide_overlays(viewer: napari.viewer.Viewer) -> Generator[None]:
+    """Hide all but the scans while the key is held; a brush rests, as it does in napari."""
+    with hidden_overlays(viewer):
+        yield
 
 
 def toggle_results(viewer: napari.viewer.Viewer) -> None:
@@ -98,9 +159,23 @@ def show_shortcuts(viewer: napari.viewer.Viewer) -> QDialog:
 
 
 SHORTCUTS: tuple[Shortcut, ...] = (
+    Shortcut("Q", "Three planes with a crosshair, and back", toggle_planes),
+    Shortcut("G", "Scan, healthy prediction and map side by side, and back", toggle_side_by_side),
     Shortcut("8", "Axial slices", show_axial),
     Shortcut("9", "Coronal slices", show_coronal),
     Shortcut("0", "Sagittal slices", show_sagittal),
+    Shortcut("Up", _NEXT, next_slice),
+    Shortcut("Right", _NEXT, next_slice, "napari:increment_dims_right"),
+    Shortcut("PageUp", _NEXT, next_slice),
+    Shortcut("Down", _PREVIOUS, previous_slice),
+    Shortcut("Left", _PREVIOUS, previous_slice, "napari:increment_dims_left"),
+    Shortcut("PageDown", _PREVIOUS, previous_slice),
+    Shortcut(
+        "Space",
+        "Hide all but the scans while the key is held",
+        hide_overlays,
+        "napari:hold_for_pan_zoom",
+    ),
     Shortcut("W", "Next window: brain, narrow, full range", next_window),
     Shortcut(
         "H", "Hide or show the anomaly map, the step maps and the mask preview", toggle_results
@@ -121,13 +196,25 @@ def free_keys() -> frozenset[str]:
     """Return the keys of the table that the user has not assigned to an action of napari."""
     from napari.settings import get_settings
 
-    taken = {str(key) for keys in get_settings().shortcuts.shortcuts.values() for key in keys}
-    return frozenset(s.key for s in SHORTCUTS if s.key not in taken)
+    assigned = get_settings().shortcuts.shortcuts
+    return frozenset(
+        shortcut.key
+        for shortcut in SHORTCUTS
+        if not any(
+            str(key) == shortcut.key and action != shortcut.instead_of
+            for action, keys in assigned.items()
+            for key in keys
+        )
+    )
 
 
 def rows(free: frozenset[str]) -> list[tuple[str, str]]:
-    """Return key and description of each shortcut, for the help."""
-    return [(s.key if s.key in free else "(used by napari)", s.does) for s in SHORTCUTS]
+    """Return key and description of each shortcut, and the mouse's part, for the help."""
+    keys: dict[str, list[str]] = {}
+    for shortcut in SHORTCUTS:
+        shown = shortcut.key if shortcut.key in free else "(used by napari)"
+        keys.setdefault(shortcut.does, []).append(shown)
+    return [*((", ".join(shown), does) for does, shown in keys.items()), *MOUSE]
 
 
 def bind_shortcuts(viewer: napari.viewer.Viewer) -> None:

@@ -11,7 +11,8 @@ from napari_anofpdm.layers.layer_guess import of_one_head
 from napari_anofpdm.layers.scan_layers import scan_layers
 from napari_anofpdm.layers.windows import is_scan
 from napari_anofpdm.session.scan import Scan
-from napari_anofpdm.space.camera import View, box_of, go_to_scan, view_of
+from napari_anofpdm.space.camera import View, go_to_scan, view_of
+from napari_anofpdm.space.head_box import box_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from napari_anofpdm.layers.step_arrays import StepArray, StepKind, StepSource
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+
     from anofpdm import Analysis, Settings
     from napari_anofpdm.layers.shown_layers import ShownLayers
     from napari_anofpdm.session.session import Session
@@ -30,6 +33,7 @@ class StepLayers:
         self._grid: NetworkGrid | None = None
         self._seen: tuple[Any, ...] = ()
         self._swapped = False
+        self._elsewhere: WeakSet[Layer] = WeakSet()
         session.settings_changed.connect(self._on_settings)
         session.slices_done.connect(self._on_slices)
         session.step_changed.connect(self._on_step)
@@ -65,21 +69,38 @@ class StepLayers:
             elif analysis is not None and self._layers.layer(kind) is None:
                 self._show(kind, analysis)
 
+    def prediction_layer(self) -> Layer | None:
+        """Make a layer of the healthy-guided prediction for another canvas, redrawn with the rest.
+
+        Returns
+        -------
+        napari.layers.Layer or None
+            None without an analysis.
+        """
+        analysis = self._session.analysis
+        if analysis is None or self._grid is None:
+            return None
+        layer = self._made("healthy", analysis, self._grid)
+        self._elsewhere.add(layer)
+        return layer
+
     def _show(self, kind: StepKind, analysis: Analysis) -> None:
+        if self._grid is not None:
+            layer = self._made(kind, analysis, self._grid)
+            self._layers.show(kind, layer, below=None if kind == "sam" else "sam")
+
+    def _made(self, kind: StepKind, analysis: Analysis, grid: NetworkGrid) -> Layer:
         from napari_anofpdm.layers.layer_making import steps_layer
 
-        if self._grid is None:
-            return
         array = StepArray(
             self._source,
             kind,
             len(analysis.timesteps),
-            self._grid,
+            grid,
             {int(k): position for position, k in enumerate(analysis.slice_ids)},
             lambda: self._channel(kind),
         )
-        layer = steps_layer(array, kind, self._grid)
-        self._layers.show(kind, layer, below=None if kind == "sam" else "sam")
+        return steps_layer(array, kind, grid)
 
     def _channel(self, kind: StepKind) -> int | None:
         """Return the index of the modality to show; predictions cannot be averaged."""
@@ -90,6 +111,9 @@ class StepLayers:
 
     def _refresh(self) -> None:
         self._layers.refresh(*_KINDS)
+        if not self._session.is_closed:
+            for layer in self._elsewhere:
+                layer.refresh(extent=False)
 
     def _on_settings(self, settings: Settings) -> None:
         now = (settings.guidance, settings.sam, settings.polarity)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 WindowName = Literal["brain", "narrow", "full"]
 _METADATA_KEY = "anofpdm_window"
+_BY_HAND = "by hand"
+_WIDEN_PX = 200.0  # a drag of this length makes a window e times as wide
+_LEVEL_PX = 300.0  # a drag of this length moves a window by its own width
 # A scan with more negative voxels than ringing causes is normalised, with tissue below 0 too.
 _NEGATIVE_SHARE = 0.1
 
@@ -111,8 +114,9 @@ def next_window(viewer: napari.viewer.Viewer) -> None:
     if not scans:
         return
     names = list(WINDOWS)
-    before = scans[0].metadata.get(_METADATA_KEY, names[-1])
-    set_window(viewer, names[(names.index(before) + 1) % len(names)])
+    before = scans[0].metadata.get(_METADATA_KEY)
+    after = names.index(before) + 1 if before in names else 0
+    set_window(viewer, names[after % len(names)])
 
 
 def set_window(viewer: napari.viewer.Viewer, name: WindowName) -> None:
@@ -120,3 +124,28 @@ def set_window(viewer: napari.viewer.Viewer, name: WindowName) -> None:
     for layer in scans_of(viewer):
         apply_window(layer, name)
     viewer.status = f"Window: {WINDOWS[name].title}"
+
+
+def drag_window(viewer: napari.viewer.Viewer, wider: float, brighter: float) -> None:
+    """Change the window of the selected scans, or of all if none is selected, by hand.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    wider, brighter : float
+        Way of the pointer in pixels: to the right the window widens, upward the scan brightens.
+    """
+    for layer in scans_of(viewer):
+        low, high = (float(limit) for limit in layer.contrast_limits)
+        width = high - low
+        level = (low + high) / 2 - width * brighter / _LEVEL_PX
+        half = max(width * float(np.exp(wider / _WIDEN_PX)), _least_width(layer)) / 2
+        bottom, top = layer.contrast_limits_range
+        layer.contrast_limits_range = (min(bottom, level - half), max(top, level + half))
+        layer.contrast_limits = (level - half, level + half)
+        layer.metadata[_METADATA_KEY] = _BY_HAND
+
+
+def _least_width(layer: Image) -> float:
+    bottom, top = layer.contrast_limits_range
+    return float(max((top - bottom) * 1e-4, 1e-9))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from napari_anofpdm.space.head_box import Box, box_of, head_box, scan_in_front
 from napari_anofpdm.space.placement import WORLD_AXES
 
 if TYPE_CHECKING:
@@ -15,10 +17,11 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    Box = NDArray[np.float64]
-
 _ENOUGH = 0.9  # share of a scan's width that counts as in sight
 _FITTED = 0.95  # share of the canvas that a fitted scan takes, as in napari
+
+
+_fits: WeakKeyDictionary[Viewer, tuple[float, ...]] = WeakKeyDictionary()
 
 
 class View(NamedTuple):
@@ -54,13 +57,8 @@ def kept_camera(viewer: Viewer) -> Iterator[None]:
         camera.center, camera.zoom = center, zoom
 
 
-def box_of(layer: Layer) -> Box:
-    """Return the first and last corner of a scan, S, P, L in mm, shape (2, 3)."""
-    return np.asarray(layer.extent.world, dtype=np.float64)[:, -len(WORLD_AXES) :]
-
-
 def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None, own: View | None) -> None:
-    """Show a scan that came into view: its slices, and all of it or as much as of the former one.
+    """Show a scan that came into view: its slices, and its head or as much as of the former one.
 
     Parameters
     ----------
@@ -83,8 +81,8 @@ def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None, own: View | Non
     outside = np.any((point < box[0] - _voxel(layer)) | (point > box[1] + _voxel(layer)))
     if outside:
         dims.set_point(range(first, dims.ndim), box.mean(axis=0))
-    if not _in_sight(viewer, box, former):
-        _fit(viewer, box, _voxel(layer))
+    if former is None or not _in_sight(viewer, box, former):
+        fit_boxes([viewer], head_box(layer))
 
 
 def _in_sight(viewer: Viewer, box: Box, former: Box | None) -> bool:
@@ -107,16 +105,77 @@ def _in_sight(viewer: Viewer, box: Box, former: Box | None) -> bool:
     return bool(np.all(_common(canvas, own) >= _ENOUGH * least))
 
 
-def _fit(viewer: Viewer, box: Box, voxel: NDArray[np.float64]) -> None:
-    """Fit a box into the canvas; napari's own fit fails for a layer without the axis of steps."""
-    dims, camera = viewer.dims, viewer.scene.camera
-    shown = [axis - dims.ndim + len(WORLD_AXES) for axis in dims.displayed]
-    center = box.mean(axis=0)[shown]
-    camera.center = (0.0, 0.0, 0.0)[: 3 - len(shown)] + tuple(map(float, center))
-    width = (box[1] - box[0] + voxel)[shown]
+def fit_head(*viewers: Viewer) -> bool:
+    """Fit the head of the scan in front into canvases, all at the same zoom.
+
+    Parameters
+    ----------
+    *viewers : napari.viewer.Viewer
+        The first one holds the scan; the others show it, too.
+
+    Returns
+    -------
+    bool
+        False without a scan; nothing is moved then.
+    """
+    scan = scan_in_front(viewers[0])
+    if scan is None or viewers[0].dims.ndim < len(WORLD_AXES):
+        return False
+    fit_boxes(viewers, head_box(scan))
+    return True
+
+
+def fit_boxes(viewers: Sequence[Viewer], box: Box) -> None:
+    """Fit a box into canvases, at the zoom of the tightest.
+
+    napari's own fit fails for a layer without the axis of steps.
+
+    Parameters
+    ----------
+    viewers : sequence of napari.viewer.Viewer
+        Those with fewer than three axes are left unchanged.
+    box : ndarray, shape (2, 3)
+        First and last corner, S, P, L in mm.
+    """
+    shown = {viewer: _shown(viewer) for viewer in viewers if viewer.dims.ndim >= len(WORLD_AXES)}
+    if not shown:
+        return
+    center = box.mean(axis=0)
+    rooms = [_room(viewer, box, axes) for viewer, axes in shown.items()]
+    for viewer, axes in shown.items():
+        viewer.scene.camera.center = (0.0, 0.0, 0.0)[: 3 - len(axes)] + tuple(
+            float(center[axis]) for axis in axes
+        )
+        viewer.scene.camera.zoom = _FITTED * min(rooms)
+        _fits[_real(viewer)] = _look(viewer)
+
+
+def is_fitted(viewer: Viewer) -> bool:
+    """Return whether a canvas still looks where it was last fitted to a head."""
+    fit = _fits.get(_real(viewer))
+    return fit is not None and bool(np.allclose(fit, _look(viewer), rtol=1e-4, atol=1e-3))
+
+
+def _real(viewer: Viewer) -> Viewer:
+    return getattr(viewer, "__wrapped__", viewer)  # plugins get a proxy
+
+
+def _look(viewer: Viewer) -> tuple[float, ...]:
+    camera = viewer.scene.camera
+    return (*camera.center, camera.zoom)
+
+
+def _shown(viewer: Viewer) -> list[int]:
+    dims = viewer.dims
+    return [axis - dims.ndim + len(WORLD_AXES) for axis in dims.displayed]
+
+
+def _room(viewer: Viewer, box: Box, axes: list[int]) -> float:
+    """Return the zoom at which a box just fills a canvas."""
+    width = np.maximum((box[1] - box[0])[axes], 1.0)
     canvas = np.array(viewer.canvas.size, dtype=np.float64)
-    room = canvas / width if dims.ndisplay == 2 else canvas.min() / width
-    camera.zoom = float(_FITTED * room.min())
+    room = canvas / width if viewer.dims.ndisplay == 2 else canvas.min() / width
+    return float(room.min())
 
 
 def _covers(one: Box, other: Box) -> bool:

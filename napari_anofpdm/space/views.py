@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from napari_anofpdm.space.camera import fit_head
 from napari_anofpdm.space.placement import WORLD_AXES
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ PLANES: dict[PlaneName, Plane] = {
 
 
 def show_plane(viewer: napari.viewer.Viewer, name: PlaneName) -> None:
-    """Show the slice of a plane at the point in view, and fit it into the canvas.
+    """Show the slice of a plane at the point in view, and fit the head into the canvas.
 
     Parameters
     ----------
@@ -48,15 +49,27 @@ def show_plane(viewer: napari.viewer.Viewer, name: PlaneName) -> None:
         A viewer with fewer than three axes is left unchanged.
     name : {"axial", "coronal", "sagittal"}
     """
+    if turn_to(viewer, name) and not fit_head(viewer):
+        viewer.reset_view()
+
+
+def turn_to(viewer: napari.viewer.Viewer, name: PlaneName) -> bool:
+    """Show the slice of a plane at the point in view, at the zoom in use.
+
+    Returns
+    -------
+    bool
+        False where the viewer has fewer than three axes; it is left unchanged then.
+    """
     first = viewer.dims.ndim - len(WORLD_AXES)
     if first < 0:
-        return
+        return False
     plane = PLANES[name]
     world = [first + WORLD_AXES.index(a) for a in (plane.through, plane.rows, plane.columns)]
     viewer.dims.ndisplay = 2
     viewer.dims.order = (*range(first), *world)
     viewer.scene.camera.orientation2d = (plane.vertical, "right")
-    viewer.reset_view()
+    return True
 
 
 def show_axial(viewer: napari.viewer.Viewer) -> None:

@@ -22,6 +22,7 @@ from napari_anofpdm.app.shortcuts import (
     show_shortcuts,
     toggle_results,
 )
+from napari_anofpdm.reading.hands import MOUSE
 from napari_anofpdm.session.session import Session
 
 if TYPE_CHECKING:
@@ -40,7 +41,15 @@ def test_no_key_is_given_twice() -> None:
 def test_no_key_is_one_of_naparis_settings() -> None:
     theirs = {str(key) for keys in default_shortcuts.values() for key in keys}
     assert len(theirs) > 50
-    assert not _own() & theirs
+    replaced = {shortcut.key for shortcut in SHORTCUTS if shortcut.instead_of}
+    assert replaced == {"Left", "Right", "Space"}
+    assert not (_own() - replaced) & theirs
+
+
+def test_a_key_replaces_the_action_that_it_names() -> None:
+    for shortcut in SHORTCUTS:
+        if shortcut.instead_of:
+            assert shortcut.key in map(str, default_shortcuts[shortcut.instead_of])
 
 
 def test_no_key_is_one_of_a_layer_or_menu(viewer: Viewer) -> None:
@@ -91,9 +100,12 @@ def test_the_help_lists_every_key(qtbot: QtBot) -> None:
     dialog = show_shortcuts(ViewerModel())
     qtbot.addWidget(dialog)
     written = [label.text() for label in dialog.findChildren(QLabel)]
+    keys = {key for text in written for key in text.removeprefix("<b>")[:-4].split(", ")}
     for shortcut in SHORTCUTS:
-        assert f"<b>{shortcut.key}</b>" in written
+        assert shortcut.key in keys
         assert shortcut.does in written
+    for hand, does in MOUSE:
+        assert f"<b>{hand}</b>" in written and does in written
     dialog.close()
 
 

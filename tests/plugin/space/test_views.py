@@ -163,9 +163,10 @@ def test_a_light_in_the_upper_left_front_is_drawn_there(
 ) -> None:
     viewer = make_napari_viewer_proxy(show=True)
     mark_sides(viewer)
-    data = np.zeros(SHAPE, dtype=np.uint8)
-    data[40:58, 2:20, 30:46] = 1  # in LPS indices: left, anterior, superior
+    data = np.ones(SHAPE, dtype=np.uint8)
+    data[40:58, 2:20, 30:46] = 4  # in LPS indices: left, anterior, superior
     _add(viewer, data)
+    viewer.layers[0].contrast_limits = (0, 4)
     viewer.dims.point = (38 * 2.5, 10 * 1.5, 48 * 2.0)  # S, P, L of the light's middle
     show_plane(viewer, plane)
     x, y = _place_of_light(viewer)

@@ -1,0 +1,119 @@
+"""`Follower`: a layer of another canvas that looks like its original and shares its voxels."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels, Layer, Points
+
+from napari_anofpdm.layers.roles import ROLE
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_LOOKS = ("opacity", "blending")
+_OWN_LOOKS: dict[type[Layer], tuple[str, ...]] = {
+    Image: ("contrast_limits", "colormap", "gamma", "interpolation2d"),
+    Labels: ("colormap", "contour", "show_selected_label", "selected_label"),
+    Points: ("symbol", "size", "face_color", "border_color"),
+}
+_PLACE = ("scale", "translate")
+
+
+def can_follow(layer: Layer) -> bool:
+    """Return whether a layer is of a kind that is shown in further canvases."""
+    return isinstance(layer, tuple(_OWN_LOOKS))
+
+
+class Follower:
+    """Keeps a layer like its original, which belongs to another viewer.
+
+    Both hold the same array. A change of the array in place reaches the follower by the original's
+    redraw; a redraw that only shows another slice does not concern it.
+
+    Parameters
+    ----------
+    original : napari.layers.Layer
+    viewer : napari.viewer.Viewer
+        The viewer of the original.
+    outdated : callable
+        Called with the follower when its array has changed in place.
+    always : bool
+        Whether it is visible while the original is hidden.
+
+    Attributes
+    ----------
+    layer : napari.layers.Layer
+        To be added to another viewer.
+    """
+
+    def __init__(
+        self,
+        original: Layer,
+        viewer: Viewer,
+        outdated: Callable[[Follower], None],
+        *,
+        always: bool = False,
+    ) -> None:
+        self._original = weakref.ref(original)
+        self._viewer = weakref.ref(viewer)
+        self._outdated, self._shown_at = outdated, _point_of(viewer)
+        data, attributes, kind = original.as_layer_data_tuple()
+        metadata = {k: v for k, v in original.metadata.items() if k in (ROLE, "volume")}
+        attributes |= {"metadata": metadata, "visible": always or original.visible}
+        self.layer = Layer.create(data, attributes, kind)
+        looks = next(own for kind, own in _OWN_LOOKS.items() if isinstance(original, kind))
+        for name in looks:  # not all of them are among a layer's attributes
+            setattr(self.layer, name, getattr(original, name))
+        names = (*_LOOKS, *looks, *_PLACE) + (() if always else ("visible",))
+        self._heard: list[tuple[Any, Callable[..., None]]] = [
+            (getattr(original.events, name), self._copier(name)) for name in names
+        ]
+        self._heard.append((original.events.data, self._on_data))
+        self._heard.append((original.events.set_data, self._on_drawn))
+        if isinstance(original, Labels):
+            self._heard.append((original.events.labels_update, self._on_drawn))
+        for signal, method in self._heard:
+            signal.connect(method)
+
+    def leave(self) -> None:
+        """Stop following."""
+        for signal, method in self._heard:
+            signal.disconnect(method)
+        self._heard = []
+
+    def _copier(self, name: str) -> Callable[..., None]:
+        mine = weakref.ref(self)
+
+        def copy(_: object = None) -> None:
+            own = mine()
+            original = None if own is None else own._original()
+            if own is not None and original is not None:
+                setattr(own.layer, name, getattr(original, name))
+
+        return copy
+
+    def _on_data(self, _: object = None) -> None:
+        original = self._original()
+        if original is None:
+            return
+        if self.layer.data is not original.data:
+            self.layer.data = original.data
+        else:
+            self._outdated(self)
+
+    def _on_drawn(self, _: object = None) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        now = _point_of(viewer)
+        if now == self._shown_at:
+            self._outdated(self)
+        self._shown_at = now
+
+
+def _point_of(viewer: Viewer) -> tuple[Any, ...]:
+    dims = viewer.dims
+    return dims.point, dims.order, dims.ndisplay

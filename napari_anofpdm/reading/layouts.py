@@ -1,0 +1,137 @@
+"""`Layouts`: one plane, three planes, or scan, prediction and map side by side."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from psygnal import Signal
+
+from napari_anofpdm.reading.slices import axis_through
+from napari_anofpdm.space.camera import fit_head, view_of
+from napari_anofpdm.space.views import PlaneName, show_plane
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
+
+    from napari_anofpdm.layers.step_layers import StepLayers
+    from napari_anofpdm.reading.hands import Hands
+    from napari_anofpdm.reading.side_by_side import SideBySide
+    from napari_anofpdm.reading.three_planes import ThreePlanes
+    from napari_anofpdm.session.session import Session
+
+LayoutName = Literal["single", "planes", "side_by_side"]
+
+
+class Layouts:
+    """Arranges the canvases of a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    steps : StepLayers
+    hands : Hands
+        Those on the viewer's own canvas.
+
+    Attributes
+    ----------
+    changed : Signal(str)
+        The new layout.
+    name : {"single", "planes", "side_by_side"}
+    fourth : callable
+        Makes the widget in the fourth quarter of the three planes.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, viewer: Viewer, session: Session, steps: StepLayers, hands: Hands) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._session, self._steps, self._hands = session, steps, hands
+        self._shown: ThreePlanes | SideBySide | None = None
+        self._before: Callable[[], None] = lambda: None
+        self.name: LayoutName = "single"
+        self.fourth: Callable[[], QWidget] | None = None
+        session.closed.connect(self._forget)
+
+    @property
+    def shown(self) -> ThreePlanes | SideBySide | None:
+        """The arrangement in use; None while there is one canvas only."""
+        return self._shown
+
+    def show(self, name: LayoutName) -> None:
+        """Change to a layout; the single view comes back as it was left."""
+        viewer = self._viewer()
+        if viewer is None or name == self.name:
+            return
+        if self._shown is not None:
+            self._shown.close()
+            self._shown, self._hands.pointing = None, False
+            self._before()
+        if name != "single":
+            self._before = _restorer(viewer)
+        if name == "planes":
+            from qtpy.QtWidgets import QWidget
+
+            from napari_anofpdm.reading.three_planes import ThreePlanes
+
+            fourth = QWidget() if self.fourth is None else self.fourth()
+            self._shown, self._hands.pointing = ThreePlanes(viewer, fourth), True
+        elif name == "side_by_side":
+            from napari_anofpdm.reading.side_by_side import SideBySide
+
+            self._shown = SideBySide(viewer, self._session, self._steps)
+        self.name = name
+        self.changed.emit(name)
+
+    def toggle(self, name: LayoutName) -> None:
+        """Change to a layout, or back to the single view."""
+        self.show("single" if self.name == name else name)
+
+    @property
+    def axis_in_hand(self) -> str | None:
+        """The world axis across the slices of the canvas that has the keyboard."""
+        viewer = self._viewer()
+        views = [] if self._shown is None else self._shown.views
+        for view in views:
+            if view.canvas.canvas.native.hasFocus():
+                return axis_through(view.model)
+        return None if viewer is None else axis_through(viewer)
+
+    def show_plane(self, name: PlaneName) -> None:
+        """Show one plane; side by side, all three canvases show it."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        if self.name == "planes":
+            self.show("single")
+        show_plane(viewer, name)
+        if self._shown is not None:
+            fit_head(viewer, *(view.model for view in self._shown.views))
+
+    def _forget(self) -> None:
+        """Let go of a viewer whose window is gone."""
+        if self._shown is not None:
+            self._shown.leave()
+            self._shown = None
+
+
+def _restorer(viewer: Viewer) -> Callable[[], None]:
+    """Return what gives the canvas of a viewer the plane and camera back that it has now."""
+    mine = weakref.ref(viewer)
+    ndim, order, ndisplay = viewer.dims.ndim, viewer.dims.order, viewer.dims.ndisplay
+    orientation, look = viewer.scene.camera.orientation2d, view_of(viewer)
+
+    def restore() -> None:
+        viewer = mine()
+        if viewer is None or viewer.dims.ndim < ndim:
+            return
+        more = viewer.dims.ndim - ndim
+        viewer.dims.ndisplay = ndisplay
+        viewer.dims.order = (*range(more), *(axis + more for axis in order))
+        viewer.scene.camera.orientation2d = orientation
+        viewer.scene.camera.center, viewer.scene.camera.zoom = look.center, look.zoom
+
+    return restore

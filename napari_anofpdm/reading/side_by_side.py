@@ -1,0 +1,141 @@
+"""`SideBySide`: the scan, its healthy prediction and the anomaly map, beside each other."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_anofpdm.layers.roles import ROLE, is_drawn
+from napari_anofpdm.reading.central import Central
+from napari_anofpdm.reading.fitting import Fitting
+from napari_anofpdm.reading.linked_cameras import LinkedCameras
+from napari_anofpdm.reading.plane_view import PlaneView
+from napari_anofpdm.reading.title import set_title
+from napari_anofpdm.space.placement import WORLD_AXES
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from napari_anofpdm.layers.step_layers import StepLayers
+    from napari_anofpdm.session.session import Session
+
+_ON_MAP = ("map", "preview", "mask")
+
+
+class SideBySide:
+    """The canvas of a viewer shows the scan alone; prediction and map stand to its right.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+        Its step tells which noise level the prediction is of.
+    steps : StepLayers
+        Makes the prediction's layer.
+
+    Attributes
+    ----------
+    views : list of PlaneView
+        The prediction and the map.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session, steps: StepLayers) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._session, self._steps = session, steps
+        central = Central(viewer)
+        prediction = PlaneView(viewer, central.canvas, shows=lambda _: False)
+        found = PlaneView(
+            viewer,
+            central.canvas,
+            shows=lambda layer: layer.metadata.get(ROLE) in _ON_MAP,
+            always=lambda layer: layer.metadata.get(ROLE) in ("map", "preview"),
+        )
+        self.views = [prediction, found]
+        self._central: Central | None = central
+        central.put_right(*(view.canvas for view in self.views))
+        self._hidden = [layer for layer in viewer.layers if is_drawn(layer) and layer.visible]
+        for layer in self._hidden:
+            layer.visible = False
+        models = [viewer, *(view.model for view in self.views)]
+        self._cameras, self._fitting = LinkedCameras(models), Fitting(models)
+        self._heard: list[tuple[Any, Callable[..., None]]] = [
+            (viewer.dims.events.order, self._turn),
+            (viewer.dims.events.ndim, self._turn),
+            (viewer.dims.events.ndisplay, self._turn),
+            (viewer.scene.camera.events.orientation, self._turn),
+            *((view.model.dims.events.ndim, self._turn) for view in self.views),
+            (session.analysis_changed, self._renew),
+            (session.step_changed, self._name),
+        ]
+        for signal, method in self._heard:
+            signal.connect(method)
+        self._renew()
+        self._turn()
+        self._fitting.fit()
+
+    def leave(self) -> None:
+        """Let go of the viewer and of all canvases, as when its window is gone."""
+        for signal, method in self._heard:
+            signal.disconnect(method)
+        self._cameras.leave()
+        self._fitting.leave()
+        for view in self.views:
+            view.leave()
+        self._heard, self.views, self._central = [], [], None
+
+    def close(self) -> None:
+        """Take prediction and map away, and show on the scan what was hidden."""
+        views, central = self.views, self._central
+        self.leave()
+        for view in views:
+            view.close()
+        if central is not None:
+            central.take_back()
+        viewer = self._viewer()
+        if viewer is not None:
+            set_title(viewer, "")
+            for layer in self._hidden:
+                if layer in viewer.layers:
+                    layer.visible = True
+        self._hidden = []
+
+    def _renew(self, _: object = None) -> None:
+        """Show the prediction of the analysis in view."""
+        model = self.views[0].model
+        model.layers.clear()
+        layer: Layer | None = self._steps.prediction_layer()
+        if layer is not None:
+            self.views[0].add(layer)
+        self._turn()
+        self._name()
+
+    def _name(self, _: object = None) -> None:
+        viewer, analysis = self._viewer(), self._session.analysis
+        if viewer is not None:
+            set_title(viewer, "Scan")
+        if analysis is None:
+            self.views[0].set_title("Healthy: none yet")
+            self.views[1].set_title("Map: none yet")
+        else:
+            level = analysis.timesteps[self._session.step]
+            self.views[0].set_title(f"Healthy, t = {level}")
+            self.views[1].set_title("Map")
+        if analysis is not None and self.views[0].model.dims.ndim > len(WORLD_AXES):
+            self.views[0].model.dims.set_point(0, float(self._session.step))
+
+    def _turn(self, _: object = None) -> None:
+        """Show the plane that the viewer shows."""
+        viewer = self._viewer()
+        if viewer is None or viewer.dims.ndim < len(WORLD_AXES):
+            return
+        first = viewer.dims.ndim - len(WORLD_AXES)
+        world = [axis - first for axis in viewer.dims.order if axis >= first]
+        for view in self.views:
+            own = view.model.dims.ndim - len(WORLD_AXES)
+            if own < 0:
+                continue
+            view.model.dims.ndisplay = viewer.dims.ndisplay
+            view.model.dims.order = (*range(own), *(own + axis for axis in world))
+            view.model.scene.camera.orientation2d = viewer.scene.camera.orientation2d
