@@ -16,9 +16,10 @@ os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the user's napari set
 import napari
 
 from napari_anofpdm.app.context import Context, context_of
-from napari_anofpdm.app.demo import most_affected, save_window, wait_until
-from napari_anofpdm.app.workspace import open_workspace, panel_named, show_panel
+from napari_anofpdm.app.demo import save_window, wait_until
+from napari_anofpdm.app.workspace import open_reading, panel_named, show_panel
 from napari_anofpdm.host.preferences import PLUGIN
+from napari_anofpdm.session.run_end import most_affected
 from napari_anofpdm.session.session import Session
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -29,7 +30,7 @@ def main() -> None:
     """Go through the tour of the README and save the window on the way."""
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
-    open_workspace(viewer)
+    open_reading(viewer)
     viewer.open_sample(PLUGIN, "phantom-patient")
     context = context_of(viewer)
     session = context.session

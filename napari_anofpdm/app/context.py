@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -13,11 +14,13 @@ from napari_anofpdm.reading.hands import Hands
 from napari_anofpdm.reading.layouts import Layouts
 from napari_anofpdm.session.interpreter import Interpreter
 from napari_anofpdm.session.labelling import Labelling
+from napari_anofpdm.session.run_end import RunEnd
 from napari_anofpdm.session.runner import AnalysisRun
 from napari_anofpdm.session.session import Session
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
 
 
 class Context:
@@ -37,6 +40,7 @@ class Context:
     scans : ScanLink
     opener : AnalysisOpener
     run : AnalysisRun
+    run_end : RunEnd
     labelling : Labelling
     hands : Hands
     layouts : Layouts
@@ -45,6 +49,7 @@ class Context:
     """
 
     def __init__(self, viewer: Viewer) -> None:
+        self._viewer = weakref.ref(viewer)
         self.session = Session()
         # The layers of an analysis must exist before its slices are interpreted.
         self.layers = LayerManager(viewer, self.session)
@@ -52,13 +57,23 @@ class Context:
         self.interpreter = Interpreter(self.session)
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)
+        self.run_end = RunEnd(self.session, self.run)
         self.labelling = Labelling()
         self.hands = Hands(viewer, viewer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands)
+        self.layouts.fourth = self._curves
         self.is_set_up = False
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.window.main_menu.destroyed.connect(self.session.close)
         self.opener = AnalysisOpener(viewer, self.session, self.scans)
+
+    def _curves(self) -> QWidget:
+        """Make the panel in the fourth quarter of the three planes."""
+        from napari_anofpdm.panels.curves.panel import CurvesPanel
+
+        viewer = self._viewer()
+        assert viewer is not None
+        return CurvesPanel(viewer, self.session)
 
     def _on_removed(self, event: Any) -> None:
         self.run.lose(event.value)

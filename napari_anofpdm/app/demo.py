@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 from anofpdm.results.folder import ANALYSIS_FOLDER
 from napari_anofpdm.app.context import context_of
-from napari_anofpdm.app.workspace import open_workspace, panel_named, show_panel
+from napari_anofpdm.app.workspace import open_reading, panel_named, show_panel
 from napari_anofpdm.io.open_action import open_paths
+from napari_anofpdm.session.run_end import most_affected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import napari.viewer
-
-    from napari_anofpdm.session.session import Session
 
 TRUTH_FILE = "lesion.nii.gz"
 _WINDOW = (1600, 1000)
@@ -36,7 +35,7 @@ def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:
     folder : Path
         The folder written by ``anofpdm demo --keep-analysis``.
     """
-    open_workspace(viewer)
+    open_reading(viewer)
     scans = open_paths(viewer, [folder / ANALYSIS_FOLDER])
     for truth in open_paths(viewer, [folder / TRUTH_FILE]):
         truth.name, truth.contour = "lesion (truth)", 1
@@ -47,13 +46,6 @@ def show_results(viewer: napari.viewer.Viewer, folder: Path) -> None:
     session.set_position(most_affected(session))
     wait_until(lambda: session.slice_result is not None)
     show_panel(viewer, panel_named("Explore"))
-
-
-def most_affected(session: Session) -> int:
-    """Return the position of the slice with the largest lesion area, or of the middle slice."""
-    assert session.volume_result is not None
-    area = session.volume_result.mask.sum(axis=(1, 2))
-    return int(area.argmax()) if area.any() else len(area) // 2
 
 
 def wait_until(reached: Callable[[], bool]) -> None:

@@ -10,11 +10,6 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
-def show_view(viewer: napari.viewer.Viewer) -> None:
-    """Show the View panel."""
-    show_panel(viewer, panel_named("View"))
-
-
 def show_analyse(viewer: napari.viewer.Viewer) -> None:
     """Show the Analyse panel."""
     show_panel(viewer, panel_named("Analyse"))

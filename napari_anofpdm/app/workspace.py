@@ -1,4 +1,4 @@
-"""Open all panels with one command, each in a suitable place."""
+"""Two workspaces, each opened by one command: reading scans, and training a model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
+from napari_anofpdm.app.bars import show_bars
 from napari_anofpdm.app.viewer_setup import prepare
 from napari_anofpdm.host.docked_panel import dock_of
 
@@ -27,10 +28,13 @@ class Panel:
         Its display name in the manifest.
     area : {"right", "bottom"}
         The side of the canvas; panels of one side share it as tabs.
+    workspace : {"read", "train"}
+        Where it belongs; the command of the other workspace hides it.
     """
 
     name: str
     area: Literal["right", "bottom"]
+    workspace: Literal["read", "train"] = "read"
 
     @property
     def title(self) -> str:
@@ -44,25 +48,56 @@ class Panel:
 
 
 PANELS = (
-    Panel("View", "right"),
     Panel("Analyse", "right"),
     Panel("Explore", "right"),
     Panel("Export", "right"),
-    Panel("Label", "right"),
-    Panel("Jobs", "right"),
+    Panel("Label", "right", "train"),
+    Panel("Jobs", "right", "train"),
     Panel("Curves", "bottom"),
 )
 
 
-def open_workspace(viewer: napari.viewer.Viewer) -> None:
-    """Open all panels: Curves below the canvas, the others as tabs on the right, Analyse in front.
+def open_reading(viewer: napari.viewer.Viewer) -> None:
+    """Open what reading a scan needs: toolbars, and panels as tabs on the right, Analyse in front.
 
-    Panels that are already open stay in their place; hidden panels are shown again.
+    Panels that are already open stay in their place; hidden panels are shown again. Curves opens
+    on request only.
     """
+    _open(viewer, "read", "Analyse")
+    show_bars(viewer, curves=lambda: toggle_panel(viewer, panel_named("Curves")))
+
+
+def open_training(viewer: napari.viewer.Viewer) -> None:
+    """Open what training a model needs: Label and Jobs, Label in front."""
+    _open(viewer, "train", "Label")
+
+
+def _open(viewer: napari.viewer.Viewer, workspace: Literal["read", "train"], front: str) -> None:
     prepare(viewer)
     for panel in PANELS:
+        if panel.workspace != workspace:
+            hide_panel(viewer, panel)
+        elif panel.area == "right":
+            show_panel(viewer, panel)
+    _give_layers_the_corner(show_panel(viewer, panel_named(front)))
+
+
+def hide_panel(viewer: napari.viewer.Viewer, panel: Panel) -> None:
+    """Hide a panel, if it is open; it keeps its state."""
+    widget = viewer.window.dock_widgets.get(panel.title)
+    dock = None if widget is None else dock_of(widget)
+    if dock is not None:
+        dock.hide()
+
+
+def toggle_panel(viewer: napari.viewer.Viewer, panel: Panel) -> None:
+    """Show a panel, or hide it if it is shown."""
+    widget = viewer.window.dock_widgets.get(panel.title)
+    dock = None if widget is None else dock_of(widget)
+    if dock is None or dock.isHidden():
         show_panel(viewer, panel)
-    _give_layers_the_corner(show_panel(viewer, panel_named("Analyse")))
+    else:
+        dock.hide()
 
 
 def _give_layers_the_corner(panel: QWidget) -> None:

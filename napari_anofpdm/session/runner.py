@@ -40,12 +40,15 @@ class AnalysisRun:
     state_changed : Signal(str)
         "idle", "running" or "cancelling".
     progressed : Signal(SliceProgress)
+    finished : Signal(Analysis)
+        All slices are done; after `ended`.
     ended : Signal(str)
         One sentence on the outcome; empty when the viewer was closed.
     """
 
     state_changed = Signal(str)
     progressed = Signal(object)
+    finished = Signal(object)
     ended = Signal(str)
 
     def __init__(self, session: Session) -> None:
@@ -157,6 +160,7 @@ class AnalysisRun:
             self._session.set_analysis(analysis, scan=self._scan)
         count = len(analysis)
         self._end(f"Analysed {count} slice{'' if count == 1 else 's'}.")
+        self.finished.emit(analysis)
 
     def _failed(self, error: Exception) -> None:
         from anofpdm.common.errors import Cancelled

@@ -109,7 +109,7 @@ def volume_of_data(
     if affine is None:
         raise VolumeError(
             f"Layer '{name}' has no affine, so its position in the patient is unknown; open the "
-            "scan with AnoFPDM (Open scans in the Analyse or View panel)."
+            "scan with AnoFPDM (Open scans in the Analyse panel)."
         )
     if np.ndim(data) != 3:
         raise VolumeError(f"Layer '{name}' has {np.ndim(data)} axes; a scan has three.")

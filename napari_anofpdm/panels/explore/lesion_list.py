@@ -11,12 +11,13 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, Q
 
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.explore.lesion_model import DROP, SLICES, LesionModel
+from napari_anofpdm.panels.explore.limits import limits_in_words, midline_mm, side_of
 from napari_anofpdm.space.placement import WORLD_AXES, place_point
 
 if TYPE_CHECKING:
     import napari.viewer
 
-    from anofpdm.results.lesions import Lesions
+    from anofpdm.results.lesions import Lesion, Lesions
     from napari_anofpdm.session.session import Session
 
 _ROWS_IN_VIEW = 5
@@ -53,6 +54,10 @@ class LesionList(QWidget):
         self._viewer, self._session = viewer, session
         self.summary = QLabel()
         self.summary.setWordWrap(True)
+        # As high as two lines, so that the settings below stay under the hand.
+        self.summary.setFixedHeight(2 * self.summary.fontMetrics().lineSpacing() + 4)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        self.limits = QLabel()
         self.model = LesionModel()
         self.table = LesionTable()
         self._shown: Lesions | None = None
@@ -106,7 +111,10 @@ class LesionList(QWidget):
         table.setFixedHeight((_ROWS_IN_VIEW + 1) * 22 + 14)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.limits.setWordWrap(True)
+        self.limits.setEnabled(False)  # the dim colour of the theme
         layout.addWidget(self.summary)
+        layout.addWidget(self.limits)
         layout.addWidget(table)
 
     def _show_lesions(self, _: object = None) -> None:
@@ -121,6 +129,8 @@ class LesionList(QWidget):
 
     def _show_summary(self, _: object = None) -> None:
         session = self._session
+        known = session.analysis is not None and session.settings is not None
+        self.limits.setText(limits_in_words(session.analysis, session.settings) if known else "")
         if session.edited is not None:
             table = session.edited.lesions.table
             volume = round(session.edited.lesions.volume_ml, 6)
@@ -132,10 +142,20 @@ class LesionList(QWidget):
         table = session.lesions.table
         kept = [lesion for lesion in table if lesion.number not in session.dropped]
         volume = round(sum(lesion.volume_ml for lesion in kept), 6)
-        count = f"{_count(len(kept))}, {volume:.2f} ml"
+        count = f"{_count(len(kept))}, {volume:.2f} ml{self._largest(kept)}"
         dropped = f" ({len(table) - len(kept)} dropped)" if len(kept) < len(table) else ""
         waiting = "" if session.is_current else "; updating …"
         self.summary.setText(f"{count}{dropped}{waiting}")
+
+    def _largest(self, kept: list[Lesion]) -> str:
+        """Return where the largest of several lesions is, or the only one."""
+        analysis = self._session.analysis
+        if not kept or analysis is None:
+            return ""
+        side = side_of(kept[0].centre_mm, midline_mm(analysis))
+        return (
+            f"; {side}" if len(kept) == 1 else f"; the largest, {kept[0].volume_ml:.2f} ml, {side}"
+        )
 
     def _go_to_row(self, index: QModelIndex, _: object = None) -> None:
         if index.isValid() and index.column() != DROP and self._session.analysis is not None:

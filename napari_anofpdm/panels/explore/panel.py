@@ -85,10 +85,10 @@ class ExplorePanel(DockedPanel):
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 6, 6, 6)
-        parts = (self.badge, self.form, self.files, self.lesions, self.layers, self.reference)
+        parts = (self.lesions, self.form, self.badge, self.files, self.layers, self.reference)
         for part in parts:
             column.addWidget(part)
-            if part in (self.badge, self.files, self.layers):
+            if part in (self.lesions, self.files, self.layers):
                 column.addWidget(_line())
         column.addStretch(1)
         scroll = QScrollArea()

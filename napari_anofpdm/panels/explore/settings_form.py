@@ -6,13 +6,14 @@ from collections.abc import Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.panels.explore.candidates_menu import CandidatesMenu
 from napari_anofpdm.panels.explore.end_step_field import EndStepField
 from napari_anofpdm.panels.explore.threshold_field import ThresholdField
 from napari_anofpdm.session.setting_choices import MAP_CHOICES, POLARITY_CHOICES
 from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.folded import Folded
 from napari_anofpdm.widgets.number_field import NumberField
 from napari_anofpdm.widgets.scales import LinearScale, LogScale, NearOneScale
 
@@ -47,12 +48,11 @@ _TIPS = {
 
 
 class _Row(NamedTuple):
-    """A title, its fields of `Settings`, its widget, and the label for an error."""
+    """A title, its fields of `Settings`, and its widget."""
 
     title: str
     names: tuple[str, ...]
     field: QWidget
-    fault: QLabel
 
     def in_words(self, reason: str) -> str:
         """Replace field names by the title in the panel."""
@@ -72,8 +72,11 @@ class SettingsForm(QWidget):
         self._fault_colour = "#e5484d"
         self.rows: list[_Row] = []
         self._refinement: Refinement | None = None
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        self.fault = QLabel()
+        self.advanced = Folded(
+            "Advanced", "Show the settings that rarely change: end step, map, gate and sizes."
+        )
+        self._grid = QGridLayout()
         self._grid.setVerticalSpacing(3)
         self._grid.setColumnStretch(1, 1)
         self.guidance = NumberField(LogScale(1.0, 1000.0), 0.0, 1000.0)
@@ -95,11 +98,27 @@ class SettingsForm(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        self._add_row("Guidance (w)", _side_by_side(self.guidance, self.candidates), "guidance")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        # Below their titles, the sliders that matter have the whole width.
+        for title, field, names in (
+            ("Threshold (Q*)", self.threshold, ("threshold", "max_divergence")),
+            ("Guidance (w)", _side_by_side(self.guidance, self.candidates), ("guidance",)),
+        ):
+            column.addWidget(QLabel(title))
+            column.addWidget(field)
+            self.rows.append(_Row(title, names, field))
+        # As high as two lines, empty or not: a message moves nothing.
+        self.fault.setWordWrap(True)
+        self.fault.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.fault.setFixedHeight(2 * self.fault.fontMetrics().lineSpacing())
+        column.addWidget(self.fault)
+        column.addWidget(self.advanced)
+        self.advanced.set_content(self._grid)
         self._add_row("End step (tₑ)", self.end_step, "end_step")
         self._add_row("Map", self.sam, "sam")
         self._add_row("Polarity", self.polarity, "polarity")
-        self._add_row("Threshold (Q*)", self.threshold, "threshold", "max_divergence")
         gate = _side_by_side(self.cosine, self.gate, widget_first=False)
         self._add_row("Cosine gate", gate, "gate", "cosine_threshold")
         self._add_row("Median filter", self.median, "median_kernel")
@@ -111,17 +130,10 @@ class SettingsForm(QWidget):
             getattr(self, name).setToolTip(tip)
 
     def _add_row(self, title: str, field: QWidget, *names: str) -> None:
-        row = 2 * len(self.rows)
-        label, fault = QLabel(title), QLabel()
-        fault.setWordWrap(True)
-        fault.hide()
-        side = (
-            Qt.AlignmentFlag.AlignTop if field is self.threshold else Qt.AlignmentFlag.AlignVCenter
-        )
-        self._grid.addWidget(label, row, 0, side)
+        row = len(self.rows)
+        self._grid.addWidget(QLabel(title), row, 0)
         self._grid.addWidget(field, row, 1)
-        self._grid.addWidget(fault, row + 1, 0, 1, 2)
-        self.rows.append(_Row(title, names, field, fault))
+        self.rows.append(_Row(title, names, field))
 
     def _connect(self) -> None:
         def emitter(name: str, kind: type = float) -> Any:
@@ -186,20 +198,21 @@ class SettingsForm(QWidget):
         self.border.setEnabled(settings.refinement is not None)
 
     def set_fault(self, names: Set[str], reason: str) -> None:
-        """Frame the rows of these fields, and only these, in red with the reason below."""
+        """Frame the rows of these fields, and only these, in red, and give the reason."""
         frame = f"QAbstractSpinBox, QComboBox {{ border: 1px solid {self._fault_colour}; }}"
+        words = reason
         for row in self.rows:
             faulty = not names.isdisjoint(row.names)
-            if faulty or row.fault.isVisibleTo(self):
-                row.field.setStyleSheet(frame if faulty else "")
-                row.fault.setText(row.in_words(reason))
-                row.fault.setVisible(faulty)
+            row.field.setStyleSheet(frame if faulty else "")
+            if faulty:
+                words = row.in_words(words)
+        self.fault.setText(words)
+        self.fault.setToolTip(words)
 
     def set_fault_colour(self, colour: str) -> None:
         """Set the red that is readable in the viewer's theme, "#rrggbb"."""
         self._fault_colour = colour
-        for row in self.rows:
-            row.fault.setStyleSheet(f"color: {colour};")
+        self.fault.setStyleSheet(f"color: {colour};")
 
     def _gate_toggled(self, on: bool) -> None:
         changes: dict[str, object] = {"gate": on}

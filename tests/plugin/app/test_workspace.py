@@ -21,7 +21,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_anofpdm.app.workspace import PANELS, Panel, open_workspace
+from napari_anofpdm.app.workspace import (
+    PANELS,
+    Panel,
+    open_reading,
+    open_training,
+    panel_named,
+    show_panel,
+    toggle_panel,
+)
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
@@ -43,27 +51,56 @@ def test_panels_are_those_of_the_manifest() -> None:
     assert offered == {panel.name: panel.python_name for panel in PANELS}
 
 
-def test_one_command_opens_all_panels(viewer: Viewer) -> None:
-    open_workspace(viewer)
-    assert set(viewer.window.dock_widgets) >= {panel.title for panel in PANELS}
-    right = [dock(viewer, panel.title) for panel in PANELS if panel.area == "right"]
+def test_one_command_opens_what_reading_needs(viewer: Viewer) -> None:
+    open_reading(viewer)
+    names = ["Analyse", "Explore", "Export"]
+    assert {f"{name} (AnoFPDM)" for name in names} <= set(viewer.window.dock_widgets)
+    assert "Jobs (AnoFPDM)" not in viewer.window.dock_widgets
+    assert "Curves (AnoFPDM)" not in viewer.window.dock_widgets
+    right = [dock(viewer, f"{name} (AnoFPDM)") for name in names]
     window = right[0].parentWidget()
     assert isinstance(window, QMainWindow)
-    assert set(window.tabifiedDockWidgets(right[0])) == set(right[1:])
+    assert set(window.tabifiedDockWidgets(right[0])) >= set(right[1:])
     corner = window.corner(Qt.Corner.BottomLeftCorner)
     assert corner == Qt.DockWidgetArea.LeftDockWidgetArea
+
+
+def test_reading_and_training_hide_each_others_panels(viewer: Viewer) -> None:
+    open_reading(viewer)
+    open_training(viewer)
+    hidden = {
+        panel.name: dock(viewer, panel.title).isHidden()
+        for panel in PANELS
+        if panel.area == "right"
+    }
+    assert not hidden["Label"] and not hidden["Jobs"]
+    assert hidden["Analyse"] and hidden["Explore"] and hidden["Export"]
+    open_reading(viewer)
+    assert dock(viewer, "Label (AnoFPDM)").isHidden()
+    assert not dock(viewer, "Explore (AnoFPDM)").isHidden()
+
+
+def test_curves_are_shown_on_request(viewer: Viewer) -> None:
+    open_reading(viewer)
+    toggle_panel(viewer, panel_named("Curves"))
+    curves = dock(viewer, "Curves (AnoFPDM)")
+    assert not curves.isHidden()
+    toggle_panel(viewer, panel_named("Curves"))
+    assert curves.isHidden()
 
 
 def test_curves_opened_in_a_low_window_get_room_in_a_higher_one(
     viewer: Viewer, qtbot: QtBot
 ) -> None:
     viewer.window.resize(1000, 690)
-    open_workspace(viewer)
+    open_reading(viewer)
+    show_panel(viewer, panel_named("Curves"))
     curves = dock(viewer, PANELS[-1].title)
     window = curves.window()
     assert isinstance(window, QMainWindow)
     with qtbot.waitExposed(window, timeout=LONG):
         window.show()
+    window.resizeDocks([curves], [180], Qt.Orientation.Vertical)
     qtbot.waitUntil(lambda: 0 < curves.height() < curves.sizeHint().height(), timeout=LONG)
     window.resize(1600, 1000)
     qtbot.waitUntil(lambda: curves.height() >= curves.sizeHint().height(), timeout=LONG)
@@ -76,11 +113,11 @@ def test_curves_opened_in_a_low_window_get_room_in_a_higher_one(
 
 
 def test_opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Viewer) -> None:
-    open_workspace(viewer)
+    open_reading(viewer)
     before = dict(viewer.window.dock_widgets)
-    hidden = dock(viewer, PANELS[-1].title)
+    hidden = dock(viewer, panel_named("Export").title)
     hidden.hide()
-    open_workspace(viewer)
+    open_reading(viewer)
     assert not hidden.isHidden()
     assert dict(viewer.window.dock_widgets) == before
 
@@ -98,7 +135,7 @@ def in_front(viewer: Viewer, name: str) -> bool:
 # The plugin's own entries, and those that napari puts into its Plugins menu.
 @pytest.mark.parametrize("command", ["show_explore", "explore"])
 def test_a_menu_entry_brings_a_tab_to_the_front(viewer: Viewer, qtbot: QtBot, command: str) -> None:
-    open_workspace(viewer)
+    open_reading(viewer)
     window = dock(viewer, PANELS[0].title).window()
     assert window is not None
     with qtbot.waitExposed(window, timeout=LONG):
@@ -113,7 +150,7 @@ def test_a_menu_entry_brings_a_tab_to_the_front(viewer: Viewer, qtbot: QtBot, co
 def test_the_plugins_menu_hides_a_panel_in_front_and_shows_it_in_front(
     viewer: Viewer, qtbot: QtBot
 ) -> None:
-    open_workspace(viewer)
+    open_reading(viewer)
     window = dock(viewer, PANELS[0].title).window()
     assert window is not None
     with qtbot.waitExposed(window, timeout=LONG):
@@ -129,12 +166,13 @@ def test_the_plugins_menu_hides_a_panel_in_front_and_shows_it_in_front(
 def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
     viewer: Viewer, qtbot: QtBot, command: str
 ) -> None:
-    open_workspace(viewer)
+    open_reading(viewer)
     title = "Explore (AnoFPDM)"
     viewer.window.remove_dock_widget(viewer.window.dock_widgets[title])
     assert title not in viewer.window.dock_widgets
     get_app_model().commands.execute_command(f"napari-anofpdm.{command}").result()
-    column = {dock(viewer, panel.title) for panel in PANELS if panel.area == "right"}
+    reading = [p for p in PANELS if p.area == "right" and p.workspace == "read"]
+    column = {dock(viewer, panel.title) for panel in reading}
     back = dock(viewer, title)
     window = back.parentWidget()
     assert isinstance(window, QMainWindow)
@@ -144,7 +182,7 @@ def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
 def test_every_control_has_a_tooltip(viewer: Viewer, panel: Panel) -> None:
-    open_workspace(viewer)
+    show_panel(viewer, panel)
     kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
     top = viewer.window.dock_widgets[panel.title]
     controls = [w for w in top.findChildren(QWidget) if isinstance(w, kinds)]

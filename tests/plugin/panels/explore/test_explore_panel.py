@@ -43,6 +43,7 @@ def panel(viewer: Viewer, session: Session, qtbot: QtBot, context: Context) -> E
     qtbot.addWidget(panel)
     panel.resize(360, 760)
     panel.show()
+    panel.form.advanced.button.setChecked(True)
     return panel
 
 
@@ -79,6 +80,18 @@ def test_without_an_analysis_it_says_how_to_get_one(
     assert panel.form.isVisible()
     session.close_analysis()
     assert not panel.form.isVisible()
+
+
+def test_the_settings_that_rarely_change_are_folded_and_the_others_wide(
+    explored: ExplorePanel,
+) -> None:
+    form = explored.form
+    assert form.end_step.isVisible()
+    form.advanced.button.click()
+    assert not form.end_step.isVisible()
+    assert form.guidance.isVisible() and form.threshold.isVisible()
+    assert form.guidance.slider.width() > 150
+    assert explored.lesions.y() < form.y()
 
 
 def test_every_control_has_a_tooltip(explored: ExplorePanel) -> None:
@@ -230,14 +243,17 @@ def test_an_invalid_value_is_framed_with_its_reason(
 ) -> None:
     before = session.settings
     type_into(qtbot, explored.form.median.spin, typed)
-    row = next(row for row in explored.form.rows if row.field is explored.form.median)
-    until(row.fault.isVisible)
-    assert said in row.fault.text() and "median_kernel" not in row.fault.text()
+    form = explored.form
+    row = next(row for row in form.rows if row.field is form.median)
+    height = form.sizeHint().height()
+    until(lambda: form.fault.text() != "")
+    assert said in form.fault.text() and "median_kernel" not in form.fault.text()
+    assert form.sizeHint().height() == height  # a message moves nothing
     assert "border: 1px solid" in row.field.styleSheet()
     assert session.settings == before
-    assert sum(other.fault.isVisible() for other in explored.form.rows) == 1
+    assert sum(bool(other.field.styleSheet()) for other in form.rows) == 1
     type_into(qtbot, explored.form.median.spin, "3")
-    until(lambda: not row.fault.isVisible())
+    until(lambda: form.fault.text() == "")
     assert row.field.styleSheet() == ""
     assert settings_of(session).median_kernel == 3
 

@@ -1,1 +1,0 @@
-"""The View panel: open scans, choose plane and window."""
