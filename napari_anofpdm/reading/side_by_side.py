@@ -115,13 +115,9 @@ class SideBySide:
         viewer, analysis = self._viewer(), self._session.analysis
         if viewer is not None:
             set_title(viewer, "Scan")
-        if analysis is None:
-            self.views[0].set_title("Healthy: none yet")
-            self.views[1].set_title("Map: none yet")
-        else:
-            level = analysis.timesteps[self._session.step]
-            self.views[0].set_title(f"Healthy, t = {level}")
-            self.views[1].set_title("Map")
+        missing = "" if analysis is not None else ": none yet"
+        self.views[0].set_title(f"Healthy{missing}")
+        self.views[1].set_title(f"Map{missing}")
         if analysis is not None and self.views[0].model.dims.ndim > len(WORLD_AXES):
             self.views[0].model.dims.set_point(0, float(self._session.step))
 

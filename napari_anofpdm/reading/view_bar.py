@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QMenu, QToolBar, QToolButton
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QToolBar
 
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.windows import WINDOWS, WindowName, set_window
@@ -68,9 +68,9 @@ class ViewBar(QToolBar):
         self.setObjectName("anofpdm view bar")
         self.setMovable(False)
         self._viewer, self._layouts, self._keys = viewer, layouts, keys
-        self.planes: dict[PlaneName, QToolButton] = {}
-        self.layouts: dict[LayoutName, QToolButton] = {}
-        self.windows: dict[WindowName, QToolButton] = {}
+        self.planes: dict[PlaneName, QPushButton] = {}
+        self.layouts: dict[LayoutName, QPushButton] = {}
+        self.windows: dict[WindowName, QPushButton] = {}
         self._add_files()
         self._add_views()
         self._add_windows()
@@ -88,10 +88,9 @@ class ViewBar(QToolBar):
         self._renew()
 
     def _add_files(self) -> None:
-        self.open = QToolButton()
+        self.open = QPushButton()
         self.open.setText("Open")
         self.open.setToolTip("Open scans, or a stored analysis.")
-        self.open.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.open)
         for text, signal in (
             ("Scans…", self.scans_wanted),
@@ -134,11 +133,12 @@ class ViewBar(QToolBar):
 
     def _button(
         self, text: str, tip: str, clicked: Callable[[], object], *, checkable: bool = False
-    ) -> QToolButton:
-        button = QToolButton()
+    ) -> QPushButton:
+        button = QPushButton()
         button.setText(text)
         button.setToolTip(tip)
         button.setCheckable(checkable)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the canvas
         button.clicked.connect(lambda: clicked())
         self.addWidget(button)
         return button
