@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.fuzz.harness import Reader
-from tests.fuzz.readers import model, scans
+from tests.fuzz.readers import dicom, model, scans
 
-READERS: dict[str, Reader] = {reader.name: reader for reader in (*model.READERS, *scans.READERS)}
+READERS: dict[str, Reader] = {
+    reader.name: reader for reader in (*model.READERS, *scans.READERS, *dicom.READERS)
+}

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anofpdm.common.errors import OutputError
-from anofpdm.scans.dicom.optional import pydicom_for, quiet
+from anofpdm.scans.dicom.optional import quiet
+from anofpdm.scans.dicom.parsing import parse
 
 if TYPE_CHECKING:
     from anofpdm.scans.dicom.series import Series
@@ -47,7 +48,6 @@ def source_images(series: Series) -> list[Header]:
     """
     assert series.stack is not None
     frames = series.stack.frames
-    pydicom = pydicom_for(series.files.path)
     headers: dict[str, Header] = {}
     with series.files.opened() as opened, quiet():
         for frame in frames:
@@ -55,9 +55,9 @@ def source_images(series: Series) -> list[Header]:
                 continue
             try:
                 with opened.open(frame.file) as stream:
-                    header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+                    header = parse(stream, force=True)
                     same = str(header.get("SOPInstanceUID", "")) == frame.uid
-            except (OSError, KeyError, ValueError, AttributeError) as error:
+            except Exception as error:  # whatever pydicom meets in a file that was replaced
                 raise OutputError(_gone(series.files.path)) from error
             if not same:
                 raise OutputError(_gone(series.files.path))

@@ -6,7 +6,6 @@ import io
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import BinaryIO, Final
 from anofpdm.common.errors import VolumeError
 from anofpdm.common.pointer_files import missing_content
 from anofpdm.scans.dicom.optional import pydicom_for, quiet
+from anofpdm.scans.dicom.parsing import parse
 
 SUFFIXES: Final = (".dcm", ".dicom", ".ima", ".zip")
 """Suffixes of files that are read as DICOM, in lower case; a DICOMDIR has none."""
@@ -63,13 +63,11 @@ class FileSet:
             yield OpenFileSet(self, None)
             return
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                yield OpenFileSet(self, archive)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-            raise VolumeError(
-                f"{self.path} is damaged, or packed by a method that is not read; copy it again, "
-                "or unpack it and give the folder."
-            ) from error
+            archive = zipfile.ZipFile(self.path)
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise VolumeError(_damaged_zip(self.path)) from error
+        with archive:
+            yield OpenFileSet(self, archive)
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,12 @@ class OpenFileSet:
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open one of the files for reading; it can seek."""
         if self.archive is not None:
-            # Not longer than the directory of the archive said, which was checked.
-            yield io.BytesIO(self.archive.read(name))
+            try:
+                # Not longer than the directory of the archive said, which was checked.
+                content = self.archive.read(name)
+            except Exception as error:  # whatever a method of packing meets in damaged bytes
+                raise VolumeError(_damaged_zip(self.files.path)) from error
+            yield io.BytesIO(content)
             return
         assert self.files.folder is not None
         with (self.files.folder / name).open("rb") as stream:
@@ -183,10 +185,11 @@ def _is_regular(entry: os.DirEntry[str]) -> bool:
 
 
 def _files_of_dicomdir(path: Path) -> tuple[str, ...]:
-    pydicom = pydicom_for(path)
+    pydicom_for(path)
     try:
         with quiet():
-            records = pydicom.dcmread(path).DirectoryRecordSequence
+            with path.open("rb") as stream:
+                records = parse(stream).DirectoryRecordSequence
             listed = [
                 _parts(record.ReferencedFileID)
                 for record in records
@@ -251,6 +254,13 @@ def _files_in_zip(path: Path) -> tuple[str, ...]:
             "unpack it and give the folder of one examination."
         )
     return tuple(sorted(each.filename for each in members))
+
+
+def _damaged_zip(path: Path) -> str:
+    return (
+        f"{path} is damaged, or packed by a method that is not read; copy it again, or unpack it "
+        "and give the folder."
+    )
 
 
 def _has_magic(path: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from anofpdm.scans.dicom.optional import pydicom_for, quiet
+from anofpdm.scans.dicom.parsing import parse
 
 Header = Any
 """A pydicom data set without pixels; pydicom has no types for its attributes."""
@@ -69,6 +70,8 @@ class Frame:
         Its name in the file set.
     index : int
         Which frame of the file, from 0.
+    of : int
+        Number of frames in the file.
     uid : str
         SOP Instance UID of the file.
     position : tuple of 3 float or None
@@ -87,6 +90,7 @@ class Frame:
 
     file: str
     index: int
+    of: int
     uid: str
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
@@ -110,7 +114,7 @@ def read_header(stream: BinaryIO, path: Path) -> Header | None:
     ValueError
         When the file begins as DICOM but cannot be read.
     """
-    pydicom = pydicom_for(path)
+    pydicom_for(path)
     start = stream.read(132)
     stream.seek(0)
     marked = start[128:] == b"DICM"
@@ -118,9 +122,7 @@ def read_header(stream: BinaryIO, path: Path) -> Header | None:
         return None
     try:
         with quiet():
-            header = pydicom.dcmread(
-                stream, stop_before_pixels=True, specific_tags=list(_TAGS), force=not marked
-            )
+            header = parse(stream, force=not marked, only=_TAGS)
             # Values are decoded on access; a fault in them shows here.
             for element in header:
                 _ = element.value
@@ -148,7 +150,8 @@ def frames_of(header: Header, file: str) -> Iterator[Frame]:
         shared = _groups(header.get("SharedFunctionalGroupsSequence"))
         each = header.get("PerFrameFunctionalGroupsSequence") or ()
         if not each:
-            yield _frame(header, file, 0, header, header, header, header, header.get("ImageType"))
+            kinds = header.get("ImageType")
+            yield _frame(header, file, (0, 1), header, header, header, header, kinds)
             return
         for index, item in enumerate(each):
             own = {**shared, **_groups([item])}
@@ -156,7 +159,7 @@ def frames_of(header: Header, file: str) -> Iterator[Frame]:
             yield _frame(
                 header,
                 file,
-                index,
+                (index, len(each)),
                 own.get("PlanePositionSequence", {}),
                 own.get("PlaneOrientationSequence", {}),
                 own.get("PixelMeasuresSequence", {}),
@@ -193,7 +196,7 @@ def numbers(value: Any, count: int) -> tuple[float, ...] | None:
 def _frame(
     header: Header,
     file: str,
-    index: int,
+    place: tuple[int, int],
     position: Mapping[str, Any],
     orientation: Mapping[str, Any],
     measures: Mapping[str, Any],
@@ -204,7 +207,8 @@ def _frame(
     kinds = [] if image_type is None or isinstance(image_type, str) else list(image_type)
     return Frame(
         file=file,
-        index=index,
+        index=place[0],
+        of=place[1],
         uid=str(header.get("SOPInstanceUID", "")),
         position=numbers(position.get("ImagePositionPatient"), 3),
         orientation=numbers(orientation.get("ImageOrientationPatient"), 6),

@@ -14,6 +14,9 @@ PHILIPS = "Philips MR Imaging DD 001"
 _PHILIPS_DD_005 = "Philips MR Imaging DD 005"
 
 
+DAMAGED = "is truncated or damaged; copy or export it again."
+
+
 class PixelError(Exception):
     """Why pixels cannot be decoded, as the end of a sentence."""
 
@@ -52,8 +55,16 @@ def stored_pixels(image: Header) -> NDArray[Any]:
             ) from error
         raise PixelError("cannot be decompressed; export it again, uncompressed.") from error
     except Exception as error:  # whatever a decoder meets in damaged pixels
-        raise PixelError("is truncated or damaged; copy or export it again.") from error
+        raise PixelError(DAMAGED) from error
     return pixels.reshape((-1, *pixels.shape[-2:]))
+
+
+def needs_decoder(image: Header) -> bool:
+    """Whether a library other than NumPy and pydicom decodes the pixels of an image."""
+    from pydicom.uid import UID, RLELossless
+
+    syntax = UID(str(image.file_meta.get("TransferSyntaxUID", "")))
+    return syntax.is_transfer_syntax and syntax.is_compressed and syntax != RLELossless
 
 
 def scaling_of(image: Header, frame: int) -> tuple[float, float]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
+from anofpdm.scans.dicom.decoder import Decoder
 from anofpdm.scans.dicom.frames import Frame, Header
-from anofpdm.scans.dicom.optional import pydicom_for, quiet
-from anofpdm.scans.dicom.pixels import PixelError, scaling_of, stored_pixels
+from anofpdm.scans.dicom.optional import quiet
+from anofpdm.scans.dicom.parsing import LARGEST_HEADER, parse
+from anofpdm.scans.dicom.pixels import PixelError, needs_decoder, scaling_of, stored_pixels
 from anofpdm.scans.dicom.series import Series, SeriesSource, choose_series, find_series
+from anofpdm.scans.files.bounded_file import check_memory
 from anofpdm.scans.files.header_fields import Header as NiftiHeader
+from anofpdm.scans.files.physical_limits import check_physical
 
 _log = logging.getLogger("anofpdm.scans.dicom")
 
@@ -60,7 +66,10 @@ def load_dicom(path: Path, wanted: str | None = None, modality: str | None = Non
     Raises
     ------
     VolumeError
-        When there is no such series, several fit, it is no volume, or its pixels cannot be read.
+        When there is no such series, several fit, it is no volume, its pixels cannot be read, or
+        memory does not suffice.
+    GeometryError
+        When its space is not that of an MRI of the head.
     """
     found = find_series(path)
     series = choose_series(found, wanted, modality, path)
@@ -74,8 +83,11 @@ def load_series(series: Series, modality: str | None = None) -> SeriesVolume:
     stack = series.stack
     if stack is None:
         raise VolumeError(f"{series.files.path}: series {series.key} {series.fault}")
-    planes, scales, digest, inverted = _read_planes(series, stack.frames)
     shape = stack.shape
+    check_physical(stack.affine, shape, series.label)
+    # Stored pixels, and the same as float32.
+    check_memory(series.files.path, 6 * math.prod(shape))
+    planes, scales, digest, inverted = _read_planes(series, stack.frames)
     if any(plane.shape != (shape[1], shape[0]) for plane in planes):
         raise VolumeError(
             f"{series.files.path}: series {series.key} has images whose pixels do not fit their "
@@ -99,20 +111,28 @@ def _read_planes(
     series: Series, frames: tuple[Frame, ...]
 ) -> tuple[list[NDArray[Any]], list[tuple[float, float]], str, bool]:
     """Pixels and scaling of each slice, the hash of all files, and whether they are inverted."""
-    pydicom = pydicom_for(series.files.path)
+    # Of 8 bytes a pixel at most.
+    largest = LARGEST_HEADER + 8 * math.prod(frames[0].matrix) * frames[0].of
     whole: dict[str, tuple[Header, NDArray[Any]]] = {}
     several = {frame.file for frame in frames if frame.index}
     planes, scales, digest, inverted = [], [], hashlib.sha256(), False
-    with series.files.opened() as opened, quiet():
+    with series.files.opened() as opened, Decoder() as decoder, quiet():
         for number, frame in enumerate(frames, start=1):
             if frame.file not in whole:
                 try:
                     with opened.open(frame.file) as stream:
-                        digest.update(hashlib.sha256(stream.read()).digest())
-                        stream.seek(0)
-                        image = pydicom.dcmread(stream, force=True)
-                        whole[frame.file] = image, stored_pixels(image)
-                except (PixelError, OSError, EOFError, ValueError, AttributeError) as error:
+                        content = stream.read(largest + 1)
+                        if len(content) > largest:
+                            raise PixelError("is far larger than its header says; copy it again.")
+                        digest.update(hashlib.sha256(content).digest())
+                        image = parse(io.BytesIO(content), pixels=largest, force=True)
+                        pixels = (
+                            decoder.pixels(content)
+                            if needs_decoder(image)
+                            else stored_pixels(image)
+                        )
+                        whole[frame.file] = image, pixels
+                except Exception as error:  # whatever a decoder meets in a damaged file
                     why = str(error) if isinstance(error, PixelError) else "cannot be read."
                     raise VolumeError(
                         f"{series.files.path}: image {number} of {len(frames)} of series "

@@ -9,11 +9,15 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
-from anofpdm.common.errors import VolumeError
+import numpy as np
+
+from anofpdm.common.errors import AnofpdmError, VolumeError
+from anofpdm.common.reading import reading
 from anofpdm.scans.dicom.contrast_guess import guess_contrast
 from anofpdm.scans.dicom.file_set import FileSet, file_set, is_encrypted
 from anofpdm.scans.dicom.frames import Frame, Header, frames_of, read_header
 from anofpdm.scans.dicom.kinds import fault_of_kind
+from anofpdm.scans.dicom.optional import quiet
 from anofpdm.scans.dicom.stack import Stack, UnusableSeriesError, stack_of
 
 
@@ -109,7 +113,9 @@ def find_series(path: Path) -> tuple[Series, ...]:
                 try:
                     header = read_header(stream, path)
                     frames = [] if header is None else list(frames_of(header, name))
-                except (ValueError, OSError, AttributeError, TypeError) as error:
+                except AnofpdmError:
+                    raise
+                except Exception as error:  # whatever pydicom meets in a damaged file
                     if files.only is not None and name != files.only:
                         continue
                     raise VolumeError(
@@ -128,7 +134,8 @@ def find_series(path: Path) -> tuple[Series, ...]:
         parts = defaultdict(list, {k: v for k, v in parts.items() if str(k[0]) == wanted})
     if not parts:
         raise VolumeError(_nothing(files, encrypted))
-    return _numbered(files, parts, headers)
+    with reading(files.path, VolumeError, "export the series again"), quiet():
+        return _numbered(files, parts, headers)
 
 
 def choose_series(
@@ -235,6 +242,8 @@ def _series(files: FileSet, key: str, header: Header, frames: list[Frame]) -> Se
             stack = stack_of(frames)
         except UnusableSeriesError as error:
             fault = str(error)
+        except (ValueError, OverflowError, np.linalg.LinAlgError):
+            fault = "has an impossible position, orientation or pixel spacing; export it again."
     rows, columns = frames[0].matrix
     return Series(
         files=files,

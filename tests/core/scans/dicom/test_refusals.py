@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gdcm
 import numpy as np
 import pytest
 from pydicom import dcmread
@@ -17,11 +18,12 @@ from pydicom.uid import (
 )
 
 from anofpdm.common.errors import VolumeError
-from anofpdm.scans.dicom import file_set
+from anofpdm.scans.dicom import decoder, file_set
 from anofpdm.scans.volume import read_volume
 from tests.core.dicom_cases import (
     SAGITTAL,
     SECRETS,
+    compress,
     pixels,
     save,
     write_disc,
@@ -168,6 +170,17 @@ def test_what_is_no_volume_is_refused_in_a_sentence(
     assert message.startswith(str(tmp_path)) or message.startswith("IM000")
     assert message.endswith(".")
     assert not any(secret in message for secret in SECRETS)
+
+
+def test_a_decoder_that_dies_is_a_damaged_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in write_series(tmp_path):
+        compress(path, gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    read_volume(tmp_path)
+    monkeypatch.setattr(decoder, "child_environment", lambda: {"PYTHONHOME": "nowhere"})
+    with pytest.raises(VolumeError, match="image 1 of 6 of series 5 is truncated or damaged"):
+        read_volume(tmp_path)
 
 
 def zipped(path: Path, names: dict[str, bytes]) -> Path:
