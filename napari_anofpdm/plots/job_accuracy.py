@@ -41,7 +41,7 @@ class JobAccuracy(PlotFrame):
 
     def show_job(self, job: JobWatch) -> bool:
         """Draw what a job has measured so far; return whether there is anything to draw."""
-        if job.request.command == "train":
+        if job.command == "train":
             points: Points = job.curves.get("accuracy", [])
         else:
             points = _of_result(job.result or {}) or job.by_guidance
@@ -50,7 +50,7 @@ class JobAccuracy(PlotFrame):
             return False
         baseline = job.curves.get("baseline", [])
         self._draw(points, baseline[-1][1] if baseline else None)
-        if job.request.command == "train":
+        if job.command == "train":
             self._plot.setLabel("bottom", "step")
             self.say(f"{points[-1][1]:.3f} at step {points[-1][0]:,}", f"{points[-1][1]:.3f}")
         else:

@@ -96,13 +96,13 @@ class JobDetails(QWidget):
         self.bar.setFormat(f"{100 * (job.fraction or 0.0):.0f} %")
         self.bar.setVisible(job.fraction is not None)
         self.loss.show_job(job)
-        self.loss.setVisible(job.request.command == "train")
+        self.loss.setVisible(job.command == "train")
         self.accuracy.setVisible(self.accuracy.show_job(job))
         self._show_log(job)
         enabled = {
             "folder": True,
             "stop": job.state.live and not stopping,
-            "resume": status in ("failed", "stopped"),
+            "resume": status in ("failed", "stopped", "damaged") and job.request is not None,
             "remove": not job.state.live,
             "use": job.bundle is not None,
         }

@@ -52,7 +52,9 @@ class JobMonitor(QObject):
         known = {job.folder: job for job in self.jobs}
         found = [self._seen(folder, known.get(folder)) for folder in job_folders()]
         jobs = [job for job in found if job is not None]
-        self.jobs = sorted(jobs, key=lambda job: job.request.created, reverse=True)
+        self.jobs = sorted(
+            jobs, key=lambda job: "" if job.request is None else job.request.created, reverse=True
+        )
         self.changed.emit()
 
     def job(self, folder: Path | None) -> JobWatch | None:
@@ -99,13 +101,16 @@ class JobMonitor(QObject):
         from anofpdm.jobs.watch import JobWatch
 
         state = folder / STATE
-        stamp = state.stat().st_mtime if state.exists() else 0.0
+        try:
+            stamp = state.stat().st_mtime
+        except OSError:
+            stamp = 0.0
         if job is None:
             try:
                 job = JobWatch(folder)
             except JobError:
-                return None  # its record is damaged; the command line reports how
-        elif job.state.live or stamp != self._stamps.get(folder):
+                return None  # it was removed meanwhile
+        elif job.state.live or job.state.status == "damaged" or stamp != self._stamps.get(folder):
             job.update()
         self._stamps[folder] = stamp
         return job

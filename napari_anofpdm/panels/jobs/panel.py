@@ -111,7 +111,7 @@ class JobsPanel(DockedPanel):
         for item, job in zip(self._items(), self.monitor.jobs, strict=True):
             for column, text in enumerate(_cells(job)):
                 item.setText(column, text)
-            item.setToolTip(0, f"anofpdm {' '.join(job.request.arguments)}")
+            item.setToolTip(0, job.command_line or job.state.message)
         self.empty.setVisible(not folders)
         self.list.setVisible(bool(folders))
         self._show_details()

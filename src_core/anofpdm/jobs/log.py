@@ -12,6 +12,8 @@ _TAIL_BYTES = 64 * 1024
 
 def log_tail(folder: Path, lines: int = 100) -> list[str]:
     """Return the last lines of a job's log, if any."""
+    if not os.path.isfile(folder / LOG):  # noqa: PTH113 - false where the path is no name
+        return []
     try:
         with (folder / LOG).open("rb") as file:
             size = file.seek(0, os.SEEK_END)

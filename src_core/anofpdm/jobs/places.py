@@ -11,11 +11,14 @@ from platformdirs import user_data_path
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import JobError
+from anofpdm.common.reading import file_bytes, reading
 from anofpdm.common.user_path import user_path
+from anofpdm.jobs.state import STATE
 
 JOBS_VARIABLE: Final = "ANOFPDM_JOBS"
 REQUEST: Final = "config.json"
 _ELSEWHERE: Final = ".elsewhere"
+_MOST_BYTES = 1 << 16
 
 
 def jobs_home() -> Path:
@@ -54,17 +57,22 @@ def find_job(name_or_path: str | Path) -> Path:
 
 
 def is_job(folder: Path) -> bool:
-    """Whether a folder contains a job."""
-    return (folder / REQUEST).is_file()
+    """Whether a folder contains a job, sound or damaged."""
+    return any(os.path.lexists(folder / name) for name in (REQUEST, STATE))
 
 
 def job_folders() -> list[Path]:
     """List the folders of all known jobs, by name."""
     home = jobs_home()
-    found = {folder for folder in home.glob("*") if is_job(folder)}
+    # What is being made has a hidden name.
+    found = {path for path in home.glob("*") if not path.name.startswith(".") and is_job(path)}
     for note in (home / _ELSEWHERE).glob("*"):
-        folder = Path(note.read_text(encoding="utf-8"))
-        if is_job(folder):
+        try:
+            with reading(note, JobError):
+                folder = Path(file_bytes(note, JobError, limit=_MOST_BYTES).decode("utf-8"))
+        except JobError:
+            continue  # its job is still there, and can be named by its path
+        if folder.is_absolute() and is_job(folder):
             found.add(folder)
     return sorted(found, key=lambda folder: (folder.name, str(folder)))
 

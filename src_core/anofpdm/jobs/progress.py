@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Self
 
 from anofpdm.common.progress import Progress
+
+_MOST_STEPS = 1 << 53
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,22 @@ class JobProgress(Progress):
 
         Raises
         ------
-        KeyError, TypeError, ValueError
+        KeyError, TypeError, ValueError, OverflowError
             When `event` is none.
         """
         # Earlier versions noted neither the time left nor accuracies by guidance.
         left = event.get("seconds_left")
+        done, total = int(event["done"]), int(event["total"])
+        if not (0 <= done <= _MOST_STEPS and 0 <= total <= _MOST_STEPS):
+            raise ValueError(f"{done} of {total} are no steps")
+        values = {str(name): float(value) for name, value in dict(event["values"]).items()}
+        points = tuple((float(w), float(a)) for w, a in event.get("by_guidance", ()))
         return cls(
             stage=str(event["stage"]),
-            done=int(event["done"]),
-            total=int(event["total"]),
-            seconds_left=None if left is None else float(left),
+            done=done,
+            total=total,
+            seconds_left=None if left is None or not isfinite(left) else float(left),
             detail=str(event["detail"]),
-            values={name: float(value) for name, value in event["values"].items()},
-            by_guidance=tuple((float(w), float(a)) for w, a in event.get("by_guidance", ())),
+            values={name: value for name, value in values.items() if isfinite(value)},
+            by_guidance=tuple(point for point in points if all(map(isfinite, point))),
         )

@@ -7,7 +7,8 @@ from shutil import rmtree
 
 from anofpdm.common.errors import JobError
 from anofpdm.common.folder_lock import LOCK_NAME, hold
-from anofpdm.jobs.places import REQUEST, is_job
+from anofpdm.jobs.places import REQUEST, is_job, job_folders
+from anofpdm.jobs.request import read_request
 from anofpdm.jobs.state import state_of
 
 _LAST_WORD_SECONDS = 2.0  # from the last state of a job to the end of its process
@@ -23,6 +24,8 @@ def remove_job(folder: Path) -> None:
     """
     if not is_job(folder):
         raise JobError(f"{folder} contains no job, so nothing was removed.")
+    if folder not in job_folders():
+        read_request(folder)  # a folder of something else may have a file of that name, too
     running = f"The job {folder.name} is running; stop it before you remove it."
     if state_of(folder).live:
         raise JobError(running)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from anofpdm.common.errors import JobError
 from anofpdm.common.event_log import EVENTS
+from anofpdm.common.reading import file_bytes, reading
 from anofpdm.jobs.notes import RESULT
+from anofpdm.jobs.places import is_job
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.request import JobRequest, read_request
-from anofpdm.jobs.state import JobState, state_of
+from anofpdm.jobs.state import JobState, damaged_state, state_of
+
+_BLOCK_BYTES = 1 << 24
 
 
 class JobWatch:
@@ -23,6 +31,8 @@ class JobWatch:
 
     Attributes
     ----------
+    request : JobRequest or None
+        None where it cannot be read; `state` is then "damaged" and says why.
     state : JobState
     curves : dict of str to list of (int, float)
         Step and value of what is measured on the way: "loss" and "held_out" of a training, its
@@ -39,8 +49,10 @@ class JobWatch:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.request: JobRequest = read_request(folder)
-        self.state: JobState = state_of(folder)
+        if not is_job(folder):
+            raise JobError(f"{folder} contains no job; create one with anofpdm job start.")
+        self.request: JobRequest | None = None
+        self.state = JobState("damaged")
         self._progress: JobProgress | None = None
         self._attempt = 0
         self.curves: dict[str, list[tuple[int, float]]] = {}
@@ -61,24 +73,47 @@ class JobWatch:
 
     def update(self) -> None:
         """Read the state and the events since the last call."""
-        self.state = state_of(self.folder)
-        try:
-            with (self.folder / EVENTS).open("rb") as file:
-                file.seek(self._offset)
-                text = file.read()
-        except OSError:
+        self.state = self._present_state()
+        path = self.folder / EVENTS
+        if not os.path.isfile(path):  # noqa: PTH113 - false where the path is no name
             return
-        whole = text[: text.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        for line in whole.splitlines():
-            self._take(line)
+        with suppress(OSError), path.open("rb") as file:
+            file.seek(self._offset)
+            while text := file.read(_BLOCK_BYTES):
+                end = text.rfind(b"\n") + 1
+                if end == 0 and len(text) < _BLOCK_BYTES:
+                    return  # half a line, which is still being written
+                for line in text[:end].splitlines():
+                    self._take(line)
+                # No line is as long as a block.
+                self._offset += end or len(text)
+                file.seek(self._offset)
+
+    def _present_state(self) -> JobState:
+        if self.request is None:
+            try:
+                self.request = read_request(self.folder)
+            except JobError as error:
+                return damaged_state(self.folder, str(error))
+        return state_of(self.folder)
+
+    @property
+    def command(self) -> str:
+        """Name of the command; "" where the request cannot be read."""
+        return "" if self.request is None else self.request.command
+
+    @property
+    def command_line(self) -> str:
+        """The command line as text; "" where the request cannot be read."""
+        return "" if self.request is None else f"anofpdm {' '.join(self.request.arguments)}"
 
     @property
     def fraction(self) -> float | None:
         """Share of the present stage that is done, 0..1; None before its first report."""
         if self.state.status == "done":
             return 1.0
-        return None if self.progress is None else self.progress.fraction
+        share = None if self.progress is None else self.progress.fraction
+        return None if share is None else min(share, 1.0)
 
     @property
     def seconds_left(self) -> float | None:
@@ -90,31 +125,38 @@ class JobWatch:
     @property
     def result(self) -> dict[str, Any] | None:
         """The command's final report (as with --json); None before the end."""
+        path = self.folder / RESULT
         try:
-            values = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            with reading(path, JobError):
+                # What JSON does not know is left out: the result is written as JSON again.
+                values = json.loads(
+                    file_bytes(path, JobError), parse_constant=lambda _: None, parse_float=_finite
+                )
+        except JobError:
             return None
         return values if isinstance(values, dict) else None
 
     @property
     def bundle(self) -> Path | None:
         """The bundle that the job made, if it is there."""
+        if self.request is None:
+            return None
         key = {"train": "bundle", "select-guidance": "out"}.get(self.request.command)
         named = None if key is None else (self.result or {}).get(key)
         path = None if not isinstance(named, str) else self.request.cwd / named
-        return path if path is not None and path.exists() else None
+        return path if path is not None and os.path.exists(path) else None  # noqa: PTH110
 
     def _take(self, line: bytes) -> None:
         try:
             event = json.loads(line)
             if event["event"] == "state":
-                if event["attempt"] != self._attempt:
+                if int(event["attempt"]) != self._attempt:
                     self._attempt, self._progress = event["attempt"], None
                     self.by_guidance = []
             elif event["event"] == "progress":
                 self._advance(event)
-        except (ValueError, KeyError, TypeError):
-            return  # half a line that a killed process left
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return  # half a line that a killed process left, or damage
 
     def _advance(self, event: dict[str, Any]) -> None:
         report = JobProgress.of_event(event)
@@ -130,7 +172,17 @@ class JobWatch:
 
 def has_progress(folder: Path) -> bool:
     """Whether a job has ever reported progress."""
+    path = folder / EVENTS
+    if not os.path.isfile(path):  # noqa: PTH113 - false where the path is no name
+        return False
     try:
-        return b'"event": "progress"' in (folder / EVENTS).read_bytes()
+        with path.open("rb") as file:
+            lines = iter(lambda: file.readline(_BLOCK_BYTES), b"")
+            return any(b'"event": "progress"' in line for line in lines)
     except OSError:
         return False
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if isfinite(value) else None

@@ -71,7 +71,7 @@ def list_(*, console: Console) -> None:
         left = job.seconds_left
         table.add_row(
             job.name,
-            job.request.command,
+            job.command or "-",
             job.state.status,
             "-" if job.fraction is None else f"{100 * job.fraction:.0f} %",
             "-" if left is None else duration_in_words(left),
@@ -97,7 +97,7 @@ def show(
     since = datetime.fromtimestamp(state.since, UTC).astimezone().isoformat(" ", "seconds")
     said = [
         f"{watch.name}: {state.status} since {since}",
-        f"anofpdm {' '.join(watch.request.arguments)} (in {watch.request.cwd})",
+        "" if watch.request is None else f"{watch.command_line} (in {watch.request.cwd})",
         state.message,
     ]
     if progress is not None:
@@ -194,12 +194,12 @@ def remove(
 
 
 def _payload(job: JobWatch) -> dict[str, Any]:
-    progress = job.progress
+    progress, request = job.progress, job.request
     return {
         "name": job.name,
         "folder": str(job.folder),
-        "arguments": list(job.request.arguments),
-        "cwd": str(job.request.cwd),
+        "arguments": [] if request is None else list(request.arguments),
+        "cwd": None if request is None else str(request.cwd),
         "state": job.state.status,
         "message": job.state.message,
         "attempts": job.state.attempts,

@@ -101,6 +101,27 @@ def test_it_follows_a_job_that_was_started_by_hand(panel: JobsPanel) -> None:
     assert _enabled(panel) == {"folder", "resume", "remove"}
 
 
+def test_a_damaged_job_is_shown_and_can_be_removed(
+    panel: JobsPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job("sound", "done")
+    folder = job("hurt", "done")
+    (folder / "config.json").write_bytes(b"\xff\x00")
+    panel.monitor.look()
+    assert [(item.text(0), item.text(1)) for item in panel._items()] == [
+        ("sound", "done"),
+        ("hurt", "damaged"),
+    ]
+    panel.choose(folder)
+    assert "remove the job" in panel.details.words.text()
+    assert _enabled(panel) == {"folder", "remove"}
+    yes = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    qtbot.mouseClick(panel.details.buttons["remove"], LEFT)
+    assert not folder.exists()
+    assert [item.text(0) for item in panel._items()] == ["sound"]
+
+
 def test_without_a_job_there_is_nothing_to_scroll(panel: JobsPanel) -> None:
     panel.monitor.look()
     assert panel.room.isHidden() and not panel.empty.isHidden()
@@ -227,6 +248,7 @@ def test_from_form_to_failure_to_another_try(
     assert panel.chosen is not None
     assert panel.chosen.folder == folder
     assert panel.tabs.currentIndex() == 0
+    assert panel.chosen.request is not None
     assert panel.chosen.request.option("--out") == str(folder / "dataset.zarr")
     qtbot.waitUntil(lambda: panel.details.title.text() == "mine: failed", timeout=LONG)
     assert "contains no subject in the layout brats" in panel.details.words.text()
