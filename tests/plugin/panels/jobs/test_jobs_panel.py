@@ -19,7 +19,7 @@ from anofpdm.common.event_log import EventLog
 from anofpdm.jobs.log import LOG
 from anofpdm.jobs.notes import JobNotes
 from anofpdm.jobs.places import job_folder, job_folders
-from anofpdm.jobs.process import own_mark, read_mark, write_mark
+from anofpdm.jobs.process import PROCESS, own_mark, read_mark, write_mark
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.request import JobRequest, create_job
 from anofpdm.jobs.state import JobState, Status, state_of, write_state
@@ -106,6 +106,7 @@ def test_a_damaged_job_is_shown_and_can_be_removed(
 ) -> None:
     job("sound", "done")
     folder = job("hurt", "done")
+    (folder / PROCESS).unlink()  # this process lives, and with it the job
     (folder / "config.json").write_bytes(b"\xff\x00")
     panel.monitor.look()
     assert [(item.text(0), item.text(1)) for item in panel._items()] == [
