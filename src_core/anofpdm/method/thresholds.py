@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.common.hysteresis import hysteresis
+from anofpdm.method.hysteresis import hysteresis
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ThresholdRule
 
 Floats = NDArray[np.floating]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from anofpdm.common.hysteresis import hysteresis
+from anofpdm.method.hysteresis import hysteresis
 from anofpdm.results.standardized_scan import standardized_scan, toward
 from anofpdm.scans.distance import spanned_voxels, within_distance
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -20,8 +21,10 @@ import anofpdm.analysis.engine
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.cli.app import app
 from anofpdm.common.errors import Cancelled
+from anofpdm.datasets import SliceDataset
 from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import ManualQuantile, Settings
+from anofpdm.results.folder import result_folder
 from anofpdm.results.settings_files import ModelIdentity, SettingsFile
 from tests.core.segmentation_cases import bundle, scan, write_scan
 
@@ -530,6 +533,55 @@ def test_phantom_writes_scan_and_truth(tmp_path: Path) -> None:
     assert names(tmp_path / "subject") == ["flair.nii.gz", "lesion.nii.gz", "phantom.json"]
     assert json.loads(result.stdout)["lesion_ml"] > 0
     refused(run("phantom", "--seed", 3, "--out", tmp_path / "subject"), "already contains results")
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",)])
+def test_a_path_that_another_command_is_writing_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("anofpdm.synthetic.write_phantom", lambda *_, **__: pytest.fail("it began"))
+    out = tmp_path / "out"
+    with result_folder(out, overwrite=True):
+        refused(run("phantom", "--seed", 3, "--out", out, *more), "Another process is writing")
+    # A dataset, too.
+    with SliceDataset.create(tmp_path / "d.zarr", modalities=["flair"]) as writer:
+        result = run("phantom-dataset", "--seeds", "0:1", "--out", tmp_path / "d.zarr", *more)
+        refused(result, "Another process is writing")
+        writer.append(np.zeros((1, 1, 8, 8)), [0], subject="a", split="train")
+    assert names(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("command", [
+    ("phantom-dataset", "--seeds", "0:1"),
+    ("select-guidance", "--bundle", "flair-synth", "--dataset", "d.zarr"),
+])  # fmt: skip
+def test_places_that_take_no_results_are_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for out in ("", "/proc/x", "/dev/null/x", "x" * 255, "y" * 256):
+        result = run(*command, "--out", out)
+        assert result.exit_code == 2, result.stderr
+        assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1, out
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    refused(run(*command, "--out", "here"), "The current folder no longer exists")
+    assert names(tmp_path) == []
+
+
+SUBJECT = SimpleNamespace(description={"kind": "healthy", "lesion_ml": 0.0})
+
+
+def test_a_name_that_is_no_text_can_be_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("anofpdm.synthetic.write_phantom", lambda *_, **__: SUBJECT)
+    result = run("phantom", "--seed", 3, "--out", "a\udcff")
+    assert result.exit_code == 0, result.stderr
+    assert "in a\\udcff" in result.stdout
 
 
 def test_phantom_of_an_unknown_contrast_is_refused(tmp_path: Path) -> None:

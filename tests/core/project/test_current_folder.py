@@ -45,12 +45,11 @@ def test_jobs_and_workers_import_nothing_from_the_current_folder(
     trapped: Path, tmp_path: Path
 ) -> None:
     source = write_brats(tmp_path / "scans")
-    work = ["prepare", source, "--layout", "brats", "--modality", "flair", "--size", 32,
-            "--workers", 2, "--out", tmp_path / "d.zarr"]  # fmt: skip
-    program = [sys.executable, tmp_path / "programs" / "anofpdm", "job", "start", "--name", "a"]
-    done = subprocess.run(
-        [*program, "--", *map(str, work)], capture_output=True, text=True, check=False
-    )
+    work: list[object] = ["prepare", source, "--layout", "brats", "--modality", "flair"]
+    work += ["--size", 32, "--workers", 2, "--out", tmp_path / "d.zarr"]
+    program = [sys.executable, str(tmp_path / "programs" / "anofpdm")]
+    command = [*program, "job", "start", "--name", "a", "--", *map(str, work)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "jobs" / "a"
     end = time.monotonic() + 240

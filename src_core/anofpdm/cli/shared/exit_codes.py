@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -45,6 +47,9 @@ class CommandLine(TyperGroup):
     ) -> NoReturn:
         """Run the command named in `args` (default `sys.argv[1:]`) and exit."""
         given = list(sys.argv[1:] if args is None else args)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A file's name may hold bytes that are no text; to print it must not fail.
+            sys.stdout.reconfigure(errors="backslashreplace")
         with _interrupted_by_signals() as interrupt:
             try:
                 code = super().main(
@@ -85,6 +90,12 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
             "use smaller files, or a machine with more memory."
         )
         return USER_ERROR
+    if isinstance(error, FileNotFoundError) and not _current_folder_exists():
+        _say("Error: The current folder no longer exists; go to another folder.")
+        return USER_ERROR
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        _say(f"Error: The name {error.object!a} is not valid UTF-8; choose another name.")
+        return USER_ERROR
     name = type(error).__name__
     hint = "" if debug else " Run the command again with --debug for the traceback."
     _say(f"Internal error: {name}: {_one_line(str(error))}{hint}")
@@ -94,6 +105,13 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
 def _help_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     return f" (see {context.command_path} --help)" if context is not None else ""
+
+
+def _current_folder_exists() -> bool:
+    try:
+        return Path.cwd().exists()
+    except FileNotFoundError:
+        return False
 
 
 def _one_line(message: str) -> str:
