@@ -91,6 +91,9 @@ class AnalysePanel(DockedPanel):
         self.doubts = wrapped_label()
         self.doubts.setToolTip("Warnings about the result. You can still start the run.")
         self.doubts.hide()
+        self.brain_first = QPushButton("Extract the brain first")
+        self.brain_first.setToolTip("The scan looks unstripped; make a brain mask before the run.")
+        self.brain_first.hide()
         self.run_volume = QPushButton("Run volume")
         self.run_slice = QPushButton("Run this slice")
         self.bar = RunBar()
@@ -111,6 +114,7 @@ class AnalysePanel(DockedPanel):
         below.setContentsMargins(9, 0, 9, 6)
         below.addWidget(self.estimate)
         below.addWidget(self.doubts)
+        below.addWidget(self.brain_first)
         below.addLayout(buttons)
         below.addWidget(self.bar)
         below.addWidget(self.outcome)
@@ -126,6 +130,7 @@ class AnalysePanel(DockedPanel):
         self.open.clicked.connect(self.scans_wanted)
         self.run_volume.clicked.connect(lambda: self.start())
         self.run_slice.clicked.connect(lambda: self.start(this_slice=True))
+        self.brain_first.clicked.connect(lambda: self.scans.brain.start())
         self.bar.cancelled.connect(self._run.cancel)
         self.estimator.devices_found.connect(self.how.set_devices)
         self.estimator.estimated.connect(self._on_estimate)
@@ -256,8 +261,11 @@ class AnalysePanel(DockedPanel):
         self._doubt(outlook.warnings)
 
     def _doubt(self, warnings: tuple[str, ...]) -> None:
+        from anofpdm.scans.skull import tells_of_skull
+
         self.doubts.setText("\n".join(warnings))
         self.doubts.setVisible(bool(warnings))
+        self.brain_first.setVisible(tells_of_skull(warnings))
 
     def _on_state(self, state: RunState) -> None:
         self.bar.show_state(state)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.layer_guess import guess_brain_mask, guess_scan
 from napari_anofpdm.layers.roles import ROLE
+from napari_anofpdm.panels.analyse.brain_extractor import BrainExtractor
 from napari_anofpdm.space.layer_volume import volume_of
 from napari_anofpdm.widgets.field import Field
 from napari_anofpdm.widgets.layer_box import LayerBox
@@ -73,10 +74,12 @@ class ScanFields(QWidget):
             "A labels layer that is not 0 inside the brain. Without one, every voxel brighter "
             "than the background counts as brain, which suits brain-extracted scans.",
         )
+        self.brain = BrainExtractor(viewer, self._first_layer)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._modality_rows)
         column.addWidget(self.mask_field)
+        column.addWidget(self.brain)
         self.mask_box.chosen.connect(lambda _: self.check())
         events = viewer.layers.events
         listen(
@@ -119,11 +122,15 @@ class ScanFields(QWidget):
         self.scans = None
         if complete and not any(row.is_wrong for row in rows):
             self.scans = Scans(volumes, mask, tuple(layers))
+        self.brain.refresh()
         self.changed.emit()
 
     def all_fields(self) -> list[Field]:
         """Return every row."""
         return [*self.fields.values(), self.mask_field]
+
+    def _first_layer(self) -> Layer | None:
+        return next((box.layer for box in self.boxes.values()), None)
 
     def _add_row(self, modality: str) -> None:
         name = modality.upper()
