@@ -34,6 +34,8 @@ class StepLayers:
         self._seen: tuple[Any, ...] = ()
         self._swapped = False
         self._elsewhere: WeakSet[Layer] = WeakSet()
+        self.come_forward = True
+        """Whether the step maps take the map's place when the user first changes the step."""
         session.settings_changed.connect(self._on_settings)
         session.slices_done.connect(self._on_slices)
         session.step_changed.connect(self._on_step)
@@ -135,7 +137,8 @@ class StepLayers:
     def _on_step(self) -> None:
         """Show the step maps instead of the anomaly map when the user first changes the step."""
         steps, overall = self._layers.layer("sam"), self._layers.layer("map")
-        if not self._session.step_chosen or self._swapped or steps is None:
+        chosen = self._session.step_chosen and self.come_forward
+        if not chosen or self._swapped or steps is None:
             return
         self._swapped = True
         if not steps.visible:

@@ -55,9 +55,10 @@ class SideBySide:
         self.views = [prediction, found]
         self._central: Central | None = central
         central.put_right(*(view.canvas for view in self.views))
-        self._hidden = [layer for layer in viewer.layers if is_drawn(layer) and layer.visible]
-        for layer in self._hidden:
-            layer.visible = False
+        self._hidden: list[Layer] = []
+        for layer in viewer.layers:
+            self._hide(layer)
+        steps.come_forward = False
         models = [viewer, *(view.model for view in self.views)]
         self._cameras, self._fitting = LinkedCameras(models), Fitting(models)
         self._heard: list[tuple[Any, Callable[..., None]]] = [
@@ -66,6 +67,7 @@ class SideBySide:
             (viewer.dims.events.ndisplay, self._turn),
             (viewer.scene.camera.events.orientation, self._turn),
             *((view.model.dims.events.ndim, self._turn) for view in self.views),
+            (viewer.layers.events.inserted, self._on_inserted),
             (session.analysis_changed, self._renew),
             (session.step_changed, self._name),
         ]
@@ -79,6 +81,7 @@ class SideBySide:
         """Let go of the viewer and of all canvases, as when its window is gone."""
         for signal, method in self._heard:
             signal.disconnect(method)
+        self._steps.come_forward = True
         self._cameras.leave()
         self._fitting.leave()
         for view in self.views:
@@ -100,6 +103,18 @@ class SideBySide:
                 if layer in viewer.layers:
                     layer.visible = True
         self._hidden = []
+
+    def _on_inserted(self, event: Any) -> None:
+        layer = event.value
+        if layer.metadata.get(ROLE) == "sam":
+            layer.visible = False  # hidden in the single view, too, until a step is chosen
+        self._hide(layer)
+
+    def _hide(self, layer: Layer) -> None:
+        """Keep what the plugin draws off the scan."""
+        if is_drawn(layer) and layer.visible:
+            layer.visible = False
+            self._hidden.append(layer)
 
     def _renew(self, _: object = None) -> None:
         """Show the prediction of the analysis in view."""

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
+
+from tests.plugin.patience import LONG
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
 
 NOTCH = 120  # eighths of a degree
 
@@ -30,12 +38,18 @@ def turn_wheel(
     QApplication.sendEvent(canvas, event)
 
 
-def drag(canvas: QWidget, button: Qt.MouseButton, start: QPoint, end: QPoint) -> None:
-    """Press a button, move in a few steps, and release it."""
+def drag(
+    canvas: QWidget,
+    button: Qt.MouseButton,
+    start: QPoint,
+    end: QPoint,
+    arrived: Callable[[], bool],
+    qtbot: QtBot,
+) -> None:
+    """Press a button, move, and release it once the move has `arrived`; napari delays moves."""
     _send(canvas, "MouseButtonPress", button, button, start)
-    for k in range(1, 5):
-        _send(canvas, "MouseMove", Qt.MouseButton.NoButton, button, start + (end - start) * k / 4)
-        _wait()
+    _send(canvas, "MouseMove", Qt.MouseButton.NoButton, button, end)
+    qtbot.waitUntil(arrived, timeout=LONG)
     _send(canvas, "MouseButtonRelease", button, Qt.MouseButton.NoButton, end)
 
 
@@ -58,10 +72,3 @@ def _send(
         Qt.KeyboardModifier.NoModifier,
     )
     QApplication.sendEvent(canvas, event)
-
-
-def _wait() -> None:
-    """Let napari's throttle of moves pass."""
-    from qtpy.QtTest import QTest
-
-    QTest.qWait(10)

@@ -129,8 +129,11 @@ class LesionList(QWidget):
 
     def _show_summary(self, _: object = None) -> None:
         session = self._session
-        known = session.analysis is not None and session.settings is not None
-        self.limits.setText(limits_in_words(session.analysis, session.settings) if known else "")
+        analysis, settings = session.analysis, session.settings
+        limits = ""
+        if analysis is not None and settings is not None:
+            limits = limits_in_words(analysis, settings)
+        self.limits.setText(limits)
         if session.edited is not None:
             table = session.edited.lesions.table
             volume = round(session.edited.lesions.volume_ml, 6)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,15 +68,22 @@ def test_another_active_layer_does_not_give_the_wheel_back(shown: Viewer) -> Non
     assert not shown.scene.camera.mouse_zoom
 
 
-def test_the_right_button_sets_the_window_and_not_the_zoom(shown: Viewer, canvas: QWidget) -> None:
+def test_the_right_button_sets_the_window_and_not_the_zoom(
+    shown: Viewer, canvas: QWidget, qtbot: QtBot
+) -> None:
     scan, zoom = shown.layers[0], shown.scene.camera.zoom
     low, high = scan.contrast_limits
     middle = canvas.rect().center()
-    drag(canvas, Qt.MouseButton.RightButton, middle, middle + QPoint(100, 0))
+    right = Qt.MouseButton.RightButton
+
+    def moved(before: tuple[float, float]) -> Callable[[], bool]:
+        return lambda: tuple(scan.contrast_limits) != before
+
+    drag(canvas, right, middle, middle + QPoint(100, 0), moved((low, high)), qtbot)
     wide_low, wide_high = scan.contrast_limits
     assert wide_high - wide_low == pytest.approx((high - low) * np.exp(0.5), rel=0.02)
     assert wide_high + wide_low == pytest.approx(high + low, rel=0.01)
-    drag(canvas, Qt.MouseButton.RightButton, middle, middle - QPoint(0, 60))
+    drag(canvas, right, middle, middle - QPoint(0, 60), moved((wide_low, wide_high)), qtbot)
     assert sum(scan.contrast_limits) < wide_high + wide_low  # brighter
     assert shown.scene.camera.zoom == zoom
 

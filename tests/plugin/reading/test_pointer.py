@@ -25,9 +25,9 @@ def viewer() -> ViewerModel:
     return model
 
 
-def _world_of(layer: Image, index: tuple[int, int, int]) -> np.ndarray:
-    found: np.ndarray = np.asarray(layer.translate) + np.asarray(layer.scale) * np.array(index)
-    return found
+def _world_of(layer: Image, index: tuple[int, int, int]) -> list[float]:
+    found = np.asarray(layer.translate) + np.asarray(layer.scale) * np.array(index)
+    return [float(x) for x in found]
 
 
 def test_coordinates_are_those_of_the_scans_own_affine(viewer: ViewerModel) -> None:

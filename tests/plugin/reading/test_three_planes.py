@@ -148,9 +148,9 @@ def test_the_single_view_comes_back(room: Context, shown: Viewer) -> None:
 def test_one_key_opens_and_closes_the_planes(room: Context, shown: Viewer, qtbot: QtBot) -> None:
     native = _canvas(shown).canvas.native
     qtbot.keyClick(native, Qt.Key.Key_Q)
-    assert room.layouts.name == "planes"
+    assert isinstance(room.layouts.shown, ThreePlanes)
     qtbot.keyClick(native, Qt.Key.Key_9)
-    assert room.layouts.name == "single"
+    assert room.layouts.shown is None
     assert plane_in_view(shown) == "coronal"
 
 
