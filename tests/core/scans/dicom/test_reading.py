@@ -11,7 +11,7 @@ import gdcm
 import nibabel as nib
 import numpy as np
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -145,6 +145,21 @@ def test_philips_scale_slope_gives_precise_values(tmp_path: Path) -> None:
     stored = pixels().astype(float)
     expected = (stored * 2 + 10) / (2 * (0.5 + np.arange(6)))
     np.testing.assert_allclose(read_volume(tmp_path).data, expected, rtol=1e-6)
+
+
+def test_philips_scale_slope_of_each_frame(tmp_path: Path) -> None:
+    path = tmp_path / "enhanced.dcm"
+    write_multi_frame(path, slopes=[2.0] * 6)
+    image = dcmread(path)
+    for k, group in zip(reversed(range(6)), image.PerFrameFunctionalGroupsSequence, strict=True):
+        private = Dataset()
+        block = private.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
+        block.add_new(0x0E, "FL", 0.5 + k)
+        outer = group.private_block(0x2005, "Philips MR Imaging DD 005", create=True)
+        outer.add_new(0x0F, "SQ", [private])
+    save(image, path)
+    expected = pixels() / (0.5 + np.arange(6))
+    np.testing.assert_allclose(read_volume(path).data, expected, rtol=1e-6)
 
 
 def test_a_multi_frame_image(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import (
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     PositronEmissionTomographyImageStorage,
     SecondaryCaptureImageStorage,
 )
 
 from anofpdm.common.errors import VolumeError
-from anofpdm.scans.dicom import decoder, file_set
+from anofpdm.scans.dicom import decoder, file_set, parsing
 from anofpdm.scans.volume import read_volume
 from tests.core.dicom_cases import (
     SAGITTAL,
@@ -180,6 +181,24 @@ def test_a_decoder_that_dies_is_a_damaged_image(
     read_volume(tmp_path)
     monkeypatch.setattr(decoder, "child_environment", lambda: {"PYTHONHOME": "nowhere"})
     with pytest.raises(VolumeError, match="image 1 of 6 of series 5 is truncated or damaged"):
+        read_volume(tmp_path)
+
+
+def test_a_deflated_image_that_inflates_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_series(tmp_path, syntax=DeflatedExplicitVRLittleEndian)
+    read_volume(tmp_path)
+    monkeypatch.setattr(parsing, "_LARGEST_INFLATED", 500)
+    with pytest.raises(VolumeError, match=r"IM000\d in .* is truncated or damaged"):
+        read_volume(tmp_path)
+
+
+def test_a_file_that_ends_in_zeros_is_read_or_refused_at_once(tmp_path: Path) -> None:
+    for path in write_series(tmp_path):
+        with path.open("r+b") as stream:
+            stream.truncate(2**33)  # takes no space: a hole
+    with pytest.raises(VolumeError, match="image 1 of 6 of series 5 is far larger"):
         read_volume(tmp_path)
 
 
