@@ -27,7 +27,7 @@ class SourceFile(BaseModel):
         file, or from one that is gone.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     modality: str
     name: str
@@ -65,7 +65,7 @@ class AnalysisMetadata(BaseModel):
         What was done to the scans before: brain extraction, registration; empty where nothing was.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     bundle: BundleMetadata
     bundle_hash: str

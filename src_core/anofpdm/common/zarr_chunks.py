@@ -80,7 +80,7 @@ def read_chunk(array: zarr.Array[Any], store: Path, number: int = 0) -> NDArray[
 
 def ends_with_checksum(array: zarr.Array[Any]) -> bool:
     """Tell whether a checksum behind each chunk is verified before the chunk is unpacked."""
-    codecs = getattr(array.metadata, "codecs", ())
+    codecs: tuple[object, ...] = getattr(array.metadata, "codecs", ())
     return bool(codecs) and isinstance(codecs[-1], Crc32cCodec)
 
 

@@ -38,7 +38,7 @@ class JobRequest(BaseModel):
         When, in ISO 8601.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     arguments: tuple[str, ...]
     cwd: Path = Field(default_factory=lambda: _current_folder())

@@ -15,7 +15,7 @@ Region = Literal["image", "brain"]
 RuleKind = Literal["dynamic", "absolute"]
 Polarity = Literal["both", "hyperintense", "hypointense"]
 Criterion = Literal["accuracy", "balanced"]
-Divergence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Divergence = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Guidance = Annotated[float, Field(ge=0, le=1000)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -49,7 +49,7 @@ class Candidate(BaseModel):
         Accuracy of that threshold on the validation slices by the calibration's criterion, 0..1.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     guidance: Guidance
     cosine_threshold: Cosine
@@ -113,13 +113,11 @@ class Calibration(BaseModel):
         Description of the slices.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     guidance: Guidance
     cosine_threshold: Cosine
-    max_divergence: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
-        min_length=1
-    )
+    max_divergence: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
     rule: RuleKind = "dynamic"
     map_threshold: Divergence | None = None
     map_extent: float = Field(default=1.0, gt=0, le=1)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from anofpdm.common.errors import SettingsError
 
-Deviations = Annotated[float, Field(ge=-10, le=100, allow_inf_nan=False)]
+Deviations = Annotated[float, Field(ge=-10, le=100)]
 
 
 class Refinement(BaseModel):
@@ -37,10 +37,10 @@ class Refinement(BaseModel):
         The reference: the scored modality whose scan is used; None selects the first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     border: Deviations = 1.5
-    core: float = Field(default=1.5, ge=0, le=100, allow_inf_nan=False)
+    core: float = Field(default=1.5, ge=0, le=100)
     share: float = Field(default=0.5, gt=0, le=1)
     reach_mm: float = Field(default=1.0, ge=0, le=20)
     smoothing_mm: float = Field(default=0.7, ge=0, le=5)

@@ -38,7 +38,7 @@ class DynamicQuantile(BaseModel):
         a and b: the quantile is `high` if M_{t_e} is 0 and `low` if it reaches M_max.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["dynamic"] = "dynamic"
     region: Region = "image"
@@ -55,7 +55,7 @@ class DynamicQuantile(BaseModel):
 class ManualQuantile(BaseModel):
     """A fixed quantile of the anomaly map over the whole image or the brain."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["quantile"] = "quantile"
     quantile: OpenFraction = 0.95
@@ -74,10 +74,10 @@ class AbsoluteThreshold(BaseModel):
         (hysteresis). 1 means no extension.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["absolute"] = "absolute"
-    value: float = Field(ge=0, allow_inf_nan=False)
+    value: float = Field(ge=0)
     extent: float = Field(default=1.0, gt=0, le=1)
 
 
@@ -124,7 +124,7 @@ class Settings(BaseModel):
         See docs/method.md#129-refinement-on-the-scan.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     guidance: Guidance = 1.0
     end_step: Annotated[int, Field(ge=1)] | None = None
@@ -133,12 +133,12 @@ class Settings(BaseModel):
     threshold: Annotated[ThresholdRule, Field(discriminator="kind")] = ManualQuantile(
         region="brain"
     )
-    max_divergence: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] | None = None
+    max_divergence: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     gate: bool = False
     cosine_threshold: Cosine | None = None
     median_kernel: int = Field(default=PAPER_MEDIAN_KERNEL, ge=1, le=31)
     min_component_pixels: int = Field(default=PAPER_MIN_COMPONENT_PIXELS, ge=0)
-    min_component_ml: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    min_component_ml: float = Field(default=0.0, ge=0)
     refinement: Refinement | None = None
 
     @model_validator(mode="after")

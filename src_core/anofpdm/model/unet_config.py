@@ -58,7 +58,7 @@ class UNetConfig(BaseModel):
         every 3x3 convolution.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     image_size: Side
     in_channels: Annotated[int, Field(ge=1, le=64)]

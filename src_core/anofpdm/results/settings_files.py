@@ -30,7 +30,7 @@ class ModelIdentity(BaseModel):
         `ModelBundle.hash`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     version: str
@@ -57,7 +57,7 @@ class SettingsFile(BaseModel):
     settings : Settings
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format_version: Literal[1] = 1
     model: ModelIdentity

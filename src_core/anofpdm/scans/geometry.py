@@ -93,7 +93,7 @@ class SliceGeometry(BaseModel):
         The input's NIfTI header, base64; None where the volume came from no file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     shape: tuple[int, int, int]
     affine: tuple[tuple[float, float, float, float], ...]

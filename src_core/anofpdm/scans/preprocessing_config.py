@@ -43,7 +43,7 @@ class PreprocessingConfig(BaseModel):
         Smallest and largest slice distance of the training or test data, for warnings.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     size: int = Field(ge=8, le=1024)
     field_of_view: Literal["fixed", "stretch"] = "fixed"

@@ -24,7 +24,7 @@ _REMEDY: Final = "correct the file"
 class BundleTexts(BaseModel):
     """Texts of the resulting bundle; see `BundleMetadata` for the fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = "untitled"
     version: str = "0.1.0"
@@ -112,7 +112,7 @@ class TrainingConfig(BaseModel):
         Name, licence and other texts of the resulting bundle.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     network: UNetConfig = Field(default_factory=lambda: UNetConfig.reference(heads=2))
     schedule: NoiseSchedule = NoiseSchedule()

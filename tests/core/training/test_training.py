@@ -209,6 +209,10 @@ def test_toml_configures_a_run(tmp_path: Path) -> None:
         ("stepps = 3", "stepps is not a known field"),
         ("steps = ", "not valid TOML"),
         ("[augmentation]\ngain = 2.0", "augmentation.gain is 2.0"),
+        ("weight_decay = inf", "weight_decay is inf"),
+        ("grad_clip = inf", "grad_clip is inf"),
+        ("min_snr_gamma = inf", "min_snr_gamma is inf"),
+        ("lr = nan", "lr is nan"),
     ],
 )
 def test_wrong_toml_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

@@ -57,7 +57,7 @@ class PrepareConfig(BaseModel):
         Whether warnings and reasons name files with their folders.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: Path
     layout: Layout

@@ -34,7 +34,7 @@ class DatasetAttributes(BaseModel):
         Subjects that are another's brain without its lesions: their name to that other's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     modalities: Annotated[tuple[str, ...], Field(min_length=1)]
     scored: Annotated[tuple[str, ...], Field(min_length=1)]

@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
@@ -34,10 +32,6 @@ from anofpdm.scans.files.suffixes import (
 )
 
 _MGH_HEADER: Final = 284
-_MGH_FAULTS: Final = (
-    ImageFileError, HeaderDataError, OSError, ValueError, KeyError, TypeError, EOFError,
-    OverflowError,
-)  # fmt: skip
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -64,7 +58,7 @@ def _load_mgh(path: Path, name: str) -> Loaded:
             affine = np.asarray(header.get_affine(), dtype=np.float64)
             offset = int(header.get_data_offset())
             placed = int(header["goodRASFlag"]) == 1
-        except _MGH_FAULTS as error:
+        except Exception as error:  # nibabel raises nearly anything on a damaged header
             raise damaged(path, error) from error
         if not placed:
             raise VolumeError(

@@ -13,8 +13,6 @@ from typing import Any, Final
 import nibabel as nib
 import numpy as np
 from nibabel import imageglobals
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import apply_read_scaling
 from numpy.typing import NDArray
 
@@ -28,9 +26,6 @@ from anofpdm.scans.files.physical_limits import check_physical
 LARGEST_HEADER: Final = 540
 """Bytes of the fixed part: 348 of NIfTI-1, 540 of NIfTI-2."""
 _LARGEST_PAIR_HEADER: Final = 16 * 2**20  # with its extensions
-_FAULTS: Final = (
-    ImageFileError, HeaderDataError, ValueError, KeyError, TypeError, EOFError, OverflowError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +94,7 @@ class NiftiLayout:
             with _without_log():
                 header: Header = self.kind.header_class.from_fileobj(io.BytesIO(block))
             return header
-        except (*_FAULTS, MemoryError) as error:
+        except Exception as error:  # as above
             raise _invalid(path, error) from error
 
 
@@ -134,7 +129,7 @@ def nifti_layout(
         shape = tuple(int(n) for n in header.get_data_shape())
         offset, dtype = int(header.get_data_offset()), header.get_data_dtype()
         slope, inter = header.get_slope_inter()
-    except _FAULTS as error:
+    except Exception as error:  # nibabel raises nearly anything on a damaged header
         raise _invalid(path, error) from error
     space = header_space(header, raw["pixdim"], shape, form, name)
     if offset < 0 or not shape or min(shape) < 1:

@@ -28,9 +28,12 @@ def check_affine(affine: NDArray[np.float64], name: str) -> None:
     GeometryError
         When it is not an invertible (4, 4) matrix of finite numbers with the last row 0, 0, 0, 1.
     """
+    if affine.shape != (4, 4):
+        raise GeometryError(
+            f"{name} has an affine of shape {affine.shape}, not (4, 4); convert the scan again."
+        )
     if (
-        affine.shape != (4, 4)
-        or not np.isfinite(affine).all()
+        not np.isfinite(affine).all()
         or not np.array_equal(affine[3], [0, 0, 0, 1])
         or np.linalg.matrix_rank(affine[:3, :3]) < 3
     ):

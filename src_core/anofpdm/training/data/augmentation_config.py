@@ -26,7 +26,7 @@ class Augmentation(BaseModel):
         Fraction of the image's width, uniform within +-`shift`, both axes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     flip: bool = False
     gamma: float = Field(default=0.0, ge=0, le=2)

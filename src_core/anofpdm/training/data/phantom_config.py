@@ -22,7 +22,7 @@ class PhantomDraws(BaseModel):
         Steps after which the next subjects replace them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     first: Annotated[int, Field(ge=0)]
     end: Count

@@ -14,6 +14,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 - its own documentation spells it so
 
 from anofpdm.common.errors import AnofpdmError, GeometryError, VolumeError
+from anofpdm.scans.files.physical_limits import check_affine
 from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.volume import Volume, read_volume
@@ -195,3 +196,19 @@ def test_a_path_that_no_file_can_have_is_a_sentence() -> None:
     for suffix in (".nii", ".mgz", ".nrrd"):
         with pytest.raises(VolumeError):
             read_volume(f"sc\0an{suffix}")
+
+
+def test_an_mgz_without_voxels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scan.mgh"
+    nib.save(nib.MGHImage(DATA, np.diag([2.0, 2.0, 5.0, 1.0])), path)
+    content = bytearray(path.read_bytes())
+    content[4:8] = struct.pack(">i", 0)  # its width
+    path.write_bytes(content)
+    with pytest.raises(VolumeError, match=r"scan\.mgh is truncated or damaged"):
+        read_volume(path)
+
+
+def test_an_affine_of_another_shape_is_refused_in_a_short_sentence() -> None:
+    with pytest.raises(GeometryError, match=r"an affine of shape \(40, 4\), not \(4, 4\)") as error:
+        check_affine(np.ones((40, 4)), "scan.nii")
+    assert len(str(error.value)) < 120
