@@ -23,7 +23,8 @@ YES, NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
     data = np.random.default_rng(0).normal(100, 20, (6, 7, 5)).astype(np.float32)
-    write_nifti(tmp_path / "flair.nii.gz", data, Volume(data, np.eye(4)), data.dtype)
+    volume = Volume(data, np.diag([4.0, 4.0, 4.0, 1.0]))
+    write_nifti(tmp_path / "flair.nii.gz", data, volume, data.dtype)
     return tmp_path / "flair.nii.gz"
 
 

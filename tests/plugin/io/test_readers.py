@@ -47,7 +47,7 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _save(folder: Path, name: str, data: np.ndarray) -> Path:
-    volume = Volume(data, np.diag([-1.0, 2.0, 3.0, 1.0]))
+    volume = Volume(data, np.diag([-4.0, 8.0, 12.0, 1.0]))
     path = folder / name
     write_nifti(path, data, volume, data.dtype)
     return path
@@ -101,7 +101,7 @@ def test_the_manifest_offers_every_format_of_the_core() -> None:
     assert patterns["read_scan"] == [f"*{suffix}" for suffix in SUFFIXES]
 
 
-_TURN = np.array([[0.0, -0.8, 0.6, 12.0], [2.0, 0, 0, -30.0], [0, 1.8, 2.4, 5.5], [0, 0, 0, 1]])
+_TURN = np.array([[0.0, -3.2, 2.4, 12.0], [8.0, 0, 0, -30.0], [0, 7.2, 9.6, 5.5], [0, 0, 0, 1]])
 
 
 def _values() -> np.ndarray:
@@ -165,7 +165,7 @@ def _decathlon(folder: Path, description: str | None) -> Path:
     path = folder / "imagesTr" / "BRATS_001.nii.gz"
     path.parent.mkdir()
     data = np.stack([_values() + 10 * k for k in range(4)], axis=-1)
-    nib.save(nib.Nifti1Image(data, np.diag([-1.0, 2.0, 3.0, 1.0])), path)
+    nib.save(nib.Nifti1Image(data, np.diag([-4.0, 8.0, 12.0, 1.0])), path)
     if description is not None:
         (folder / "dataset.json").write_text(description)
     return path
@@ -184,7 +184,7 @@ def test_channels_are_layers_that_the_fields_find(viewer: Viewer, tmp_path: Path
         volume = volume_of(layer)
         np.testing.assert_array_equal(volume.data, read_volume(path, channel=k).data)
         assert (volume.channel, volume.name) == (k, f"BRATS_001.nii.gz:{k}")
-        np.testing.assert_array_equal(volume.affine, np.diag([-1.0, 2.0, 3.0, 1.0]))
+        np.testing.assert_array_equal(volume.affine, np.diag([-4.0, 8.0, 12.0, 1.0]))
     assert [guess_scan(names, m) for m in ("flair", "t1", "t1ce", "t2")] == [0, 1, 2, 3]
     assert of_one_head(layers[0], layers[3])
     assert not of_one_head(layers[0], layers[0])
