@@ -18,6 +18,7 @@ COLUMNS = (
     "centre_right_mm",
     "centre_anterior_mm",
     "centre_superior_mm",
+    "approximate_region",
 )
 
 
@@ -30,7 +31,7 @@ def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> Non
         The CSV file, in UTF-8 with commas; it is replaced.
     components : sequence of mapping
         As `anofpdm.results.report.lesions_of` lists them. Slices count from the feet up, the
-        centre is in RAS, and the peak is empty without a map.
+        centre is in RAS; the peak is empty without a map, the region where none was named.
 
     Raises
     ------
@@ -42,4 +43,12 @@ def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> Non
         table.writerow(COLUMNS)
         for each in components:
             measured = (each[name] for name in ("number", "volume_ml", "voxels", "diameter_mm"))
-            table.writerow([*measured, *each["slices"], each["peak"], *each["centre_mm"]])
+            table.writerow(
+                [
+                    *measured,
+                    *each["slices"],
+                    each["peak"],
+                    *each["centre_mm"],
+                    each.get("approximate_region", ""),
+                ]
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
+from anofpdm.preprocessing.atlas import TemplateFit
+from anofpdm.preprocessing.similarity import SimilarityTest
 from anofpdm.scans.volume import Volume
 from tests.core.preprocessing.heads import brain, head
 from tests.core.segmentation_cases import bundle
@@ -128,3 +131,29 @@ def test_preprocess_needs_the_modality_of_each_scan(folder: Path) -> None:
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "has no modality" in result.stderr
     assert not (folder / "ready").exists()
+
+
+def test_regions_are_in_the_table_and_the_report(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = TemplateFit(np.eye(4), SimilarityTest(1.0, 0.1))
+    monkeypatch.setattr("anofpdm.preprocessing.atlas.fit_template", lambda *_: fitted)
+    report = report_of(segment(folder, "brain", "--regions", "--no-gate", "--quantile", 0.9))
+    components = report["lesions"]["components"]
+    assert components and all(each["approximate_region"] for each in components)
+    assert report["regions"]["approximate"] is True
+    with (folder / "out" / "lesions.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["approximate_region"] for row in rows] == [
+        each["approximate_region"] for each in components
+    ]
+
+
+def test_a_scan_that_does_not_fit_the_template_has_no_names(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = TemplateFit(np.eye(4), SimilarityTest(0.1, 0.1))
+    monkeypatch.setattr("anofpdm.preprocessing.atlas.fit_template", lambda *_: fitted)
+    report = report_of(segment(folder, "brain", "--regions", "--no-gate", "--quantile", 0.9))
+    assert not any("approximate_region" in each for each in report["lesions"]["components"])
+    assert any("does not fit the template" in warning for warning in report["warnings"])

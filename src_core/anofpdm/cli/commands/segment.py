@@ -54,6 +54,15 @@ DicomOption = Annotated[
         rich_help_panel="Input and output",
     ),
 ]
+RegionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--regions",
+        help="Name the lobe or region near each lesion in the table and the report. Approximate: "
+        "by an affine to the ICBM152 template. Needs SimpleITK and some 10 seconds.",
+        rich_help_panel="Input and output",
+    ),
+]
 KeepAnalysisOption = Annotated[
     bool,
     typer.Option(
@@ -77,6 +86,7 @@ def segment(
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
     keep_analysis: KeepAnalysisOption = False,
+    regions: RegionsOption = False,
     overwrite: opt.OverwriteOption = False,
     dicom: DicomOption = False,
     process: opt.ProcessOption = None,
@@ -151,5 +161,6 @@ def segment(
             console,
             more=files_asked.names(dicom=dicom),
             dicom=target,
+            regions=regions,
         )
     console.finish({"out": str(out), **report}, summary_of(out, report))

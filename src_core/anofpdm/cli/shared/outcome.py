@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group
 from rich.table import Table
@@ -66,6 +67,7 @@ def finish_results(
     *,
     more: Collection[str] = (),
     dicom: DicomOutput | None = None,
+    regions: bool = False,
 ) -> tuple[dict[str, Any], NativeResult]:
     """Write the result files into `folder`.
 
@@ -79,6 +81,8 @@ def finish_results(
         Files that are written beside `DEFAULT_NAMES`.
     dicom : DicomOutput, optional
         The source series of DICOM results.
+    regions : bool
+        Whether each lesion gets the name of the region it lies near.
 
     Returns
     -------
@@ -99,11 +103,42 @@ def finish_results(
     report = build_report(
         analysis, interpretation, native, seconds=seconds, warnings=console.warnings
     )
+    if regions:
+        _name_regions(analysis, report, console)
     names = (*DEFAULT_NAMES, *more)
     write_results(
         folder, analysis, interpretation, native, report, truth=truth, names=names, dicom=dicom
     )
     return report, native
+
+
+def _name_regions(analysis: Analysis, report: dict[str, Any], console: Console) -> None:
+    """Add to each lesion of a report the region near it, and how it was found."""
+    from anofpdm.preprocessing.atlas import fit_template
+    from anofpdm.scans.volume import Volume
+
+    components = report["lesions"]["components"]
+    if not components:
+        return
+    modality, voxels = next(iter(analysis.native.items()))
+    scan = Volume(voxels, np.array(analysis.geometry.affine), modality)
+    fitted = fit_template(scan, np.asarray(analysis.foreground_native))
+    report["regions"] = {
+        "approximate": True,
+        "method": "affine to ICBM152, nearest points of Dosenbach et al. 2010",
+        "mutual_information": round(fitted.similarity.value, 4),
+        "mutual_information_by_chance": round(fitted.similarity.by_chance, 4),
+    }
+    if not fitted.similarity.passed:
+        console.warn(
+            "The lesions have no region names, because the scan does not fit the template "
+            f"({fitted.similarity.words}); check the brain mask."
+        )
+        report["warnings"] = list(console.warnings)
+        return
+    names = fitted.names([each["centre_mm"] for each in components])
+    for component, name in zip(components, names, strict=True):
+        component["approximate_region"] = name
 
 
 def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
