@@ -51,8 +51,10 @@ class Central:
             self._layout.addWidget(widget, 1)
 
     def put_below(self, widget: QWidget) -> None:
-        """Show a widget below the canvas, as high as it."""
-        self.canvas.addWidget(widget)
+        """Show a widget below the canvas, as high as it; hide it to take it away."""
+        if self.canvas.indexOf(widget) < 0:
+            self.canvas.addWidget(widget)
+        widget.show()
         half = max(self.canvas.height() // 2, 1)
         self.canvas.setSizes([half, half])
 

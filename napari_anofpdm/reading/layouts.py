@@ -54,6 +54,8 @@ class Layouts:
         self._before: Callable[[], None] = lambda: None
         self.name: LayoutName = "single"
         self.fourth: Callable[[], QWidget] | None = None
+        # Made once; it belongs to the window from then on.
+        self._quarter: QWidget | None = None
         session.closed.connect(self._forget)
 
     @property
@@ -77,8 +79,9 @@ class Layouts:
 
             from napari_anofpdm.reading.three_planes import ThreePlanes
 
-            fourth = QWidget() if self.fourth is None else self.fourth()
-            self._shown, self._hands.pointing = ThreePlanes(viewer, fourth), True
+            if self._quarter is None:
+                self._quarter = QWidget() if self.fourth is None else self.fourth()
+            self._shown, self._hands.pointing = ThreePlanes(viewer, self._quarter), True
         elif name == "side_by_side":
             from napari_anofpdm.reading.side_by_side import SideBySide
 
@@ -115,7 +118,7 @@ class Layouts:
         """Let go of a viewer whose window is gone."""
         if self._shown is not None:
             self._shown.leave()
-            self._shown = None
+        self._shown = self._quarter = None
 
 
 def _restorer(viewer: Viewer) -> Callable[[], None]:

@@ -55,7 +55,8 @@ class PointBar(QToolBar):
         self.values.setToolTip("Coordinates of the pointer, and the values of scan and map there.")
         self.values.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         # A long text must not widen the window.
-        self.values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.values.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.values.setMinimumWidth(1)
         for widget in (QLabel(" Noise level "), self.slider, self.level, self.values):
             self.addWidget(widget)
         self.slider.valueChanged.connect(self._slid)

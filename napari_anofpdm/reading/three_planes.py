@@ -32,7 +32,7 @@ class ThreePlanes:
     ----------
     viewer : napari.viewer.Viewer
     fourth : QWidget
-        The fourth quarter, below the canvas; it goes with the planes.
+        The fourth quarter, below the canvas; it is hidden with the planes and stays in the window.
 
     Attributes
     ----------
@@ -95,10 +95,10 @@ class ThreePlanes:
             crosshair.remove()
         for view in views:
             view.close()
-        for widget in (self._column, self._fourth):
-            widget.setParent(None)
-            widget.close()
-            widget.deleteLater()
+        self._fourth.hide()
+        self._column.setParent(None)
+        self._column.close()
+        self._column.deleteLater()
         if central is not None:
             central.take_back()
         viewer = self._viewer()
