@@ -65,7 +65,7 @@ class MaskPreview:
         if session.is_current and native is not None and not anyway:
             return np.asarray(self._along_world(native.mask)[slice_id])
         plane = native_plane(self._analysis, result, mask).T
-        if session.dropped and native is not None and session.native_found is not None:
+        if session.rejected and native is not None and session.native_found is not None:
             found, kept = session.native_found.mask, native.mask
             plane = plane & ~self._along_world(found & ~kept)[slice_id]
         return plane

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from napari_anofpdm.session.lesion_reviews import LesionReviews
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Settings
@@ -27,7 +29,7 @@ class KeptAnalysis:
     step_chosen: bool = False
     modality: str | None = None
     shown_anyway: frozenset[int] = frozenset()
-    dropped: frozenset[int] = frozenset()
+    reviews: LesionReviews = field(default_factory=LesionReviews)
     volume_result: Interpretation | None = None
     native: NativeResult | None = None
     native_found: NativeResult | None = None

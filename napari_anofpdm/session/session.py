@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_anofpdm.session.kept_analyses import KeptAnalyses, KeptAnalysis
+from napari_anofpdm.session.lesion_reviews import LesionReviews
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Settings
     from anofpdm.results.lesions import Lesions
     from anofpdm.results.native import NativeResult
+    from anofpdm.results.review.verdicts import Review, Verdict
     from napari_anofpdm.session.scan import Scan
 
 
@@ -44,13 +46,16 @@ class Session:
     modality_changed : Signal(str or None)
         The scored modality whose step maps are shown; None shows their mean.
     shown_anyway_changed : Signal(frozenset of int)
-    dropped_changed : Signal(frozenset of int)
+    review_changed : Signal(ReviewedLesions or None)
+        Verdicts or notes on the lesions in the table have changed; not emitted for new lesions.
+    selected_changed : Signal(int or None)
+        Another lesion of the table is selected.
     slice_interpreted : Signal(Interpretation)
         Only the slice in view, under the current settings.
     volume_interpreted : Signal(Interpretation)
         All computed slices, some time after the settings stop changing.
     native_changed : Signal(NativeResult)
-        The result on the scan's own voxels, without the dropped lesions.
+        The result on the scan's own voxels, without the rejected lesions.
     edited_changed : Signal(NativeResult or None)
         The user painted on a committed mask, or another mask counts now.
     result_wanted : Signal()
@@ -88,12 +93,11 @@ class Session:
     slice_mask : ndarray of bool, shape (H, W), or None
         The mask of the slice in view; without the gate if it is in `shown_anyway`.
     native, native_found : NativeResult or None
-        On the scan's own voxels, without and with the dropped lesions.
+        On the scan's own voxels, without and with the rejected lesions.
     edited : NativeResult or None
         The committed mask that the user works on, until the settings change.
-    dropped : frozenset of int
-        Numbers of the lesions that the user dropped; lesions that are found again under other
-        settings stay dropped.
+    reviews : LesionReviews
+        The verdicts and notes of the user, and the lesion that is selected.
     is_announcing : bool
         Whether `analysis_changed` is being emitted. Some listeners still show the previous
         analysis then, so no slice of the new one may be interpreted yet.
@@ -106,7 +110,8 @@ class Session:
     step_changed = Signal(int)
     modality_changed = Signal(object)
     shown_anyway_changed = Signal(object)
-    dropped_changed = Signal(object)
+    review_changed = Signal(object)
+    selected_changed = Signal(object)
     slice_interpreted = Signal(object)
     volume_interpreted = Signal(object)
     native_changed = Signal(object)
@@ -140,12 +145,17 @@ class Session:
         self.native: NativeResult | None = None
         self.native_found: NativeResult | None = None
         self.edited: NativeResult | None = None
-        self.dropped: frozenset[int] = frozenset()
+        self.reviews = LesionReviews()
 
     @property
     def lesions(self) -> Lesions | None:
         """Lesions of `native_found`, numbered and measured."""
         return None if self.native_found is None else self.native_found.lesions
+
+    @property
+    def rejected(self) -> frozenset[int]:
+        """Numbers in `lesions` of those that the user rejected."""
+        return self.reviews.rejected
 
     @property
     def measured(self) -> NativeResult | None:
@@ -285,7 +295,7 @@ class Session:
             step_chosen=self.step_chosen,
             modality=self.modality,
             shown_anyway=self.shown_anyway,
-            dropped=self.dropped,
+            reviews=self.reviews,
             volume_result=self.volume_result,
             native=self.native,
             native_found=self.native_found,
@@ -297,7 +307,7 @@ class Session:
         self.settings, self.calibrated = kept.settings, kept.calibrated
         self.done, self.modality = kept.done, kept.modality
         self.step, self.step_chosen = kept.step, kept.step_chosen
-        self.shown_anyway, self.dropped = kept.shown_anyway, kept.dropped
+        self.shown_anyway, self.reviews = kept.shown_anyway, kept.reviews
         self.volume_result = kept.volume_result
         self.native, self.native_found = kept.native, kept.native_found
         self.edited = kept.edited
@@ -401,20 +411,56 @@ class Session:
             self.shown_anyway = changed
             self.shown_anyway_changed.emit(changed)
 
-    def set_dropped(self, lesions: Collection[int]) -> None:
-        """Drop lesions from the mask by their numbers in `lesions`; restore the others."""
-        dropped = frozenset(lesions)
-        if dropped != self.dropped and self.native_found is not None:
-            self.dropped = dropped
-            self._apply_dropped()
-            self.dropped_changed.emit(dropped)
+    def set_verdict(self, number: int, verdict: Verdict) -> None:
+        """Give a verdict on a lesion of the table; a rejected one leaves the mask.
+
+        Raises
+        ------
+        SettingsError
+            If a lesion of an edited mask is to be rejected: that mask belongs to the user, who
+            erases in it.
+        """
+        from anofpdm.common.errors import SettingsError
+
+        shown = self.reviews.shown
+        if self.edited is not None and verdict == "rejected":
+            raise SettingsError("To reject a lesion of the edited mask, remove it from the layer.")
+        if shown is not None:
+            self.set_review(shown.review.with_verdict(number, verdict))
+
+    def set_note(self, number: int, note: str) -> None:
+        """Write a note on a lesion of the table."""
+        shown = self.reviews.shown
+        if shown is not None:
+            self.set_review(shown.review.with_note(number, note))
+
+    def set_review(self, review: Review) -> None:
+        """Set all verdicts and notes on the lesions of the table."""
+        shown, before = self.reviews.shown, self.rejected
+        if shown is None or shown.review == review:
+            return
+        self.reviews.change(review)
+        if self.rejected != before:
+            self._leave_out_rejected()
+        self.review_changed.emit(self.reviews.shown)
+        if self.rejected != before:
             self.native_changed.emit(self.native)
+
+    def select_lesion(self, number: int | None) -> None:
+        """Select a lesion of the table, or none."""
+        if number != self.reviews.selected:
+            self.reviews.selected = number
+            self.selected_changed.emit(number)
 
     def set_edited(self, edited: NativeResult | None) -> None:
         """Let a mask that the user edits count in place of the one that was found, or end that."""
         if edited is not self.edited:
+            selected = self.reviews.selected
             self.edited = edited
+            self.reviews.take_edited(None if edited is None else edited.lesions)
             self.edited_changed.emit(edited)
+            if self.reviews.selected != selected:
+                self.selected_changed.emit(self.reviews.selected)
 
     def accept_slice(self, result: Interpretation, mask: NDArray[np.bool_]) -> None:
         """Receive the interpretation of the slice in view, and its mask to show."""
@@ -425,22 +471,19 @@ class Session:
 
     def accept_volume(self, result: Interpretation, native: NativeResult) -> None:
         """Receive the interpretation of all computed slices, on both grids."""
-        dropped = self.dropped
-        if dropped and self.lesions is not None:
-            dropped = native.lesions.matching(self.lesions, dropped)
-        changed = dropped != self.dropped
+        reviews, selected = self.reviews, self.reviews.selected
         self.volume_result, self.native_found = result, native
-        self.dropped = dropped
-        self._apply_dropped()
+        reviews.take_found(native.lesions)
+        self._leave_out_rejected()
         self.volume_interpreted.emit(result)
-        if changed:
-            self.dropped_changed.emit(dropped)
         self.native_changed.emit(self.native)
+        if reviews.selected != selected:
+            self.selected_changed.emit(reviews.selected)
 
-    def _apply_dropped(self) -> None:
+    def _leave_out_rejected(self) -> None:
         self.native = self.native_found
-        if self.dropped and self.native_found is not None:
-            self.native = self.native_found.without(self.dropped)
+        if self.rejected and self.native_found is not None:
+            self.native = self.native_found.without(self.rejected)
 
     def close(self) -> None:
         """Close with the viewer: nothing is interpreted or shown afterwards."""

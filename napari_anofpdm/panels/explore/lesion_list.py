@@ -1,18 +1,25 @@
-"""`LesionList`: the lesions of the mask; go to one, or drop it from the mask."""
+"""`LesionList`: the lesions of the mask; go to one, accept or reject it, write a note on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_anofpdm.host.weak_listener import listen
-from napari_anofpdm.panels.explore.lesion_model import DROP, SLICES, LesionModel
+from napari_anofpdm.lesions.walking import go_to_lesion
+from napari_anofpdm.panels.explore.lesion_model import ACCEPT, REJECT, SLICES, LesionModel
 from napari_anofpdm.panels.explore.limits import limits_in_words, midline_mm, side_of
-from napari_anofpdm.space.placement import WORLD_AXES, place_point
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -46,7 +53,7 @@ class LesionList(QWidget):
     viewer : napari.viewer.Viewer
         It moves to the lesion whose row is clicked, or reached with the arrows.
     session : Session
-        The session whose lesions are shown and dropped.
+        The session whose lesions are shown and reviewed.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
@@ -60,13 +67,21 @@ class LesionList(QWidget):
         self.limits = QLabel()
         self.model = LesionModel()
         self.table = LesionTable()
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Note on the selected lesion")
+        self.note.setToolTip(
+            "A note on the selected lesion. Lesion table, report and saved reviews contain it."
+        )
         self._shown: Lesions | None = None
+        self._follows = True
+        self._noted: int | None = None
         self._build()
         self.table.clicked.connect(self._go_to_row)
         rows = self.table.selectionModel()
         assert rows is not None
         rows.currentRowChanged.connect(self._go_to_row)
-        self.model.drop_chosen.connect(session.set_dropped)
+        self.model.verdict_chosen.connect(session.set_verdict)
+        self.note.editingFinished.connect(self._write_note)
         listen(
             self,
             [
@@ -74,6 +89,8 @@ class LesionList(QWidget):
                 (session.edited_changed, self._show_lesions),
                 (session.analysis_changed, self._show_lesions),
                 (session.settings_changed, self._show_summary),
+                (session.review_changed, self._show_lesions),
+                (session.selected_changed, self._show_selected),
             ],
         )
         self._show_lesions()
@@ -108,6 +125,11 @@ class LesionList(QWidget):
         # Two numbers of three digits need more than an equal share of the width.
         columns.setSectionResizeMode(SLICES, QHeaderView.ResizeMode.ResizeToContents)
         columns.setMinimumSectionSize(20)
+        for column in (ACCEPT, REJECT):
+            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            table.setColumnWidth(column, 26)
+        columns.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+        table.setSortingEnabled(True)
         table.setFixedHeight((_ROWS_IN_VIEW + 1) * 22 + 14)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -116,16 +138,45 @@ class LesionList(QWidget):
         layout.addWidget(self.summary)
         layout.addWidget(self.limits)
         layout.addWidget(table)
+        layout.addWidget(self.note)
 
     def _show_lesions(self, _: object = None) -> None:
-        edited, dropped = self._session.edited, self._session.dropped
-        lesions = self._session.lesions if edited is None else edited.lesions
-        if lesions is self._shown:
-            self.model.set_dropped(dropped)  # a reset would lose the row in view
+        shown = self._session.reviews.shown
+        lesions = None if shown is None else shown.lesions
+        if shown is not None and lesions is self._shown:
+            self.model.set_review(shown)  # a reset would lose the row in view
         else:
             self._shown = lesions
-            self.model.set_lesions(lesions, dropped if edited is None else None)
+            self.model.set_lesions(shown, fixed=self._session.edited is not None)
+        self._show_selected()
         self._show_summary()
+
+    def _show_selected(self, _: object = None) -> None:
+        """Select the row of the selected lesion, and show its note; the view stays."""
+        reviews = self._session.reviews
+        row = self.model.row_of(reviews.selected)
+        rows = self.table.selectionModel()
+        assert rows is not None
+        if row is None:
+            with QSignalBlocker(rows):
+                self.table.setCurrentIndex(QModelIndex())
+        elif row != self.table.currentIndex().row():
+            self._follows = False
+            try:
+                self.table.selectRow(row)
+            finally:
+                self._follows = True
+        shown = reviews.shown
+        review = None if shown is None or row is None else shown.review.of(reviews.selected or 0)
+        self.note.setEnabled(review is not None)
+        number = None if review is None else reviews.selected
+        if number != self._noted or not self.note.hasFocus():
+            self._noted = number
+            self.note.setText("" if review is None else review.note)
+
+    def _write_note(self) -> None:
+        if self._noted is not None:
+            self._session.set_note(self._noted, self.note.text())
 
     def _show_summary(self, _: object = None) -> None:
         session = self._session
@@ -143,12 +194,14 @@ class LesionList(QWidget):
             self.summary.setText("The lesions are counted once all slices are interpreted.")
             return
         table = session.lesions.table
-        kept = [lesion for lesion in table if lesion.number not in session.dropped]
+        kept = [lesion for lesion in table if lesion.number not in session.rejected]
         volume = round(sum(lesion.volume_ml for lesion in kept), 6)
         count = f"{_count(len(kept))}, {volume:.2f} ml{self._largest(kept)}"
         dropped = f" ({len(table) - len(kept)} dropped)" if len(kept) < len(table) else ""
+        count = f"{_count(len(kept))}, {volume:.2f} ml"
+        rejected = f" ({len(table) - len(kept)} rejected)" if len(kept) < len(table) else ""
         waiting = "" if session.is_current else "; updating …"
-        self.summary.setText(f"{count}{dropped}{waiting}")
+        self.summary.setText(f"{count}{rejected}{waiting}")
 
     def _largest(self, kept: list[Lesion]) -> str:
         """Return where the largest of several lesions is, or the only one."""
@@ -161,19 +214,6 @@ class LesionList(QWidget):
         )
 
     def _go_to_row(self, index: QModelIndex, _: object = None) -> None:
-        if index.isValid() and index.column() != DROP and self._session.analysis is not None:
-            self.go_to(self.model.lesion(index.row()).centre_mm)
-
-    def go_to(self, centre_mm: tuple[float, float, float]) -> None:
-        """Move the slice and the camera to a point, RAS in mm."""
-        analysis = self._session.analysis
-        assert analysis is not None
-        world = place_point(analysis.geometry, np.array(centre_mm))
-        dims = self._viewer.dims
-        first = dims.ndim - len(WORLD_AXES)
-        if first < 0:
+        if not index.isValid() or index.column() in (ACCEPT, REJECT) or not self._follows:
             return
-        dims.set_point(range(first, dims.ndim), world)
-        shown = [world[axis - first] for axis in dims.displayed if axis >= first]
-        camera = self._viewer.scene.camera
-        camera.center = (*camera.center[: 3 - len(shown)], *shown)
+        go_to_lesion(self._viewer, self._session, self.model.lesion(index.row()).number)

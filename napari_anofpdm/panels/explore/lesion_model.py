@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from qtpy.QtGui import QFont
 
 if TYPE_CHECKING:
-    from anofpdm.results.lesions import Lesion, Lesions
+    from anofpdm.results.lesions import Lesion
+    from anofpdm.results.review.verdicts import Review, ReviewedLesions, Verdict
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
 
 class Column(NamedTuple):
-    """A column: its title, its explanation, and the text for a lesion."""
+    """A column: its title, its explanation, the text for a lesion, and what it is sorted by."""
 
     title: str
     explanation: str
     write: Callable[[Lesion], str]
+    order: Callable[[Lesion], float]
 
 
 def _slices(lesion: Lesion) -> str:
@@ -28,50 +30,111 @@ def _slices(lesion: Lesion) -> str:
     return f"{first}" if first == last else f"{first}-{last}"
 
 
+def _number(lesion: Lesion) -> float:
+    return lesion.number
+
+
+def _nothing(_: Lesion) -> str:
+    return ""
+
+
 COLUMNS = (
-    Column("No.", "Number; the largest lesion is 1.", lambda lesion: str(lesion.number)),
-    Column("ml", "Volume in millilitres.", lambda lesion: f"{lesion.volume_ml:.2f}"),
-    Column("mm", "Largest diameter in millimetres.", lambda lesion: f"{lesion.diameter_mm:.0f}"),
-    Column("Slices", "First and last axial slice, counted from the feet.", _slices),
+    Column("No.", "Number; the largest lesion is 1.", lambda one: str(one.number), _number),
+    Column(
+        "ml",
+        "Volume in millilitres.",
+        lambda lesion: f"{lesion.volume_ml:.2f}",
+        lambda lesion: lesion.volume_ml,
+    ),
+    Column(
+        "mm",
+        "Largest diameter in millimetres.",
+        lambda lesion: f"{lesion.diameter_mm:.0f}",
+        lambda lesion: lesion.diameter_mm,
+    ),
+    Column(
+        "Slices",
+        "First and last axial slice, counted from the feet.",
+        _slices,
+        lambda lesion: lesion.first_slice,
+    ),
     Column(
         "Peak",
         "Largest value of the anomaly map in the lesion (squared intensity, no unit).",
         lambda lesion: "" if lesion.peak is None else f"{lesion.peak:.3g}",
+        lambda lesion: -1.0 if lesion.peak is None else lesion.peak,
     ),
-    Column("Drop", "Select to remove the lesion from the mask.", lambda lesion: ""),
+    Column("✓", "Select to accept the lesion.", _nothing, _number),
+    Column("✗", "Select to reject the lesion: it leaves the mask.", _nothing, _number),
 )
-SLICES, DROP = 3, len(COLUMNS) - 1
+SLICES, ACCEPT, REJECT = 3, len(COLUMNS) - 2, len(COLUMNS) - 1
+_VERDICTS: dict[int, Verdict] = {ACCEPT: "accepted", REJECT: "rejected"}
 
 
 class LesionModel(QAbstractTableModel):
-    """One row per lesion; the last column is a check box."""
+    """One row per lesion; the last two columns are check boxes for the verdict."""
 
-    drop_chosen = Signal(object)
-    """Emitted when the user drops or restores a lesion: a frozenset of all dropped numbers."""
+    verdict_chosen = Signal(int, str)
+    """Emitted with the number of a lesion and the verdict that the user chose."""
 
     def __init__(self) -> None:
         super().__init__()
         self._table: tuple[Lesion, ...] = ()
-        self._dropped: frozenset[int] = frozenset()
+        self._review: Review | None = None
         self._fixed = False
+        self._sorted_by = (0, Qt.SortOrder.AscendingOrder)
 
-    def set_lesions(self, lesions: Lesions | None, dropped: Collection[int] | None) -> None:
-        """Set the lesions; `dropped` is None where none can be dropped."""
+    def set_lesions(self, reviewed: ReviewedLesions | None, *, fixed: bool) -> None:
+        """Set the lesions; `fixed` where none can be rejected."""
         self.beginResetModel()
-        self._table = () if lesions is None else lesions.table
-        self._fixed, self._dropped = dropped is None, frozenset(dropped or ())
+        self._table = () if reviewed is None else reviewed.lesions.table
+        self._review = None if reviewed is None else reviewed.review
+        self._fixed = fixed
+        self._table = self._in_order()
         self.endResetModel()
 
-    def set_dropped(self, dropped: Collection[int]) -> None:
-        """Set the dropped lesions without emitting a signal; none where none can be dropped."""
-        self._dropped = frozenset(() if self._fixed else dropped)
+    def set_review(self, reviewed: ReviewedLesions) -> None:
+        """Set the review of the same lesions without emitting a signal of the user's."""
+        self._review = reviewed.review
         if self._table:
-            last = self.index(len(self._table) - 1, DROP)
+            last = self.index(len(self._table) - 1, REJECT)
             self.dataChanged.emit(self.index(0, 0), last)
 
     def lesion(self, row: int) -> Lesion:
         """Return the lesion of a row."""
         return self._table[row]
+
+    def row_of(self, number: int | None) -> int | None:
+        """Return the row of a lesion, if it is in the table."""
+        numbers = [lesion.number for lesion in self._table]
+        return numbers.index(number) if number in numbers else None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column; the columns of verdicts sort by whether it is given."""
+        self.layoutAboutToBeChanged.emit()
+        before, self._sorted_by = self._table, (column, order)
+        self._table = self._in_order()
+        held = self.persistentIndexList()
+        moved = [self.index(self._table.index(before[each.row()]), each.column()) for each in held]
+        self.changePersistentIndexList(held, moved)
+        self.layoutChanged.emit()
+
+    def _in_order(self) -> tuple[Lesion, ...]:
+        column, order = self._sorted_by
+
+        def key(lesion: Lesion) -> tuple[float, int]:
+            if column in _VERDICTS:
+                return (0 if self._verdict(lesion) == _VERDICTS[column] else 1), lesion.number
+            return COLUMNS[column].order(lesion), lesion.number
+
+        descending = order == Qt.SortOrder.DescendingOrder
+        return tuple(sorted(self._table, key=key, reverse=descending))
+
+    def _verdict(self, lesion: Lesion) -> Verdict:
+        return "unreviewed" if self._review is None else self._review.of(lesion.number).verdict
+
+    def _note(self, lesion: Lesion) -> str:
+        return "" if self._review is None else self._review.of(lesion.number).note
 
     def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
         """Return the number of lesions."""
@@ -93,42 +156,53 @@ class LesionModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return text, alignment or check state of a cell; a dropped lesion is struck out."""
+        """Return text, alignment or check state of a cell; a rejected lesion is struck out."""
         lesion, column = self._table[index.row()], index.column()
-        dropped = lesion.number in self._dropped
+        verdict, note = self._verdict(lesion), self._note(lesion)
         if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[column].write(lesion)
+            noted = " ✎" if note and column == 0 else ""
+            return COLUMNS[column].write(lesion) + noted
         if role == Qt.ItemDataRole.ToolTipRole:
-            if column != DROP:
-                return _GO_TIP
-            return _FIXED_TIP if self._fixed else COLUMNS[column].explanation
+            return self._tip(column, note)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.CheckStateRole and column == DROP and not self._fixed:
-            return Qt.CheckState.Checked if dropped else Qt.CheckState.Unchecked
-        if role == Qt.ItemDataRole.FontRole and dropped:
+        if role == Qt.ItemDataRole.CheckStateRole and self._is_choice(column):
+            chosen = verdict == _VERDICTS[column]
+            return Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.FontRole and verdict == "rejected":
             font = QFont()
             font.setStrikeOut(True)
             return font
         return None
 
+    def _tip(self, column: int, note: str) -> str:
+        if self._is_choice(column):
+            return COLUMNS[column].explanation
+        if column == REJECT:
+            return _FIXED_TIP
+        return f"{_GO_TIP}\nNote: {note}" if note else _GO_TIP
+
+    def _is_choice(self, column: int) -> bool:
+        return column == ACCEPT or (column == REJECT and not self._fixed)
+
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Make the last column checkable."""
+        """Make the verdicts checkable."""
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        checkable = index.column() == DROP and not self._fixed
+        checkable = self._is_choice(index.column())
         return flags | Qt.ItemFlag.ItemIsUserCheckable if checkable else flags
 
     def setData(  # noqa: N802 - Qt's name
         self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole
     ) -> bool:
-        """Emit the dropped lesions after the user clicks a check box."""
-        if role != Qt.ItemDataRole.CheckStateRole or index.column() != DROP or self._fixed:
+        """Emit the verdict after the user clicks a check box; no tick means no verdict."""
+        column = index.column()
+        if role != Qt.ItemDataRole.CheckStateRole or not self._is_choice(column):
             return False
-        number = frozenset([self._table[index.row()].number])
         ticked = Qt.CheckState(value) == Qt.CheckState.Checked
-        self.drop_chosen.emit(self._dropped | number if ticked else self._dropped - number)
+        verdict = _VERDICTS[column] if ticked else "unreviewed"
+        self.verdict_chosen.emit(self._table[index.row()].number, verdict)
         return True
 
 
 _GO_TIP = "Click to go to the lesion's centre."
-_FIXED_TIP = "Erase the lesion in the mask's layer."
+_FIXED_TIP = "Remove the lesion from the mask's layer."

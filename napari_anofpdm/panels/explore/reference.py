@@ -88,7 +88,7 @@ class ReferenceBox(QWidget):
                 (session.analysis_changed, self._read_again),
                 (session.native_changed, self._show_volume),
                 (session.edited_changed, self._show_scores),
-                (session.dropped_changed, self._show_slice),
+                (session.review_changed, self._show_slice),
                 (session.slice_interpreted, self._show_slice),
                 (session.position_changed, self._show_slice),
             ],
@@ -184,7 +184,7 @@ class ReferenceBox(QWidget):
         self._show_slice()
 
     def _plane(self, analysis: Analysis, slice_id: int) -> NDArray[Any]:
-        """Return the mask of the slice in view on the scan's voxels, without dropped lesions."""
+        """Return the mask of the slice in view on the scan's voxels, without rejected lesions."""
         from anofpdm.results.native import native_plane
 
         session, geometry, edited = self._session, analysis.geometry, self._edited
@@ -193,9 +193,9 @@ class ReferenceBox(QWidget):
         assert session.slice_mask is not None
         assert session.slice_result is not None
         plane = native_plane(analysis, session.slice_result, session.slice_mask)
-        if session.dropped and session.lesions is not None:
+        if session.rejected and session.lesions is not None:
             labels = geometry.orientation.to_canonical(session.lesions.labels)[:, :, slice_id]
-            plane = plane * ~np.isin(labels, list(session.dropped))
+            plane = plane * ~np.isin(labels, list(session.rejected))
         return plane
 
 

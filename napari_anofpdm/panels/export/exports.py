@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Volume
     from anofpdm.results.dicom.files import DicomOutput
     from anofpdm.results.native import NativeResult
+    from anofpdm.results.review.verdicts import ReviewedLesions
 
 EDITED_MASK_FILE = "edited_mask.nii.gz"
 EDITED_TABLE_FILE = "edited_lesions.csv"
@@ -31,11 +32,15 @@ class Export:
     Attributes
     ----------
     analysis, interpretation, native
-        The result; `native` without the lesions that the user dropped.
+        The result; `native` without the lesions that the user rejected.
+    reviewed : ReviewedLesions
+        All lesions that were found, with the user's review.
     remarks : tuple of str
         Sentences for the report about manual changes.
     edited : Volume or None
         A manually edited mask, on the scan's grid.
+    edited_review : ReviewedLesions or None
+        The review of the edited mask, of which another may have been chosen to be written.
     dicom : DicomOutput or None
         The series that the scan came from.
     """
@@ -43,8 +48,10 @@ class Export:
     analysis: Analysis
     interpretation: Interpretation
     native: NativeResult
+    reviewed: ReviewedLesions
     remarks: tuple[str, ...] = ()
     edited: Volume | None = None
+    edited_review: ReviewedLesions | None = None
     dicom: DicomOutput | None = None
 
 
@@ -96,6 +103,7 @@ def write_export(
             native,
             seconds=time.perf_counter() - started,
             warnings=(*analysis.metadata.warnings, *export.remarks),
+            reviewed=export.reviewed,
         )
         write_results(staging, analysis, found, native, report, names=names, dicom=export.dicom)
     return folder
@@ -118,4 +126,6 @@ def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[st
         write_nifti(staging / EDITED_MASK_FILE, edited.data, grid, dtype)
     if EDITED_TABLE_FILE in names:
         lesions = find_lesions(edited.data, grid.affine, export.native.anomaly_map)
-        write_lesion_csv(staging / EDITED_TABLE_FILE, lesions_of(lesions)["components"])
+        reviewed = (export.edited_review or export.reviewed).on(lesions)
+        listed = lesions_of(lesions, reviewed.review.without_rejections)
+        write_lesion_csv(staging / EDITED_TABLE_FILE, listed["components"])

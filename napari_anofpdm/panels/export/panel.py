@@ -245,18 +245,21 @@ class ExportPanel(DockedPanel):
         assert session.analysis is not None
         assert session.volume_result is not None
         assert session.native is not None
+        assert session.reviews.found is not None
         remarks = [] if len(session.done) == len(session.analysis) else [self._partly()]
-        if session.dropped:
-            count = len(session.dropped)
+        if session.rejected:
+            count = len(session.rejected)
             what = "lesion was" if count == 1 else "lesions were"
-            remarks.append(f"{count} {what} removed from the mask manually.")
+            remarks.append(f"{count} {what} rejected by the reader and left out of the mask.")
         edited = self._edited() if self.choice.is_chosen(EDITED) else None
         return Export(
             session.analysis,
             session.volume_result,
             session.native,
+            session.reviews.found,
             tuple(remarks),
             edited,
+            session.reviews.edited,
             self._dicom(),
         )
 

@@ -83,7 +83,9 @@ def write_results(
         write_dicom_results(folder, dicom, analysis, native, names)
     try:
         if LESION_TABLE_FILE in names:
-            write_lesion_csv(folder / LESION_TABLE_FILE, report["lesions"]["components"])
+            found = report["lesions"]
+            listed = [*found["components"], *found["rejected"]]
+            write_lesion_csv(folder / LESION_TABLE_FILE, listed)
         if REPORT_FILE in names:
             text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
             (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")

@@ -19,6 +19,8 @@ COLUMNS = (
     "centre_anterior_mm",
     "centre_superior_mm",
     "approximate_region",
+    "verdict",
+    "note",
 )
 
 
@@ -30,8 +32,9 @@ def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> Non
     path : Path
         The CSV file, in UTF-8 with commas; it is replaced.
     components : sequence of mapping
-        As `anofpdm.results.report.lesions_of` lists them. Slices count from the feet up, the
-        centre is in RAS; the peak is empty without a map, the region where none was named.
+        As `anofpdm.results.report.lesions_of` lists them, the rejected ones last if they are to be
+        listed. Slices count from the feet up, the centre is in RAS; the peak is empty without a
+        map, the region where none was named.
 
     Raises
     ------
@@ -50,5 +53,12 @@ def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> Non
                     each["peak"],
                     *each["centre_mm"],
                     each.get("approximate_region", ""),
+                    each["verdict"],
+                    _plain(each["note"]),
                 ]
             )
+
+
+def _plain(note: str) -> str:
+    """Let a spreadsheet take a note that begins like a formula as text."""
+    return f"'{note}" if note.startswith(("=", "+", "-", "@")) else note

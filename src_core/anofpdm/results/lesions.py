@@ -94,32 +94,32 @@ class Lesions:
         table = tuple(replace(lesion, number=n) for n, lesion in enumerate(kept, start=1))
         return Lesions(renumbered[self.labels], table, self.voxel_volume_ml)
 
-    def matching(self, earlier: Lesions, numbers: Collection[int]) -> frozenset[int]:
+    def predecessors(self, earlier: Lesions) -> dict[int, int]:
         """Find lesions again after the settings, and so the numbers, have changed.
 
         Parameters
         ----------
         earlier : Lesions
             Of a mask on the same voxels.
-        numbers : collection of int
-            Numbers in `earlier`.
 
         Returns
         -------
-        frozenset of int
-            Numbers here: the lesions that share more voxels with the numbered ones of `earlier`
-            than with its others.
+        dict of int to int
+            Number here to number in `earlier`: the lesion there that shares the most voxels with
+            it, if they share at least half of the smaller of the two. The parts of a lesion that
+            has split all follow it; of several lesions that have merged, the largest counts.
         """
-        if not numbers or not self.table or not earlier.table:
-            return frozenset()
-        wanted = np.zeros(len(earlier.table) + 1, dtype=bool)
-        wanted[[number for number in numbers if 0 < number < len(wanted)]] = True
         both = (self.labels > 0) & (earlier.labels > 0)
-        here, chosen = self.labels[both], wanted[earlier.labels[both]]
-        length = len(self.table) + 1
-        inside = np.bincount(here[chosen], minlength=length)
-        outside = np.bincount(here[~chosen], minlength=length)
-        return frozenset(np.flatnonzero(inside > outside).tolist())
+        here, there = np.bincount(self.labels.ravel()), np.bincount(earlier.labels.ravel())
+        keys = self.labels[both].astype(np.int64) * len(there) + earlier.labels[both]
+        pairs, shared = np.unique(keys, return_counts=True)
+        found: dict[int, int] = {}
+        for k in np.argsort(-shared, kind="stable"):
+            number, before = (int(part) for part in divmod(pairs[k], len(there)))
+            if number not in found:
+                smaller = min(here[number], there[before])
+                found[number] = before if 2 * shared[k] >= smaller else 0
+        return {number: before for number, before in found.items() if before}
 
 
 def find_lesions(

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from anofpdm.results.review.verdicts import ReviewedLesions
+
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
     from anofpdm.method.interpretation import Interpretation
     from anofpdm.results.lesions import Lesions
     from anofpdm.results.native import NativeResult
+    from anofpdm.results.review.verdicts import Review
 
 FORMAT_VERSION = 1
 INTENDED_USE = "Research use only; not a medical device."
@@ -24,6 +27,7 @@ def build_report(
     *,
     seconds: float,
     warnings: Sequence[str] = (),
+    reviewed: ReviewedLesions | None = None,
 ) -> dict[str, Any]:
     """Gather the report; every value can be written as JSON (not-a-number becomes null).
 
@@ -35,6 +39,9 @@ def build_report(
         Wall-clock time of the command.
     warnings : sequence of str
         The warnings shown to the user.
+    reviewed : ReviewedLesions, optional
+        All lesions that were found, with a reader's verdicts and notes; `native` is then without
+        the rejected ones. By default the lesions of `native`, unreviewed.
 
     Returns
     -------
@@ -70,7 +77,7 @@ def build_report(
             "seconds": metadata.seconds,
         },
         "settings": interpretation.settings.model_dump(mode="json"),
-        "lesions": lesions_of(native.lesions),
+        "lesions": _lesions_of(reviewed or ReviewedLesions(native.lesions)),
         "slices": slices_of(interpretation),
         "warnings": list(warnings),
     }
@@ -78,33 +85,53 @@ def build_report(
     return plain
 
 
-def lesions_of(lesions: Lesions) -> dict[str, Any]:
+def lesions_of(lesions: Lesions, review: Review | None = None) -> dict[str, Any]:
     """Volume of the mask, and each of its lesions, largest first.
+
+    Parameters
+    ----------
+    lesions : Lesions
+    review : Review, optional
+        A reader's verdicts and notes, by the numbers in `lesions`.
 
     Returns
     -------
     dict
-        `volume_ml`, `voxels`, `voxel_volume_ml`, and `components`: each with `number`, `volume_ml`,
-        `voxels`, `diameter_mm`, `slices` (first and last, from the feet up), `peak` of the anomaly
-        map and `centre_mm` (RAS).
+        `volume_ml`, `voxels`, `voxel_volume_ml`, `components` and `rejected`. The components each
+        have `number`, `volume_ml`, `voxels`, `diameter_mm`, `slices` (first and last, from the
+        feet up), `peak` of the anomaly map, `centre_mm` (RAS), `verdict` and `note`. The rejected
+        lesions are listed in the same way, numbered on from the last component; they are in no
+        sum.
     """
+    return _lesions_of(ReviewedLesions(lesions, review) if review else ReviewedLesions(lesions))
+
+
+def _lesions_of(reviewed: ReviewedLesions) -> dict[str, Any]:
+    kept, left_out = reviewed.kept, reviewed.left_out
     return {
-        "volume_ml": lesions.volume_ml,
-        "voxels": lesions.voxels,
-        "voxel_volume_ml": lesions.voxel_volume_ml,
-        "components": [
-            {
-                "number": lesion.number,
-                "volume_ml": lesion.volume_ml,
-                "voxels": lesion.voxels,
-                "diameter_mm": round(lesion.diameter_mm, 2),
-                "slices": [lesion.first_slice, lesion.last_slice],
-                "peak": lesion.peak,
-                "centre_mm": [round(x, 2) for x in lesion.centre_mm],
-            }
-            for lesion in lesions.table
-        ],
+        "volume_ml": kept.lesions.volume_ml,
+        "voxels": kept.lesions.voxels,
+        "voxel_volume_ml": kept.lesions.voxel_volume_ml,
+        "components": _components(kept, 0),
+        "rejected": _components(left_out, len(kept.lesions.table)),
     }
+
+
+def _components(reviewed: ReviewedLesions, before: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": before + lesion.number,
+            "volume_ml": lesion.volume_ml,
+            "voxels": lesion.voxels,
+            "diameter_mm": round(lesion.diameter_mm, 2),
+            "slices": [lesion.first_slice, lesion.last_slice],
+            "peak": lesion.peak,
+            "centre_mm": [round(x, 2) for x in lesion.centre_mm],
+            "verdict": reviewed.review.of(lesion.number).verdict,
+            "note": reviewed.review.of(lesion.number).note,
+        }
+        for lesion in reviewed.lesions.table
+    ]
 
 
 def slices_of(interpretation: Interpretation) -> list[dict[str, Any]]:

@@ -143,17 +143,29 @@ def test_a_lesion_is_found_again_under_its_new_number() -> None:
     grown = (slice(0, 5), slice(0, 5), slice(0, 5))
     after = find_lesions(blocks(grown, LARGE), AFFINE)
     assert after.labels[1, 1, 1] == 1
-    assert after.matching(before, {2}) == {1}
-    assert after.matching(before, {1}) == {2}
-    assert after.matching(before, {1, 2}) == {1, 2}
-    assert after.matching(before, set()) == after.matching(before, {7}) == set()
+    assert after.predecessors(before) == {1: 2, 2: 1}
+    assert after.predecessors(find_lesions(blocks(), AFFINE)) == {}
 
 
 def test_of_two_that_merge_the_larger_share_decides() -> None:
     before = find_lesions(blocks(SMALL, LARGE), AFFINE)
     merged = find_lesions(blocks((slice(0, 12),) * 3), AFFINE)
-    assert merged.matching(before, {1}) == {1}
-    assert merged.matching(before, {2}) == set()
+    assert merged.predecessors(before) == {1: 1}
+
+
+def test_the_parts_of_a_lesion_that_splits_follow_it() -> None:
+    before = find_lesions(blocks(LARGE), AFFINE)
+    mask = blocks(LARGE)
+    middle = (LARGE[0].start + LARGE[0].stop) // 2
+    mask[middle] = 0
+    assert find_lesions(mask, AFFINE).predecessors(before) == {1: 1, 2: 1}
+
+
+def test_lesions_that_only_touch_are_not_the_same() -> None:
+    one, other = (np.zeros((9, 3, 3), dtype=np.uint8) for _ in range(2))
+    one[:5] = 1
+    other[4:] = 1
+    assert find_lesions(other, AFFINE).predecessors(find_lesions(one, AFFINE)) == {}
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 1)])

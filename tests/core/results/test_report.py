@@ -18,6 +18,7 @@ from anofpdm.results.figures import picture_of, save_picture
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.native import to_native
 from anofpdm.results.report import build_report, lesions_of
+from anofpdm.results.review.verdicts import Review
 from tests.core.segmentation_cases import CALIBRATION, analysis
 
 
@@ -49,12 +50,27 @@ def test_lesions_are_reported_in_ml_and_mm() -> None:
         "slices": [0, 0],
         "peak": 0.25,
         "centre_mm": [9.0, 20.0, 30.0],
+        "verdict": "unreviewed",
+        "note": "",
     }
 
 
 def test_empty_mask_has_no_lesion() -> None:
     lesions = lesions_of(find_lesions(np.zeros((3, 3, 3), dtype=np.uint8), np.eye(4)))
     assert (lesions["volume_ml"], lesions["components"]) == (0.0, [])
+
+
+def test_rejected_lesions_are_listed_apart_and_in_no_sum() -> None:
+    mask = np.zeros((6, 6, 6), dtype=np.uint8)
+    mask[0:3, 0, 0], mask[5, 5, 0:2], mask[5, 0, 5] = 1, 1, 1
+    review = Review().with_verdict(1, "rejected").with_note(1, "vessel")
+    review = review.with_verdict(2, "accepted")
+    lesions = lesions_of(find_lesions(mask, np.eye(4)), review)
+    assert lesions["voxels"] == 3
+    listed = [(c["number"], c["voxels"], c["verdict"]) for c in lesions["components"]]
+    assert listed == [(1, 2, "accepted"), (2, 1, "unreviewed")]
+    (rejected,) = lesions["rejected"]
+    assert (rejected["number"], rejected["voxels"], rejected["note"]) == (3, 3, "vessel")
 
 
 def test_report_lists_the_lesions_of_the_mask(stored: Analysis) -> None:

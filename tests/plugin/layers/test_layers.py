@@ -245,18 +245,18 @@ def test_there_is_nothing_to_commit_without_an_analysis(
         manager.commit_mask()
 
 
-def test_a_dropped_lesion_leaves_preview_and_commit(
+def test_a_rejected_lesion_leaves_preview_and_commit(
     session: Session, qtbot: QtBot, manager: LayerManager
 ) -> None:
     assert session.lesions is not None and len(session.lesions.table) == 1
-    session.set_dropped([1])
+    session.set_verdict(1, "rejected")
     assert not layer(manager, "preview").data.any()
     session.update_settings(guidance=2.5)
     assert not layer(manager, "preview").data.any()
     settle(session, qtbot)
-    assert session.dropped == {1}
+    assert session.rejected == {1}
     assert not layer(manager, "preview").data.any()
-    session.set_dropped([])
+    session.set_verdict(1, "unreviewed")
     assert layer(manager, "preview").data.any()
 
 

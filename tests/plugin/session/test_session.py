@@ -7,6 +7,7 @@ import pytest
 from anofpdm import Analysis, interpret
 from anofpdm.common.errors import SettingsError
 from anofpdm.results.native import to_native
+from anofpdm.results.review.verdicts import LesionReview
 from napari_anofpdm.session.session import Session
 
 
@@ -22,7 +23,7 @@ class Heard:
             "position_changed",
             "step_changed",
             "slices_done",
-            "dropped_changed",
+            "review_changed",
             "native_changed",
             "shown_anyway_changed",
         ):
@@ -121,7 +122,7 @@ def test_there_is_no_such_slice(session: Session, position: int) -> None:
         session.set_position(position)
 
 
-def test_lesions_are_dropped_and_found_again(session: Session) -> None:
+def test_rejected_lesions_are_found_again(session: Session) -> None:
     analysis = session.analysis
     assert analysis is not None
     session.update_settings(
@@ -134,16 +135,61 @@ def test_lesions_are_dropped_and_found_again(session: Session) -> None:
     assert session.lesions is native.lesions
     assert session.is_current
     heard = Heard(session)
-    session.set_dropped([1])
-    assert heard.names() == ["dropped_changed", "native_changed"]
+    session.set_verdict(1, "rejected")
+    assert heard.names() == ["review_changed", "native_changed"]
     assert session.native is not None and not session.native.mask.any()
     assert session.native_found is native and native.mask.any()
     session.update_settings(guidance=3.0)
     assert not session.is_current
     again = interpret(analysis, session.settings)
     session.accept_volume(again, to_native(analysis, again))
-    assert session.dropped == {1}
+    assert session.rejected == {1}
     assert not session.native.mask.any()
+
+
+def test_a_lesion_that_goes_and_comes_back_keeps_its_review(session: Session) -> None:
+    analysis = session.analysis
+    assert analysis is not None
+    results = {}
+    for value in (0.01, 1e6):
+        session.update_settings(
+            threshold={"kind": "absolute", "value": value}, gate=False, median_kernel=1
+        )
+        assert session.settings is not None
+        results[value] = interpret(analysis, session.settings)
+    here, none = (to_native(analysis, results[value]) for value in (0.01, 1e6))
+    session.accept_volume(results[0.01], here)
+    session.select_lesion(1)
+    session.set_verdict(1, "accepted")
+    session.set_note(1, "  cortical ")
+    session.accept_volume(results[1e6], none)
+    assert session.reviews.found is not None
+    assert not session.reviews.found.review.entries
+    assert session.reviews.selected is None
+    session.accept_volume(results[0.01], to_native(analysis, results[0.01]))
+    review = session.reviews.found.review
+    assert review.of(1) == LesionReview("accepted", "cortical")
+
+
+def test_the_edited_mask_has_a_review_of_its_own(session: Session) -> None:
+    analysis = session.analysis
+    assert analysis is not None
+    session.update_settings(
+        threshold={"kind": "absolute", "value": 0.01}, gate=False, median_kernel=1
+    )
+    assert session.settings is not None
+    result = interpret(analysis, session.settings)
+    session.accept_volume(result, to_native(analysis, result))
+    session.set_note(1, "first")
+    session.set_edited(to_native(analysis, result))
+    assert session.reviews.shown is session.reviews.edited is not None
+    assert session.reviews.edited.review.of(1).note == "first"
+    session.set_verdict(1, "accepted")
+    with pytest.raises(SettingsError, match="remove it from the layer"):
+        session.set_verdict(1, "rejected")
+    session.set_edited(None)
+    assert session.reviews.shown is session.reviews.found is not None
+    assert session.reviews.found.review.of(1).verdict == "unreviewed"
 
 
 def test_closing_tells_once(session: Session) -> None:

@@ -17,7 +17,7 @@ from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQu
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.metrics import dice, iou
 from anofpdm.results.native import NativeResult
-from napari_anofpdm.panels.explore.lesion_model import DROP
+from napari_anofpdm.panels.explore.lesion_model import ACCEPT, REJECT
 from napari_anofpdm.panels.explore.panel import ExplorePanel
 from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.layer_volume import layer_data
@@ -284,7 +284,7 @@ def marked(session: Session) -> Session:
     return session
 
 
-def test_lesions_are_listed_dropped_and_gone_to(
+def test_lesions_are_listed_rejected_and_gone_to(
     explored: ExplorePanel, viewer: Viewer, session: Session, qtbot: QtBot, until: Until
 ) -> None:
     marked(session)
@@ -296,7 +296,7 @@ def test_lesions_are_listed_dropped_and_gone_to(
     found = find_lesions(session.native.mask, affine, session.native.anomaly_map).table
     model = explored.lesions.model
     assert model.rowCount() == len(found) > 0
-    texts = [model.index(0, column).data() for column in range(DROP)]
+    texts = [model.index(0, column).data() for column in range(ACCEPT)]
     first = found[0]
     assert texts[:2] == ["1", f"{first.volume_ml:.2f}"]
     assert texts[3] == f"{first.first_slice}-{first.last_slice}"
@@ -308,15 +308,15 @@ def test_lesions_are_listed_dropped_and_gone_to(
     assert viewer.scene.camera.center[-2:] == pytest.approx(world[1:])
     assert analysis.slice_ids[session.position] in range(first.first_slice, first.last_slice + 1)
     tick(qtbot, explored, 0)
-    assert session.dropped == {1}
+    assert session.rejected == {1}
     assert not session.native.mask[session.lesions.labels == 1].any()
     assert f"{len(found) - 1} lesion" in explored.lesions.summary.text()
-    assert "(1 dropped)" in explored.lesions.summary.text()
+    assert "(1 rejected)" in explored.lesions.summary.text()
     tick(qtbot, explored, 0)
-    assert session.dropped == frozenset()
+    assert session.rejected == frozenset()
 
 
-def test_dropping_stays_where_one_is_and_the_arrows_go_to_lesions(
+def test_rejecting_stays_where_one_is_and_the_arrows_go_to_lesions(
     explored: ExplorePanel, viewer: Viewer, session: Session, qtbot: QtBot, until: Until
 ) -> None:
     marked(session)
@@ -327,7 +327,7 @@ def test_dropping_stays_where_one_is_and_the_arrows_go_to_lesions(
     before = viewer.dims.point
     tick(qtbot, explored, 1)
     tick(qtbot, explored, 0)
-    assert session.dropped == {1, 2}
+    assert session.rejected == {1, 2}
     assert table.currentIndex().row() == 0
     assert viewer.dims.point == before
     qtbot.keyClick(table, Qt.Key.Key_Down)
@@ -352,6 +352,29 @@ def two_lesions(session: Session) -> None:
     )
 
 
+def test_the_table_is_sorted_and_a_note_is_kept(
+    explored: ExplorePanel, session: Session, qtbot: QtBot, until: Until
+) -> None:
+    marked(session)
+    until(lambda: session.is_current)
+    two_lesions(session)
+    lesions = explored.lesions
+    lesions.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    assert [lesions.model.lesion(row).number for row in (0, 1)] == [2, 1]
+    click(qtbot, explored, 0, 1)
+    assert session.reviews.selected == 2
+    qtbot.keyClicks(lesions.note, "near the horn")
+    qtbot.keyClick(lesions.note, Qt.Key.Key_Return)
+    shown = session.reviews.shown
+    assert shown is not None and shown.review.of(2).note == "near the horn"
+    assert lesions.model.index(0, 0).data() == "2 ✎"
+    session.select_lesion(1)
+    assert lesions.table.currentIndex().row() == 1
+    assert lesions.note.text() == ""
+    session.select_lesion(None)
+    assert not lesions.note.isEnabled()
+
+
 @pytest.mark.parametrize("key", [Qt.Key.Key_H, Qt.Key.Key_9])
 def test_the_lesion_table_leaves_the_viewers_keys_alone(
     explored: ExplorePanel, key: Qt.Key
@@ -373,7 +396,7 @@ def click(qtbot: QtBot, panel: ExplorePanel, row: int, column: int) -> None:
 
 def tick(qtbot: QtBot, panel: ExplorePanel, row: int) -> None:
     table = panel.lesions.table
-    cell, port = table.visualRect(panel.lesions.model.index(row, DROP)), table.viewport()
+    cell, port = table.visualRect(panel.lesions.model.index(row, REJECT)), table.viewport()
     assert port is not None
     place = QPoint(cell.left() + 10, cell.center().y())
     qtbot.mouseClick(port, Qt.MouseButton.LeftButton, pos=place)
@@ -401,9 +424,13 @@ def test_a_reference_is_scored_live(
     assert 0 < dice(session.native.mask, truth) < 1
     assert expected in reference.volume.text()
     assert reference.slice.isVisible() and "Slice" in reference.slice.text()
-    session.set_dropped([lesion.number for lesion in session.lesions.table])  # type: ignore[union-attr]
+    assert session.lesions is not None
+    numbers = [lesion.number for lesion in session.lesions.table]
+    for number in numbers:
+        session.set_verdict(number, "rejected")
     assert "slices: 0.000" in reference.volume.text() and "mask 0.00 ml" in reference.volume.text()
-    session.set_dropped([])
+    for number in numbers:
+        session.set_verdict(number, "unreviewed")
     layer.data = np.zeros_like(layer.data)
     assert "reference 0.00 ml" in reference.volume.text()
     viewer.layers.remove(layer)
@@ -457,7 +484,7 @@ def test_all_numbers_follow_the_mask_that_is_painted(
     layer.data_setitem(np.nonzero(layer.data == 0), 1)
     until(lambda: lesions.summary.text() == f"Edited mask: 1 lesion, {whole:.2f} ml")
     assert lesions.model.rowCount() == 1
-    drop = lesions.model.index(0, DROP)
+    drop = lesions.model.index(0, REJECT)
     assert not lesions.model.flags(drop) & Qt.ItemFlag.ItemIsUserCheckable
     assert reference.volume.text().startswith("Edited mask: DICE of the ")
     assert ": 1.000, IoU 1.000; " in reference.volume.text()

@@ -160,17 +160,23 @@ def test_only_what_is_ticked_is_written(ready: ExportPanel, qtbot: QtBot, tmp_pa
     assert not ready.export.isEnabled()
 
 
-def test_dropped_lesions_are_left_out_and_the_report_says_so(
+def test_rejected_lesions_are_left_out_and_the_report_says_so(
     ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    session.set_dropped({1})
+    session.set_note(1, "artefact")
+    session.set_verdict(1, "rejected")
     assert session.native is not None and session.native_found is not None
     assert session.native.mask.sum() < session.native_found.mask.sum()
     export(ready, qtbot)
     image = nib.Nifti1Image.from_filename(tmp_path / "out" / "mask.nii.gz")
     np.testing.assert_array_equal(np.asarray(image.dataobj), session.native.mask)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert "1 lesion was removed from the mask manually." in report["warnings"]
+    assert "1 lesion was rejected by the reader and left out of the mask." in report["warnings"]
+    (rejected,) = report["lesions"]["rejected"]
+    assert (rejected["verdict"], rejected["note"]) == ("rejected", "artefact")
+    table = (tmp_path / "out" / "lesions.csv").read_text().splitlines()
+    assert table[0].endswith(",verdict,note")
+    assert table[-1].endswith(",rejected,artefact")
 
 
 def test_results_that_lie_there_are_replaced_only_on_request(

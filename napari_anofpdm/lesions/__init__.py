@@ -1,0 +1,1 @@
+"""Lesions as objects in the viewer: walk through them, mark and pick them, correct the mask."""

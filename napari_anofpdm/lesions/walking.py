@@ -1,0 +1,53 @@
+"""Go from lesion to lesion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_anofpdm.space.placement import WORLD_AXES, place_point
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_anofpdm.session.session import Session
+
+
+def go_to_lesion(viewer: napari.viewer.Viewer, session: Session, number: int) -> None:
+    """Select a lesion of the table and move slice and camera to its centre.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+        Its session.
+    number : int
+        A number in ``session.reviews.shown``; others do nothing.
+    """
+    analysis, shown = session.analysis, session.reviews.shown
+    if analysis is None or shown is None:
+        return
+    centres = [each.centre_mm for each in shown.lesions.table if each.number == number]
+    if not centres:
+        return
+    session.select_lesion(number)
+    world = place_point(analysis.geometry, np.array(centres[0]))
+    dims = viewer.dims
+    first = dims.ndim - len(WORLD_AXES)
+    if first < 0:
+        return
+    dims.set_point(range(first, dims.ndim), world)
+    shown_axes = [world[axis - first] for axis in dims.displayed if axis >= first]
+    camera = viewer.scene.camera
+    camera.center = (*camera.center[: 3 - len(shown_axes)], *shown_axes)
+
+
+def walk_lesions(viewer: napari.viewer.Viewer, session: Session, by: int) -> None:
+    """Go to the next lesion by number, or with -1 to the previous; the first follows the last."""
+    shown = session.reviews.shown
+    count = 0 if shown is None else len(shown.lesions.table)
+    if count:
+        selected = session.reviews.selected
+        start = selected if selected is not None else (0 if by > 0 else 1)
+        go_to_lesion(viewer, session, (start - 1 + by) % count + 1)

@@ -1,0 +1,1 @@
+"""A reader's review of the lesions: verdicts, notes, and the file that keeps them."""
