@@ -197,8 +197,6 @@ class LesionList(QWidget):
         kept = [lesion for lesion in table if lesion.number not in session.rejected]
         volume = round(sum(lesion.volume_ml for lesion in kept), 6)
         count = f"{_count(len(kept))}, {volume:.2f} ml{self._largest(kept)}"
-        dropped = f" ({len(table) - len(kept)} dropped)" if len(kept) < len(table) else ""
-        count = f"{_count(len(kept))}, {volume:.2f} ml"
         rejected = f" ({len(table) - len(kept)} rejected)" if len(kept) < len(table) else ""
         waiting = "" if session.is_current else "; updating …"
         self.summary.setText(f"{count}{rejected}{waiting}")
