@@ -123,7 +123,7 @@ class RunEstimator(QObject):
 
 
 def _look() -> Devices:
-    from anofpdm.analysis.engine import device_name
+    from anofpdm.analysis.run import device_name
     from anofpdm.common.device import resolve_device, why_no_cuda
     from anofpdm.common.errors import DeviceError
 

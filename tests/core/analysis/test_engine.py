@@ -15,12 +15,13 @@ import torch
 
 from anofpdm.analysis import destination
 from anofpdm.analysis.analysis import Analysis
-from anofpdm.analysis.engine import analyze
+from anofpdm.analysis.engine import analyze, segment_live
 from anofpdm.analysis.progress import SliceProgress
 from anofpdm.common import device
 from anofpdm.common.errors import AnalysisError, Cancelled, DeviceError, OutputError, SettingsError
 from anofpdm.method.calibration import Calibration
 from anofpdm.method.interpretation import interpret
+from anofpdm.method.settings import Settings
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.scans.volume import Volume
 
@@ -272,6 +273,16 @@ def test_wrong_settings_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=words):
         analyze(scans, tiny_bundle, **wrong)
+
+
+def test_a_wrong_batch_size_is_refused_before_anything_is_read(
+    tiny_bundle: ModelBundle,
+) -> None:
+    absent = dict.fromkeys(tiny_bundle.metadata.modalities, "absent.nii.gz")
+    with pytest.raises(SettingsError, match="batch size"):
+        analyze(absent, tiny_bundle, batch_size=0)
+    with pytest.raises(SettingsError, match="batch size"):
+        segment_live(absent, tiny_bundle, Settings(), batch_size=0)
 
 
 def test_timesteps_that_were_not_trained_are_refused(

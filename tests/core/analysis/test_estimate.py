@@ -86,7 +86,7 @@ def test_a_run_shows_the_pace_of_the_next(
     data = np.zeros((20, 24, 5), np.float32)
     data[4:16, 4:20] = rng.uniform(50, 100, (12, 16, 5))
     scans = {name: Volume(data, np.diag([4.0, 4.0, 6.0, 1.0]), name) for name in ("flair", "t1")}
-    monkeypatch.setattr("anofpdm.analysis.engine._Run._steps_of", _slow_steps(clock))
+    monkeypatch.setattr("anofpdm.analysis.run.Run.buffered", _slow_steps(clock))
     analyze(scans, tiny_bundle, steps=3, device="cpu", batch_size=2)
     found = estimate_run(10, tiny_bundle, steps=3, device="cpu", batch_size=2).seconds
     assert found == pytest.approx((10 * 3 * 0.7 / 1.25, 10 * 3 * 0.7 * 1.25))
@@ -95,13 +95,13 @@ def test_a_run_shows_the_pace_of_the_next(
 def _slow_steps(clock: list[float]) -> Callable[..., tuple[Any, Any]]:
     """Let a run take 0.7 s a slice and step."""
 
-    def steps_of(run: Any, _: object, positions: list[int], after: object) -> tuple[Any, Any]:
+    def buffered(run: Any, positions: list[int], _: object) -> tuple[Any, Any]:
         clock[0] += 0.7 * len(positions) * len(run.timesteps)
         side = run.stack.slices.shape[2:]
         shape = (len(positions), len(run.timesteps), len(run.scored), *side)
         return np.zeros(shape, run.dtype), np.zeros(shape, run.dtype)
 
-    return steps_of
+    return buffered
 
 
 def test_the_pace_is_measured_once(
