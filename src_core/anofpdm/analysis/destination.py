@@ -72,7 +72,10 @@ def choose_place(
         temporary.close()
         raise
     allowed = "half of the free memory" if limit == half else f"the {limit >> 20} MiB allowed"
-    log.warning("The analysis needs %s, more than %s; it is stored in %s.", size, allowed, place)
+    log.warning(
+        "The analysis needs %s, more than %s; it is stored in a temporary folder.", size, allowed
+    )
+    log.info("The temporary folder is in %s.", place)
     return temporary.new / f"analysis{SUFFIX}", temporary
 
 

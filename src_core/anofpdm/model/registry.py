@@ -126,7 +126,7 @@ def _candidates() -> Iterator[Path]:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             if directory == PACKAGED and not directory.exists():
                 continue  # a source tree whose model is still to be trained
-            logger.warning("Bundle folder %s is skipped: %s", directory, _short(error))
+            logger.warning("Bundle folder %s is skipped: %s", directory.name, _short(error))
 
 
 def _listed(path: Path) -> bool:

@@ -299,7 +299,7 @@ def test_the_brain_beside_the_raw_tree_is_read_too(tmp_path: Path) -> None:
     source = write(tmp_path, SITUATIONS["derivatives beside the raw tree"])
     found = find_cases(source, "bids", ("flair",), {})
     (case,) = found.cases
-    assert found.notes == (f"Masks of 1 of 1 sessions are read from {tmp_path / 'derivatives'}.",)
+    assert found.notes == ("Masks of 1 of 1 sessions are read from derivatives beside the source.",)
     assert case.brain_mask is not None
     assert case.brain_mask.name == "sub-01_desc-brain_mask.nii.gz"
     assert case.images["flair"].is_relative_to(source)

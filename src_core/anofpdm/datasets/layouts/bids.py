@@ -47,20 +47,25 @@ class _Listing:
     ----------
     source : Path
         The folder that was given.
+    dataset : Path
+        The folder of the dataset that it is a part of, or the source itself.
     modalities, match
         As of `bids_cases`.
     """
 
-    def __init__(self, source: Path, modalities: Sequence[str], match: Mapping[str, str]) -> None:
-        self.source, self.modalities, self.match = source, modalities, match
+    def __init__(
+        self, source: Path, dataset: Path, modalities: Sequence[str], match: Mapping[str, str]
+    ) -> None:
+        self.source, self.dataset = source, dataset
+        self.modalities, self.match = modalities, match
         self.sessions: dict[Session, _Files] = {}
         self.left_alone: list[LeftAlone] = []
         self._beside: set[Session] = set()
 
     def leave(self, path: Path, reason: str) -> None:
         """Note a file that is not read."""
-        inside = path.is_relative_to(self.source)
-        name = path.relative_to(self.source) if inside else path
+        root = self.source if path.is_relative_to(self.source) else self.dataset
+        name = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
         self.left_alone.append(LeftAlone(name.as_posix(), reason))
 
     def add(self, path: Path, root: Path, *, masks_only: bool = False) -> None:
@@ -223,17 +228,20 @@ def bids_cases(
         A session that has scans but not the ones wanted is a case with a problem. Masks and
         sessions that are not read are left alone, with the reason.
     """
-    listing = _Listing(source, modalities, match or {})
+    beside = _derivatives_beside(source)
+    dataset = source if beside is None else beside.parent
+    listing = _Listing(source, dataset, modalities, match or {})
     for path in nifti_files(source):
         listing.add(path, source)
-    if (beside := _derivatives_beside(source)) is not None:
+    if beside is not None:
         for path in nifti_files(beside):
             listing.add(path, beside, masks_only=True)
     listing.share_masks()
     cases = unique_cases(listing.cases(), source)
     left_alone = tuple(sorted(listing.left_alone, key=lambda one: one.name))
     taken = [case for case in cases if beside and case.mask and case.mask.is_relative_to(beside)]
-    note = f"Masks of {len(taken)} of {len(cases)} sessions are read from {beside}."
+    counts = f"{len(taken)} of {len(cases)}"
+    note = f"Masks of {counts} sessions are read from {_DERIVATIVES} beside the source."
     return Found(cases, left_alone, (note,) if taken else ())
 
 

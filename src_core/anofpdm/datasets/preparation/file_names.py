@@ -29,9 +29,14 @@ def names_only(text: str, config: PrepareConfig, cases: Iterable[Case]) -> str:
     named = {path for path in (*files, config.labels, config.splits) if path is not None}
     for path in sorted(named, key=lambda each: len(str(each)), reverse=True):
         text = _replaced(text, str(path), path.name)
-    if config.source.name:
-        text = _replaced(text, f"{config.source}{os.sep}", "")
-        text = _replaced(text, str(config.source), config.source.name)
+    source = config.source
+    if source.name:
+        text = _replaced(text, f"{source}{os.sep}", "")
+        # A table is known by its name; the name of a folder may be a patient's.
+        text = _replaced(text, str(source), source.name if source.is_file() else "the source")
+    # What remains of paths are those of other files there, such as the .img of an .hdr.
+    for folder in sorted({str(path.parent) for path in named}, key=len, reverse=True):
+        text = _replaced(text, f"{folder}{os.sep}", "")
     return text
 
 
