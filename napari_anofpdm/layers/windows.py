@@ -76,9 +76,9 @@ def window_limits(data: NDArray[Any], name: WindowName) -> tuple[float, float]:
 
 
 def _brain_values(data: NDArray[Any], finite: NDArray[Any]) -> NDArray[Any]:
-    from anofpdm.scans.foreground import cleaned, foreground_of
+    from anofpdm.scans.foreground import CleanVoxels, foreground_of
 
-    inside: NDArray[Any] = data[foreground_of(cleaned(data)) & np.isfinite(data)]
+    inside: NDArray[Any] = data[foreground_of(CleanVoxels(data)) & np.isfinite(data)]
     if np.count_nonzero(finite < 0) > _NEGATIVE_SHARE * inside.size:
         inside = finite[finite != 0]
     return inside

@@ -14,7 +14,7 @@ from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.subject import Recipe, check_verdict, lesion_voxels
 from anofpdm.evaluation.loaded_subject import LoadedSubject
 from anofpdm.model.bundle import ModelBundle
-from anofpdm.scans.foreground import cleaned, foreground_of
+from anofpdm.scans.foreground import CleanVoxels, foreground_of
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.same_grid import on_grid_of
@@ -66,7 +66,7 @@ class KnownScan:
         if self.brain_mask is not None:
             return mask_voxels(on_grid_of(volume, self.brain_mask), "brain mask")
         turn = Orientation.of_affine(volume.affine)
-        return turn.to_input(foreground_of(cleaned(turn.to_canonical(volume.data))))
+        return turn.to_input(foreground_of(CleanVoxels(turn.to_canonical(volume.data))))
 
 
 class ScanCase(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 
 from anofpdm.common.errors import GeometryError, SettingsError
 from anofpdm.preprocessing.skull.tool import ShouldCancel, Skull
-from anofpdm.scans.foreground import cleaned, foreground_of
+from anofpdm.scans.foreground import CleanVoxels, cleaned, foreground_of
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.values import mask_voxels
 from anofpdm.scans.volume import Volume
@@ -182,7 +182,7 @@ def _corrected(
     record["bias_field"] = {"method": "N4", "scans": [scan.name for scan in scans.values()]}
     return {
         name: correct_bias_field(
-            scan, foreground_of(cleaned(scan.data)) if inside is None else inside
+            scan, foreground_of(CleanVoxels(scan.data)) if inside is None else inside
         )
         for name, scan in scans.items()
     }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from anofpdm.common.errors import Cancelled, GeometryError
 from anofpdm.preprocessing.itk import array_of, itk_image, simple_itk
 from anofpdm.preprocessing.similarity import SimilarityTest, compare
-from anofpdm.scans.foreground import cleaned, foreground_of
+from anofpdm.scans.foreground import CleanVoxels, cleaned, foreground_of
 from anofpdm.scans.volume import Volume
 
 Kind = Literal["rigid", "affine"]
@@ -120,7 +120,7 @@ def register(
         to_moving=to_moving,
         fixed=fixed.name,
         moving=moving.name,
-        similarity=compare(cleaned(fixed.data), values, foreground_of(cleaned(fixed.data))),
+        similarity=compare(cleaned(fixed.data), values, foreground_of(CleanVoxels(fixed.data))),
         seconds=time.perf_counter() - started,
     )
 

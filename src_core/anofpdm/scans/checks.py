@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.scans.contrast import LOOKS, Contrast, contrast_of
-from anofpdm.scans.foreground import Canonical
+from anofpdm.scans.foreground import CleanVoxels
 from anofpdm.scans.geometry import SliceGeometry
 from anofpdm.scans.modalities import CONTRASTS
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
@@ -63,7 +63,7 @@ def scan_warnings(
 
 def contrast_warnings(
     volumes: Sequence[Volume],
-    values: Sequence[Canonical],
+    values: Sequence[CleanVoxels],
     grounds: Sequence[NDArray[np.bool_]],
     geometry: SliceGeometry,
 ) -> tuple[str, ...]:
@@ -73,8 +73,8 @@ def contrast_warnings(
     ----------
     volumes : sequence of Volume
         The model's inputs; their modalities are what the model expects.
-    values, grounds : sequence of ndarray, shape (x, y, slices)
-        Their cleaned intensities and foregrounds along canonical axes.
+    values, grounds : sequences of CleanVoxels and of ndarray, shape (x, y, slices)
+        Their intensities and foregrounds along canonical axes.
     geometry : SliceGeometry
         For the voxel size.
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.scans.foreground import Canonical
+from anofpdm.scans.foreground import CleanVoxels
 
 Contrast = Literal["t1", "t2", "flair"]
 
@@ -52,7 +52,7 @@ class Signs:
 
 
 def contrast_of(
-    values: Canonical, brain: NDArray[np.bool_], spacing: NDArray[np.float64]
+    values: CleanVoxels, brain: NDArray[np.bool_], spacing: NDArray[np.float64]
 ) -> Contrast | None:
     """Tell the contrast of an extracted brain, or None where in doubt.
 
@@ -63,7 +63,7 @@ def contrast_of(
 
     Parameters
     ----------
-    values : ndarray, shape (x, y, z), float32
+    values : CleanVoxels, shape (x, y, z)
         Intensities along canonical axes.
     brain : ndarray of bool, same shape
     spacing : ndarray, shape (3,)
@@ -83,7 +83,7 @@ def contrast_of(
 
 
 def contrast_signs(
-    values: Canonical, brain: NDArray[np.bool_], spacing: NDArray[np.float64]
+    values: CleanVoxels, brain: NDArray[np.bool_], spacing: NDArray[np.float64]
 ) -> Signs | None:
     """Measure a brain; None where it is too small, or all of one value."""
     from scipy import ndimage
@@ -119,15 +119,19 @@ def contrast_signs(
 
 
 def _blocks(
-    values: Canonical, brain: NDArray[np.bool_], spacing: NDArray[np.float64]
+    values: CleanVoxels, brain: NDArray[np.bool_], spacing: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
     """Mean brain intensity in each block of voxels, the block's share of brain, its size in mm."""
     count = np.maximum(1, np.rint(_BLOCK_MM / spacing).astype(int))
-    kept = tuple(slice(0, n // c * c) for n, c in zip(values.shape, count, strict=True))
-    parts = [n for total, c in zip(values[kept].shape, count, strict=True) for n in (total // c, c)]
-    inside = brain[kept].astype(np.float32)
-    share = inside.reshape(parts).mean(axis=(1, 3, 5))
-    mean = (values[kept] * inside).reshape(parts).mean(axis=(1, 3, 5))
+    blocks = tuple(n // c for n, c in zip(values.shape, count, strict=True))
+    x, y = (slice(0, n * c) for n, c in zip(blocks[:2], count[:2], strict=True))
+    parts = (blocks[0], count[0], blocks[1], count[1], count[2])
+    share, mean = np.empty(blocks, dtype=np.float32), np.empty(blocks, dtype=np.float32)
+    for k in range(blocks[2]):
+        slab = (x, y, slice(k * count[2], (k + 1) * count[2]))
+        inside = brain[slab].astype(np.float32)
+        share[:, :, k] = inside.reshape(parts).mean(axis=(1, 3, 4))
+        mean[:, :, k] = (values[slab] * inside).reshape(parts).mean(axis=(1, 3, 4))
     return mean / np.maximum(share, np.float32(1e-6)), share, spacing * count
 
 

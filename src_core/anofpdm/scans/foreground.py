@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +15,7 @@ Canonical = NDArray[np.float32]
 RESIDUE = 1e-3
 # A floor above this fraction of the brightest tissue is tissue cut off by the field of view.
 _LARGEST_FLOOR = 0.15
+_SLAB_VOXELS: Final = 4 << 20
 
 
 def cleaned(data: NDArray[np.generic]) -> Canonical:
@@ -22,7 +27,61 @@ def cleaned(data: NDArray[np.generic]) -> Canonical:
     return values
 
 
-def foreground_of(values: Canonical) -> NDArray[np.bool_]:
+@dataclass(frozen=True, eq=False)
+class CleanVoxels:
+    """The voxels of a scan, cleaned where they are read: no second copy of a large scan is made.
+
+    ``CleanVoxels(data)[index]`` is ``cleaned(data[index])``.
+
+    Attributes
+    ----------
+    data : ndarray
+        The scan's own values.
+    """
+
+    data: NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the scan."""
+        return self.data.shape
+
+    def __getitem__(self, index: Any) -> Canonical:
+        """Return what an index, a slice or a mask chooses, as float32 of 0 and more."""
+        return cleaned(self.data[index])
+
+    def slabs(self) -> Iterator[tuple[slice, ...]]:
+        """Divide the scan, along the axis that is slowest in memory, into slabs of few MiB."""
+        axis = int(np.argmax(np.abs(self.data.strides)))
+        length = self.shape[axis]
+        step = max(1, _SLAB_VOXELS * length // max(1, self.data.size))
+        for start in range(0, length, step):
+            yield (slice(None),) * axis + (slice(start, start + step),)
+
+    def max(self) -> float:
+        """Largest value."""
+        return max(float(self[slab].max()) for slab in self.slabs())
+
+    def positive(self) -> Canonical:
+        """All values above 0, in no order."""
+        counts = [int(np.count_nonzero(self[slab])) for slab in self.slabs()]
+        found = np.empty(sum(counts), dtype=np.float32)
+        start = 0
+        for slab, count in zip(self.slabs(), counts, strict=True):
+            values = self[slab]
+            found[start : start + count] = values[values > 0]
+            start += count
+        return found
+
+    def above(self, floor: float) -> NDArray[np.bool_]:
+        """Tell where the values exceed a floor."""
+        found = np.empty_like(self.data, dtype=bool)
+        for slab in self.slabs():
+            np.greater(self[slab], floor, out=found[slab])
+        return found
+
+
+def foreground_of(values: CleanVoxels) -> NDArray[np.bool_]:
     """Return the voxels above the background (docs/method.md#10-preprocessing).
 
     These are voxels above 0, except two kinds of floor. Interpolation residues: values up to 0.1 %
@@ -32,32 +91,32 @@ def foreground_of(values: Canonical) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    values : ndarray, shape (x, y, z), float32
-        Cleaned intensities along canonical axes.
+    values : CleanVoxels, shape (x, y, z)
+        Intensities along canonical axes.
 
     Returns
     -------
     ndarray of bool, shape (x, y, z)
     """
-    positive = values[values > 0]
+    positive = values.positive()
     if positive.size == 0:
         return np.zeros(values.shape, dtype=bool)
-    bright = float(np.percentile(positive, 99))
+    bright = float(np.percentile(positive, 99, overwrite_input=True))
     floor = RESIDUE * bright
     faces = np.concatenate([values[[0, -1]].ravel(), values[:, [0, -1]].ravel()])
     median, upper = np.percentile(faces, [50, 75])
     noise = float(median + 8 * (upper - median))
     if median > 0 and noise < _LARGEST_FLOOR * bright:
         floor = max(floor, noise)
-    return np.asarray(values > floor)
+    return values.above(floor)
 
 
 def foreground_percentile(
-    values: Canonical, foreground: NDArray[np.bool_], percent: float
+    values: CleanVoxels, foreground: NDArray[np.bool_], percent: float
 ) -> float:
     """Return a percentile (0..100) of the foreground voxels, or 0 if there are none."""
     inside = values[foreground]
-    return float(np.percentile(inside, percent)) if inside.size else 0.0
+    return float(np.percentile(inside, percent, overwrite_input=True)) if inside.size else 0.0
 
 
 def robust_centre(foreground: NDArray[np.bool_], axis: int) -> float:

@@ -188,7 +188,7 @@ class SliceGeometry(BaseModel):
         header = None if self.header is None else header_from_bytes(base64.b64decode(self.header))
         return Volume(data, np.array(self.affine), modality, None, header)
 
-    def to_network(self, canonical: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to_network(self, canonical: NDArray[Any]) -> NDArray[np.float32]:
         """Resample canonical axial slices onto the network's grid.
 
         `fixed`: a triangle filter as wide as a pixel where pixels are larger than voxels, zeros
@@ -196,18 +196,22 @@ class SliceGeometry(BaseModel):
 
         Parameters
         ----------
-        canonical : ndarray, shape (x, y, slices), float32
+        canonical : ndarray, shape (x, y, slices)
 
         Returns
         -------
         ndarray, shape (slices, size, size), float32
         """
-        down, across = self.onto_network
         out = np.empty((canonical.shape[2], self.size, self.size), dtype=np.float32)
         for k in range(canonical.shape[2]):
-            image = canonical[:, :, k] if self.rows.axis == 0 else canonical[:, :, k].T
-            out[k] = down @ np.ascontiguousarray(image) @ across.T
+            out[k] = self.plane_to_network(canonical[:, :, k])
         return out
+
+    def plane_to_network(self, plane: NDArray[Any]) -> NDArray[np.float32]:
+        """Resample one slice, shape (x, y), as `to_network` does; shape (size, size)."""
+        down, across = self.onto_network
+        image = plane if self.rows.axis == 0 else plane.T
+        return down @ np.ascontiguousarray(image, dtype=np.float32) @ across.T
 
     def map_to_native(
         self, maps: NDArray[np.floating[Any]], slice_ids: Sequence[int] | NDArray[np.integer[Any]]
@@ -224,15 +228,12 @@ class SliceGeometry(BaseModel):
         -------
         ndarray, shape of the input, float32
         """
-        if maps.shape != (len(slice_ids), self.size, self.size):
-            raise GeometryError(
-                f"Maps of shape {maps.shape} do not fit {len(slice_ids)} slices of "
-                f"{self.size}x{self.size}."
-            )
-        canonical = np.zeros(self.canonical_shape, dtype=np.float32)
+        self._check_fit(maps, slice_ids)
+        out = np.zeros(self.shape, dtype=np.float32)
+        canonical = self.orientation.to_canonical(out)
         for image, k in zip(maps, slice_ids, strict=True):
             canonical[:, :, int(k)] = self._plane(image)
-        return np.ascontiguousarray(self.orientation.to_input(canonical))
+        return out
 
     def mask_to_native(
         self,
@@ -252,8 +253,12 @@ class SliceGeometry(BaseModel):
         -------
         ndarray, shape of the input, uint8 of 0 and 1
         """
-        share = self.map_to_native(mask.astype(np.float32), slice_ids)
-        return np.asarray((share >= _LESION_SHARE) & foreground_native, dtype=np.uint8)
+        self._check_fit(mask, slice_ids)
+        out = np.zeros(self.shape, dtype=np.uint8)
+        canonical = self.orientation.to_canonical(out)
+        for image, k in zip(mask, slice_ids, strict=True):
+            canonical[:, :, int(k)] = self.mask_plane(image, int(k), foreground_native)
+        return out
 
     def mask_plane(
         self, mask: NDArray[np.bool_], slice_id: int, foreground_native: NDArray[np.bool_]
@@ -273,6 +278,15 @@ class SliceGeometry(BaseModel):
         """
         brain = self.orientation.to_canonical(foreground_native)[:, :, slice_id]
         return np.asarray((self._plane(mask) >= _LESION_SHARE) & brain, dtype=np.uint8)
+
+    def _check_fit(
+        self, images: NDArray[Any], slice_ids: Sequence[int] | NDArray[np.integer[Any]]
+    ) -> None:
+        if images.shape != (len(slice_ids), self.size, self.size):
+            raise GeometryError(
+                f"Maps of shape {images.shape} do not fit {len(slice_ids)} slices of "
+                f"{self.size}x{self.size}."
+            )
 
     def _plane(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """Interpolate an image of the network onto canonical voxels, shape (x, y)."""

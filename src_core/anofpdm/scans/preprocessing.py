@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
+from anofpdm.common.memory import memory_fault
 from anofpdm.scans.checks import contrast_warnings, scan_warnings
 from anofpdm.scans.files.physical_limits import check_physical
 from anofpdm.scans.foreground import (
-    Canonical,
-    cleaned,
+    CleanVoxels,
     foreground_of,
     foreground_percentile,
     robust_centre,
@@ -28,6 +28,10 @@ from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.skull import skull_warnings
 from anofpdm.scans.values import check_usable, mask_voxels
 from anofpdm.scans.volume import Volume
+
+_BYTES_A_VOXEL: Final = 14
+"""Of a scan that is analysed, beside its own: what its results take at their peak (the map, the
+numbers of lesions, masks), which is more than what preprocessing takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +93,13 @@ def preprocess(
         When volumes or mask are on different grids, or voxel sizes, field of view or origin are
         none of an MRI's.
     VolumeError
-        When a volume holds no usable MRI, or no slice holds enough brain.
+        When a volume holds no usable MRI, no slice holds enough brain, or memory suffices neither
+        for preprocessing nor for results on the scan's voxels.
     """
     by_modality = in_model_order(volumes, modalities)
     ordered = [replace(volume, modality=name) for name, volume in by_modality.items()]
     first = ordered[0]
+    _check_memory(first, len(ordered))
     ordered = [first, *(on_grid_of(first, other) for other in ordered[1:])]
     if brain_mask is not None:
         brain_mask = on_grid_of(first, brain_mask)
@@ -102,14 +108,14 @@ def preprocess(
         check_usable(volume)
 
     inside = None if brain_mask is None else _canonical_mask(brain_mask)
-    values = [cleaned(_canonical(volume)) for volume in ordered]
+    values = [CleanVoxels(_canonical(volume)) for volume in ordered]
     grounds = [foreground_of(v) for v in values]
     if inside is not None:
         grounds = [ground & inside for ground in grounds]
     brain = inside if inside is not None else np.logical_or.reduce(grounds)
     geometry = lay_field(first, brain, config)
 
-    covered = geometry.to_network(brain.astype(np.float32)) >= 0.5
+    covered = geometry.to_network(brain) >= 0.5
     kept = np.flatnonzero(enough_foreground(covered, config.min_foreground_fraction))
     if kept.size == 0:
         raise VolumeError(
@@ -119,8 +125,10 @@ def preprocess(
         )
     slices = np.empty((kept.size, len(ordered), config.size, config.size), dtype=np.float32)
     for c, (volume, v, ground) in enumerate(zip(ordered, values, grounds, strict=True)):
-        scaled = _scaled(volume, v, ground, config)
-        slices[:, c] = _network_intensity(scaled[:, :, kept], geometry, config)
+        white = _white(volume, v, ground, config)
+        for out, k in zip(slices[:, c], kept, strict=True):
+            scaled = np.where(ground[:, :, k], v[:, :, k] / white, np.float32(0))
+            out[...] = _network_intensity(scaled, geometry, config)
     warnings = scan_warnings(ordered, brain, geometry, config)
     if brain_mask is not None:
         warnings += brain_mask.warnings
@@ -140,6 +148,16 @@ def preprocess(
         geometry=geometry,
         warnings=warnings,
     )
+
+
+def _check_memory(volume: Volume, scans: int) -> None:
+    """Refuse a grid whose foregrounds and results do not fit, before anything is computed."""
+    needed = volume.data.size * (_BYTES_A_VOXEL + 2 * scans)
+    if (fault := memory_fault(needed)) is not None:
+        raise VolumeError(
+            f"{volume.name} {fault} beyond the scan itself; close other programs, or cut or "
+            "resample the scan to fewer voxels."
+        )
 
 
 def _canonical(volume: Volume) -> NDArray[Any]:
@@ -194,34 +212,31 @@ def enough_foreground(covered: NDArray[np.bool_], least: float) -> NDArray[np.bo
     return np.asarray((share >= least) & (share > 0))
 
 
-def _white(values: Canonical, foreground: NDArray[np.bool_], config: PreprocessingConfig) -> float:
-    """Give the value that becomes the network's brightest, 1."""
-    if config.intensity == "volume_median":
-        return MEDIAN_HEADROOM * foreground_percentile(values, foreground, 50)
-    return foreground_percentile(values, foreground, 99)
-
-
-def _scaled(
+def _white(
     volume: Volume,
-    values: Canonical,
+    values: CleanVoxels,
     foreground: NDArray[np.bool_],
     config: PreprocessingConfig,
-) -> Canonical:
-    bright = _white(values, foreground, config)
-    if bright <= 0:
+) -> np.float32:
+    """Give the value that becomes the network's brightest, 1."""
+    if config.intensity == "volume_median":
+        white = MEDIAN_HEADROOM * foreground_percentile(values, foreground, 50)
+    else:
+        white = foreground_percentile(values, foreground, 99)
+    if white <= 0:
         raise VolumeError(
             f"{volume.name} has no positive voxels in the brain; check the scan and the brain mask."
         )
-    return np.asarray(np.where(foreground, values / np.float32(bright), np.float32(0)))
+    return np.float32(white)
 
 
 def _network_intensity(
-    scaled: Canonical, geometry: SliceGeometry, config: PreprocessingConfig
+    scaled: NDArray[np.float32], geometry: SliceGeometry, config: PreprocessingConfig
 ) -> NDArray[np.float32]:
+    """Resample one slice, shape (x, y), and bring it to [-1, 1]."""
     if config.intensity != "slice_minmax":
-        images = geometry.to_network(np.minimum(scaled, np.float32(1)))
-        return np.clip(2 * images - 1, -1, 1)
-    images = geometry.to_network(scaled)
-    low = images.min(axis=(1, 2), keepdims=True)
-    high = images.max(axis=(1, 2), keepdims=True)
-    return np.asarray(2 * (images - low) / (high - low + np.float32(1e-5)) - 1)
+        image = geometry.plane_to_network(np.minimum(scaled, np.float32(1)))
+        return np.clip(2 * image - 1, -1, 1)
+    image = geometry.plane_to_network(scaled)
+    low, high = image.min(), image.max()
+    return np.asarray(2 * (image - low) / (high - low + np.float32(1e-5)) - 1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from anofpdm.scans.foreground import RESIDUE, Canonical, cleaned, foreground_of
+from anofpdm.scans.foreground import RESIDUE, CleanVoxels, foreground_of
 from anofpdm.scans.geometry import SliceGeometry
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.volume import Volume
@@ -34,7 +34,7 @@ def tells_of_skull(warnings: Iterable[str]) -> bool:
 
 def skull_warnings(
     volumes: Sequence[Volume],
-    values: Sequence[Canonical],
+    values: Sequence[CleanVoxels],
     foreground: NDArray[np.bool_],
     geometry: SliceGeometry,
 ) -> tuple[str, ...]:
@@ -47,8 +47,8 @@ def skull_warnings(
     ----------
     volumes : sequence of Volume
         The model's inputs, for their names.
-    values : sequence of ndarray, shape (x, y, slices)
-        Their cleaned intensities along canonical axes.
+    values : sequence of CleanVoxels, shape (x, y, slices)
+        Their intensities along canonical axes.
     foreground : ndarray of bool, shape (slices, size, size)
         Foreground of all axial slices on the network's grid.
     geometry : SliceGeometry
@@ -77,7 +77,7 @@ def sign_of_skull(volume: Volume) -> str | None:
     The signs are those of `skull_warnings`, read off the scan's own voxels.
     """
     orientation = Orientation.of_affine(volume.affine)
-    values = cleaned(orientation.to_canonical(volume.data))
+    values = CleanVoxels(orientation.to_canonical(volume.data))
     x, y, z = (volume.spacing[axis] for axis in orientation.axes)
     shape = _shaped_like_a_head(np.moveaxis(foreground_of(values), 2, 0), (x, y), z)
     return shape or (_NOISY_CORNERS if _corners_are_noisy(values) else None)
@@ -102,10 +102,10 @@ def _shaped_like_a_head(
     return None
 
 
-def _corners_are_noisy(values: Canonical) -> bool:
+def _corners_are_noisy(values: CleanVoxels) -> bool:
     """Whether most corner voxels are positive and differ: the noise of air, not a background."""
     widths = [max(1, n // 16) for n in values.shape]
     ends = [(slice(0, w), slice(n - w, n)) for n, w in zip(values.shape, widths, strict=True)]
     corners = np.concatenate([values[corner].ravel() for corner in product(*ends)])
     median = float(np.median(corners))
-    return median > RESIDUE * float(values.max()) and bool(np.any(corners != median))
+    return median > RESIDUE * values.max() and bool(np.any(corners != median))

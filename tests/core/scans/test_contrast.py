@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anofpdm.scans.contrast import Contrast, contrast_of
-from anofpdm.scans.foreground import cleaned, foreground_of
+from anofpdm.scans.foreground import CleanVoxels, foreground_of
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
@@ -20,7 +20,7 @@ CONFIG = PreprocessingConfig(size=64, extent_mm=220.0)
 
 def seen(volume: Volume) -> Contrast | None:
     orientation = Orientation.of_affine(volume.affine)
-    values = cleaned(orientation.to_canonical(volume.data))
+    values = CleanVoxels(orientation.to_canonical(volume.data))
     spacing = np.array(volume.spacing)[list(orientation.axes)]
     return contrast_of(values, foreground_of(values), spacing)
 

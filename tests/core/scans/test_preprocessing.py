@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from anofpdm.common.errors import GeometryError, SettingsError, VolumeError
-from anofpdm.scans.foreground import cleaned, foreground_of, robust_centre
+from anofpdm.scans.foreground import CleanVoxels, cleaned, foreground_of, robust_centre
 from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.preprocessing_config import MEDIAN_HEADROOM, PreprocessingConfig
 from anofpdm.scans.volume import Volume, read_volume
@@ -173,14 +174,43 @@ def test_a_floor_outside_the_brain_is_background(floor: str) -> None:
         "residue": rng.random(SHAPE) * 0.02,
     }[floor]
     data = np.where(brain > 0, brain, background).astype(np.float32)
-    found = foreground_of(cleaned(data))
+    found = foreground_of(CleanVoxels(data))
     assert (found & (brain == 0)).mean() < 1e-3
     assert found[brain > 0].all()
 
 
 def test_a_brain_that_fills_the_volume_is_not_taken_for_a_floor() -> None:
     data = np.random.default_rng(0).uniform(60, 120, SHAPE).astype(np.float32)
-    assert foreground_of(data).all()
+    assert foreground_of(CleanVoxels(data)).all()
+
+
+def test_a_scan_is_cleaned_slab_by_slab_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anofpdm.scans.foreground._SLAB_VOXELS", 3 * SHAPE[0] * SHAPE[1])
+    data = a_brain() - 70
+    data[0, 0, :3] = np.nan, np.inf, -np.inf
+    for turned in (data, data.T[::-1], np.asfortranarray(data)):
+        whole, voxels = cleaned(turned), CleanVoxels(turned)
+        assert len(list(voxels.slabs())) > 2
+        assert voxels.max() == whole.max()
+        np.testing.assert_array_equal(np.sort(voxels.positive()), np.sort(whole[whole > 0]))
+        np.testing.assert_array_equal(voxels.above(12.5), whole > 12.5)
+
+
+def test_a_large_scan_needs_no_copy_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anofpdm.scans.foreground._SLAB_VOXELS", 1 << 14)
+    data = np.asfortranarray(np.kron(a_brain(), np.ones((4, 4, 4), np.float32)))
+    volume = Volume(data, np.diag([1.0, 1.0, 2.5, 1.0]))
+    tracemalloc.start()
+    preprocess({"f": volume}, ["f"], FIXED)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.6 * data.nbytes  # the values above 0, and masks of a byte a voxel
+
+
+def test_too_little_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anofpdm.common.memory.available_bytes", lambda: 100_000)
+    with pytest.raises(VolumeError, match=r"needs about .* but only .* beyond the scan itself; "):
+        run(a_brain())
 
 
 def test_a_brain_mask_replaces_the_rule() -> None:

@@ -126,9 +126,8 @@ def lesion_voxels(mask: Volume, case: Case) -> NDArray[np.bool_]:
 
 def _lesion_share(mask: Volume, case: Case, stack: SliceStack) -> NDArray[np.float32]:
     """Share of each network pixel that is lesion, (S, H, W) in [0, 1]."""
-    binary = lesion_voxels(mask, case).astype(np.float32)
-    geometry = stack.geometry
-    return geometry.to_network(geometry.orientation.to_canonical(binary))[stack.slice_ids]
+    lesion, geometry = lesion_voxels(mask, case), stack.geometry
+    return geometry.to_network(geometry.orientation.to_canonical(lesion))[stack.slice_ids]
 
 
 def check_verdict(case: Case, lesion: NDArray[np.generic] | None) -> None:
