@@ -76,11 +76,11 @@ def _box(layer: Layer) -> Box:
 
 
 def _foreground(data: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    from anofpdm.scans.foreground import cleaned, foreground_of
+    from anofpdm.scans.foreground import CleanVoxels, foreground_of
 
     strides = [max(1, -(-size // _LARGEST)) for size in data.shape]
     thin = data[tuple(slice(None, None, stride) for stride in strides)]
-    found = foreground_of(cleaned(thin))
+    found = foreground_of(CleanVoxels(thin))
     first, last = [], []
     for axis, stride in enumerate(strides):
         others = tuple(other for other in range(found.ndim) if other != axis)

@@ -126,7 +126,8 @@ def _blocks(
     blocks = tuple(n // c for n, c in zip(values.shape, count, strict=True))
     x, y = (slice(0, n * c) for n, c in zip(blocks[:2], count[:2], strict=True))
     parts = (blocks[0], count[0], blocks[1], count[1], count[2])
-    share, mean = np.empty(blocks, dtype=np.float32), np.empty(blocks, dtype=np.float32)
+    share: NDArray[np.float32] = np.empty(blocks, dtype=np.float32)
+    mean: NDArray[np.float32] = np.empty(blocks, dtype=np.float32)
     for k in range(blocks[2]):
         slab = (x, y, slice(k * count[2], (k + 1) * count[2]))
         inside = brain[slab].astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
+from typing import get_args
 
 import nibabel as nib
 import numpy as np
@@ -19,7 +20,7 @@ from anofpdm.datasets.preparation.listing import list_cases
 from anofpdm.datasets.preparation.parts import PartStore
 from anofpdm.datasets.preparation.subject import SubjectSlices, subject_slices
 from anofpdm.datasets.split import read_splits
-from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.datasets.store.slices import SliceDataset, Split
 from anofpdm.method.interpretation import interpret
 from anofpdm.results.native import to_native
 from anofpdm.scans.preprocessing import preprocess
@@ -87,8 +88,8 @@ def _dataset(folder: Path) -> Path:
 
 def _read_dataset(path: Path) -> object:
     dataset = SliceDataset.open(path)
-    found = [dataset.description, dataset.slice_shape, dataset.scattered_images]
-    for split in sorted(dataset.splits):
+    found: list[object] = [dataset.description, dataset.slice_shape, dataset.scattered_images]
+    for split in (each for each in get_args(Split) if each in dataset.splits):
         chosen = dataset.select(split)
         found += [chosen.images, chosen.foreground, chosen.truth, chosen.twins, chosen.subjects]
         raw = dataset.scattered_images

@@ -109,11 +109,13 @@ def save_nifti(path: Path, data: NDArray[Any], header: Header, *, overwrite: boo
         if isinstance(header, nib.Nifti2Header)
         else nib.Nifti1Image(data, None, header)
     )
-    content = image.to_bytes()
-    if path.name.endswith(".gz"):
-        content = gzip.compress(content, compresslevel=6, mtime=0)
-    with atomic_path(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(content)
+    with atomic_path(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        if path.name.endswith(".gz"):
+            # Without name and time, so that equal results are equal files.
+            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(file)
 
 
 def _pair_of(path: Path) -> tuple[Path, Path | None]:
