@@ -133,7 +133,8 @@ def _blocks(
         inside = brain[slab].astype(np.float32)
         share[:, :, k] = inside.reshape(parts).mean(axis=(1, 3, 4))
         mean[:, :, k] = (values[slab] * inside).reshape(parts).mean(axis=(1, 3, 4))
-    return mean / np.maximum(share, np.float32(1e-6)), share, spacing * count
+    inner = np.asarray(mean / np.maximum(share, np.float32(1e-6)), dtype=np.float32)
+    return inner, share, spacing * count
 
 
 def _depth(inside: NDArray[np.bool_], size: NDArray[np.float64]) -> NDArray[np.float64]:
