@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from napari_anofpdm.host.docked_panel import DockedPanel
 
+_COLUMN_WIDTH = 360  # pixels, in which all panels can be read
+_COLUMN_SHARE = 0.24  # of the width of a large window
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -79,7 +82,7 @@ def _open(viewer: napari.viewer.Viewer, workspace: Literal["read", "train"], fro
             hide_panel(viewer, panel)
         elif panel.area == "right":
             show_panel(viewer, panel)
-    _give_layers_the_corner(show_panel(viewer, panel_named(front)))
+    _arrange(show_panel(viewer, panel_named(front)))
 
 
 def hide_panel(viewer: napari.viewer.Viewer, panel: Panel) -> None:
@@ -100,8 +103,11 @@ def toggle_panel(viewer: napari.viewer.Viewer, panel: Panel) -> None:
         dock.hide()
 
 
-def _give_layers_the_corner(panel: QWidget) -> None:
-    """Extend the layer list down beside Curves; in a low window it would have only two rows."""
+def _arrange(panel: QWidget) -> None:
+    """Give the canvas the width that the panels can spare, and the layer list the corner.
+
+    Beside Curves, the layer list of a low window would have only two rows.
+    """
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QMainWindow
 
@@ -109,6 +115,8 @@ def _give_layers_the_corner(panel: QWidget) -> None:
     window = None if dock is None else dock.parentWidget()
     assert isinstance(window, QMainWindow)
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+    width = max(_COLUMN_WIDTH, int(_COLUMN_SHARE * window.width()))
+    window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
 
 def panel_named(name: str) -> Panel:

@@ -19,6 +19,7 @@ from anofpdm.results.folder import (
     REPORT_FILE,
 )
 from napari_anofpdm.panels.export.exports import EDITED_MASK_FILE, with_companions
+from napari_anofpdm.widgets.field import wrapped_label
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class ExportChoice(QWidget):
             box.setChecked(item.ticked)
             box.setToolTip(item.tooltip)
             box.toggled.connect(self.changed)
-            files = QLabel(", ".join(item.names))
+            files = wrapped_label(", ".join(item.names))
             files.setToolTip(item.tooltip)
             grid.addWidget(box, row, 0)
             grid.addWidget(files, row, 1)
