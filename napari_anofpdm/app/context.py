@@ -10,6 +10,8 @@ from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
 from napari_anofpdm.layers.scan_link import ScanLink
+from napari_anofpdm.lesions.marks import LesionMarks
+from napari_anofpdm.lesions.picking import LesionPicker
 from napari_anofpdm.reading.hands import Hands
 from napari_anofpdm.reading.layouts import Layouts
 from napari_anofpdm.session.interpreter import Interpreter
@@ -36,6 +38,8 @@ class Context:
     session : Session
     layers : LayerManager
     edited : EditedMask
+    marks : LesionMarks
+    picker : LesionPicker
     interpreter : Interpreter
     scans : ScanLink
     opener : AnalysisOpener
@@ -54,6 +58,8 @@ class Context:
         # The layers of an analysis must exist before its slices are interpreted.
         self.layers = LayerManager(viewer, self.session)
         self.edited = EditedMask(viewer, self.session)
+        self.marks = LesionMarks(viewer, self.session)
+        self.picker = LesionPicker(viewer, self.session, self.marks)
         self.interpreter = Interpreter(self.session)
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)

@@ -10,6 +10,7 @@ from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.shortcuts_dialog import ShortcutsDialog
 from napari_anofpdm.layers.roles import is_drawn
 from napari_anofpdm.layers.windows import next_window
+from napari_anofpdm.lesions.walking import toggle_verdict, walk_lesions
 from napari_anofpdm.reading.hands import MOUSE
 from napari_anofpdm.reading.hidden_overlays import hidden_overlays
 from napari_anofpdm.reading.slices import has_slices, move_slice
@@ -141,6 +142,26 @@ def _move_step(viewer: napari.viewer.Viewer, by: int) -> None:
         session.set_step(min(max(session.step + by, 0), last))
 
 
+def next_lesion(viewer: napari.viewer.Viewer) -> None:
+    """Go to the next lesion of the table."""
+    walk_lesions(viewer, context_of(viewer).session, 1)
+
+
+def previous_lesion(viewer: napari.viewer.Viewer) -> None:
+    """Go to the previous lesion of the table."""
+    walk_lesions(viewer, context_of(viewer).session, -1)
+
+
+def accept_lesion(viewer: napari.viewer.Viewer) -> None:
+    """Accept the selected lesion, or take that back."""
+    toggle_verdict(context_of(viewer).session, "accepted")
+
+
+def reject_lesion(viewer: napari.viewer.Viewer) -> None:
+    """Reject the selected lesion, or take that back."""
+    toggle_verdict(context_of(viewer).session, "rejected")
+
+
 def mark_first(viewer: napari.viewer.Viewer) -> None:
     """Start an unhealthy range at the slice in view, in the Label panel."""
     context_of(viewer).labelling.first_asked.emit()
@@ -180,6 +201,10 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut(
         "H", "Hide or show the anomaly map, the step maps and the mask preview", toggle_results
     ),
+    Shortcut("N", "Next lesion", next_lesion),
+    Shortcut("U", "Previous lesion", previous_lesion),
+    Shortcut("F2", "Accept the selected lesion, or take that back", accept_lesion),
+    Shortcut("F3", "Reject the selected lesion, or take that back", reject_lesion),
     Shortcut("J", "Previous step of the forward process", previous_step),
     Shortcut("K", "Next step of the forward process", next_step),
     Shortcut(",", "First slice of an unhealthy range, in the Label panel", mark_first),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-Role = Literal["map", "fused", "sam", "healthy", "unguided", "preview", "mask"]
+Role = Literal[
+    "map", "fused", "sam", "healthy", "unguided", "preview", "mask", "lesions", "numbers"
+]
 ROLE = "anofpdm_role"
 """Key of a layer's metadata that holds its `Role`; other layers lack it."""
 SOURCES = "anofpdm_sources"

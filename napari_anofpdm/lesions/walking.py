@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_anofpdm.host.notify import show_info
 from napari_anofpdm.space.placement import WORLD_AXES, place_point
 
 if TYPE_CHECKING:
     import napari.viewer
 
+    from anofpdm.results.review.verdicts import Verdict
     from napari_anofpdm.session.session import Session
 
 
@@ -51,3 +53,17 @@ def walk_lesions(viewer: napari.viewer.Viewer, session: Session, by: int) -> Non
         selected = session.reviews.selected
         start = selected if selected is not None else (0 if by > 0 else 1)
         go_to_lesion(viewer, session, (start - 1 + by) % count + 1)
+
+
+def toggle_verdict(session: Session, verdict: Verdict) -> None:
+    """Give a verdict on the selected lesion, or take it back; say why that cannot be."""
+    from anofpdm.common.errors import SettingsError
+
+    shown, number = session.reviews.shown, session.reviews.selected
+    if shown is None or number is None:
+        return
+    same = shown.review.of(number).verdict == verdict
+    try:
+        session.set_verdict(number, "unreviewed" if same else verdict)
+    except SettingsError as error:
+        show_info(str(error))

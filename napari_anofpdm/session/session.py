@@ -50,6 +50,7 @@ class Session:
         Verdicts or notes on the lesions in the table have changed; not emitted for new lesions.
     selected_changed : Signal(int or None)
         Another lesion of the table is selected.
+    own_colours_changed : Signal(bool)
     slice_interpreted : Signal(Interpretation)
         Only the slice in view, under the current settings.
     volume_interpreted : Signal(Interpretation)
@@ -98,6 +99,8 @@ class Session:
         The committed mask that the user works on, until the settings change.
     reviews : LesionReviews
         The verdicts and notes of the user, and the lesion that is selected.
+    own_colours : bool
+        Whether each lesion is outlined in a colour of its own.
     is_announcing : bool
         Whether `analysis_changed` is being emitted. Some listeners still show the previous
         analysis then, so no slice of the new one may be interpreted yet.
@@ -112,6 +115,7 @@ class Session:
     shown_anyway_changed = Signal(object)
     review_changed = Signal(object)
     selected_changed = Signal(object)
+    own_colours_changed = Signal(bool)
     slice_interpreted = Signal(object)
     volume_interpreted = Signal(object)
     native_changed = Signal(object)
@@ -124,7 +128,7 @@ class Session:
     closed = Signal()
 
     def __init__(self) -> None:
-        self.is_closed = self.is_announcing = False
+        self.is_closed = self.is_announcing = self.own_colours = False
         self.scan: Scan | None = None
         self._kept = KeptAnalyses()
         self._clear()
@@ -451,6 +455,12 @@ class Session:
         if number != self.reviews.selected:
             self.reviews.selected = number
             self.selected_changed.emit(number)
+
+    def set_own_colours(self, shown: bool) -> None:
+        """Outline each lesion in a colour of its own, or not."""
+        if shown != self.own_colours:
+            self.own_colours = shown
+            self.own_colours_changed.emit(shown)
 
     def set_edited(self, edited: NativeResult | None) -> None:
         """Let a mask that the user edits count in place of the one that was found, or end that."""

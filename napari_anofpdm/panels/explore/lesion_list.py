@@ -8,6 +8,8 @@ from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -72,6 +74,9 @@ class LesionList(QWidget):
         self.note.setToolTip(
             "A note on the selected lesion. Lesion table, report and saved reviews contain it."
         )
+        self.own_colours = QCheckBox("Own colours")
+        self.own_colours.setToolTip("Outline each lesion on the canvas in a colour of its own.")
+        self.own_colours.toggled.connect(session.set_own_colours)
         self._shown: Lesions | None = None
         self._follows = True
         self._noted: int | None = None
@@ -138,7 +143,10 @@ class LesionList(QWidget):
         layout.addWidget(self.summary)
         layout.addWidget(self.limits)
         layout.addWidget(table)
-        layout.addWidget(self.note)
+        below = QHBoxLayout()
+        below.addWidget(self.note, 1)
+        below.addWidget(self.own_colours)
+        layout.addLayout(below)
 
     def _show_lesions(self, _: object = None) -> None:
         shown = self._session.reviews.shown
