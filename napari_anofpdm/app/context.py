@@ -11,6 +11,7 @@ from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
 from napari_anofpdm.layers.scan_link import ScanLink
 from napari_anofpdm.lesions.marks import LesionMarks
+from napari_anofpdm.lesions.mask_tools import MaskTools
 from napari_anofpdm.lesions.picking import LesionPicker
 from napari_anofpdm.reading.hands import Hands
 from napari_anofpdm.reading.layouts import Layouts
@@ -40,6 +41,7 @@ class Context:
     edited : EditedMask
     marks : LesionMarks
     picker : LesionPicker
+    tools : MaskTools
     interpreter : Interpreter
     scans : ScanLink
     opener : AnalysisOpener
@@ -60,6 +62,7 @@ class Context:
         self.edited = EditedMask(viewer, self.session)
         self.marks = LesionMarks(viewer, self.session)
         self.picker = LesionPicker(viewer, self.session, self.marks)
+        self.tools = MaskTools(viewer, self.session, self.layers)
         self.interpreter = Interpreter(self.session)
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)

@@ -162,6 +162,33 @@ def reject_lesion(viewer: napari.viewer.Viewer) -> None:
     toggle_verdict(context_of(viewer).session, "rejected")
 
 
+def add_by_click(viewer: napari.viewer.Viewer) -> None:
+    """Let clicks in the canvas add lesions to the mask, or end that."""
+    tools = context_of(viewer).tools
+    tools.arm(None if tools.armed == "add" else "add")
+
+
+def remove_by_click(viewer: napari.viewer.Viewer) -> None:
+    """Let clicks in the canvas remove lesions from the mask, or end that."""
+    tools = context_of(viewer).tools
+    tools.arm(None if tools.armed == "remove" else "remove")
+
+
+def grow_mask(viewer: napari.viewer.Viewer) -> None:
+    """Grow the selected lesion, or the mask."""
+    context_of(viewer).tools.grow()
+
+
+def shrink_mask(viewer: napari.viewer.Viewer) -> None:
+    """Shrink the selected lesion, or the mask."""
+    context_of(viewer).tools.shrink()
+
+
+def interpolate_mask(viewer: napari.viewer.Viewer) -> None:
+    """Fill the empty slices between painted ones."""
+    context_of(viewer).tools.interpolate()
+
+
 def mark_first(viewer: napari.viewer.Viewer) -> None:
     """Start an unhealthy range at the slice in view, in the Label panel."""
     context_of(viewer).labelling.first_asked.emit()
@@ -205,6 +232,11 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("U", "Previous lesion", previous_lesion),
     Shortcut("F2", "Accept the selected lesion, or take that back", accept_lesion),
     Shortcut("F3", "Reject the selected lesion, or take that back", reject_lesion),
+    Shortcut("F4", "Add lesions by a click, or end that", add_by_click),
+    Shortcut("F6", "Remove lesions by a click, or end that", remove_by_click),
+    Shortcut("F7", "Grow the selected lesion, or the mask", grow_mask),
+    Shortcut("F8", "Shrink the selected lesion, or the mask", shrink_mask),
+    Shortcut("F9", "Fill the slices between painted ones", interpolate_mask),
     Shortcut("J", "Previous step of the forward process", previous_step),
     Shortcut("K", "Next step of the forward process", next_step),
     Shortcut(",", "First slice of an unhealthy range, in the Label panel", mark_first),

@@ -20,6 +20,7 @@ from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.panels.explore.badge import Badge
 from napari_anofpdm.panels.explore.layer_controls import LayerControls
 from napari_anofpdm.panels.explore.lesion_list import LesionList
+from napari_anofpdm.panels.explore.mask_tools_box import MaskToolsBox
 from napari_anofpdm.panels.explore.reference import ReferenceBox
 from napari_anofpdm.panels.explore.settings_files import SettingsFileButtons
 from napari_anofpdm.panels.explore.settings_form import SettingsForm
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from anofpdm import Analysis, Interpretation, Settings
     from napari_anofpdm.layers.manager import LayerManager
+    from napari_anofpdm.lesions.mask_tools import MaskTools
     from napari_anofpdm.session.session import Session
 
 WHAT_FOR = "The settings here then change the map and the mask at once, without another run."
@@ -48,10 +50,16 @@ class ExplorePanel(DockedPanel):
         The session whose settings are changed.
     layers : LayerManager
         Shows the predictions and makes the editable mask.
+    tools : MaskTools
+        Corrects the mask.
     """
 
     def __init__(
-        self, viewer: napari.viewer.Viewer, session: Session, layers: LayerManager
+        self,
+        viewer: napari.viewer.Viewer,
+        session: Session,
+        layers: LayerManager,
+        tools: MaskTools,
     ) -> None:
         super().__init__()
         self._viewer, self._session = viewer, session
@@ -60,6 +68,7 @@ class ExplorePanel(DockedPanel):
         self.badge, self.form = Badge(), SettingsForm()
         self.files = SettingsFileButtons(session)
         self.lesions = LesionList(viewer, session)
+        self.tools = MaskToolsBox(session, tools)
         self.layers = LayerControls(viewer, session, layers)
         self.reference = ReferenceBox(viewer, session)
         self._build()
@@ -85,7 +94,15 @@ class ExplorePanel(DockedPanel):
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 6, 6, 6)
-        parts = (self.lesions, self.form, self.badge, self.files, self.layers, self.reference)
+        parts = (
+            self.lesions,
+            self.form,
+            self.badge,
+            self.files,
+            self.layers,
+            self.tools,
+            self.reference,
+        )
         for part in parts:
             column.addWidget(part)
             if part in (self.lesions, self.files, self.layers):

@@ -39,7 +39,7 @@ def analysis(tiny_analysis: Analysis) -> Analysis:
 
 @pytest.fixture
 def panel(viewer: Viewer, session: Session, qtbot: QtBot, context: Context) -> ExplorePanel:
-    panel = ExplorePanel(viewer, session, context.layers)
+    panel = ExplorePanel(viewer, session, context.layers, context.tools)
     qtbot.addWidget(panel)
     panel.resize(360, 760)
     panel.show()
