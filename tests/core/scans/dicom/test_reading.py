@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import zipfile
@@ -78,10 +77,8 @@ def test_the_real_series_lies_where_dcm2niix_puts_it(real_scans: Path, tmp_path:
 
 
 def assert_as_dcm2niix(volume: Volume, folder: Path, out: Path) -> None:
-    program = shutil.which("dcm2niix")
-    if program is None and importlib.util.find_spec("dcm2niix") is None:
-        pytest.skip("dcm2niix is not installed")
-    command = [program or "dcm2niix", "-o", str(out), "-f", "converted", str(folder)]
+    program = shutil.which("dcm2niix") or pytest.importorskip("dcm2niix").bin
+    command = [program, "-o", str(out), "-f", "converted", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
     image: Any = nib.load(out / "converted.nii")
     voxels = all_voxels(volume.shape)
