@@ -15,7 +15,8 @@ import pytest
 PACKAGES = ("src_core/anofpdm", "napari_anofpdm")
 SCRIPTS = ("tests", "benchmarks", "docs", "examples")
 OWN = {"anofpdm", "napari_anofpdm", "tests"}
-OWN |= {"gpu_report", "gpu_work", "training_step"}  # scripts in benchmarks/ that another imports
+# Scripts in benchmarks/ that another imports.
+OWN |= {"gpu_report", "gpu_work", "training_step", "viewer_latency"}
 # Triton comes with PyTorch where that has CUDA on Linux; elsewhere the program does without.
 OWN |= {"triton"}
 # Distributions whose import name is another one; `a.b` is a module that needs one more.

@@ -59,7 +59,7 @@ def test_the_rooms_keep_their_contracts() -> None:
         ("results/figures.py", "qtpy", "The core knows no window"),
         ("cli/app.py", "napari_anofpdm.panels", "The core knows no window"),
         (f"{PLUGIN}/session/session.py", f"{PLUGIN}.layers.manager", "The plugin's rooms"),
-        (f"{PLUGIN}/panels/view/panel.py", f"{PLUGIN}.io.open_action", "The plugin's rooms"),
+        (f"{PLUGIN}/panels/label/panel.py", f"{PLUGIN}.io.open_action", "The plugin's rooms"),
         (f"{PLUGIN}/panels/jobs/panel.py", f"{PLUGIN}.panels.analyse.panel", "Panels"),
         (f"{PLUGIN}/app/context.py", f"{PLUGIN}.app.shortcuts", "App"),
         (
