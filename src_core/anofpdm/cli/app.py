@@ -11,10 +11,11 @@ from anofpdm.cli.commands.compare import compare
 from anofpdm.cli.commands.demo import demo
 from anofpdm.cli.commands.describe_intensity import describe_intensity
 from anofpdm.cli.commands.evaluate import evaluate
+from anofpdm.cli.commands.follow_up import follow_up
 from anofpdm.cli.commands.import_checkpoint import import_checkpoint
 from anofpdm.cli.commands.interpret import interpret
-from anofpdm.cli.commands.phantom import phantom
-from anofpdm.cli.commands.phantom_dataset import phantom_dataset
+from anofpdm.cli.commands.phantoms.phantom import phantom
+from anofpdm.cli.commands.phantoms.phantom_dataset import phantom_dataset
 from anofpdm.cli.commands.prepare import prepare
 from anofpdm.cli.commands.preprocess import preprocess
 from anofpdm.cli.commands.segment import segment
@@ -60,6 +61,7 @@ def _root(version: VersionOption = False) -> None:
 _USE, _MODELS, _JUDGE = "Use a model", "Create a model", "Judge a model"
 app.command(rich_help_panel=_USE)(segment)
 app.command(rich_help_panel=_USE)(interpret)
+app.command("follow-up", rich_help_panel=_USE)(follow_up)
 app.command(rich_help_panel=_USE)(preprocess)
 app.command(rich_help_panel=_USE)(demo)
 app.command(rich_help_panel=_USE)(phantom)

@@ -195,10 +195,10 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
     lesion = picture.mask.sum(axis=(0, 1))
     slice_ids = np.asarray(interpretation.slice_ids)
     positions = figure_slices(lesion[slice_ids], 2 * COLUMNS)
-    window = _window(picture.scan)
+    window = grey_window(picture.scan)
     # At least up to the threshold, so that values far below it do not look like a lesion.
     top = max(_map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))
-    crop = _crop(picture)
+    crop = head_box(picture.scan)
     axes = area.subplots(
         4,
         COLUMNS,
@@ -220,9 +220,9 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         _draw_scan(overlay, picture, index, window, crop)
         image = _draw_overlay(overlay, picture, index, top, crop)
         plain.set_title(label, fontsize=11, pad=3)
-        _draw_sides(overlay)
+        draw_sides(overlay)
         if picture.truth is not None:
-            _draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
+            draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
     if image is not None:
         bar = area.colorbar(image, extend="max", cax=area.add_axes((0.918, 0.25, 0.012, 0.45)))
         known = "" if picture.truth is None else "; yellow line: true lesion"
@@ -249,7 +249,7 @@ def _draw_scan(
     )
 
 
-def _draw_sides(axes: Axes) -> None:
+def draw_sides(axes: Axes) -> None:
     """Mark the patient's right and left, readable on dark and on bright tissue."""
     for x, side, align in ((0.03, "R", "left"), (0.97, "L", "right")):
         text = axes.text(x, 0.5, side, transform=axes.transAxes, color="w", fontsize=11, ha=align)
@@ -267,11 +267,12 @@ def _draw_overlay(
         aspect=picture.spacing[1] / picture.spacing[0],
         interpolation="nearest",
     )
-    _draw_contour(axes, displayed(picture.mask, index)[crop], _MASK)
+    draw_contour(axes, displayed(picture.mask, index)[crop], _MASK)
     return image
 
 
-def _draw_contour(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:
+def draw_contour(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:
+    """Outline a mask on a displayed image."""
     if not mask.any():
         return
     # The border keeps a lesion that touches the picture's edge closed.
@@ -369,7 +370,7 @@ def _transparent_at_zero() -> ListedColormap:
     return ListedColormap(colours)
 
 
-def _window(scan: NDArray[Any]) -> tuple[float, float]:
+def grey_window(scan: NDArray[Any]) -> tuple[float, float]:
     """Grey levels from 0 (or the minimum) to the 99.5th percentile of the foreground."""
     values = scan[np.isfinite(scan)]
     bright = values[values > 0]
@@ -383,9 +384,9 @@ def _map_top(anomaly_map: NDArray[np.float32]) -> float:
     return float(np.percentile(positive, 99.8)) if positive.size else 1.0
 
 
-def _crop(picture: Picture) -> tuple[slice, slice]:
+def head_box(scan: NDArray[Any]) -> tuple[slice, slice]:
     """Rows and columns of the displayed image that hold the head, with a small margin."""
-    filled = np.nan_to_num(picture.scan) > 0.05 * _window(picture.scan)[1]
+    filled = np.nan_to_num(scan) > 0.05 * grey_window(scan)[1]
     shadow = displayed(filled.any(axis=2, keepdims=True), 0)
     ranges = []
     for axis in (1, 0):

@@ -28,7 +28,9 @@ CONTRASTS = {
 """How file names and descriptions spell contrasts (BraTS, BIDS, scanners), and how bundles do."""
 
 
-def in_model_order(given: Mapping[str, Given], modalities: Sequence[str]) -> dict[str, Given]:
+def in_model_order(
+    given: Mapping[str, Given], modalities: Sequence[str], option: str = "--image"
+) -> dict[str, Given]:
     """Return what was given for each modality, in the model's order.
 
     Parameters
@@ -37,6 +39,8 @@ def in_model_order(given: Mapping[str, Given], modalities: Sequence[str]) -> dic
         A scan, or its file, by modality.
     modalities : sequence of str
         The model's.
+    option : str
+        The command line's option for a missing scan.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def in_model_order(given: Mapping[str, Given], modalities: Sequence[str]) -> dic
         )
     if missing := [name for name in modalities if name not in given]:
         raise SettingsError(
-            f"The model reads {wanted}, but {' and '.join(missing)} is missing; add it (--image "
+            f"The model reads {wanted}, but {' and '.join(missing)} is missing; add it ({option} "
             f"{missing[0]}=PATH)."
         )
     return {name: given[name] for name in modalities}

@@ -64,7 +64,9 @@ class ImageFile(NamedTuple):
         )
 
 
-def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[str, ImageFile]:
+def images_by_modality(
+    specs: Sequence[str], modalities: Sequence[str], option: str = "--image"
+) -> dict[str, ImageFile]:
     """Assign the files given to the model's modalities.
 
     Parameters
@@ -74,6 +76,8 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
         the file for a model with one modality.
     modalities : sequence of str
         The model's, lower case.
+    option : str
+        The option that gave the files, for messages.
 
     Returns
     -------
@@ -90,14 +94,14 @@ def images_by_modality(specs: Sequence[str], modalities: Sequence[str]) -> dict[
         match = _SPEC.fullmatch(spec)
         if match is None and len(modalities) > 1:
             raise SettingsError(
-                f"--image {spec} has no modality; write --image MODALITY=PATH (the model reads "
+                f"{option} {spec} has no modality; write {option} MODALITY=PATH (the model reads "
                 f"{', '.join(modalities)})."
             )
         modality = match["modality"].lower() if match else modalities[0]
         if modality in found:
-            raise SettingsError(f"--image gives the modality {modality} twice; give it only once.")
+            raise SettingsError(f"{option} gives the modality {modality} twice; give it only once.")
         found[modality] = ImageFile.of(match["path"] if match else spec)
-    return in_model_order(found, modalities)
+    return in_model_order(found, modalities, option)
 
 
 def named_images(specs: Sequence[str]) -> dict[str, ImageFile]:

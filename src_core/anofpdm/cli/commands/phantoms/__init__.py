@@ -1,0 +1,1 @@
+"""The commands that write synthetic subjects: one, or a dataset of them."""

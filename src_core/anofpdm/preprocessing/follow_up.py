@@ -1,0 +1,117 @@
+"""A later examination of the same head, brought onto the voxels of the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anofpdm.preprocessing.chain import Register
+from anofpdm.preprocessing.skull.tool import ShouldCancel
+from anofpdm.scans.same_grid import on_grid_of
+from anofpdm.scans.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedFollowUp:
+    """The scans of a later examination on the voxels of the baseline.
+
+    Attributes
+    ----------
+    volumes : dict of str to Volume
+        By modality; 0 where a scan does not reach.
+    covered : ndarray of bool, shape of the baseline
+        Voxels of the baseline that all scans of the follow-up reach.
+    record : list of dict
+        Each registration, as JSON values; empty where none was made.
+    passed : bool
+        Whether every registration fits better than by chance.
+    """
+
+    volumes: dict[str, Volume]
+    covered: NDArray[np.bool_]
+    record: list[dict[str, Any]]
+    passed: bool
+
+
+def align_follow_up(
+    baseline: Volume,
+    scans: Mapping[str, Volume],
+    *,
+    register: Register = "auto",
+    note: Callable[[str], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+    should_cancel: ShouldCancel | None = None,
+) -> AlignedFollowUp:
+    """Register each scan of the follow-up rigidly onto a scan of the baseline.
+
+    A head never lies twice in the same place, so that equal grids are no reason to leave it out.
+
+    Parameters
+    ----------
+    baseline : Volume
+        Its voxels are kept.
+    scans : mapping of str to Volume
+        The scans of the follow-up, by modality; with their skull if the baseline has it.
+    register : {"auto", "always", "off"}
+        `off` takes the scans as they lie, if their voxels are those of the baseline.
+    note, warn : callable
+        Told what was done, and what failed.
+    should_cancel : callable, optional
+
+    Raises
+    ------
+    SettingsError
+        When SimpleITK is not installed.
+    GeometryError
+        When scans do not overlap, or grids differ and `register` is off.
+    Cancelled
+        On request.
+    """
+    covered = np.ones(baseline.shape, dtype=np.bool_)
+    if register == "off":
+        volumes = {name: on_grid_of(baseline, scan) for name, scan in scans.items()}
+        return AlignedFollowUp(volumes, covered, [], passed=True)
+    from anofpdm.preprocessing.registration import register as register_scan
+
+    volumes, record, passed = {}, [], True
+    for name, scan in scans.items():
+        found = register_scan(baseline, scan, should_cancel=should_cancel)
+        note(
+            f"Follow-up: {found.moving} was registered onto the baseline {found.fixed} (largest "
+            f"shift {found.shift_mm:.1f} mm, {found.similarity.words}, {found.seconds:.1f} s)."
+        )
+        if found.warning is not None:
+            warn(f"Follow-up: {found.warning} Do not trust the comparison.")
+            passed = False
+        record.append(found.record)
+        volumes[name] = found.volume
+        covered &= covered_voxels(baseline, scan, found.to_moving)
+    return AlignedFollowUp(volumes, covered, record, passed)
+
+
+def covered_voxels(
+    fixed: Volume, moving: Volume, to_moving: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return the voxels of `fixed` whose centres lie inside the voxels of `moving`.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+    to_moving : ndarray, shape (4, 4)
+        World mm (RAS) of the fixed scan to world mm of the moving one.
+
+    Returns
+    -------
+    ndarray of bool, shape of `fixed`
+    """
+    indices = np.linalg.inv(moving.affine) @ to_moving @ fixed.affine
+    i, j, k = np.ogrid[tuple(slice(0, n) for n in fixed.shape)]
+    inside = np.ones(fixed.shape, dtype=np.bool_)
+    for row, size in zip(indices[:3], moving.shape, strict=True):
+        position = row[0] * i + row[1] * j + row[2] * k + row[3]
+        inside &= (position >= -0.5) & (position <= size - 0.5)
+    return inside
