@@ -109,8 +109,7 @@ def follow_up(
 ) -> None:
     """Segment two examinations of one patient and compare: new, gone, grown, shrunk lesions.
 
-    Example: anofpdm follow-up --baseline flair=first.nii.gz --follow-up flair=later.nii.gz --out
-    compared
+    Example: anofpdm follow-up --baseline flair=a.nii.gz --follow-up flair=b.nii.gz --out changes
     """
     from anofpdm.analysis.engine import segment_live
     from anofpdm.model.bundle import load_bundle
