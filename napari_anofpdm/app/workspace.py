@@ -112,7 +112,8 @@ def _arrange(panel: QWidget) -> None:
     from qtpy.QtWidgets import QMainWindow
 
     dock = dock_of(panel)
-    window = None if dock is None else dock.parentWidget()
+    assert dock is not None  # it has just been shown
+    window = dock.parentWidget()
     assert isinstance(window, QMainWindow)
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     width = max(_COLUMN_WIDTH, int(_COLUMN_SHARE * window.width()))
