@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import zarr
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.datasets import SliceDataset
@@ -37,8 +37,9 @@ def compressed(dataset: SliceDataset) -> SliceDataset:
     """The same dataset as earlier versions stored it."""
     group = zarr.open_group(dataset.path, mode="r+")
     images = dataset.read("images", np.arange(len(dataset)))
+    codecs = [BloscCodec(), Crc32cCodec()]
     group.create_array(
-        "images", data=images, chunks=(64, 2, 8, 8), compressors=[BloscCodec()], overwrite=True
+        "images", data=images, chunks=(64, 2, 8, 8), compressors=codecs, overwrite=True
     )
     return SliceDataset.open(dataset.path)
 

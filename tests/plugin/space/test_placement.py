@@ -13,7 +13,7 @@ from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from napari_anofpdm.space.placement import RAS_TO_WORLD, PlacedArray, place, place_network
 
-SPACING = (0.9, 1.1, 4.0)
+SPACING = (0.9, 1.1, 6.0)  # 24 mm: a head is at least 20 mm long
 ORIGIN = (-31.0, 12.5, 7.0)
 MARK = (1, 5, 3)
 
@@ -56,7 +56,7 @@ def test_an_oblique_volume_keeps_its_spacing_and_centre() -> None:
     rotation[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     affine = rotation @ _axis_aligned((0, 1, 2), (-1, 1, 1))
     placed = place(_marked(affine))
-    np.testing.assert_allclose(placed.scale, (4.0, -1.1, -0.9))
+    np.testing.assert_allclose(placed.scale, (6.0, -1.1, -0.9))
     centre = (np.array(placed.data.shape) - 1) / 2
     expected = RAS_TO_WORLD @ (affine @ [*centre[::-1], 1.0])[:3]
     np.testing.assert_allclose(_world(placed, centre), expected)

@@ -53,9 +53,8 @@ def test_the_fused_map_comes_goes_and_follows(
     session: Session,
     tiny_analysis: Analysis,
 ) -> None:
-    without = names(viewer)
     controls.fused.click()
-    qtbot.waitUntil(lambda: names(viewer) - without == {"Fused map"}, timeout=LONG)
+    qtbot.waitUntil(lambda: "Fused map" in names(viewer), timeout=LONG)
     turn = tiny_analysis.geometry.orientation.to_canonical
 
     def shown() -> bool:
@@ -68,7 +67,7 @@ def test_the_fused_map_comes_goes_and_follows(
     qtbot.waitUntil(lambda: session.is_current, timeout=LONG)
     qtbot.waitUntil(shown, timeout=LONG)
     controls.fused.click()
-    assert names(viewer) == without
+    assert "Fused map" not in names(viewer)
 
 
 def test_a_fused_map_of_another_scan_does_not_stay(
