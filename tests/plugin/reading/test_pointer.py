@@ -34,7 +34,7 @@ def test_coordinates_are_those_of_the_scans_own_affine(viewer: ViewerModel) -> N
     # Canonical (s, a, r): the first voxel axis of the file runs toward the left.
     words = words_at(viewer, _world_of(viewer.layers[0], (3, 2, 1)))
     ras = OBLIQUE @ np.array([4 - 1, 2, 3, 1.0])
-    letters = ["RL"[ras[0] < 0], "AP"[ras[1] < 0], "SI"[ras[2] < 0]]
+    letters = ["RL"[int(ras[0] < 0)], "AP"[int(ras[1] < 0)], "SI"[int(ras[2] < 0)]]
     expected = "  ".join(
         f"{letter} {abs(value):.1f}" for letter, value in zip(letters, ras[:3], strict=True)
     )
