@@ -72,7 +72,7 @@ class LesionList(QWidget):
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note on the selected lesion")
         self.note.setToolTip(
-            "A note on the selected lesion. Lesion table, report and saved reviews contain it."
+            "A note on the selected lesion. The exported lesion table and report contain it."
         )
         self.own_colours = QCheckBox("Own colours")
         self.own_colours.setToolTip("Outline each lesion on the canvas in a colour of its own.")

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from anofpdm.results.dicom.source_images import PATIENT_AND_STUDY
+
 Header = Any
 
 _SLICE = (
@@ -27,17 +29,6 @@ _GROUPS = {
     "FrameContentSequence": ("DimensionIndexValues", "StackID", "InStackPositionNumber"),
 }
 _UIDS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
-_EMPTIED = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
 _REMOVED = (
     "InstanceCreationDate",
     "InstanceCreationTime",
@@ -69,7 +60,7 @@ def without_identity(images: Sequence[Header]) -> list[Header]:
         bare = _only(image, _SLICE)
         for name in _UIDS:
             setattr(bare, name, new[str(image.get(name, ""))])
-        for name in _EMPTIED:
+        for name in PATIENT_AND_STUDY:
             setattr(bare, name, "")
         for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
             if name in image:

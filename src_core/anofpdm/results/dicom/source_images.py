@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Header = Any
 
 # Present in every image by the standard, possibly empty; absent in some de-identified ones.
-_MAY_BE_EMPTY = (
+PATIENT_AND_STUDY = (
     "PatientName",
     "PatientID",
     "PatientBirthDate",
@@ -69,7 +69,7 @@ def source_images(series: Series) -> list[Header]:
                 f"{series.label} has no frame of reference, so no DICOM result can refer to it; "
                 "leave --dicom out, or export the original series."
             )
-        for name in _MAY_BE_EMPTY:
+        for name in PATIENT_AND_STUDY:
             if name not in header:
                 setattr(header, name, "")
         if not header.get("SliceThickness"):
