@@ -42,4 +42,7 @@ def stop_listening(widget: QWidget) -> None:
     """Disconnect the signals that `listen` connected to a widget and its children."""
     for each in (widget, *widget.findChildren(QWidget)):
         for stop in _stops.pop(each, []):
+            # Left connected, it would become garbage together with the widget, and Qt would call it
+            # when the collector had already emptied it: the process would end.
+            each.destroyed.disconnect(stop)
             stop()
