@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.method.postprocessing import median_filter, remove_small_components
+from anofpdm.method.postprocessing import component_limit, large_components, median_filter
 from anofpdm.method.settings import AbsoluteThreshold
 from anofpdm.method.thresholds import thresholded
 
@@ -38,18 +38,30 @@ def map_score(
         Exact up to rounding; 0 if no threshold marks anything.
     """
     filtered = median_filter(anomaly_map, median_kernel)
-    everywhere = np.ones(filtered.shape, dtype=bool)
+    limit = component_limit(min_component_pixels, filtered.size)
     reached = filtered[filtered > 0].astype(np.float64)
-    # Thresholds at which a spot appears, or at which its extent gains a pixel.
-    values = np.unique(np.concatenate([reached, reached / extent]))
+    # Thresholds at which a spot appears, or at which its extent gains a pixel; the highest first.
+    values = np.sort(reached if extent == 1 else np.concatenate([reached, reached / extent]))[::-1]
 
     def marks(value: float) -> bool:
+        inside = _bounding_box(filtered >= extent * value)
+        spots = filtered[inside]
         rule = AbsoluteThreshold(value=value, extent=extent)
-        found = thresholded(filtered, everywhere, rule, value)
-        return bool(remove_small_components(found, min_component_pixels).any())
+        found = thresholded(spots, np.ones(spots.shape, dtype=bool), rule, value)
+        return bool(large_components(found, limit).any())
 
-    low, high = -1, len(values)  # at values[low] something is marked, at values[high] nothing
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if marks(float(values[middle])) else (low, middle)
-    return 0.0 if low < 0 else float(values[low])
+    # From above, because a high threshold marks few pixels, which are quickly looked at.
+    nothing, some = -1, int(limit)
+    while some < len(values) and not marks(float(values[some])):
+        nothing, some = some, 2 * some + 1
+    some = min(some, len(values))
+    while some - nothing > 1:
+        middle = (nothing + some) // 2
+        nothing, some = (nothing, middle) if marks(float(values[middle])) else (middle, some)
+    return float(values[some]) if some < len(values) else 0.0
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all pixels of a mask, which is not empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -41,7 +41,24 @@ def remove_small_components(mask: NDArray[np.bool_], min_pixels: int) -> NDArray
     min_pixels : int
         For 128 x 128 pixels; on another grid the limit scales with the number of pixels.
     """
-    limit = min_pixels * mask.size / REFERENCE_PIXELS
+    return large_components(mask, component_limit(min_pixels, mask.size))
+
+
+def component_limit(min_pixels: int, slice_pixels: int) -> float:
+    """Return the largest filled area, in pixels, that a slice of so many pixels drops."""
+    return min_pixels * slice_pixels / REFERENCE_PIXELS
+
+
+def large_components(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
+    """Return the 8-connected components whose filled area is above `limit` pixels.
+
+    Parameters
+    ----------
+    mask : array
+        A slice or any part of it that holds the components whole, (H, W), bool.
+    limit : float
+        See `component_limit`.
+    """
     structure = np.ones((3, 3), dtype=bool)
     labels, count = ndimage.label(mask, structure=structure)
     keep = np.zeros(count + 1, dtype=bool)
