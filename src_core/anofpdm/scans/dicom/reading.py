@@ -87,7 +87,7 @@ def load_series(series: Series, modality: str | None = None) -> SeriesVolume:
     check_physical(stack.affine, shape, series.label)
     # Stored pixels, and the same as float32.
     check_memory(series.files.path, 6 * math.prod(shape))
-    planes, scales, digest, inverted = _read_planes(series, stack.frames)
+    planes, scales, digest, shadings = _read_planes(series, stack.frames)
     if any(plane.shape != (shape[1], shape[0]) for plane in planes):
         raise VolumeError(
             f"{series.files.path}: series {series.key} has images whose pixels do not fit their "
@@ -100,8 +100,13 @@ def load_series(series: Series, modality: str | None = None) -> SeriesVolume:
         data = np.empty(shape, dtype=np.float32)
         for k, (plane, (slope, intercept)) in enumerate(zip(planes, scales, strict=True)):
             data[:, :, k] = (plane.astype(np.float64) * slope + intercept).T
-    if inverted:
-        data = np.asarray(data.max() - data) if data.dtype.kind == "u" else np.asarray(-data)
+    if len(shadings) > 1:
+        raise VolumeError(
+            f"{series.files.path}: series {series.key} has images that show low values bright and "
+            "others that show them dark (MONOCHROME1 and 2); export it again."
+        )
+    if "MONOCHROME1" in shadings:
+        data = _inverted(data)
         warnings += (f"{series.label} shows low values bright (MONOCHROME1) and was inverted.",)
     header = _header(stack.affine, shape)
     return SeriesVolume(data, stack.affine, header, SeriesSource(series, digest), warnings)
@@ -109,13 +114,14 @@ def load_series(series: Series, modality: str | None = None) -> SeriesVolume:
 
 def _read_planes(
     series: Series, frames: tuple[Frame, ...]
-) -> tuple[list[NDArray[Any]], list[tuple[float, float]], str, bool]:
-    """Pixels and scaling of each slice, the hash of all files, and whether they are inverted."""
+) -> tuple[list[NDArray[Any]], list[tuple[float, float]], str, set[str]]:
+    """Pixels and scaling of each slice, the hash of all files, and how these show low values."""
     # Of 8 bytes a pixel at most.
     largest = LARGEST_HEADER + 8 * math.prod(frames[0].matrix) * frames[0].of
     whole: dict[str, tuple[Header, NDArray[Any]]] = {}
     several = {frame.file for frame in frames if frame.index}
-    planes, scales, digest, inverted = [], [], hashlib.sha256(), False
+    planes, scales, digest = [], [], hashlib.sha256()
+    shadings: set[str] = set()
     with series.files.opened() as opened, Decoder() as decoder, quiet():
         for number, frame in enumerate(frames, start=1):
             if frame.file not in whole:
@@ -146,10 +152,17 @@ def _read_planes(
                 )
             planes.append(pixels[frame.index])
             scales.append(scaling_of(image, frame.index))
-            inverted = image.get("PhotometricInterpretation") == "MONOCHROME1"
+            shadings.add(str(image.get("PhotometricInterpretation", "MONOCHROME2")))
             if not several:
                 del whole[frame.file]
-    return planes, scales, digest.hexdigest(), inverted
+    return planes, scales, digest.hexdigest(), shadings
+
+
+def _inverted(data: NDArray[Any]) -> NDArray[Any]:
+    """Mirror values, so that the largest, shown black (PS3.3 C.7.6.3.1.2), becomes 0."""
+    if data.dtype.kind == "i":  # the difference of two may need one bit more
+        data = data.astype(np.int64) if data.dtype.itemsize > 2 else data.astype(np.int32)
+    return np.asarray(data.max() - data)
 
 
 def _warnings(series: Series, modality: str | None) -> tuple[str, ...]:

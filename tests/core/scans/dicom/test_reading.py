@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gdcm
+import highdicom as hd
 import nibabel as nib
 import numpy as np
 import pytest
@@ -173,6 +174,33 @@ def test_echoes_are_series_of_their_own(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match=r"several series, 7a \(.*#7a"):
         read_volume(tmp_path)
     np.testing.assert_array_equal(read_volume(tmp_path, series="7b").data, pixels())
+
+
+def test_low_values_shown_bright_are_inverted(tmp_path: Path) -> None:
+    """As highdicom presents them, with a window over all values."""
+    fields = {"PhotometricInterpretation": "MONOCHROME1", "WindowCenter": 360.5, "WindowWidth": 702}
+    scaled = {"RescaleSlope": "1.5", "RescaleIntercept": "-200"}
+    for name, more in (("stored", {}), ("scaled", scaled), ("signed", {"PixelRepresentation": 1})):
+        paths = write_series(tmp_path / name, fields=fields | more)
+        volume = read_volume(tmp_path / name)
+        assert "MONOCHROME1" in " ".join(volume.warnings)
+        assert volume.data.min() == 0
+        low, high = (float(pixels().min()), float(pixels().max()))
+        window = (low + high) / 2 + 0.5, high - low + 1
+        for k, path in enumerate(paths):
+            image = hd.imread(path)
+            image.WindowCenter, image.WindowWidth = window
+            for own in ("RescaleSlope", "RescaleIntercept"):
+                image.pop(own, None)
+            shown = image.get_frame(1, apply_voi_transform=True, apply_presentation_lut=True)
+            ours = volume.data[:, :, k].T / volume.data.max()
+            np.testing.assert_allclose(ours, shown, atol=1e-6)
+
+
+def test_images_of_either_shading_are_no_series(tmp_path: Path) -> None:
+    write_series(tmp_path, of_slice={2: {"PhotometricInterpretation": "MONOCHROME1"}})
+    with pytest.raises(VolumeError, match="low values bright"):
+        read_volume(tmp_path)
 
 
 def test_a_tilted_stack_keeps_its_exact_place(tmp_path: Path) -> None:
