@@ -88,7 +88,8 @@ DICOM = Item(
     "DICOM",
     DICOM_NAMES,
     "Mask and map as DICOM segmentations, and the measurements as a report (TID 1500).\n"
-    "They belong to the patient and the series of the scan.",
+    "They belong to the patient and the series of the scan. If Edited mask is selected, the\n"
+    "segmentation and the measurements are of that mask.",
     ticked=False,
 )
 ITEMS = (MASK, MAP, FUSED, TABLE, REPORT, EDITED, NRRD, DICOM, ANALYSIS)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anofpdm.results.folder import (
     ANALYSIS_FOLDER,
+    DICOM_NAMES,
     INTERPRETATION_NAMES,
     LESION_TABLE_FILE,
     result_folder,
@@ -38,7 +39,7 @@ class Export:
     remarks : tuple of str
         Sentences for the report about manual changes.
     edited : Volume or None
-        A manually edited mask, on the scan's grid.
+        A manually edited mask, on the scan's grid; in DICOM it takes the place of the model's.
     edited_review : ReviewedLesions or None
         The review of the edited mask, of which another may have been chosen to be written.
     dicom : DicomOutput or None
@@ -87,16 +88,20 @@ def write_export(
     OutputError
         If the folder is not writable, or holds one of the files and `overwrite` is false.
     """
+    from anofpdm.results.dicom.files import write_dicom_results
     from anofpdm.results.files import write_results
     from anofpdm.results.report import build_report
+    from anofpdm.scans.same_grid import on_grid_of
 
     started = time.perf_counter()
     analysis, found, native = export.analysis, export.interpretation, export.native
     with result_folder(folder, overwrite=overwrite, names=names) as staging:
         if ANALYSIS_FOLDER in names:
             analysis.save(staging / ANALYSIS_FOLDER)
+        edited = None
         if export.edited is not None:
-            _write_edited(staging, export, export.edited, names)
+            edited = on_grid_of(analysis.geometry.as_volume(native.mask), export.edited)
+            _write_edited(staging, export, edited, names)
         report = build_report(
             analysis,
             found,
@@ -105,8 +110,22 @@ def write_export(
             warnings=(*analysis.metadata.warnings, *export.remarks),
             reviewed=export.reviewed,
         )
-        write_results(staging, analysis, found, native, report, names=names, dicom=export.dicom)
+        files = set(names).difference(DICOM_NAMES)
+        write_results(staging, analysis, found, native, report, names=files)
+        if export.dicom is not None:
+            shown = native if edited is None else with_mask(native, edited, analysis)
+            write_dicom_results(staging, export.dicom, analysis, shown, names)
     return folder
+
+
+def with_mask(native: NativeResult, edited: Volume, analysis: Analysis) -> NativeResult:
+    """Return a result with another mask, measured anew."""
+    import numpy as np
+
+    from anofpdm.results.lesions import find_lesions
+
+    lesions = find_lesions(edited.data, np.array(analysis.geometry.affine), native.anomaly_map)
+    return replace(native, mask=lesions.mask_without(), lesions=lesions)
 
 
 def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[str, ...]) -> None:
@@ -116,10 +135,8 @@ def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[st
     from anofpdm.results.lesion_csv import write_lesion_csv
     from anofpdm.results.lesions import find_lesions
     from anofpdm.results.report import lesions_of
-    from anofpdm.scans.same_grid import on_grid_of
 
     grid = export.analysis.geometry.as_volume(export.native.mask)
-    edited = on_grid_of(grid, edited)
     if EDITED_MASK_FILE in names:
         small = edited.data.min() >= 0 and edited.data.max() <= np.iinfo(np.uint8).max
         dtype = np.uint8 if small else np.int32

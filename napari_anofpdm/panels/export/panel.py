@@ -269,7 +269,9 @@ class ExportPanel(DockedPanel):
         series = source_series(self._session.analysis, self._viewer.layers)
         if series is None or not self.choice.is_chosen(DICOM):
             return None
-        return DicomOutput(series, self.deidentify.isChecked())
+        # A lesion that a reader rejected is a change, too.
+        edited = self.choice.is_chosen(EDITED) or bool(self._session.rejected)
+        return DicomOutput(series, self.deidentify.isChecked(), edited)
 
     def _edited(self) -> Volume:
         from dataclasses import replace

@@ -33,10 +33,13 @@ class DicomOutput:
         The one that was segmented.
     deidentify : bool
         Leave out all that could identify the patient, see `without_identity`.
+    edited : bool
+        Whether a reader has changed the mask; its segment is then semi-automatic.
     """
 
     series: Series
     deidentify: bool = False
+    edited: bool = False
 
 
 def check_dicom_output() -> None:
@@ -111,7 +114,7 @@ def write_dicom_results(
         images = source_images(series)
         if output.deidentify:
             images = without_identity(images)
-        algorithm = _algorithm(analysis)
+        algorithm = _algorithm(analysis, output.edited)
         first = _series_number(series)
         mask = segmentation(
             "BINARY",
@@ -121,7 +124,11 @@ def write_dicom_results(
             algorithm,
             series_number=first,
             label="ANOMALY_MASK",
-            description="AnoFPDM anomaly mask (research only)",
+            description=(
+                "AnoFPDM anomaly mask, edited by a reader (research only)"
+                if output.edited
+                else "AnoFPDM anomaly mask (research only)"
+            ),
         )
         if DICOM_MASK_FILE in names:
             _save(mask, folder / DICOM_MASK_FILE, output)
@@ -157,8 +164,8 @@ def _series_number(series: Series) -> int:
     return number * 100 + 1 if 0 <= number < 10**7 else 9001
 
 
-def _algorithm(analysis: Analysis) -> Algorithm:
+def _algorithm(analysis: Analysis, edited: bool) -> Algorithm:
     from importlib.metadata import version
 
     bundle = analysis.metadata.bundle
-    return Algorithm(version("napari-anofpdm"), f"{bundle.name} {bundle.version}")
+    return Algorithm(version("napari-anofpdm"), f"{bundle.name} {bundle.version}", edited)

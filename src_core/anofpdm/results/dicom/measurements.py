@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Header = Any
 
 _OWN_SCHEME = "99ANOFPDM"
+_EDITED = ("mask edited by a reader",)
 
 
 def measurement_report(
@@ -58,7 +59,7 @@ def measurement_report(
     found_by = sr.AlgorithmIdentification(
         name=MODEL,
         version=algorithm.version,
-        parameters=[f"model {algorithm.bundle}", *algorithm.parameters],
+        parameters=[f"model {algorithm.bundle}", *(_EDITED if algorithm.edited else ())],
         family=codes.DCM.ArtificialIntelligence,
         manufacturer=MANUFACTURER,
     )

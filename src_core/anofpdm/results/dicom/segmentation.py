@@ -31,13 +31,13 @@ class Algorithm:
         Of this software.
     bundle : str
         Name and version of the model.
-    parameters : tuple of str
-        The settings in a few words.
+    edited : bool
+        Whether a reader has changed what it found.
     """
 
     version: str
     bundle: str
-    parameters: tuple[str, ...] = ()
+    edited: bool = False
 
 
 def segmentation(
@@ -145,7 +145,7 @@ def _segment(algorithm: Algorithm) -> Any:
         segment_label=LABEL,
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Lesion,
-        algorithm_type="AUTOMATIC",
+        algorithm_type="SEMIAUTOMATIC" if algorithm.edited else "AUTOMATIC",
         algorithm_identification=hd.AlgorithmIdentificationSequence(
             name=f"{MODEL}, model {algorithm.bundle}"[:64],
             family=codes.DCM.ArtificialIntelligence,

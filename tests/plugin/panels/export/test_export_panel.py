@@ -5,8 +5,9 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import highdicom as hd
 import nibabel as nib
 import numpy as np
 import pytest
@@ -113,11 +114,43 @@ def test_dicom_is_offered_for_scans_that_came_from_it(
     export(panel, qtbot)
     out = tmp_path / "out"
     assert names(out) == sorted((*DICOM_NAMES, *NRRD_NAMES))
-    assert str(dcmread(out / "mask.dcm").PatientName) == PATIENT["PatientName"]
+    mask = dcmread(out / "mask.dcm")
+    assert str(mask.PatientName) == PATIENT["PatientName"]
+    assert mask.SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
     panel.deidentify.setChecked(True)
     panel.start(overwrite=True)
     qtbot.waitUntil(lambda: panel.bar.isHidden(), timeout=LONG)
     assert dcmread(out / "mask.dcm").PatientIdentityRemoved == "YES"
+
+
+def test_dicom_has_the_edited_mask_and_its_measurements(
+    panel: ExportPanel,
+    session: Session,
+    qtbot: QtBot,
+    tmp_path: Path,
+    viewer: Viewer,
+    context: Context,
+) -> None:
+    write_series(tmp_path / "exam", scan().data.astype(np.uint16), spacing=SPACING)
+    volume = read_volume(tmp_path / "exam", "flair")
+    viewer.open(tmp_path / "exam", plugin="napari-anofpdm")
+    take(session, analysis(volume=volume), qtbot)
+    layer = context.layers.commit_mask()
+    assert layer is not None and session.native is not None
+    layer.data_setitem((np.array([0, 3]), np.array([0, 1]), np.array([0, 2])), 2)
+    choose(panel, DICOM, EDITED)
+    export(panel, qtbot)
+    out = tmp_path / "out"
+    edited = np.asarray(nib.Nifti1Image.from_filename(out / "edited_mask.nii.gz").dataobj) > 0
+    mask = hd.seg.segread(out / "mask.dcm")
+    assert mask.pixel_array.sum() == edited.sum() != session.native.mask.sum()
+    assert mask.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    report: Any = hd.sr.srread(out / "measurements.dcm")
+    (whole,) = report.content.get_volumetric_roi_measurement_groups()
+    found = {m.name.meaning: m.value for m in whole.get_measurements()}
+    assert found["Volume"] == pytest.approx(edited.sum() * volume.voxel_volume_ml)
+    assert whole.referenced_segment.referenced_sop_instance_uid == mask.SOPInstanceUID
+    assert b"mask edited by a reader" in (out / "measurements.dcm").read_bytes()
 
 
 def test_dicom_is_not_offered_for_other_scans(ready: ExportPanel) -> None:
