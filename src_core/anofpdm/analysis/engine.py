@@ -237,6 +237,7 @@ def segment_live(
     precision: Precision = "auto",
     batch_size: int | None = None,
     on_progress: Callable[[SliceProgress], None] | None = None,
+    should_cancel: Callable[[], bool] | None = None,
 ) -> tuple[Analysis, Interpretation]:
     """Analyse a scan and interpret it at once; no step is kept.
 
@@ -275,7 +276,7 @@ def segment_live(
             return live.interpret_steps(positions, made)
         return live.interpret_kept(positions, *run.buffered(positions, made))
 
-    listeners = Listeners(None, on_progress, None)
+    listeners = Listeners(None, on_progress, should_cancel)
     seconds = run.fill(collect, live.keep, batch_size, None, listeners)
     return live.finish(metadata.model_copy(update={"seconds": seconds}))
 

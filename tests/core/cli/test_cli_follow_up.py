@@ -13,11 +13,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
+from anofpdm.results.follow_up.stored import read_follow_up
 from tests.core.preprocessing.heads import brain
 from tests.core.segmentation_cases import bundle
 
 FILES = [
+    "baseline_flair.nii.gz",
     "baseline_mask.nii.gz",
+    "changes.nii.gz",
     "follow_up.csv",
     "follow_up.png",
     "follow_up_flair.nii.gz",
@@ -75,7 +78,7 @@ def test_a_patient_who_moved_is_registered_and_compared(folder: Path) -> None:
     moved = np.array(registration["scans"][0]["fixed_to_moving"])
     np.testing.assert_allclose(moved[:3, 3], SHIFT_MM, atol=0.7)
     first = nib.Nifti1Image.from_filename(folder / "first.nii.gz")
-    for name in ("baseline_mask", "follow_up_mask", "follow_up_flair"):
+    for name in ("baseline_mask", "follow_up_mask", "follow_up_flair", "baseline_flair", "changes"):
         image = nib.Nifti1Image.from_filename(out / f"{name}.nii.gz")
         assert image.shape == first.shape
         np.testing.assert_allclose(image.affine, first.affine, atol=1e-4)
@@ -97,6 +100,10 @@ def test_a_patient_who_moved_is_registered_and_compared(folder: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert [row["state"] for row in rows] == [each["state"] for each in changes["lesions"]]
     assert sum(changes["counts"].values()) == len(rows) > 0
+    read = read_follow_up(out)
+    assert [each.state for each in read.changes.table] == [row["state"] for row in rows]
+    assert read.changes.labels.max() == len(rows)
+    np.testing.assert_array_equal(read.mask("follow_up"), voxels(out / "follow_up_mask.nii.gz"))
     again = follow_up(folder, "first", "later")
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from anofpdm.common.errors import SettingsError
 from anofpdm.results.figures import figure_slices
-from anofpdm.results.follow_up.files import changes_of, write_change_csv
+from anofpdm.results.follow_up.files import write_change_csv
 from anofpdm.results.follow_up.matching import LesionChanges, Margin, compare_lesions
 from anofpdm.results.follow_up.picture import changed_slices, save_change_picture
+from anofpdm.results.follow_up.section import changes_of
 from anofpdm.results.lesions import find_lesions
 
 SHAPE = (40, 42, 30)

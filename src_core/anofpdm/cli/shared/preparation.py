@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +15,7 @@ from anofpdm.preprocessing.skull.tool import Skull
 from anofpdm.results.folder import BRAIN_MASK_FILE
 
 if TYPE_CHECKING:
-    from anofpdm.preprocessing.chain import PreparedScans
+    from anofpdm.preprocessing.chain import ChainSettings, PreparedScans
     from anofpdm.scans.volume import Volume
 
 _PREPARATION = "Preparation of raw scans"
@@ -90,19 +90,25 @@ class PreparationOptions:
         AnofpdmError
             See `prepare_scans`.
         """
-        from anofpdm.preprocessing.chain import ChainSettings, prepare_scans
+        from anofpdm.preprocessing.chain import prepare_scans
 
+        settings = self.chain()
+        if keep_skull and self.skull == "auto":
+            settings = replace(settings, skull="keep")
         return prepare_scans(
             volumes,
-            ChainSettings(
-                skull="keep" if keep_skull and self.skull == "auto" else self.skull,
-                margin_mm=self.skull_margin_mm,
-                register=self.register,
-                bias_field=bias_field,
-            ),
+            replace(settings, bias_field=bias_field),
             brain_mask=brain_mask,
             note=console.note,
             warn=console.warn,
+        )
+
+    def chain(self) -> ChainSettings:
+        """Return what the options ask for."""
+        from anofpdm.preprocessing.chain import ChainSettings
+
+        return ChainSettings(
+            skull=self.skull, margin_mm=self.skull_margin_mm, register=self.register
         )
 
 

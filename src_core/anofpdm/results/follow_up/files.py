@@ -1,23 +1,24 @@
-"""The files of a comparison of two time points: table, report section and their names."""
+"""The files of a comparison of two time points."""
 
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from anofpdm.results.follow_up.matching import STATES, LesionChanges
+from anofpdm.common.errors import OutputError
+from anofpdm.results.folder import REPORT_FILE
+from anofpdm.scans.volume import write_nifti
 
-BASELINE_MASK_FILE = "baseline_mask.nii.gz"
-FOLLOW_UP_MASK_FILE = "follow_up_mask.nii.gz"
-BASELINE_BRAIN_FILE = "baseline_brain_mask.nii.gz"
-FOLLOW_UP_BRAIN_FILE = "follow_up_brain_mask.nii.gz"
+if TYPE_CHECKING:
+    from anofpdm.results.follow_up.comparison import FollowUp, TimePoint
+
+TIME_POINTS: tuple[TimePoint, ...] = ("baseline", "follow_up")
+CHANGE_FILE = "changes.nii.gz"
 CHANGE_TABLE_FILE = "follow_up.csv"
 CHANGE_PICTURE_FILE = "follow_up.png"
-MATCHING_RULE = (
-    "Lesions belong together when they lie in one 26-connected component of the union of both "
-    "masks. A lesion has grown or shrunk when its volume changed by more than both margins."
-)
 COLUMNS = (
     "number",
     "state",
@@ -37,49 +38,79 @@ COLUMNS = (
 )
 
 
-def registered_file(modality: str) -> str:
-    """Name of the follow-up scan on the voxels of the baseline."""
-    return f"follow_up_{modality}.nii.gz"
+def scan_file(time_point: TimePoint, modality: str) -> str:
+    """Name of a scan on the voxels of the baseline."""
+    return f"{time_point}_{modality}.nii.gz"
 
 
-def changes_of(changes: LesionChanges) -> dict[str, Any]:
-    """Return the section of the report, as JSON values.
+def mask_file(time_point: TimePoint) -> str:
+    """Name of a lesion mask."""
+    return f"{time_point}_mask.nii.gz"
 
-    Returns
-    -------
-    dict
-        `rule`, `margin` (`ml`, `percent`), `counts` by state, `baseline_ml` and `follow_up_ml` of
-        what was compared, `lesions` (see `LesionChange`; `slices` first and last) and
-        `not_compared`, the numbers of the lesions outside the part that both scans cover.
+
+def brain_file(time_point: TimePoint) -> str:
+    """Name of an extracted brain mask."""
+    return f"{time_point}_brain_mask.nii.gz"
+
+
+def file_names(modalities: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of all files of a comparison."""
+    modalities = tuple(modalities)
+    return (
+        CHANGE_FILE,
+        CHANGE_TABLE_FILE,
+        CHANGE_PICTURE_FILE,
+        REPORT_FILE,
+        *(name(each) for name in (mask_file, brain_file) for each in TIME_POINTS),
+        *(scan_file(each, modality) for each in TIME_POINTS for modality in modalities),
+    )
+
+
+def write_follow_up(folder: Path, found: FollowUp) -> None:
+    """Write scans, masks, changes, table, report and picture into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder, as `result_folder` yields it.
+    found : FollowUp
+
+    Raises
+    ------
+    OutputError
+        When a file cannot be written.
     """
-    return {
-        "rule": MATCHING_RULE,
-        "margin": {"ml": changes.margin.ml, "percent": changes.margin.percent},
-        "counts": {state: changes.count(state) for state in STATES},
-        "baseline_ml": sum(each.baseline_ml for each in changes.table),
-        "follow_up_ml": sum(each.follow_up_ml for each in changes.table),
-        "lesions": [
-            {
-                "number": each.number,
-                "state": each.state,
-                "parts": each.parts,
-                "baseline_lesions": list(each.baseline_lesions),
-                "follow_up_lesions": list(each.follow_up_lesions),
-                "baseline_ml": each.baseline_ml,
-                "follow_up_ml": each.follow_up_ml,
-                "change_ml": each.change_ml,
-                "change_percent": each.change_percent,
-                "overlap_ml": each.overlap_ml,
-                "slices": [each.first_slice, each.last_slice],
-                "centre_mm": [round(x, 2) for x in each.centre_mm],
-            }
-            for each in changes.table
-        ],
-        "not_compared": {
-            "baseline_lesions": list(changes.baseline_outside),
-            "follow_up_lesions": list(changes.follow_up_outside),
-        },
-    }
+    from anofpdm.results.follow_up.picture import save_change_picture
+
+    first = found.scan("baseline")
+    for time_point in TIME_POINTS:
+        prepared = found.examinations[time_point].prepared
+        for modality, scan in prepared.volumes.items():
+            write_nifti(folder / scan_file(time_point, modality), scan.data, first, "float32")
+        write_nifti(folder / mask_file(time_point), found.mask(time_point), first, "uint8")
+        if prepared.extracted and prepared.brain_mask is not None:
+            brain = prepared.brain_mask
+            write_nifti(folder / brain_file(time_point), brain.data, brain, "uint8")
+    write_nifti(folder / CHANGE_FILE, found.changes.labels, first, "int32")
+    brains = [found.examinations[each].prepared.brains()[found.shown] for each in TIME_POINTS]
+    try:
+        write_change_csv(folder / CHANGE_TABLE_FILE, found.report["changes"])
+        text = json.dumps(found.report, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")
+        save_change_picture(
+            folder / CHANGE_PICTURE_FILE,
+            (brains[0].data, brains[1].data),
+            (found.mask("baseline"), found.mask("follow_up")),
+            found.changes,
+            first.affine,
+            (brains[0].name, brains[1].name),
+            found.report["warnings"],
+        )
+    except OSError as error:
+        raise OutputError(
+            f"The comparison cannot be written to {folder.parent} ({error.strerror}); free some "
+            "space or choose another folder."
+        ) from error
 
 
 def write_change_csv(path: Path, section: dict[str, Any]) -> None:
