@@ -415,7 +415,7 @@ def guidance(bench: Bench) -> None:
     """Guidance selection's pass over slices: six candidates, 15 steps, the small network."""
     from functools import partial
 
-    from anofpdm.guidance.selection import measure
+    from anofpdm.guidance.measurement import measure
     from anofpdm.method.map_score import map_score
     from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anofpdm.guidance.selection import measure
+from anofpdm.guidance.measurement import measure
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
 from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.store.slices import SliceDataset, Split
 from anofpdm.evaluation.loaded_subject import LoadedSubject, Scalar
-from anofpdm.guidance.selection import check_dataset
+from anofpdm.guidance.dataset_check import check_dataset
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.scans.geometry import ImageAxis, SliceGeometry
 from anofpdm.scans.preprocessing import SliceStack

@@ -6,22 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.common.errors import DatasetError, DeviceError, SettingsError
+from anofpdm.common.errors import DeviceError, SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
+from anofpdm.guidance.dataset_check import check_classes, check_dataset
+from anofpdm.guidance.measurement import Measurements, measure
 from anofpdm.guidance.refining import RefinementTrial, check_refinable
 from anofpdm.guidance.rules import (
     QUANTILE_RANGES,
     GuidanceReport,
-    best_cosine_threshold,
-    best_map_threshold,
     calibrate,
-    choose_guidance,
 )
 from anofpdm.method.calibration import (
     PAPER_MEDIAN_KERNEL,
@@ -33,121 +32,16 @@ from anofpdm.method.calibration import (
     RuleKind,
 )
 from anofpdm.method.map_score import map_score
-from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.method.settings import AbsoluteThreshold, Settings
-from anofpdm.method.thresholds import error_cosine
-from anofpdm.scans.preprocessing_config import picture_differences
 
 if TYPE_CHECKING:
     import torch
 
     from anofpdm.datasets.store.slices import SliceDataset, Split
-    from anofpdm.method.accumulators import Accumulated
     from anofpdm.method.forward_process import NoisePredictor
     from anofpdm.method.interpretation import Interpretation
     from anofpdm.model.bundle import ModelBundle
     from anofpdm.model.precision import Precision
-
-__all__ = [
-    "QUANTILE_RANGES",
-    "GuidanceReport",
-    "best_cosine_threshold",
-    "best_map_threshold",
-    "calibrate",
-    "check_dataset",
-    "choose_guidance",
-    "measure",
-    "select_guidance",
-]
-
-
-class Measurements(NamedTuple):
-    """Measurements of n candidates on S slices, from one pass of the network.
-
-    Attributes
-    ----------
-    cosines : array
-        Eq. 18, (n, S).
-    divergence_at_end : array
-        M_{t_e}, (n, S, scored channels).
-    scores : array or None
-        How strongly each map marks its slice, (n, S).
-    """
-
-    cosines: NDArray[np.float64]
-    divergence_at_end: NDArray[np.float64]
-    scores: NDArray[np.float64] | None
-
-
-def measure(
-    batches: Iterable[tuple[torch.Tensor, Sequence[int]]],
-    predictor: NoisePredictor,
-    schedule: NoiseSchedule,
-    timesteps: Sequence[int],
-    candidates: Sequence[float],
-    *,
-    channels: Sequence[int],
-    process: Process,
-    clip: bool,
-    seed: int,
-    polarity: Polarity = "both",
-    score: Callable[[NDArray[np.floating]], float] | None = None,
-    on_step: Callable[[int], None] | None = None,
-    on_batch: Callable[[Measurements], None] | None = None,
-) -> Measurements:
-    """Cosines and M_{t_e} of all candidates, from one pass of the network over the slices.
-
-    Parameters
-    ----------
-    batches : iterable of (Tensor, sequence of int)
-        Slices (N, C, H, W) on the working device, and their identities.
-    predictor, schedule, timesteps, process, clip, seed
-        As for `forward_process`.
-    candidates : sequence of float
-        w_1 < ... < w_n.
-    channels : sequence of int
-        The scored channels.
-    polarity : {"both", "hyperintense", "hypointense"}
-        Of the maps that are scored; see `Settings`.
-    score : callable, optional
-        Takes the aggregated map of a slice, (H, W), and returns its score.
-    on_step : callable, optional
-        Called with N after every step of a batch; an exception ends the search.
-    on_batch : callable, optional
-        Called after every batch with the measurements so far.
-    """
-    from anofpdm.method.accumulators import SliceAccumulator
-    from anofpdm.method.forward_process import forward_process
-
-    lanes = [validated(Settings, guidance=w, polarity=polarity) for w in candidates]
-    gathered = []
-    for x0, slice_ids in batches:
-        accumulator = SliceAccumulator(
-            x0[:, list(channels)],
-            schedule,
-            timesteps,
-            lanes,
-            clip=clip,
-            keep_maps=score is not None,
-        )
-        for full in forward_process(
-            x0,
-            predictor,
-            schedule,
-            timesteps,
-            process=process,
-            clip=clip,
-            seed=seed,
-            slice_ids=slice_ids,
-        ):
-            step = full.channels(channels)
-            accumulator.update(step.t, step.x0_null, step.eps_gap)
-            if on_step is not None:
-                on_step(len(x0))
-        gathered.append([_measured(result, score) for result in accumulator.result()])
-        if on_batch is not None:
-            on_batch(_joined(gathered, scored=score is not None))
-    return _joined(gathered, scored=score is not None)
 
 
 def select_guidance(
@@ -240,7 +134,7 @@ def select_guidance(
     known = np.flatnonzero(chosen.labels >= 0)
     labels = chosen.labels[known].astype(np.int64)
     # Refused before the pass, not after the hours that it may take.
-    _check_classes(dataset, split, labels)
+    check_classes(dataset, split, labels)
     if refine:
         check_refinable(metadata.preprocessing)
     done, total = 0, len(known) * len(timesteps) * (2 if refine else 1)
@@ -400,66 +294,3 @@ def _interpreted(
         )
         done += len(x0)
         yield result
-
-
-def _check_classes(dataset: SliceDataset, split: Split, labels: NDArray[np.int64]) -> None:
-    present = [name for label, name in enumerate(("healthy", "unhealthy")) if label in labels]
-    if len(present) < 2:
-        found = f"only {present[0]} ones" if present else "no labelled slices"
-        raise DatasetError(
-            f'Guidance selection needs healthy and unhealthy slices, but the split "{split}" of '
-            f"{dataset.path} contains {found}; choose another split, or add the missing class."
-        )
-
-
-def check_dataset(bundle: ModelBundle, dataset: SliceDataset) -> None:
-    """Refuse slices that `segment` would not make: thresholds and scores would fit no scan.
-
-    Raises
-    ------
-    DatasetError
-        When the dataset's modalities, size or preprocessing are not the bundle's.
-    """
-    read = bundle.metadata.modalities
-    if dataset.modalities != read:
-        raise DatasetError(
-            f"{dataset.path} contains {', '.join(dataset.modalities)}, but the model reads "
-            f"{', '.join(read)}; use a dataset of the same modalities."
-        )
-    size = bundle.metadata.network.image_size
-    if dataset.slice_shape[1:] != (size, size):
-        rows, columns = dataset.slice_shape[1:]
-        raise DatasetError(
-            f"{dataset.path} has slices of {rows}x{columns} pixels, but the model reads "
-            f"{size}x{size}; make the dataset again with that size."
-        )
-    differences = picture_differences(dataset.preprocessing, bundle.metadata.preprocessing)
-    if differences:
-        name, (found, wanted) = next(iter(differences.items()))
-        raise DatasetError(
-            f"{dataset.path} was made with {name} = {found}, but the model was trained with "
-            f"{wanted}; make the dataset again with the model's value (see the options of "
-            "anofpdm prepare, such as --intensity)."
-        )
-
-
-_Measured = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-
-
-def _joined(gathered: Sequence[Sequence[_Measured]], *, scored: bool) -> Measurements:
-    """Put the batches, each with its candidates, behind one another."""
-    by_candidate = [list(zip(*batches, strict=True)) for batches in zip(*gathered, strict=True)]
-    cosines, divergences, scores = (
-        np.array([np.concatenate(parts[kind]) for parts in by_candidate]) for kind in range(3)
-    )
-    return Measurements(cosines, divergences, scores if scored else None)
-
-
-def _measured(
-    result: Accumulated, score: Callable[[NDArray[np.floating]], float] | None
-) -> _Measured:
-    cosine = error_cosine(result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy())
-    scores = np.full(len(cosine), np.nan)
-    if score is not None and result.maps is not None:
-        scores = np.array([score(one) for one in result.maps.mean(dim=1).cpu().numpy()])
-    return cosine, result.divergence_at_end.cpu().numpy().astype(np.float64), scores

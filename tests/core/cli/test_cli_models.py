@@ -19,7 +19,7 @@ from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.common.progress import Pace
 from anofpdm.common.quantities import duration_in_words
 from anofpdm.datasets import SliceDataset
-from anofpdm.guidance.selection import Measurements
+from anofpdm.guidance.measurement import Measurements
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.watch import JobWatch
 from anofpdm.method.settings import AbsoluteThreshold, Settings

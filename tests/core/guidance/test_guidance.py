@@ -15,14 +15,14 @@ from torch import Tensor
 from anofpdm.common.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
-from anofpdm.guidance.selection import (
+from anofpdm.guidance.measurement import measure
+from anofpdm.guidance.rules import (
     best_cosine_threshold,
     best_map_threshold,
     calibrate,
     choose_guidance,
-    measure,
-    select_guidance,
 )
+from anofpdm.guidance.selection import select_guidance
 from anofpdm.method.calibration import Criterion
 from anofpdm.method.class_labels import HEALTHY, UNHEALTHY
 from anofpdm.method.schedule import NoiseSchedule

@@ -17,7 +17,7 @@ from anofpdm.guidance.report import (
     value_histogram,
     write_guidance_report,
 )
-from anofpdm.guidance.selection import GuidanceReport, calibrate
+from anofpdm.guidance.rules import GuidanceReport, calibrate
 from anofpdm.model.bundle import ModelBundle
 
 COSINES = np.array([[0.99, 0.965, 0.97, 0.985, 0.96], [0.9, 0.8, 0.2, 0.85, 0.3]])

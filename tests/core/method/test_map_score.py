@@ -11,7 +11,7 @@ from scipy import ndimage
 from anofpdm.cli.shared.reading import ReadingOptions
 from anofpdm.common.errors import DatasetError, SettingsError
 from anofpdm.common.validation import validated
-from anofpdm.guidance.selection import best_map_threshold
+from anofpdm.guidance.rules import best_map_threshold
 from anofpdm.method.calibration import Calibration, Candidate
 from anofpdm.method.map_score import map_score
 from anofpdm.method.postprocessing import median_filter, remove_small_components

@@ -170,7 +170,7 @@ def select_guidance(
     from anofpdm.common.progress import Pace
     from anofpdm.datasets.store.slices import SliceDataset
     from anofpdm.guidance.report import guidance_document, write_guidance_report
-    from anofpdm.guidance.selection import QUANTILE_RANGES
+    from anofpdm.guidance.rules import QUANTILE_RANGES
     from anofpdm.guidance.selection import select_guidance as select
     from anofpdm.guidance.selection_cost import guidance_cost
     from anofpdm.model.bundle import load_bundle

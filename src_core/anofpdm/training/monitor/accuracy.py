@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from anofpdm.common.errors import SettingsError
 from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
-from anofpdm.guidance.selection import measure
+from anofpdm.guidance.measurement import measure
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps
 
 SEED: Final = 62003
