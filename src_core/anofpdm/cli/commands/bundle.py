@@ -1,19 +1,22 @@
-"""`anofpdm bundle list|show|verify`: list, describe and check models."""
+"""`anofpdm bundle list|show|card|verify`: list, describe and check models."""
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 
 if TYPE_CHECKING:
     from anofpdm.method.calibration import Calibration
     from anofpdm.model.bundle_metadata import BundleMetadata
 
-app = typer.Typer(help="List, show and verify models (bundles).")
+app = typer.Typer(help="List, show, describe and verify models (bundles).")
 
 BundleArgument = Annotated[
     str,
@@ -78,6 +81,45 @@ def show(
         "metadata": model.metadata.model_dump(mode="json"),
     }
     console.finish(payload, _sheet(model.metadata, model.hash, str(model.path)))
+
+
+@app.command()
+@with_console
+def card(
+    bundle: BundleArgument,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="The Markdown file.", show_default=False),
+    ],
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--evaluation",
+            metavar="FILE",
+            help="The evaluation.json of an `anofpdm evaluate` of this model. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: opt.OverwriteOption = False,
+    *,
+    console: Console,
+) -> None:
+    """Write a model card: Markdown with front matter, as the Hugging Face Hub reads it.
+
+    Example: anofpdm bundle card my-model --evaluation scores/evaluation.json --out README.md
+    """
+    from anofpdm.common.atomic import atomic_path
+    from anofpdm.evaluation.report.model_card import model_card
+    from anofpdm.evaluation.report.recorded import read_evaluation
+    from anofpdm.model.bundle import load_bundle
+
+    model = load_bundle(bundle)
+    found = [read_evaluation(path) for path in evaluation or []]
+    parameters = sum(math.prod(shape) for shape in model.weight_shapes.values())
+    text = model_card(model.metadata, model.hash, parameters, found)
+    with atomic_path(out, overwrite) as path:
+        path.write_text(text, encoding="utf-8")
+    console.finish({"out": str(out)}, f"Wrote {out}.")
 
 
 @app.command()
