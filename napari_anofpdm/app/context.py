@@ -12,7 +12,7 @@ from napari_anofpdm.layers.manager import LayerManager
 from napari_anofpdm.layers.scan_link import ScanLink
 from napari_anofpdm.lesions.marks import LesionMarks
 from napari_anofpdm.lesions.mask_tools import MaskTools
-from napari_anofpdm.lesions.picking import LesionPicker
+from napari_anofpdm.lesions.pointer_tools import PointerTools
 from napari_anofpdm.reading.hands import Hands
 from napari_anofpdm.reading.layouts import Layouts
 from napari_anofpdm.session.interpreter import Interpreter
@@ -40,8 +40,8 @@ class Context:
     layers : LayerManager
     edited : EditedMask
     marks : LesionMarks
-    picker : LesionPicker
     tools : MaskTools
+    pointer : PointerTools
     interpreter : Interpreter
     scans : ScanLink
     opener : AnalysisOpener
@@ -61,15 +61,15 @@ class Context:
         self.layers = LayerManager(viewer, self.session)
         self.edited = EditedMask(viewer, self.session)
         self.marks = LesionMarks(viewer, self.session)
-        self.picker = LesionPicker(viewer, self.session, self.marks)
         self.tools = MaskTools(viewer, self.session, self.layers)
+        self.pointer = PointerTools(self.session, self.marks, self.tools)
         self.interpreter = Interpreter(self.session)
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)
         self.run_end = RunEnd(self.session, self.run)
         self.labelling = Labelling()
-        self.hands = Hands(viewer, viewer)
-        self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands)
+        self.hands = Hands(viewer, viewer, self.pointer)
+        self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._curves
         self.is_set_up = False
         viewer.layers.events.removed.connect(self._on_removed)

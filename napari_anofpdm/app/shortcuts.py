@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.shortcuts_dialog import ShortcutsDialog
+from napari_anofpdm.host.held_keys import HeldKeys
 from napari_anofpdm.layers.roles import is_drawn
 from napari_anofpdm.layers.windows import next_window
 from napari_anofpdm.lesions.walking import toggle_verdict, walk_lesions
+from napari_anofpdm.reading.central import Central, main_window
 from napari_anofpdm.reading.hands import MOUSE
 from napari_anofpdm.reading.hidden_overlays import hidden_overlays
 from napari_anofpdm.reading.slices import has_slices, move_slice
@@ -49,12 +53,15 @@ class Shortcut:
     instead_of : str
         The action of napari whose default key this is; while no scan is in view, the key does
         the same as that.
+    repeats : bool
+        Whether the action is repeated while the key is held. napari repeats the arrow keys.
     """
 
     key: str
     does: str
     action: Action
     instead_of: str = ""
+    repeats: bool = False
 
 
 def show_axial(viewer: napari.viewer.Viewer) -> None:
@@ -214,10 +221,10 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("0", "Sagittal slices", show_sagittal),
     Shortcut("Up", _NEXT, next_slice),
     Shortcut("Right", _NEXT, next_slice, "napari:increment_dims_right"),
-    Shortcut("PageUp", _NEXT, next_slice),
+    Shortcut("PageUp", _NEXT, next_slice, repeats=True),
     Shortcut("Down", _PREVIOUS, previous_slice),
     Shortcut("Left", _PREVIOUS, previous_slice, "napari:increment_dims_left"),
-    Shortcut("PageDown", _PREVIOUS, previous_slice),
+    Shortcut("PageDown", _PREVIOUS, previous_slice, repeats=True),
     Shortcut(
         "Space",
         "Hide all but the scans while the key is held",
@@ -237,8 +244,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("F7", "Grow the selected lesion, or the mask", grow_mask),
     Shortcut("F8", "Shrink the selected lesion, or the mask", shrink_mask),
     Shortcut("F9", "Fill the slices between painted ones", interpolate_mask),
-    Shortcut("J", "Previous step of the forward process", previous_step),
-    Shortcut("K", "Next step of the forward process", next_step),
+    Shortcut("J", "Previous step of the forward process", previous_step, repeats=True),
+    Shortcut("K", "Next step of the forward process", next_step, repeats=True),
     Shortcut(",", "First slice of an unhealthy range, in the Label panel", mark_first),
     Shortcut(".", "Last slice of an unhealthy range, in the Label panel", mark_last),
     Shortcut("F1", "Show this table", show_shortcuts),
@@ -280,3 +287,20 @@ def bind_shortcuts(viewer: napari.viewer.Viewer) -> None:
     for shortcut in SHORTCUTS:
         if shortcut.key in free:
             viewer.bind_key(shortcut.key, shortcut.action, overwrite=True)
+
+
+def repeat_held_keys(viewer: napari.viewer.Viewer) -> None:
+    """Repeat the actions of the table that repeat, on the viewer's window."""
+    mine, free = weakref.ref(viewer), free_keys()
+
+    def act(action: Action) -> None:
+        if (viewer := mine()) is not None:
+            action(viewer)
+
+    held = {
+        shortcut.key: partial(act, shortcut.action)
+        for shortcut in SHORTCUTS
+        if shortcut.repeats and shortcut.key in free
+    }
+    window, canvas = main_window(viewer), Central(viewer).canvas
+    HeldKeys(held, window).watch(window, canvas, canvas.canvas.native)

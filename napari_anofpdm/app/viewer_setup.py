@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_anofpdm.app.context import Context, context_of
-from napari_anofpdm.app.shortcuts import bind_shortcuts
+from napari_anofpdm.app.shortcuts import bind_shortcuts, repeat_held_keys
+from napari_anofpdm.host.layer_list import keep_out_of_list
+from napari_anofpdm.layers.roles import is_mark
 from napari_anofpdm.layers.windows import apply_window, is_scan
 from napari_anofpdm.space.layer_volume import lend_geometry
+from napari_anofpdm.space.scale_bar import show_scale_bar
 from napari_anofpdm.space.sides import mark_sides
 
 if TYPE_CHECKING:
@@ -25,7 +28,11 @@ def prepare(viewer: Viewer) -> Context:
     context = context_of(viewer)
     if not context.is_set_up:
         context.is_set_up = True
+        # napari gives plugins a proxy that is gone when they return.
+        viewer = getattr(viewer, "__wrapped__", viewer)
         set_up_viewer(viewer)
+        repeat_held_keys(viewer)
+        keep_out_of_list(viewer, is_mark)
     return context
 
 
@@ -44,9 +51,7 @@ def set_up_viewer(viewer: Viewer) -> None:
 
     mark_sides(viewer)
     bind_shortcuts(viewer)
-    viewer.canvas.overlays.scale_bar.visible = True
-    # napari shows its messages on the right.
-    viewer.canvas.overlays.scale_bar.position = "bottom_left"
+    show_scale_bar(viewer)
 
     def take_in(layer: Layer) -> None:
         if is_scan(layer) and "anofpdm_window" not in layer.metadata:

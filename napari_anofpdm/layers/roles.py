@@ -19,3 +19,8 @@ SOURCES = "anofpdm_sources"
 def is_drawn(layer: Layer) -> bool:
     """Return whether the plugin draws a layer itself; a committed mask belongs to the user."""
     return bool(layer.metadata.get(ROLE, "mask") != "mask")
+
+
+def is_mark(layer: Layer) -> bool:
+    """Return whether a layer only marks lesions; such layers are not in napari's list."""
+    return layer.metadata.get(ROLE) in ("lesions", "numbers")

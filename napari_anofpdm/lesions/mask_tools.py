@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,6 +11,8 @@ from psygnal import Signal
 
 from napari_anofpdm.host.notify import show_failure, show_info
 from napari_anofpdm.layers.roles import ROLE, SOURCES
+from napari_anofpdm.space.brush import put_brush_away
+from napari_anofpdm.space.head_box import scan_in_front
 from napari_anofpdm.space.placement import WORLD_AXES, place
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     Change = Callable[[NDArray[np.bool_], NDArray[np.float64]], NDArray[np.bool_]]
 
 ClickTool = Literal["add", "remove"]
-_STILL_PX = 3.0  # a press that moves less is a click
-_LEFT = 1
 _NOT_YET = "The mask is being updated; try again in a moment."
 RADII_MM = (1.0, 50.0)
 _START_MM = 10.0
@@ -64,12 +64,16 @@ class MaskTools:
         self._last: tuple[weakref.ref[Labels], Settings | None] | None = None
         self.armed: ClickTool | None = None
         self.radius_mm = _START_MM
-        viewer.mouse_drag_callbacks.append(self._click)
-        viewer.mouse_wheel_callbacks.insert(0, self._wheel)
         session.analysis_changed.connect(lambda _: self.arm(None))
 
     def arm(self, tool: ClickTool | None) -> None:
-        """Let the next clicks in the canvas add or remove lesions, or neither."""
+        """Let the next clicks in a canvas add or remove lesions, or neither.
+
+        A brush that is in hand is put away.
+        """
+        viewer = self._viewer()
+        if viewer is not None and tool is not None:
+            put_brush_away(viewer)
         if tool != self.armed:
             self.armed = tool
             self.armed_changed.emit(tool)
@@ -81,6 +85,13 @@ class MaskTools:
             self.radius_mm = radius
             self.radius_changed.emit(radius)
 
+    def use_at(self, position: Any) -> None:
+        """Use the tool in hand at a point, whose last coordinates are S, P, L in mm."""
+        if self.armed == "add":
+            self.add_at(position)
+        elif self.armed == "remove":
+            self.remove_at(position)
+
     def add_at(self, position: Any) -> None:
         """Add the region around a point, whose last coordinates are S, P, L in mm."""
         from anofpdm.results.mask_editing import region_around
@@ -89,7 +100,7 @@ class MaskTools:
         seed = self._voxel(position)
         if analysis is None or seed is None:
             return
-        scan = next(iter(analysis.native.values()), None)
+        scan = self._scan(analysis)
         maps = None if native is None else native.anomaly_map
 
         def add(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -97,12 +108,27 @@ class MaskTools:
                 seed,
                 affine,
                 self.radius_mm,
-                scan=None if scan is None else _along_world(analysis, scan),
+                scan=scan,
                 anomaly_map=None if maps is None else _along_world(analysis, maps),
                 brain=_along_world(analysis, analysis.foreground_native),
             )
 
         self._apply(add, "adding a lesion")
+
+    def _scan(self, analysis: Analysis) -> NDArray[Any] | None:
+        """Return the scan in view, or the first analysed one where that has other voxels."""
+        viewer = self._viewer()
+        layer: Any = None if viewer is None else scan_in_front(viewer)
+        placed = place(analysis.geometry.as_volume(analysis.foreground_native))
+        if (
+            layer is not None
+            and layer.data.shape == placed.data.shape
+            and np.allclose(layer.scale, placed.scale)
+            and np.allclose(layer.translate, placed.translate)
+        ):
+            return np.asarray(layer.data)
+        first = next(iter(analysis.native.values()), None)
+        return None if first is None else _along_world(analysis, first)
 
     def remove_at(self, position: Any) -> None:
         """Remove the lesion at a point, whose last coordinates are S, P, L in mm."""
@@ -235,25 +261,6 @@ class MaskTools:
         if (at < 0).any() or (at >= placed.data.shape).any():
             return None
         return int(at[0]), int(at[1]), int(at[2])
-
-    def _click(self, viewer: Viewer, event: Any) -> Generator[None]:
-        if self.armed is None or event.button != _LEFT or event.modifiers:
-            return
-        start = np.asarray(event.pos, dtype=np.float64)
-        yield
-        while event.type == "mouse_move":
-            if np.abs(np.asarray(event.pos) - start).max() > _STILL_PX:
-                return
-            yield
-        if self.armed == "add":
-            self.add_at(event.position)
-        elif self.armed == "remove":
-            self.remove_at(event.position)
-
-    def _wheel(self, viewer: Viewer, event: Any) -> None:
-        if self.armed == "add" and set(event.modifiers) == {"Shift"}:
-            self.set_radius(self.radius_mm + float(np.sign(sum(event.delta))))
-            event.handled = True
 
 
 def _along_world(analysis: Analysis, native: NDArray[Any]) -> NDArray[Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_anofpdm.layers.windows import drag_window
 from napari_anofpdm.reading.slices import axis_through, has_slices, move_slice
+from napari_anofpdm.space.brush import is_painting
 from napari_anofpdm.space.placement import WORLD_AXES
 
 if TYPE_CHECKING:
@@ -20,13 +21,24 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Ctrl + wheel", "Zoom"),
     ("Left drag", "Move the picture"),
     ("Right drag", "Window: right is wider, up is brighter"),
-    ("Click", "Go to the point, where three planes are shown"),
+    ("Click", "Select the lesion there; where three planes are shown, go to the point"),
+    ("Shift + wheel", "Radius of Add, while that tool is in hand"),
 )
 """What wheel and buttons do, for the help."""
 
 _ZOOM = 1.2  # for each notch of the wheel
 _STILL_PX = 3.0  # a press that moves less is a click
 _LEFT, _RIGHT = 1, 2
+
+
+class Pointer(Protocol):
+    """What clicks do to lesions and mask."""
+
+    def click(self, position: Any) -> bool:
+        """Use a click at a point of the world; return whether it is used up."""
+
+    def turn(self, notches: float) -> bool:
+        """Use the wheel with Shift; return whether it is used."""
 
 
 class Hands:
@@ -40,16 +52,19 @@ class Hands:
         The viewer whose canvas the hand is on.
     main : napari.viewer.Viewer
         The viewer with the layers; the same one, or the one that the canvas is linked to.
+    pointer : Pointer
+        Gets the clicks first, unless a brush is in hand.
     """
 
-    def __init__(self, canvas: Viewer, main: Viewer) -> None:
+    def __init__(self, canvas: Viewer, main: Viewer, pointer: Pointer) -> None:
         self._canvas, self._main = weakref.ref(canvas), weakref.ref(main)
+        self._pointer = pointer
         self._turned = 0.0
         self.pointing = False
         """Whether a click goes to a point, as it does where several planes are shown."""
         self._napari_wheel = _replace_wheel(canvas, self._wheel)
         canvas.mouse_drag_callbacks.append(self._window)
-        canvas.mouse_drag_callbacks.append(self._point)
+        canvas.mouse_drag_callbacks.append(self._click)
         camera, dims, layers = canvas.scene.camera.events, canvas.dims.events, canvas.layers.events
         changes = (camera.mouse_zoom, dims.ndisplay, dims.ndim, layers.inserted, layers.removed)
         for changed in changes:
@@ -79,6 +94,9 @@ class Hands:
         held = set(event.modifiers)
         if held == {"Control"}:
             _zoom_at(canvas, event.position, _ZOOM ** float(event.delta[1]))
+        elif held == {"Shift"}:
+            # Some systems turn the wheel with Shift into a horizontal one.
+            self._pointer.turn(float(np.sign(sum(event.delta))))
         elif not held:
             self._turned += float(event.delta[1])
             slices = int(self._turned)
@@ -103,10 +121,10 @@ class Hands:
             event.handled = True
             yield
 
-    def _point(self, canvas: Viewer, event: Any) -> Generator[None]:
+    def _click(self, canvas: Viewer, event: Any) -> Generator[None]:
         main = self._main()
-        ours = self.pointing and event.button == _LEFT and not event.modifiers
-        if not ours or main is None or not self._is_ours() or _is_painting(main):
+        left = event.button == _LEFT and not event.modifiers
+        if not left or main is None or not self._is_ours() or is_painting(main):
             return
         start = np.asarray(event.pos, dtype=np.float64)
         yield
@@ -114,7 +132,8 @@ class Hands:
             if np.abs(np.asarray(event.pos) - start).max() > _STILL_PX:
                 return
             yield
-        go_to_point(main, event.position)
+        if not self._pointer.click(event.position) and self.pointing:
+            go_to_point(main, event.position)
 
 
 def go_to_point(viewer: Viewer, position: Any) -> None:
@@ -123,11 +142,6 @@ def go_to_point(viewer: Viewer, position: Any) -> None:
     if first >= 0 and len(position) >= len(WORLD_AXES):
         point = tuple(float(x) for x in position[-len(WORLD_AXES) :])
         viewer.dims.set_point(range(first, viewer.dims.ndim), point)
-
-
-def _is_painting(viewer: Viewer) -> bool:
-    active = viewer.layers.selection.active
-    return active is not None and str(getattr(active, "mode", "pan_zoom")) != "pan_zoom"
 
 
 def _zoom_at(canvas: Viewer, position: Any, factor: float) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_anofpdm.layers.step_layers import StepLayers
-    from napari_anofpdm.reading.hands import Hands
+    from napari_anofpdm.reading.hands import Hands, Pointer
     from napari_anofpdm.reading.side_by_side import SideBySide
     from napari_anofpdm.reading.three_planes import ThreePlanes
     from napari_anofpdm.session.session import Session
@@ -35,6 +35,8 @@ class Layouts:
     steps : StepLayers
     hands : Hands
         Those on the viewer's own canvas.
+    pointer : Pointer
+        Gets the clicks on all canvases.
 
     Attributes
     ----------
@@ -47,9 +49,17 @@ class Layouts:
 
     changed = Signal(str)
 
-    def __init__(self, viewer: Viewer, session: Session, steps: StepLayers, hands: Hands) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        session: Session,
+        steps: StepLayers,
+        hands: Hands,
+        pointer: Pointer,
+    ) -> None:
         self._viewer = weakref.ref(viewer)
-        self._session, self._steps, self._hands = session, steps, hands
+        self._session, self._steps = session, steps
+        self._hands, self._pointer = hands, pointer
         self._shown: ThreePlanes | SideBySide | None = None
         self._before: Callable[[], None] = lambda: None
         self.name: LayoutName = "single"
@@ -81,11 +91,12 @@ class Layouts:
 
             if self._quarter is None:
                 self._quarter = QWidget() if self.fourth is None else self.fourth()
-            self._shown, self._hands.pointing = ThreePlanes(viewer, self._quarter), True
+            self._shown = ThreePlanes(viewer, self._pointer, self._quarter)
+            self._hands.pointing = True
         elif name == "side_by_side":
             from napari_anofpdm.reading.side_by_side import SideBySide
 
-            self._shown = SideBySide(viewer, self._session, self._steps)
+            self._shown = SideBySide(viewer, self._session, self._steps, self._pointer)
         self.name = name
         self.changed.emit(name)
 

@@ -11,7 +11,7 @@ from napari.qt import QtViewer
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 
 from napari_anofpdm.reading.follower import Follower, can_follow
-from napari_anofpdm.reading.hands import Hands
+from napari_anofpdm.reading.hands import Hands, Pointer
 from napari_anofpdm.reading.title import set_title
 from napari_anofpdm.space.placement import WORLD_AXES
 from napari_anofpdm.space.sides import mark_sides
@@ -31,6 +31,8 @@ class PlaneView(QObject):
     main : napari.viewer.Viewer
     main_canvas : napari.qt.QtViewer
         Its canvas, which gets the keys pressed over this one.
+    pointer : Pointer
+        Gets the clicks.
     shows : callable
         Whether a layer of the main viewer is shown here.
     always : callable
@@ -48,6 +50,7 @@ class PlaneView(QObject):
         self,
         main: Viewer,
         main_canvas: QtViewer,
+        pointer: Pointer,
         shows: Callable[[Layer], bool] = can_follow,
         always: Callable[[Layer], bool] = lambda _: False,
     ) -> None:
@@ -68,7 +71,7 @@ class PlaneView(QObject):
         mark_sides(self.model)
         for layer in main.layers:
             self._follow(layer)
-        self.hands = Hands(self.model, main)
+        self.hands = Hands(self.model, main, pointer)
         layers = main.layers.events
         self._heard: list[tuple[Any, Callable[..., None]]] = [
             (layers.inserted, self._on_inserted),

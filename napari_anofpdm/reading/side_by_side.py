@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_anofpdm.layers.step_layers import StepLayers
+    from napari_anofpdm.reading.hands import Pointer
     from napari_anofpdm.session.session import Session
 
 _ON_MAP = ("map", "preview", "mask")
@@ -34,6 +35,8 @@ class SideBySide:
         Its step tells which noise level the prediction is of.
     steps : StepLayers
         Makes the prediction's layer.
+    pointer : Pointer
+        Gets the clicks on all canvases.
 
     Attributes
     ----------
@@ -41,14 +44,17 @@ class SideBySide:
         The prediction and the map.
     """
 
-    def __init__(self, viewer: Viewer, session: Session, steps: StepLayers) -> None:
+    def __init__(
+        self, viewer: Viewer, session: Session, steps: StepLayers, pointer: Pointer
+    ) -> None:
         self._viewer = weakref.ref(viewer)
         self._session, self._steps = session, steps
         central = Central(viewer)
-        prediction = PlaneView(viewer, central.canvas, shows=lambda _: False)
+        prediction = PlaneView(viewer, central.canvas, pointer, shows=lambda _: False)
         found = PlaneView(
             viewer,
             central.canvas,
+            pointer,
             shows=lambda layer: layer.metadata.get(ROLE) in _ON_MAP,
             always=lambda layer: layer.metadata.get(ROLE) in ("map", "preview"),
         )

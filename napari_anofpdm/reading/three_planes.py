@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari.qt import QtViewer
     from napari.viewer import Viewer
 
+    from napari_anofpdm.reading.hands import Pointer
+
 _FURTHER: tuple[PlaneName, ...] = ("coronal", "sagittal")
 
 
@@ -31,6 +33,8 @@ class ThreePlanes:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
+    pointer : Pointer
+        Gets the clicks on all canvases.
     fourth : QWidget
         The fourth quarter, below the canvas; it is hidden with the planes and stays in the window.
 
@@ -40,11 +44,11 @@ class ThreePlanes:
         The coronal and the sagittal canvas.
     """
 
-    def __init__(self, viewer: Viewer, fourth: QWidget) -> None:
+    def __init__(self, viewer: Viewer, pointer: Pointer, fourth: QWidget) -> None:
         self._viewer = weakref.ref(viewer)
         central = Central(viewer)
         turn_to(viewer, "axial")
-        self.views = [PlaneView(viewer, central.canvas) for _ in _FURTHER]
+        self.views = [PlaneView(viewer, central.canvas, pointer) for _ in _FURTHER]
         self._heard: list[tuple[Any, Callable[..., None]]] = []
         for view, plane in zip(self.views, _FURTHER, strict=True):
             turn = _turner(view.model, plane)

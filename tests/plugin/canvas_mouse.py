@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPoint, QPointF, Qt
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
 NOTCH = 120  # eighths of a degree
@@ -58,6 +59,17 @@ def click(canvas: QWidget, at: QPoint) -> None:
     left = Qt.MouseButton.LeftButton
     _send(canvas, "MouseButtonPress", left, left, at)
     _send(canvas, "MouseButtonRelease", left, Qt.MouseButton.NoButton, at)
+
+
+def pixel_of(model: Viewer, canvas: QWidget, world: Sequence[float]) -> QPoint:
+    """Return where a canvas shows a point of the world; `world` is S, P, L in mm."""
+    first = model.dims.ndim - len(world)
+    row, column = (world[axis - first] for axis in model.dims.displayed)
+    camera, middle = model.scene.camera, canvas.rect().center()
+    vertical, horizontal = camera.orientation2d
+    down = (row - camera.center[1]) * camera.zoom * (1 if vertical == "down" else -1)
+    right = (column - camera.center[2]) * camera.zoom * (1 if horizontal == "right" else -1)
+    return middle + QPoint(round(right), round(down))
 
 
 def _send(

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from anofpdm.analysis.metadata import AnalysisMetadata
-from anofpdm.common.atomic import atomic_path
-from anofpdm.common.errors import SettingsError
-from anofpdm.common.pointer_files import missing_content
-from anofpdm.common.reading import file_bytes
-from anofpdm.common.validation import parsed
 from anofpdm.method.settings import Settings
-
-FORMAT_VERSION = 1
+from anofpdm.results.json_file import JsonFile
 
 
 class ModelIdentity(BaseModel):
@@ -46,7 +38,7 @@ class ModelIdentity(BaseModel):
         return f"{self.name} {self.version} ({self.hash[:12]})"
 
 
-class SettingsFile(BaseModel):
+class SettingsFile(JsonFile):
     """The content of a settings file.
 
     Attributes
@@ -57,46 +49,12 @@ class SettingsFile(BaseModel):
     settings : Settings
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    what: ClassVar = "settings file"
+    again: ClassVar = "save the settings again"
 
     format_version: Literal[1] = 1
     model: ModelIdentity
     settings: Settings
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> SettingsFile:
-        """Read and check a settings file.
-
-        Raises
-        ------
-        SettingsError
-            When the file is missing, is no settings file, is of another format version, or holds a
-            value out of its range.
-        """
-        if (fault := missing_content(path)) is not None:
-            raise SettingsError(fault)
-        text = file_bytes(path, SettingsError, "choose another settings file")
-        return parsed(
-            cls,
-            text,
-            str(path),
-            version=FORMAT_VERSION,
-            what="an AnoFPDM settings file",
-            remedy="save the settings again",
-            raises=SettingsError,
-        )
-
-    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the file, whole or not at all.
-
-        Raises
-        ------
-        OutputError
-            When it exists already and `overwrite` is false, or cannot be written.
-        """
-        text = json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-        with atomic_path(path, overwrite) as pending:
-            pending.write_text(text, encoding="utf-8")
 
     def doubt(self, metadata: AnalysisMetadata) -> str | None:
         """Return a sentence if the settings belong to another model."""

@@ -5,16 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from anofpdm import Analysis, Settings
-from anofpdm.method.settings import AbsoluteThreshold
-from anofpdm.results.lesions import find_lesions
-from anofpdm.results.native import NativeResult
+from anofpdm import Analysis
 from napari_anofpdm.app.context import Context
 from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.lesions.marks import REJECTED, SELECTED
 from napari_anofpdm.lesions.walking import go_to_lesion, toggle_verdict, walk_lesions
 from napari_anofpdm.session.session import Session
 from napari_anofpdm.space.placement import place_point
+from tests.plugin.two_lesions import find_two_lesions
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -24,16 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def two(session: Session, tiny_analysis: Analysis, qtbot: QtBot) -> Session:
     """A session with two lesions at known places."""
-    session.set_analysis(tiny_analysis)
-    session.set_settings(Settings(threshold=AbsoluteThreshold(value=0.001)))
-    qtbot.waitUntil(lambda: session.is_current, timeout=60_000)
-    assert session.native is not None and session.volume_result is not None
-    mask = np.zeros_like(session.native.mask)
-    mask[2:6, 2:5, 1:3] = 1
-    mask[9:11, 10:12, 4] = 1
-    lesions = find_lesions(mask, np.array(tiny_analysis.geometry.affine))
-    native = NativeResult(mask, session.native.anomaly_map, lesions)
-    session.accept_volume(session.volume_result, native)
+    find_two_lesions(session, tiny_analysis, qtbot)
     return session
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
-from anofpdm.common.pointer_files import missing_content
-from anofpdm.common.reading import file_bytes
-from anofpdm.common.validation import parsed
+from anofpdm.results.json_file import JsonFile
 from anofpdm.results.lesions import Lesions
 from anofpdm.results.review.verdicts import LesionReview, Review, ReviewedLesions, Verdict
 
-FORMAT_VERSION = 1
 _TOLERANCE_MM = 1e-3
 _MOST_VOXELS = 2**31
 Count = Annotated[int, Field(ge=1, lt=_MOST_VOXELS)]
@@ -51,7 +45,7 @@ class StoredLesion(BaseModel):
     runs: list[tuple[Annotated[int, Field(ge=0, lt=_MOST_VOXELS)], Count]]
 
 
-class ReviewFile(BaseModel):
+class ReviewFile(JsonFile):
     """The content of a review file.
 
     Attributes
@@ -65,7 +59,9 @@ class ReviewFile(BaseModel):
         All lesions of the reviewed mask, those without a verdict included.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    what: ClassVar = "review file"
+    again: ClassVar = "save the review again"
+    indent: ClassVar = None
 
     format_version: Literal[1] = 1
     shape: tuple[Count, Count, Count]
@@ -101,41 +97,6 @@ class ReviewFile(BaseModel):
         return cls.model_validate(
             {"shape": lesions.labels.shape, "affine": rows, "lesions": stored}
         )
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> ReviewFile:
-        """Read and check a review file.
-
-        Raises
-        ------
-        SettingsError
-            When the file is missing, is no review file, is of another format version, or holds a
-            value out of its range.
-        """
-        if (fault := missing_content(path)) is not None:
-            raise SettingsError(fault)
-        text = file_bytes(path, SettingsError, "choose another review file")
-        return parsed(
-            cls,
-            text,
-            str(path),
-            version=FORMAT_VERSION,
-            what="an AnoFPDM review file",
-            remedy="save the review again",
-            raises=SettingsError,
-        )
-
-    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the file, whole or not at all.
-
-        Raises
-        ------
-        OutputError
-            When it exists already and `overwrite` is false, or cannot be written.
-        """
-        text = json.dumps(self.model_dump(mode="json"), ensure_ascii=False) + "\n"
-        with atomic_path(path, overwrite) as pending:
-            pending.write_text(text, encoding="utf-8")
 
     def on(self, lesions: Lesions, affine: NDArray[np.float64]) -> ReviewedLesions:
         """Carry the review over to lesions of the same scan, see `ReviewedLesions.on`.
