@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 
-_REPORT = "import json, sys; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+_REPORT = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 
 
 def loaded_after(code: str) -> set[str]:
-    """Top-level packages in a fresh interpreter that ran `code`."""
+    """Names of the modules in a fresh interpreter that ran `code`."""
     command = [sys.executable, "-c", f"{code}\n{_REPORT}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

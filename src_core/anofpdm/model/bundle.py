@@ -157,14 +157,14 @@ class ModelBundle:
         self._check_shapes({name: tuple(w.shape) for name, w in network.state_dict().items()})
         with reading(self._source, BundleError, "copy or create the bundle again"):
             stored = load(self.weights)
-        weights = {name: weight.to(torch.float32) for name, weight in stored.items()}
+        weights = {name: weight.to(torch.float32, copy=True) for name, weight in stored.items()}
         for name, weight in weights.items():
             if not torch.isfinite(weight).all():
                 raise BundleError(
                     f"{self._source} has values in {name} that are not finite; train or copy the "
                     "model again."
                 )
-        network.to_empty(device="cpu").load_state_dict(weights)
+        network.load_state_dict(weights, assign=True)
         return network.to(device).eval().requires_grad_(False)
 
     def predictor(

@@ -68,10 +68,10 @@ class UNet(nn.Module):
         width = config.embedding_channels
         self.time_embed = mlp(config.time_features, width)
         if config.conditioning == "reference":
-            self.label_emb = nn.Embedding(2, config.time_features)
+            self.label_emb = _embedding(2, config.time_features)
             self.class_emb = mlp(config.time_features, width)
         else:
-            self.label_emb = nn.Embedding(3, width)
+            self.label_emb = _embedding(3, width)
         folded = config.in_channels * config.patch_size**2
         self.input_blocks, skips = self._encoder(folded)
         self.middle_block = self._stage(config.widths[-1], config.widths[-1], attention=True)
@@ -171,3 +171,11 @@ class UNet(nn.Module):
             kind = LabelAttention if self.config.conditioning == "reference" else SelfAttention
             stage.append(kind(self.config, channels_out))
         return stage
+
+
+def _embedding(labels: int, width: int) -> nn.Embedding:
+    """`nn.Embedding`; to draw weights on the meta device, it would load torch's compiler."""
+    weights = torch.empty(labels, width)
+    if not weights.is_meta:
+        nn.init.normal_(weights)
+    return nn.Embedding.from_pretrained(weights, freeze=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score
 
 from anofpdm.common.errors import SettingsError
 
@@ -35,6 +34,8 @@ def auprc(scores: ArrayLike, truth: ArrayLike) -> float:
     truth : array
         Bool, of the same shape.
     """
+    from sklearn.metrics import average_precision_score  # takes seconds, and few need it
+
     score, positive = np.ravel(scores), np.ravel(truth).astype(bool)
     if score.shape != positive.shape:
         raise SettingsError(f"Scores and truth differ in size: {score.size} and {positive.size}.")

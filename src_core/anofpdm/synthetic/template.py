@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,8 @@ class Template:
 def load_template() -> Template:
     """Read the ICBM152 maps from nilearn's package and derive the distance fields."""
     import nibabel as nib
-    import nilearn.datasets
 
-    folder = Path(nilearn.datasets.__file__).parent / "data"
+    folder = _nilearn_folder() / "datasets" / "data"
 
     def read(tissue: str) -> tuple[Map, NDArray[np.float64]]:
         image = nib.nifti1.load(folder / f"mni_icbm152_{tissue}_tal_nlin_sym_09a_converted.nii.gz")
@@ -50,7 +50,7 @@ def load_template() -> Template:
     grey, affine = read("gm")
     white, _ = read("wm")
     t1, _ = read("t1")
-    brain = ndimage.binary_fill_holes(ndimage.binary_closing(t1 > 0, iterations=2))
+    brain = _without_holes(_closed(t1 > 0))
     depth = _signed_distance(brain)
     fluid = _lateral_ventricles(brain & (grey + white < 0.5) & (depth > 22.0), affine)
     distance = -_signed_distance(fluid)
@@ -62,6 +62,49 @@ def load_template() -> Template:
         ventricle_distance=np.maximum(distance, 0.0),
         affine=affine,
     )
+
+
+def _nilearn_folder() -> Path:
+    """Find nilearn's package without importing it, which takes seconds."""
+    spec = find_spec("nilearn")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("No module named 'nilearn'", name="nilearn")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Dilate a mask twice and erode it twice, each time by one voxel along the axes.
+
+    What `scipy.ndimage.binary_closing` does, several times faster. No voxel beyond the border
+    belongs to the mask.
+    """
+    for _ in range(2):
+        mask = _dilated(mask)
+    outside = ~mask
+    for _ in range(2):
+        outside = _dilated(outside)
+        for axis in range(3):
+            np.moveaxis(outside, axis, 0)[[0, -1]] = True
+    return ~outside
+
+
+def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    wider = mask.copy()
+    for axis in range(3):
+        source, target = np.moveaxis(mask, axis, 0), np.moveaxis(wider, axis, 0)
+        target[1:] |= source[:-1]
+        target[:-1] |= source[1:]
+    return wider
+
+
+def _without_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill what the mask encloses: the outside is connected to the border."""
+    labels, _ = ndimage.label(~mask)
+    border = [np.moveaxis(labels, axis, 0)[[0, -1]].ravel() for axis in range(3)]
+    open_ = np.zeros(labels.max() + 1, dtype=bool)
+    open_[np.concatenate(border)] = True
+    open_[0] = False
+    return ~open_[labels]
 
 
 def _lateral_ventricles(fluid: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -81,7 +124,10 @@ def _lateral_ventricles(fluid: NDArray[np.bool_], affine: NDArray[np.float64]) -
 def _signed_distance(mask: NDArray[np.bool_]) -> Map:
     """Signed distance (mm, positive inside) computed at 2 mm, brought back to the 1 mm grid."""
     half = mask[::2, ::2, ::2]
-    signed = ndimage.distance_transform_edt(half) - ndimage.distance_transform_edt(~half)
+    signed = -ndimage.distance_transform_edt(~half)
+    box = ndimage.find_objects(half.astype(np.int8))[0]  # it is 0 elsewhere
+    inside = ndimage.distance_transform_edt(np.pad(half[box], 1))
+    signed[box] += inside[1:-1, 1:-1, 1:-1]
     signed = ndimage.gaussian_filter(2.0 * signed, 0.5).astype(np.float32)
     grids = [
         np.minimum(np.arange(n) / 2.0, h - 1) for n, h in zip(mask.shape, half.shape, strict=True)

@@ -18,6 +18,8 @@ HEAVY = (
     "pydantic",
     "typer",
 )
+# Scores need scikit-learn, and training torch's compiler: nothing else is to wait for them.
+SLOW = ("sklearn", "scipy.stats", "pandas", "sympy", "torch._dynamo")
 GUI = ("napari", "qtpy", "PyQt5", "PyQt6", "PySide6", "magicgui", "superqt")
 
 
@@ -41,8 +43,10 @@ def test_the_command_line_starts_without_torch() -> None:
     assert loaded_after("import anofpdm.cli").isdisjoint({"torch", *GUI})
 
 
-def test_the_whole_public_interface_needs_no_gui() -> None:
-    assert loaded_after("from anofpdm import *").isdisjoint(GUI)
+def test_the_public_interface_and_a_network_need_neither_a_gui_nor_what_takes_seconds() -> None:
+    loaded = loaded_after("from anofpdm import *\nload_bundle('flair-synth').network()")
+    assert {"torch", "anofpdm.model.unet"} <= loaded
+    assert loaded.isdisjoint({*GUI, *SLOW})
 
 
 def test_the_plugin_modules_leave_torch_and_qt_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,11 +50,17 @@ def make_pool(dataset: SliceDataset, workers: int = 0) -> PhantomPool:
     )
 
 
-def test_a_step_depends_on_the_seeds_alone(dataset: SliceDataset) -> None:
-    walked, jumped, helped = make_pool(dataset), make_pool(dataset), make_pool(dataset, workers=2)
+@pytest.fixture(scope="module")
+def walked(dataset: SliceDataset) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """The batches of steps 0 to 2, made one after the other; the last has another subject."""
+    pool = make_pool(dataset)
+    return tuple(pool.batch(step) for step in range(3))
+
+
+def test_a_step_depends_on_the_seeds_alone(dataset: SliceDataset, walked: Any) -> None:
+    first, _, last = walked
+    jumped, helped = make_pool(dataset), make_pool(dataset, workers=2)
     try:
-        first = walked.batch(0)
-        last = walked.batch(2)
         for other in (jumped, helped):
             images, labels = other.batch(2)
             assert torch.equal(images, last[0])
@@ -65,8 +72,8 @@ def test_a_step_depends_on_the_seeds_alone(dataset: SliceDataset) -> None:
     assert not torch.equal(first[0], last[0])
 
 
-def test_a_batch_ends_with_the_twins_of_its_unhealthy_slices(dataset: SliceDataset) -> None:
-    images, labels = make_pool(dataset).batch(1)
+def test_a_batch_ends_with_the_twins_of_its_unhealthy_slices(walked: Any) -> None:
+    images, labels = walked[1]
     assert labels.tolist()[:2] == [1, 1]
     assert labels.tolist()[-2:] == [0, 0]
     for sick, twin in ((0, -2), (1, -1)):
