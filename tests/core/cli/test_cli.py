@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-import anofpdm.analysis.engine
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.cli.app import app
 from anofpdm.common.errors import Cancelled
@@ -490,7 +489,7 @@ def test_cancelling_leaves_nothing(
     def interrupted(*args: object, **named: object) -> None:
         raise stop
 
-    monkeypatch.setattr(anofpdm.analysis.engine, "segment_live", interrupted)
+    monkeypatch.setattr("anofpdm.segmentation.segment.segment_live", interrupted)
     result = segment(case, tmp_path / "deep" / "out")
     assert result.exit_code == 130
     assert result.stderr == "Cancelled; no partial results were left.\n"
@@ -503,7 +502,7 @@ def test_our_own_fault_points_to_debug(
     def broken(*args: object, **named: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(anofpdm.analysis.engine, "segment_live", broken)
+    monkeypatch.setattr("anofpdm.segmentation.segment.segment_live", broken)
     result = segment(case, tmp_path / "out")
     assert result.exit_code == 1
     assert "Internal error: RuntimeError: a bug" in result.stderr

@@ -14,8 +14,9 @@ from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
 from anofpdm.cli.shared.console import Console
-from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
+from anofpdm.cli.shared.inputs import images_by_modality
 from anofpdm.jobs.progress import JobProgress
+from anofpdm.segmentation.image_file import ImageFile
 from tests.core.segmentation_cases import bundle, scan
 
 

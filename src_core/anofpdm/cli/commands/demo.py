@@ -15,10 +15,11 @@ from rich.table import Table
 from anofpdm.cli.commands.segment import KeepAnalysisOption
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.outcome import finish_results, warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.results.folder import ANALYSIS_FOLDER, DEFAULT_NAMES, result_folder
+from anofpdm.segmentation.calibration_warnings import warn_of_calibration
+from anofpdm.segmentation.outcome import finish_results
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis

@@ -19,12 +19,12 @@ from anofpdm.cli.shared.evaluation import (
     evaluation_document,
 )
 from anofpdm.cli.shared.exit_codes import IN_PART
-from anofpdm.cli.shared.outcome import warn_of_calibration
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
 from anofpdm.cli.shared.sources import EvaluationSourceOptions, with_evaluation_sources
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import result_folder
+from anofpdm.segmentation.calibration_warnings import warn_of_calibration
 
 _JSON, _HTML = "evaluation.json", "report.html"
 

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
-from anofpdm.cli.shared.outcome import warn_of_calibration
+from anofpdm.cli.shared.inputs import images_by_modality
 from anofpdm.cli.shared.preparation import PreparationOptions, with_preparation_options
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import result_folder
+from anofpdm.segmentation.calibration_warnings import warn_of_calibration
+from anofpdm.segmentation.image_file import ImageFile
 
 if TYPE_CHECKING:
     from anofpdm.results.follow_up.comparison import TimePoint

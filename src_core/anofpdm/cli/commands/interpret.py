@@ -11,10 +11,12 @@ import typer
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
-from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.cli.shared.outcome import summary_of
 from anofpdm.cli.shared.reading import ReadingOptions, given_reading_options, with_reading_options
 from anofpdm.common.errors import SettingsError
 from anofpdm.results.folder import INTERPRETATION_NAMES, result_folder
+from anofpdm.segmentation.calibration_warnings import warn_of_calibration
+from anofpdm.segmentation.outcome import finish_results
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
@@ -85,8 +87,9 @@ def interpret(
         settings = reading.settings(bundle.calibration)
     settings.check_fit(stored.timesteps, len(stored.scored))
     settings.check_reference(stored.scored)
-    files_asked.check()
     target = files_asked.dicom_output_from(dicom_source, stored)
+    wanted = files_asked.beside(dicom=target is not None)
+    wanted.check()
     # The output folder may hold the input analysis, which must not be replaced as a result.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
         warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)
@@ -97,7 +100,7 @@ def interpret(
             interpretation,
             started,
             console,
-            more=files_asked.names(dicom=target is not None),
+            more=wanted.names,
             dicom=target,
         )
     console.finish({"out": str(out), **report}, summary_of(out, report))

@@ -11,13 +11,14 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.inputs import ImageFile, named_images
+from anofpdm.cli.shared.inputs import named_images
 from anofpdm.cli.shared.preparation import (
     PreparationOptions,
     with_preparation_options,
-    write_brain_mask,
 )
 from anofpdm.results.folder import BRAIN_MASK_FILE, result_folder
+from anofpdm.segmentation.image_file import ImageFile
+from anofpdm.segmentation.outcome import write_brain_mask
 
 RECORD_FILE = "preprocessing.json"
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.inputs import ImageFile, images_by_modality
+from anofpdm.cli.shared.inputs import images_by_modality
 from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
-from anofpdm.cli.shared.outcome import finish_results, summary_of, warn_of_calibration
+from anofpdm.cli.shared.outcome import summary_of
 from anofpdm.cli.shared.preparation import (
     PreparationOptions,
     with_preparation_options,
-    write_brain_mask,
 )
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
 from anofpdm.cli.shared.slice_reports import SliceReports
-from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import ANALYSIS_FOLDER, result_folder
+from anofpdm.segmentation.image_file import ImageFile
 
 ImageOption = Annotated[
     list[str],
@@ -106,61 +106,38 @@ def segment(
 
     Example: anofpdm segment --image flair=scan.nii.gz --out results
     """
-    from anofpdm.analysis.engine import analyze, segment_live
-    from anofpdm.method.interpretation import interpret
     from anofpdm.model.bundle import load_bundle
+    from anofpdm.segmentation.segment import ScanFiles, segment_files
+    from anofpdm.segmentation.settings import SegmentationSettings
 
-    started = time.perf_counter()
     model = load_bundle(bundle)
-    files = images_by_modality(image, model.metadata.modalities)
-    mask_file = None if brain_mask is None else ImageFile.of(brain_mask)
     calibration = model.metadata.calibration
-    settings = reading.settings(calibration)
-    grid = chosen_grid(calibration, process, steps, t_max)
-    settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
-    settings.check_reference(model.metadata.scored)
-    files_asked.check()
-    with result_folder(out, overwrite=overwrite) as staging:
-        volumes = {
-            modality: file.read(modality, form=form, keep_path=keep_paths)
-            for modality, file in files.items()
-        }
-        target = files_asked.dicom_output(next(iter(volumes.values())), asked=dicom)
-        mask = None if mask_file is None else mask_file.read(form=form, keep_path=keep_paths)
-        warn_of_calibration(console, model.name, calibration, settings, grid)
-        ready = preparation.prepare(
-            volumes,
-            mask,
-            console,
-            keep_skull=not model.metadata.preprocessing.brain_extracted,
-        )
-        write_brain_mask(staging, ready)
+    scan = ScanFiles(
+        images_by_modality(image, model.metadata.modalities),
+        None if brain_mask is None else ImageFile.of(brain_mask),
+    )
+    settings = SegmentationSettings.of(
+        reading.settings(calibration),
+        calibration,
+        process,
+        steps,
+        t_max,
+        preparation=preparation.chain(),
+        form=form,
+        keep_paths=keep_paths,
+        seed=seed,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        files=files_asked.beside(dicom=dicom, analysis=keep_analysis, regions=regions),
+    )
+    settings.check(model)
+
+    @contextmanager
+    def progress() -> Iterator[SliceReports]:
         with console.progress() as show:
-            run: dict[str, Any] = {
-                "brain_mask": ready.brain_mask,
-                "preparation": ready.record,
-                "process": grid.process,
-                "steps": grid.steps,
-                "t_max": grid.t_max,
-                "seed": seed,
-                "device": device,
-                "precision": precision,
-                "batch_size": batch_size,
-                "on_progress": SliceReports(show),
-            }
-            if keep_analysis:
-                analysis = analyze(ready.volumes, model, store=staging / ANALYSIS_FOLDER, **run)
-                interpretation = interpret(analysis, settings)
-            else:
-                analysis, interpretation = segment_live(ready.volumes, model, settings, **run)
-        report, _ = finish_results(
-            staging,
-            analysis,
-            interpretation,
-            started,
-            console,
-            more=files_asked.names(dicom=dicom),
-            dicom=target,
-            regions=regions,
-        )
-    console.finish({"out": str(out), **report}, summary_of(out, report))
+            yield SliceReports(show)
+
+    with result_folder(out, overwrite=overwrite) as staging:
+        found = segment_files(scan, model, settings, staging, console, progress=progress)
+    console.finish({"out": str(out), **found.report}, summary_of(out, found.report))

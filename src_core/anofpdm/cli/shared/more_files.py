@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.inputs import ImageFile
 from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.folder import DICOM_NAMES, FUSED_MAP_FILE, NRRD_NAMES
+from anofpdm.segmentation.image_file import ImageFile
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
     from anofpdm.results.dicom.files import DicomOutput
-    from anofpdm.scans.volume import Volume
+    from anofpdm.segmentation.settings import ResultFiles
 
 
 @dataclass(frozen=True)
@@ -26,53 +25,26 @@ class MoreFiles:
     nrrd: opt.NrrdOption = False
     deidentify: opt.DeidentifyOption = False
 
-    def names(self, *, dicom: bool) -> tuple[str, ...]:
-        """Return the names of these files."""
-        return (
-            *((FUSED_MAP_FILE,) if self.fused_map else ()),
-            *(NRRD_NAMES if self.nrrd else ()),
-            *(DICOM_NAMES if dicom else ()),
-        )
-
-    def check(self) -> None:
-        """Check before the work starts that they can be written.
+    def beside(self, *, dicom: bool, analysis: bool = False, regions: bool = False) -> ResultFiles:
+        """Return what is written beside the usual files.
 
         Raises
         ------
-        OutputError
-            When a package is missing.
+        SettingsError
+            When DICOM results are to be de-identified, and none are written.
         """
-        if self.nrrd:
-            from anofpdm.results.nrrd import check_nrrd_output
-
-            check_nrrd_output()
-
-    def dicom_output(self, scan: Volume, *, asked: bool) -> DicomOutput | None:
-        """Return where DICOM results of a scan belong; None if none were asked for.
-
-        Parameters
-        ----------
-        scan : Volume
-            On whose voxels the results lie.
-        asked : bool
-
-        Raises
-        ------
-        AnofpdmError
-            When the scan came from no DICOM series, or highdicom is missing.
-        """
-        if not asked:
+        if self.deidentify and not dicom:
             self._refuse_deidentify("--dicom")
-            return None
-        from anofpdm.results.dicom.files import DicomOutput, check_dicom_output
+        from anofpdm.segmentation.settings import ResultFiles
 
-        check_dicom_output()
-        if scan.source is None:
-            raise SettingsError(
-                f"--dicom needs a scan that comes from DICOM, which {scan.name} does not; leave "
-                "it out, or give the DICOM folder as --image."
-            )
-        return DicomOutput(scan.source.series, self.deidentify)
+        return ResultFiles(
+            fused_map=self.fused_map,
+            nrrd=self.nrrd,
+            dicom=dicom,
+            deidentify=self.deidentify,
+            analysis=analysis,
+            regions=regions,
+        )
 
     def dicom_output_from(self, text: str | None, analysis: Analysis) -> DicomOutput | None:
         """Return where DICOM results of a stored analysis belong; None if no series was given.
@@ -90,7 +62,8 @@ class MoreFiles:
             When the series cannot be read or is another one, or highdicom is missing.
         """
         if text is None:
-            self._refuse_deidentify("--dicom-source")
+            if self.deidentify:
+                self._refuse_deidentify("--dicom-source")
             return None
         from anofpdm.results.dicom.files import DicomOutput, check_dicom_output, check_is_source
         from anofpdm.scans.dicom.series import choose_series, find_series
@@ -103,11 +76,8 @@ class MoreFiles:
         check_is_source(series, analysis)
         return DicomOutput(series, self.deidentify)
 
-    def _refuse_deidentify(self, option: str) -> None:
-        if self.deidentify:
-            raise SettingsError(
-                f"--deidentify concerns DICOM results; add {option}, or leave it out."
-            )
+    def _refuse_deidentify(self, option: str) -> NoReturn:
+        raise SettingsError(f"--deidentify concerns DICOM results; add {option}, or leave it out.")
 
 
 def with_more_files(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,7 +11,6 @@ import typer
 from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.preprocessing.skull.tool import Skull
-from anofpdm.results.folder import BRAIN_MASK_FILE
 
 if TYPE_CHECKING:
     from anofpdm.preprocessing.chain import ChainSettings, PreparedScans
@@ -68,7 +66,6 @@ class PreparationOptions:
         brain_mask: Volume | None,
         console: Console,
         *,
-        keep_skull: bool = False,
         bias_field: Literal["keep", "n4"] = "keep",
     ) -> PreparedScans:
         """Register the scans and extract the brain where it is asked for or needed.
@@ -81,8 +78,6 @@ class PreparationOptions:
             The user's own.
         console : Console
             Told what was done.
-        keep_skull : bool
-            `--skull auto` extracts nothing: the model was trained with the skull.
         bias_field : {"keep", "n4"}
 
         Raises
@@ -92,12 +87,9 @@ class PreparationOptions:
         """
         from anofpdm.preprocessing.chain import prepare_scans
 
-        settings = self.chain()
-        if keep_skull and self.skull == "auto":
-            settings = replace(settings, skull="keep")
         return prepare_scans(
             volumes,
-            replace(settings, bias_field=bias_field),
+            replace(self.chain(), bias_field=bias_field),
             brain_mask=brain_mask,
             note=console.note,
             warn=console.warn,
@@ -110,15 +102,6 @@ class PreparationOptions:
         return ChainSettings(
             skull=self.skull, margin_mm=self.skull_margin_mm, register=self.register
         )
-
-
-def write_brain_mask(folder: Path, prepared: PreparedScans) -> None:
-    """Write the brain mask into a result folder, if it was made here."""
-    if prepared.extracted and prepared.brain_mask is not None:
-        from anofpdm.scans.volume import write_nifti
-
-        mask = prepared.brain_mask
-        write_nifti(folder / BRAIN_MASK_FILE, mask.data, mask, "uint8")
 
 
 def with_preparation_options(command: Callable[..., None]) -> Callable[..., None]:
