@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from anofpdm.cli.commands import bundle, dicom, job
+from anofpdm.cli.commands.cohorts import cohort
+from anofpdm.cli.commands.cohorts.segment_cohort import segment_cohort
 from anofpdm.cli.commands.compare import compare
 from anofpdm.cli.commands.demo import demo
 from anofpdm.cli.commands.describe_intensity import describe_intensity
@@ -60,6 +62,8 @@ def _root(version: VersionOption = False) -> None:
 
 _USE, _MODELS, _JUDGE = "Use a model", "Create a model", "Judge a model"
 app.command(rich_help_panel=_USE)(segment)
+app.command("segment-cohort", rich_help_panel=_USE)(segment_cohort)
+app.add_typer(cohort.app, name="cohort", rich_help_panel=_USE)
 app.command(rich_help_panel=_USE)(interpret)
 app.command("follow-up", rich_help_panel=_USE)(follow_up)
 app.command(rich_help_panel=_USE)(preprocess)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -143,7 +144,7 @@ def segment_files(
 
 @contextmanager
 def logged_to(messages: Messages) -> Iterator[None]:
-    """Let the warnings that the library logs in a block be messages."""
+    """Let the warnings that the library logs in a block, on this thread, be messages."""
     handler = _Handler(messages)
     log = logging.getLogger("anofpdm")
     log.addHandler(handler)
@@ -156,7 +157,8 @@ def logged_to(messages: Messages) -> Iterator[None]:
 class _Handler(logging.Handler):
     def __init__(self, messages: Messages) -> None:
         super().__init__(logging.WARNING)
-        self._messages = messages
+        self._messages, self._thread = messages, threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._messages.warn(record.getMessage())
+        if record.thread == self._thread:
+            self._messages.warn(record.getMessage())

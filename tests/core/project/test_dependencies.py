@@ -42,7 +42,7 @@ def project(repo_root: Path) -> dict[str, Any]:
 def test_every_import_of_the_packages_is_declared(repo_root: Path, project: dict[str, Any]) -> None:
     base = _names(project["project"]["dependencies"])
     assert _imported(repo_root, ["src_core/anofpdm"]) <= base | _extras(
-        project, {"dicom", "formats", "skull", "train"}
+        project, {"cluster", "dicom", "formats", "skull", "train"}
     )
     assert _imported(repo_root, PACKAGES) <= base | _extras(project)
 

@@ -61,5 +61,5 @@ def test_every_public_name_resolves() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'segmentation'"):
-        _ = anofpdm.segmentation
+    with pytest.raises(AttributeError, match="no attribute 'segmentations'"):
+        _ = anofpdm.segmentations

@@ -1,0 +1,172 @@
+"""What stands in an output folder besides the scans: tables, their JSON, and the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from anofpdm.cohorts.naming import Naming
+from anofpdm.cohorts.place import Place, shards_folder
+from anofpdm.cohorts.record import ScanRecord
+from anofpdm.cohorts.report import html_report
+from anofpdm.cohorts.run import CohortOutcome
+from anofpdm.cohorts.table import (
+    FAILURES_CSV,
+    REPORT_HTML,
+    SUMMARY_CSV,
+    SUMMARY_JSON,
+    read_failures,
+    write_failures,
+    write_rows,
+)
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import DatasetError
+from anofpdm.common.reading import file_bytes
+from anofpdm.results.report import INTENDED_USE
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What a cohort is, for its documents.
+
+    Attributes
+    ----------
+    source : str
+        Name of the source, without folders.
+    model : dict
+        Name, version and hash of the model.
+    settings : dict
+        What decides the results besides scan and model.
+    key : str
+        Hash of both.
+    """
+
+    source: str
+    model: Mapping[str, str]
+    settings: Mapping[str, Any]
+    key: str
+
+
+def write_documents(
+    place: Place, naming: Naming, cohort: Cohort, outcome: CohortOutcome
+) -> dict[str, Any]:
+    """Write tables and report of a run into its folder.
+
+    Parameters
+    ----------
+    place : Place
+    naming : Naming
+    cohort : Cohort
+    outcome : CohortOutcome
+
+    Returns
+    -------
+    dict
+        The content of `summary.json` without the lines of the scans.
+
+    Raises
+    ------
+    OutputError
+        When they cannot be written.
+    """
+    folder = place.tables
+    rows: list[dict[str, Any]] = sorted(outcome.rows, key=lambda row: str(row["scan"]))
+    for row in rows:
+        row["folder"] = naming.folder(str(row["scan"])).as_posix()
+    document: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "intended_use": INTENDED_USE,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": cohort.source,
+        "model": dict(cohort.model),
+        "settings": dict(cohort.settings),
+        "key": cohort.key,
+        "shard": None if place.shard is None else str(place.shard),
+        "counts": {
+            "scans": len(rows) + len(outcome.failures) + outcome.left,
+            "done": len(rows),
+            "failed": len(outcome.failures),
+            "left": outcome.left,
+        },
+    }
+    write_rows(folder / SUMMARY_CSV, rows)
+    write_failures(folder / FAILURES_CSV, outcome.failures)
+    with atomic_path(folder / SUMMARY_JSON, overwrite=True) as pending:
+        text = json.dumps({**document, "scans": rows}, indent=1, ensure_ascii=False)
+        pending.write_text(text + "\n", encoding="utf-8")
+    if place.shard is None:
+        title = f"{cohort.model['name']} {cohort.model['version']} on {cohort.source}"
+        notes = [f"{outcome.left} scans are left; the same command continues."] * bool(outcome.left)
+        page = html_report(title, rows, outcome.failures, place.root, naming, notes)
+        with atomic_path(folder / REPORT_HTML, overwrite=True) as pending:
+            pending.write_text(page, encoding="utf-8")
+    return document
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The shards of a cohort, put together.
+
+    Attributes
+    ----------
+    place : Place
+    cohort : Cohort
+    outcome : CohortOutcome
+    missing : tuple of int
+        Numbers of the shards that have not finished.
+    """
+
+    place: Place
+    cohort: Cohort
+    outcome: CohortOutcome
+    missing: tuple[int, ...]
+
+
+def merge_shards(root: Path, naming: Naming) -> Merged:
+    """Read what shards wrote into one output folder.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    naming : Naming
+
+    Raises
+    ------
+    DatasetError
+        When there are no shards, or they were made with several models or settings.
+    """
+    documents = {}
+    for path in sorted(shards_folder(root).glob(f"*-of-*/{SUMMARY_JSON}")):
+        documents[path.parent] = json.loads(file_bytes(path, DatasetError))
+    if not documents:
+        raise DatasetError(
+            f"{root} contains no finished shard; run anofpdm segment-cohort with --shard first."
+        )
+    # Shards of an earlier division may be there, too; the records of the scans decide.
+    newest = max(documents.values(), key=lambda document: document["created"])
+    key = newest["key"]
+    mine = {folder: one for folder, one in documents.items() if one["key"] == key}
+    count = int(newest["shard"].partition("/")[2])
+    present = {int(d["shard"].partition("/")[0]) for d in mine.values()
+               if d["shard"].endswith(f"/{count}")}  # fmt: skip
+    rows = [record.row for path in naming.records(root)
+            if (record := ScanRecord.read(path)) is not None and record.key == key]  # fmt: skip
+    done = {row["scan"] for row in rows}
+    failures = {
+        failure.scan: failure
+        for folder in mine
+        for failure in read_failures(folder / FAILURES_CSV)
+        if failure.scan not in done
+    }
+    left = sum(int(one["counts"]["left"]) for one in mine.values())
+    cohort = Cohort(newest["source"], newest["model"], newest["settings"], key)
+    outcome = CohortOutcome(rows, list(failures.values()), len(rows), left)
+    missing: Sequence[int] = [n for n in range(1, count + 1) if n not in present]
+    return Merged(Place(root), cohort, outcome, tuple(missing))

@@ -1,0 +1,121 @@
+"""`anofpdm segment-cohort` and `cohort merge`, from scans to tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from anofpdm.cli.app import app
+from anofpdm.cohorts.tries import Tries
+from tests.core.segmentation_cases import bundle, write_scan
+
+RESULTS = ("mask.nii.gz", "anomaly_map.nii.gz", "lesions.csv")
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's bundles out, and draw no large picture."""
+    monkeypatch.setenv("ANOFPDM_SETTINGS", str(tmp_path / "no-settings.toml"))
+    monkeypatch.setenv("ANOFPDM_BUNDLES", "")
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
+    monkeypatch.setattr(
+        "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+    )
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Three scans and a file that is none."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        write_scan(folder / f"{name}.nii.gz")
+    (folder / "broken.nii.gz").write_bytes(b"no scan")
+    bundle().save(tmp_path / "tiny")
+    return folder
+
+
+def run(source: Path, out: Path, *more: object) -> Result:
+    given = ["segment-cohort", source, "--out", out, "--bundle", source.parent / "tiny",
+             "--workers", 1, "--device", "cpu", "--json", *more]  # fmt: skip
+    return CliRunner().invoke(app, [str(each) for each in given])
+
+
+def test_the_results_are_those_of_segment_and_a_restart_does_nothing_twice(
+    source: Path, tmp_path: Path
+) -> None:
+    first = run(source, tmp_path / "out")
+    assert first.exit_code == 3, first.stderr
+    document = json.loads(first.stdout)
+    assert document["counts"] == {"scans": 4, "done": 3, "failed": 1, "left": 0}
+    with (tmp_path / "out" / "failures.csv").open() as stream:
+        (failure,) = csv.DictReader(stream)
+    assert failure["scan"] == "broken"
+    assert failure["reason"].startswith("broken.nii.gz is not a NIfTI file")
+    alone = CliRunner().invoke(
+        app, ["segment", "--image", str(source / "a.nii.gz"), "--bundle", str(tmp_path / "tiny"),
+              "--out", str(tmp_path / "alone"), "--device", "cpu"]
+    )  # fmt: skip
+    assert alone.exit_code == 0
+    for name in RESULTS:
+        together = tmp_path / "out" / "scans" / "a" / name
+        assert together.read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert report.count('src="data:image/jpeg') == 3
+    assert str(tmp_path) not in report
+
+    again = json.loads(run(source, tmp_path / "out").stdout)
+    assert (again["segmented"], again["counts"]["done"]) == (0, 3)
+    os.utime(source / "a.nii.gz", (1, 1))  # another time, the same content
+    assert json.loads(run(source, tmp_path / "out").stdout)["segmented"] == 0
+    write_scan(source / "broken.nii.gz")
+    mended = run(source, tmp_path / "out")
+    assert (mended.exit_code, json.loads(mended.stdout)["segmented"]) == (0, 1)
+    other = json.loads(run(source, tmp_path / "out", "--no-gate").stdout)
+    assert other["segmented"] == 4
+
+
+def test_shards_give_the_same_and_are_merged(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "whole")
+    assert run(source, tmp_path / "parts", "--shard", "1/2").exit_code in (0, 3)
+    early = CliRunner().invoke(app, ["cohort", "merge", str(tmp_path / "parts"), "--json"])
+    assert json.loads(early.stdout)["missing_shards"] == [2]
+    run(source, tmp_path / "parts", "--shard", "2/2")
+    merged = CliRunner().invoke(app, ["cohort", "merge", str(tmp_path / "parts"), "--json"])
+    assert merged.exit_code == 3
+    document = json.loads(merged.stdout)
+    assert document["counts"] == {"scans": 4, "done": 3, "failed": 1, "left": 0}
+    for scan in ("a", "b", "c"):
+        for name in RESULTS:
+            part = tmp_path / "parts" / "scans" / scan / name
+            whole = tmp_path / "whole" / "scans" / scan / name
+            assert part.read_bytes() == whole.read_bytes()
+
+
+def test_a_scan_that_killed_its_process_twice_is_set_aside(source: Path, tmp_path: Path) -> None:
+    tries = Tries(tmp_path / "out" / ".cohort" / "tries")
+    with pytest.raises(OSError, match="killed"), tries.one_more("a"):
+        note = tries._note("a")
+        raise OSError("killed")
+    note.write_text("2")
+    assert json.loads(run(source, tmp_path / "out").stdout)["counts"]["failed"] == 2
+    assert "killed 2 times" in (tmp_path / "out" / "failures.csv").read_text()
+    tried = json.loads(run(source, tmp_path / "out", "--retry-killed").stdout)
+    assert (tried["segmented"], tried["counts"]["failed"]) == (1, 1)
+
+
+def test_a_slurm_script_is_printed_for_the_same_command(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["segment-cohort", "my scans", "--out", "o", "--print-sbatch", "8", "--workers", "2",
+              "--steps=4"]
+    )  # fmt: skip
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert "#SBATCH --array=1-8" in lines
+    assert lines[-1] == "exec anofpdm segment-cohort 'my scans' --out o --steps=4 --workers 2"
+    assert not (tmp_path / "o").exists()

@@ -1,0 +1,72 @@
+"""The scans of a cohort, as tables, BIDS folders and plain folders hold them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anofpdm.cohorts.sources import find_scans
+from anofpdm.common.errors import DatasetError
+from anofpdm.segmentation.image_file import ImageFile
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return folder
+
+
+def test_a_table_names_files_channels_and_series(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz", "dicom/1")
+    table = tmp_path / "scans.csv"
+    table.write_text("subject,flair,patient\nb,a.nii.gz:1,P\na,dicom#5,\nc,,\n")
+    scans = find_scans(table, ("flair",)).scans
+    assert [scan.name for scan in scans] == ["a", "b", "c"]
+    assert scans[0].images == {"flair": ImageFile(tmp_path / "dicom", series="5")}
+    assert scans[1].images == {"flair": ImageFile(tmp_path / "a.nii.gz", 1)}
+    assert scans[1].patient == "P"
+    assert "no flair scan" in scans[2].problem
+
+
+def test_a_bids_folder_is_recognised(tmp_path: Path) -> None:
+    names = ("sub-1/ses-1/anat/sub-1_ses-1_FLAIR.nii.gz", "sub-2/anat/sub-2_FLAIR.nii.gz")
+    scans = find_scans(touch(tmp_path, *names), ("flair",)).scans
+    assert [scan.name for scan in scans] == ["sub-1_ses-1", "sub-2"]
+    assert scans[1].images["flair"].path == tmp_path / names[1]
+
+
+def test_each_entry_of_a_folder_is_a_scan(tmp_path: Path) -> None:
+    touch(tmp_path, "one.nii.gz", "two/x_t1w.nii", "two/x_FLAIR.nii", "three/IM1", ".hidden/a.nii")
+    scans = {scan.name: scan for scan in find_scans(tmp_path, ("flair",)).scans}
+    assert set(scans) == {"one", "two", "three"}
+    assert scans["two"].images["flair"].path.name == "x_FLAIR.nii"
+    assert scans["three"].images["flair"] == ImageFile(tmp_path / "three")
+    both = {scan.name: scan for scan in find_scans(tmp_path, ("flair", "t1")).scans}
+    assert list(both["two"].images) == ["flair", "t1"]
+    assert "is one file" in both["one"].problem
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "ends.", "a:b"])
+def test_a_name_that_no_folder_can_have_is_a_problem(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "a.nii.gz")
+    (tmp_path / "t.csv").write_text(f'subject,flair\n"{name}",a.nii.gz\nb,a.nii.gz\n')
+    scans = find_scans(tmp_path / "t.csv", ("flair",)).scans
+    bad = [scan.problem for scan in scans if scan.name != "b"]
+    assert all("folder" in problem for problem in bad) or (bad == [""] and name == "ends. ")
+
+
+def test_names_that_differ_in_case_alone_do_not_share_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz")
+    (tmp_path / "t.csv").write_text("subject,flair\nAB,a.nii.gz\nab,a.nii.gz\n")
+    problems = [scan.problem for scan in find_scans(tmp_path / "t.csv", ("flair",)).scans]
+    assert problems == ["", "The name ab differs from AB only in case; rename the scan."]
+
+
+def test_a_source_without_scans_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="contains no scan"):
+        find_scans(touch(tmp_path, "notes.txt"), ("flair",))
+    with pytest.raises(DatasetError, match="does not exist"):
+        find_scans(tmp_path / "nowhere", ("flair",))
