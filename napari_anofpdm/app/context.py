@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_anofpdm.alignment.check import AlignmentCheck
 from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
@@ -13,6 +14,7 @@ from napari_anofpdm.layers.scan_link import ScanLink
 from napari_anofpdm.lesions.marks import LesionMarks
 from napari_anofpdm.lesions.mask_tools import MaskTools
 from napari_anofpdm.lesions.pointer_tools import PointerTools
+from napari_anofpdm.preparation.preparer import Preparer
 from napari_anofpdm.reading.hands import Hands
 from napari_anofpdm.reading.layouts import Layouts
 from napari_anofpdm.session.interpreter import Interpreter
@@ -50,6 +52,8 @@ class Context:
     labelling : Labelling
     hands : Hands
     layouts : Layouts
+    preparer : Preparer
+    alignment : AlignmentCheck
     is_set_up : bool
         Whether the viewer has its side marks, scale bar and keys.
     """
@@ -71,6 +75,8 @@ class Context:
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._curves
+        self.preparer = Preparer(viewer, self.session, self.scans.scan_of)
+        self.alignment = AlignmentCheck(viewer, self.session, self.layouts, self.pointer)
         self.is_set_up = False
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.window.main_menu.destroyed.connect(self.session.close)

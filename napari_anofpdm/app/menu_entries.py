@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
+def show_prepare(viewer: napari.viewer.Viewer) -> None:
+    """Show the Prepare panel."""
+    show_panel(viewer, panel_named("Prepare"))
+
+
 def show_analyse(viewer: napari.viewer.Viewer) -> None:
     """Show the Analyse panel."""
     show_panel(viewer, panel_named("Analyse"))

@@ -51,6 +51,7 @@ class Panel:
 
 
 PANELS = (
+    Panel("Prepare", "right"),
     Panel("Analyse", "right"),
     Panel("Explore", "right"),
     Panel("Export", "right"),

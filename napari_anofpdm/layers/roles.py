@@ -8,7 +8,16 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 Role = Literal[
-    "map", "fused", "sam", "healthy", "unguided", "preview", "mask", "lesions", "numbers"
+    "map",
+    "fused",
+    "sam",
+    "healthy",
+    "unguided",
+    "preview",
+    "mask",
+    "lesions",
+    "numbers",
+    "checkerboard",
 ]
 ROLE = "anofpdm_role"
 """Key of a layer's metadata that holds its `Role`; other layers lack it."""

@@ -1,8 +1,9 @@
-"""The two persistent threads for all of the plugin's long work.
+"""The three persistent threads for all of the plugin's long work.
 
 PyTorch caches its cuDNN plans per thread, so work must not move between the threads of a pool.
 A run occupies the thread "analyse" for minutes. Interpretation, which must follow the sliders, has
-its own thread. Results, progress and errors return to the GUI thread, in order.
+its own thread, and so has the preparation of scans, which need not wait for a run or an estimate.
+Results, progress and errors return to the GUI thread, in order.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
-Lane = Literal["analyse", "interpret"]
+Lane = Literal["analyse", "interpret", "prepare"]
 
 # A network call ends within seconds; a daemon thread that takes longer ends with Python.
 _JOIN_SECONDS = 30.0
@@ -92,7 +93,7 @@ def submit(
         Takes the return value.
     on_error : callable, optional
         Takes the exception, or `anofpdm.common.errors.Cancelled` after `Task.cancel`.
-    lane : {"analyse", "interpret"}
+    lane : {"analyse", "interpret", "prepare"}
         The thread to use.
     """
     _deliverer()

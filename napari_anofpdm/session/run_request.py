@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Volume
@@ -35,6 +35,8 @@ class RunRequest:
         Canonical axial indices; None is all.
     first_slice : int or None
         Canonical axial index of the slice in view.
+    preparation : mapping
+        What was done to the scans before.
     """
 
     bundle: str
@@ -49,6 +51,7 @@ class RunRequest:
     temporary_folder: Path | None = None
     slices: tuple[int, ...] | None = None
     first_slice: int | None = None
+    preparation: Mapping[str, Any] = field(default_factory=dict)
 
     def in_short(self, text: str) -> str:
         """Shorten the scans' paths in a message to file names, to fit a narrow panel."""
@@ -110,6 +113,7 @@ def perform(
             temporary_folder=request.temporary_folder,
             slices=request.slices,
             first_slice=request.first_slice,
+            preparation=request.preparation,
             on_start=listener.started,
             on_slices=listener.slices,
             on_progress=listener.progress,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import sentence_of
+from napari_anofpdm.preparation.made_layers import add_extracted
 from napari_anofpdm.session.engine_thread import Task, is_cancelled, submit
-from napari_anofpdm.space.layer_volume import layer_data, volume_of
+from napari_anofpdm.space.layer_volume import volume_of
 from napari_anofpdm.widgets.field import wrapped_label
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class BrainExtractor(QWidget):
             lambda: is_cancelled() or not alive,
             on_done=lambda found: self._on_done(found, name),
             on_error=self._on_error,
+            lane="prepare",
         )
         self.refresh()
 
@@ -110,9 +112,7 @@ class BrainExtractor(QWidget):
         if not self._alive:
             return
         self._task = None
-        data, attributes, _ = layer_data(found.mask, f"{name} brain mask", "labels")
-        attributes["opacity"] = 0.4
-        self._viewer.add_labels(data, **attributes)
+        add_extracted(self._viewer, found, name)
         done = f"Brain mask by {found.tool} {found.version}: {found.volume_ml:.0f} ml."
         self.outcome.setText(found.warning or f"{done} Look at it; correct it with the brush.")
         self.refresh()

@@ -17,6 +17,7 @@ from napari_anofpdm.panels.analyse.run_bar import RunBar
 from napari_anofpdm.panels.analyse.run_estimator import Outlook, RunEstimator, estimate_in_words
 from napari_anofpdm.panels.analyse.run_fields import RunFields
 from napari_anofpdm.panels.analyse.scan_fields import ScanFields
+from napari_anofpdm.preparation.records import preparation_of
 from napari_anofpdm.session.run_request import RunRequest
 from napari_anofpdm.space.slice_in_view import slice_in_view
 from napari_anofpdm.widgets.field import Field, wrapped_label
@@ -166,6 +167,7 @@ class AnalysePanel(DockedPanel):
             temporary_folder=folder("analyses"),
             slices=(in_view,) if this_slice else None,
             first_slice=in_view,
+            preparation=preparation_of(scans.layers),
         )
 
     def start(self, *, this_slice: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,22 @@ class ScanFields(QWidget):
             box.offer(images, guess_scan(names, modality))
         self.mask_box.offer(masks, guess_brain_mask([layer.name for layer in masks]))
         self.check()
+
+    def take(self, replaced: Sequence[tuple[Layer, Layer]], brain_mask: Layer | None) -> None:
+        """Choose prepared scans in place of those they were made from, and the brain mask.
+
+        Parameters
+        ----------
+        replaced : sequence of (Layer, Layer)
+            A scan, and the prepared one.
+        brain_mask : Layer or None
+        """
+        for box in self.boxes.values():
+            for former, prepared in replaced:
+                if box.layer == former:
+                    box.choose(prepared)
+        if brain_mask is not None:
+            self.mask_box.choose(brain_mask)
 
     def check(self) -> None:
         """Read the chosen layers; show errors in their fields."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from anofpdm.common.errors import GeometryError, SettingsError
+from anofpdm.common.errors import Cancelled, GeometryError, SettingsError
 from anofpdm.preprocessing.skull.tool import ShouldCancel, Skull
 from anofpdm.scans.foreground import CleanVoxels, cleaned, foreground_of
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.values import mask_voxels
 from anofpdm.scans.volume import Volume
+
+if TYPE_CHECKING:
+    from anofpdm.preprocessing.registration import Registration
 
 Register = Literal["auto", "always", "off"]
 BiasField = Literal["keep", "n4"]
@@ -39,6 +42,11 @@ class ChainSettings:
     register: Register = "auto"
     bias_field: BiasField = "keep"
 
+    def stages(self, count: int) -> int:
+        """Return how often `on_stage` of `prepare_scans` is called for so many scans."""
+        corrected = count if self.bias_field == "n4" else 0
+        return count - 1 + (self.skull != "keep") + corrected
+
 
 @dataclass(frozen=True)
 class PreparedScans:
@@ -54,12 +62,15 @@ class PreparedScans:
         Whether the mask was made here.
     record : dict
         What was done, as JSON values; empty where nothing was.
+    registrations : dict of str to Registration
+        Of the scans that were registered, by modality.
     """
 
     volumes: dict[str, Volume]
     brain_mask: Volume | None = None
     extracted: bool = False
     record: dict[str, Any] = field(default_factory=dict)
+    registrations: dict[str, Registration] = field(default_factory=dict)
 
     def brains(self) -> dict[str, Volume]:
         """Return the scans with 0 outside the brain mask, if there is one."""
@@ -80,6 +91,7 @@ def prepare_scans(
     brain_mask: Volume | None = None,
     note: Callable[[str], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     should_cancel: ShouldCancel | None = None,
 ) -> PreparedScans:
     """Register the scans onto the first, extract the brain, correct the bias field.
@@ -95,6 +107,8 @@ def prepare_scans(
         The user's own, on the voxels of the first scan; nothing is extracted then.
     note, warn : callable
         Told what was done, and what failed.
+    on_stage : callable
+        Told what begins; called `ChainSettings.stages` times at most.
     should_cancel : callable, optional
 
     Raises
@@ -111,11 +125,15 @@ def prepare_scans(
         raise SettingsError(
             f"--brain-mask and --skull {settings.skull} cannot be combined; use one of them."
         )
-    scans = _on_one_grid(volumes, settings.register, record, note, warn, should_cancel)
+    registrations: dict[str, Registration] = {}
+    scans = _on_one_grid(
+        volumes, settings.register, registrations, record, note, warn, on_stage, should_cancel
+    )
     extracted = False
-    if brain_mask is None:
+    if brain_mask is None and settings.skull != "keep":
         from anofpdm.preprocessing.skull.extraction import brain_where_needed
 
+        on_stage("Extracting the brain")
         found = brain_where_needed(
             tuple(scans.values()),
             settings.skull,
@@ -130,23 +148,26 @@ def prepare_scans(
             record["brain_extraction"] = found.record
             brain_mask, extracted = found.mask, True
     if settings.bias_field == "n4":
-        scans = _corrected(scans, brain_mask, record)
+        scans = _corrected(scans, brain_mask, record, on_stage, should_cancel)
         note("The bias field of each scan was corrected (N4).")
-    return PreparedScans(scans, brain_mask, extracted, record)
+    return PreparedScans(scans, brain_mask, extracted, record, registrations)
 
 
 def _on_one_grid(
     volumes: Mapping[str, Volume],
     choice: Register,
+    registrations: dict[str, Registration],
     record: dict[str, Any],
     note: Callable[[str], None],
     warn: Callable[[str], None],
+    on_stage: Callable[[str], None],
     should_cancel: ShouldCancel | None,
 ) -> dict[str, Volume]:
     (name, first), *others = volumes.items()
     scans = {name: first}
     for name, volume in others:
         reason = "requested"
+        on_stage(f"Registering {volume.name} onto {first.name}")
         if choice != "always":
             try:
                 scans[name] = on_grid_of(first, volume)
@@ -166,12 +187,16 @@ def _on_one_grid(
         if found.warning is not None:
             warn(found.warning)
         record.setdefault("registration", []).append({**found.record, "reason": reason})
-        scans[name] = found.volume
+        registrations[name], scans[name] = found, found.volume
     return scans
 
 
 def _corrected(
-    scans: Mapping[str, Volume], brain_mask: Volume | None, record: dict[str, Any]
+    scans: Mapping[str, Volume],
+    brain_mask: Volume | None,
+    record: dict[str, Any],
+    on_stage: Callable[[str], None],
+    should_cancel: ShouldCancel | None,
 ) -> dict[str, Volume]:
     from anofpdm.preprocessing.bias_field import correct_bias_field
 
@@ -180,9 +205,11 @@ def _corrected(
     if brain_mask is not None:
         inside = mask_voxels(on_grid_of(first, brain_mask), "brain mask")
     record["bias_field"] = {"method": "N4", "scans": [scan.name for scan in scans.values()]}
-    return {
-        name: correct_bias_field(
-            scan, foreground_of(CleanVoxels(scan.data)) if inside is None else inside
-        )
-        for name, scan in scans.items()
-    }
+    corrected = {}
+    for name, scan in scans.items():
+        if should_cancel is not None and should_cancel():  # N4 itself cannot be stopped
+            raise Cancelled("The bias-field correction was cancelled.")
+        on_stage(f"Correcting the bias field of {scan.name}")
+        within = foreground_of(CleanVoxels(scan.data)) if inside is None else inside
+        corrected[name] = correct_bias_field(scan, within)
+    return corrected

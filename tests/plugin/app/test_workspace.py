@@ -53,7 +53,7 @@ def test_panels_are_those_of_the_manifest() -> None:
 
 def test_one_command_opens_what_reading_needs(viewer: Viewer) -> None:
     open_reading(viewer)
-    names = ["Analyse", "Explore", "Export"]
+    names = ["Prepare", "Analyse", "Explore", "Export"]
     assert {f"{name} (AnoFPDM)" for name in names} <= set(viewer.window.dock_widgets)
     assert "Jobs (AnoFPDM)" not in viewer.window.dock_widgets
     assert "Curves (AnoFPDM)" not in viewer.window.dock_widgets

@@ -93,7 +93,7 @@ class BrainExtraction:
             return None
         return (
             f"The brain mask of {self.scan} has {self.volume_ml:.0f} ml, but brains have "
-            f"{low:g} to {high:g} ml; check the mask, or give your own with --brain-mask."
+            f"{low:g} to {high:g} ml; check the mask, or give a brain mask of your own."
         )
 
 

@@ -1,0 +1,1 @@
+"""The Prepare panel: raw scans of one head made ready for a run."""
