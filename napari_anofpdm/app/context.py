@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_anofpdm.alignment.check import AlignmentCheck
+from napari_anofpdm.comparing.comparison import Comparison
+from napari_anofpdm.comparing.layers import ComparisonLayers
+from napari_anofpdm.comparing.run import CompareRun
 from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
@@ -26,6 +29,9 @@ from napari_anofpdm.session.session import Session
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtWidgets import QWidget
+
+    from anofpdm.results.follow_up.comparison import FollowUp
+    from napari_anofpdm.comparing.two_times import TwoTimes
 
 
 class Context:
@@ -49,6 +55,9 @@ class Context:
     opener : AnalysisOpener
     run : AnalysisRun
     run_end : RunEnd
+    comparison : Comparison
+    compare_run : CompareRun
+    compared : ComparisonLayers
     labelling : Labelling
     hands : Hands
     layouts : Layouts
@@ -71,12 +80,17 @@ class Context:
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)
         self.run_end = RunEnd(self.session, self.run)
+        self.comparison = Comparison()
+        self.compare_run = CompareRun(self.comparison, self.session)
+        self.compared = ComparisonLayers(viewer, self.session, self.comparison)
         self.labelling = Labelling()
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._curves
         self.preparer = Preparer(viewer, self.session, self.scans.scan_of)
         self.alignment = AlignmentCheck(viewer, self.session, self.layouts, self.pointer)
+        self.layouts.two_times = self._two_times
+        self.comparison.changed.connect(self._on_comparison)
         self.is_set_up = False
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.window.main_menu.destroyed.connect(self.session.close)
@@ -89,6 +103,20 @@ class Context:
         viewer = self._viewer()
         assert viewer is not None
         return CurvesPanel(viewer, self.session)
+
+    def _two_times(self) -> TwoTimes:
+        """Arrange the examinations of the comparison side by side."""
+        from napari_anofpdm.comparing.two_times import TwoTimes
+
+        viewer = self._viewer()
+        assert viewer is not None
+        return TwoTimes(viewer, self.comparison, self.compared, self.pointer)
+
+    def _on_comparison(self, found: FollowUp | None) -> None:
+        if found is not None:
+            self.layouts.show("two_times")
+        elif self.layouts.name == "two_times":
+            self.layouts.show("single")
 
     def _on_removed(self, event: Any) -> None:
         self.run.lose(event.value)

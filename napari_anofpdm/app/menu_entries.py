@@ -35,6 +35,11 @@ def show_export(viewer: napari.viewer.Viewer) -> None:
     show_panel(viewer, panel_named("Export"))
 
 
+def show_compare(viewer: napari.viewer.Viewer) -> None:
+    """Show the Compare panel."""
+    show_panel(viewer, panel_named("Compare"))
+
+
 def show_label(viewer: napari.viewer.Viewer) -> None:
     """Show the Label panel."""
     show_panel(viewer, panel_named("Label"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_anofpdm.app.viewer_setup import prepare
+from napari_anofpdm.app.workspace import panel_named, show_panel
 from napari_anofpdm.io import readers, sample_data
 
 if TYPE_CHECKING:
@@ -26,6 +27,23 @@ def get_dicom_reader(path: Paths) -> Reader | None:
 def get_analysis_reader(path: Paths) -> Reader | None:
     """Return the reader of stored analyses; see `napari_anofpdm.io.readers`."""
     return _preparing(readers.get_analysis_reader(path))
+
+
+def get_comparison_reader(path: Paths) -> Reader | None:
+    """Return the reader of comparisons; it also shows the panel of their lesions."""
+    read = _preparing(readers.get_comparison_reader(path))
+    if read is None:
+        return None
+
+    def read_and_show(paths: Paths) -> Sequence[LayerData | NoLayer]:
+        import napari
+
+        layers, viewer = read(paths), napari.current_viewer()
+        if viewer is not None and any(len(layer) > 1 for layer in layers):
+            show_panel(viewer, panel_named("Compare"))
+        return layers
+
+    return read_and_show
 
 
 def phantom_patient() -> list[LayerData]:

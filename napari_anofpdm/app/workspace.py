@@ -55,6 +55,7 @@ PANELS = (
     Panel("Analyse", "right"),
     Panel("Explore", "right"),
     Panel("Export", "right"),
+    Panel("Compare", "right"),
     Panel("Label", "right", "train"),
     Panel("Jobs", "right", "train"),
     Panel("Curves", "bottom"),

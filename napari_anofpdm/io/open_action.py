@@ -88,6 +88,31 @@ def open_analysis(viewer: napari.viewer.Viewer) -> list[Layer]:
     return open_paths(viewer, [path] if path else [])
 
 
+def open_comparison(viewer: napari.viewer.Viewer) -> list[Layer]:
+    """Ask for a folder that ``anofpdm follow-up`` wrote and open the comparison in it.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        The baseline; empty if the dialog was cancelled or the folder was unusable.
+    """
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_anofpdm.host.notify import show_error
+    from napari_anofpdm.host.parent_window import parent_window
+    from napari_anofpdm.io.readers import get_comparison_reader
+
+    path = QFileDialog.getExistingDirectory(
+        parent_window(), "Open a comparison of two examinations", _start_folder()
+    )
+    if path and get_comparison_reader(path) is None:
+        show_error(
+            f"{Path(path).name} holds no comparison; choose a folder that anofpdm follow-up wrote."
+        )
+        return []
+    return open_paths(viewer, [path] if path else [])
+
+
 def open_paths(viewer: napari.viewer.Viewer, paths: Iterable[str | Path]) -> list[Layer]:
     """Open scan files and stored analyses with the readers of this plugin.
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from anofpdm.scans.files.suffixes import PAIR_SUFFIXES, SUFFIXES, stem_of
 from napari_anofpdm.host.notify import sentence_of, show_error
 from napari_anofpdm.layers.analysis_opener import ANALYSIS_KEY, READING_KEY
+from napari_anofpdm.layers.roles import FOUND_KEY
 from napari_anofpdm.layers.scan_layers import scan_layer_data
 from napari_anofpdm.space.layer_volume import LayerData, layer_data
 from napari_anofpdm.space.mask_guess import as_labels, looks_like_mask
@@ -52,6 +53,16 @@ def get_dicom_reader(path: Paths) -> Reader | None:
     from napari_anofpdm.io.dicom_reader import holds_dicom_images
 
     return _read_dicom if holds_dicom_images(_listed(path)) else None
+
+
+def get_comparison_reader(path: Paths) -> Reader | None:
+    """Return the reader of a folder that ``anofpdm follow-up`` wrote, or None for others.
+
+    The table in the folder stands for it.
+    """
+    folders = [_folder_of(each) for each in _listed(path)]
+    # Looked at without the core's reader: napari asks about every file and folder.
+    return _read_comparison if len(folders) == 1 and _holds_comparison(folders[0]) else None
 
 
 def scan_file_layers(path: str | Path) -> list[LayerData]:
@@ -99,6 +110,24 @@ def analysis_layers(path: str | Path) -> list[LayerData]:
     return layers
 
 
+def comparison_layers(path: str | Path) -> list[LayerData]:
+    """Read a stored comparison and return its baseline, which carries the rest with it.
+
+    Raises
+    ------
+    AnofpdmError
+        If it is not a usable comparison.
+    """
+    from anofpdm.results.follow_up.stored import read_follow_up
+
+    folder = _folder_of(path)
+    found = read_follow_up(folder)
+    name = f"{folder.name} baseline"
+    data, attributes, kind = layer_data(found.scan("baseline"), name, "image")
+    attributes["metadata"][FOUND_KEY] = found
+    return [(data, attributes, kind)]
+
+
 def _volume_layer(volume: Volume, name: str) -> LayerData:
     if not looks_like_mask(volume.data):
         return layer_data(volume, name, "image")
@@ -130,6 +159,18 @@ def _read_dicom(path: Paths) -> Sequence[LayerData | NoLayer]:
 
 def _read_analyses(path: Paths) -> Sequence[LayerData | NoLayer]:
     return _read(path, analysis_layers, "opening the analysis")
+
+
+def _read_comparison(path: Paths) -> Sequence[LayerData | NoLayer]:
+    return _read(path, comparison_layers, "opening the comparison")
+
+
+def _folder_of(path: str | Path) -> Path:
+    return Path(path).parent if Path(path).name == "follow_up.csv" else Path(path)
+
+
+def _holds_comparison(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("changes.nii.gz", "follow_up.csv"))
 
 
 def _read(

@@ -18,9 +18,14 @@ Role = Literal[
     "lesions",
     "numbers",
     "checkerboard",
+    "follow_up",
+    "baseline_changes",
+    "follow_up_changes",
 ]
 ROLE = "anofpdm_role"
 """Key of a layer's metadata that holds its `Role`; other layers lack it."""
+FOUND_KEY = "anofpdm_follow_up"
+"""Key of a baseline's metadata that holds the comparison it was read with, until it is shown."""
 SOURCES = "anofpdm_sources"
 """Key of a mask's metadata that holds the scans it was found in."""
 

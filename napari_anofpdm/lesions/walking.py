@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_anofpdm.host.notify import show_info
-from napari_anofpdm.space.placement import WORLD_AXES, place_point
+from napari_anofpdm.space.camera import go_to_point
+from napari_anofpdm.space.placement import place_point
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -35,14 +36,7 @@ def go_to_lesion(viewer: napari.viewer.Viewer, session: Session, number: int) ->
         return
     session.select_lesion(number)
     world = place_point(analysis.geometry, np.array(centres[0]))
-    dims = viewer.dims
-    first = dims.ndim - len(WORLD_AXES)
-    if first < 0:
-        return
-    dims.set_point(range(first, dims.ndim), world)
-    shown_axes = [world[axis - first] for axis in dims.displayed if axis >= first]
-    camera = viewer.scene.camera
-    camera.center = (*camera.center[: 3 - len(shown_axes)], *shown_axes)
+    go_to_point(viewer, world)
 
 
 def walk_lesions(viewer: napari.viewer.Viewer, session: Session, by: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.layers.windows import is_scan
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def hidden_overlays(viewer: Viewer) -> Iterator[None]:
     ----------
     viewer : napari.viewer.Viewer
     """
-    scans = [layer for layer in viewer.layers if is_scan(layer)]
+    scans = [x for x in viewer.layers if is_scan(x) or x.metadata.get(ROLE) == "follow_up"]
     overlays = [layer for layer in viewer.layers if scans and layer not in scans]
     opacities = [layer.opacity for layer in overlays]
     active = viewer.layers.selection.active

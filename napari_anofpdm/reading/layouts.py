@@ -1,10 +1,10 @@
-"""`Layouts`: one plane, three planes, or scan, prediction and map side by side."""
+"""`Layouts`: one plane, three planes, or several canvases side by side."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from psygnal import Signal
 
@@ -18,11 +18,22 @@ if TYPE_CHECKING:
 
     from napari_anofpdm.layers.step_layers import StepLayers
     from napari_anofpdm.reading.hands import Hands, Pointer
-    from napari_anofpdm.reading.side_by_side import SideBySide
-    from napari_anofpdm.reading.three_planes import ThreePlanes
+    from napari_anofpdm.reading.plane_view import PlaneView
     from napari_anofpdm.session.session import Session
 
-LayoutName = Literal["single", "planes", "side_by_side"]
+LayoutName = Literal["single", "planes", "side_by_side", "two_times"]
+
+
+class Arrangement(Protocol):
+    """Canvases beside a viewer's own."""
+
+    views: list[PlaneView]
+
+    def leave(self) -> None:
+        """Let go of the viewer and of all canvases, as when its window is gone."""
+
+    def close(self) -> None:
+        """Take everything away but the canvas of the viewer."""
 
 
 class Layouts:
@@ -42,7 +53,9 @@ class Layouts:
     ----------
     changed : Signal(str)
         The new layout.
-    name : {"single", "planes", "side_by_side"}
+    name : {"single", "planes", "side_by_side", "two_times"}
+    two_times : callable
+        Arranges two examinations side by side.
     fourth : callable
         Makes the widget in the fourth quarter of the three planes.
     """
@@ -60,16 +73,17 @@ class Layouts:
         self._viewer = weakref.ref(viewer)
         self._session, self._steps = session, steps
         self._hands, self._pointer = hands, pointer
-        self._shown: ThreePlanes | SideBySide | None = None
+        self._shown: Arrangement | None = None
         self._before: Callable[[], None] = lambda: None
         self.name: LayoutName = "single"
         self.fourth: Callable[[], QWidget] | None = None
+        self.two_times: Callable[[], Arrangement] | None = None
         # Made once; it belongs to the window from then on.
         self._quarter: QWidget | None = None
         session.closed.connect(self._forget)
 
     @property
-    def shown(self) -> ThreePlanes | SideBySide | None:
+    def shown(self) -> Arrangement | None:
         """The arrangement in use; None while there is one canvas only."""
         return self._shown
 
@@ -97,6 +111,9 @@ class Layouts:
             from napari_anofpdm.reading.side_by_side import SideBySide
 
             self._shown = SideBySide(viewer, self._session, self._steps, self._pointer)
+        elif name == "two_times":
+            assert self.two_times is not None
+            self._shown = self.two_times()
         self.name = name
         self.changed.emit(name)
 

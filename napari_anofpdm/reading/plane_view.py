@@ -94,6 +94,17 @@ class PlaneView(QObject):
         """Name what the canvas shows, in its upper left corner."""
         set_title(self.model, text)
 
+    def turn_with_main(self) -> None:
+        """Show the plane that the main viewer shows."""
+        main, model = self._main(), self.model
+        if main is None or min(main.dims.ndim, model.dims.ndim) < len(WORLD_AXES):
+            return
+        first, own = (each.dims.ndim - len(WORLD_AXES) for each in (main, model))
+        world = [axis - first for axis in main.dims.order if axis >= first]
+        model.dims.ndisplay = main.dims.ndisplay
+        model.dims.order = (*range(own), *(own + axis for axis in world))
+        model.scene.camera.orientation2d = main.scene.camera.orientation2d
+
     def leave(self) -> None:
         """Let go of the main viewer."""
         for signal, method in self._heard:

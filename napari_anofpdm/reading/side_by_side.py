@@ -144,15 +144,5 @@ class SideBySide:
 
     def _turn(self, _: object = None) -> None:
         """Show the plane that the viewer shows."""
-        viewer = self._viewer()
-        if viewer is None or viewer.dims.ndim < len(WORLD_AXES):
-            return
-        first = viewer.dims.ndim - len(WORLD_AXES)
-        world = [axis - first for axis in viewer.dims.order if axis >= first]
         for view in self.views:
-            own = view.model.dims.ndim - len(WORLD_AXES)
-            if own < 0:
-                continue
-            view.model.dims.ndisplay = viewer.dims.ndisplay
-            view.model.dims.order = (*range(own), *(own + axis for axis in world))
-            view.model.scene.camera.orientation2d = viewer.scene.camera.orientation2d
+            view.turn_with_main()

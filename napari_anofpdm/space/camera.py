@@ -85,6 +85,18 @@ def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None, own: View | Non
         fit_boxes([viewer], head_box(layer))
 
 
+def go_to_point(viewer: Viewer, world: NDArray[np.float64]) -> None:
+    """Move slices and camera to a point S, P, L in mm; the zoom stays."""
+    dims = viewer.dims
+    first = dims.ndim - len(WORLD_AXES)
+    if first < 0:
+        return
+    dims.set_point(range(first, dims.ndim), world)
+    shown = [float(world[axis - first]) for axis in dims.displayed if axis >= first]
+    camera = viewer.scene.camera
+    camera.center = (*camera.center[: 3 - len(shown)], *shown)
+
+
 def _in_sight(viewer: Viewer, box: Box, former: Box | None) -> bool:
     """Whether the canvas shows a box, or, zoomed in, a part of it around the canvas's centre."""
     dims, camera = viewer.dims, viewer.scene.camera

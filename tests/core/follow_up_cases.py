@@ -30,9 +30,9 @@ AFTER = (_box(6, 6, 5, size=4), _box(6, 20, 5, size=7), _box(18, 26, 10, size=4)
 """Lesions that are unchanged, grown, gone and new."""
 
 
-def comparison() -> FollowUp:
-    """Return the comparison of two scans of random brains."""
-    masks = [_mask(boxes) for boxes in (BEFORE, AFTER)]
+def comparison(*, twice: bool = False) -> FollowUp:
+    """Return the comparison of two scans of random brains, or of one scan `twice`."""
+    masks = [_mask(boxes) for boxes in (BEFORE, BEFORE if twice else AFTER)]
     before, after = (find_lesions(mask, AFFINE) for mask in masks)
     changes = compare_lesions(before, after, AFFINE)
     random = np.random.default_rng(0)

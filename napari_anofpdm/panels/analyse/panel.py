@@ -12,11 +12,11 @@ from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.preferences import folder, run_preferences
 from napari_anofpdm.host.theme import doubt_colour, is_dark
 from napari_anofpdm.host.weak_listener import listen
-from napari_anofpdm.panels.analyse.bundle_chooser import BundleChooser
-from napari_anofpdm.panels.analyse.run_bar import RunBar
 from napari_anofpdm.panels.analyse.run_estimator import Outlook, RunEstimator, estimate_in_words
 from napari_anofpdm.panels.analyse.run_fields import RunFields
 from napari_anofpdm.panels.analyse.scan_fields import ScanFields
+from napari_anofpdm.panels.shared.bundle_chooser import BundleChooser
+from napari_anofpdm.panels.shared.run_bar import RunBar
 from napari_anofpdm.preparation.records import preparation_of
 from napari_anofpdm.session.run_request import RunRequest
 from napari_anofpdm.space.slice_in_view import slice_in_view

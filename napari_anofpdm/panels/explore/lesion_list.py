@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt
-from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -13,7 +12,6 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +20,7 @@ from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.lesions.walking import go_to_lesion
 from napari_anofpdm.panels.explore.lesion_model import ACCEPT, REJECT, SLICES, LesionModel
 from napari_anofpdm.panels.explore.limits import limits_in_words, midline_mm, side_of
+from napari_anofpdm.panels.shared.lesion_table import LesionTable
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -34,17 +33,6 @@ _ROWS_IN_VIEW = 5
 
 def _count(lesions: int) -> str:
     return f"{lesions} lesion{'' if lesions == 1 else 's'}"
-
-
-class LesionTable(QTableView):
-    """A table that leaves letters and digits to the viewer's keys."""
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Handle the arrows and the space bar only; Qt would search the cells for a letter."""
-        if event is not None and event.text().strip().isprintable() and event.text().strip():
-            event.ignore()
-        else:
-            super().keyPressEvent(event)
 
 
 class LesionList(QWidget):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import SettingsError
+from anofpdm.results.follow_up.states import Parts, State
 from anofpdm.results.lesions import Lesions, find_lesions
-
-State = Literal["new", "gone", "grown", "shrunk", "unchanged"]
-Parts = Literal["", "split", "merged", "split and merged"]
-STATES: tuple[State, ...] = ("new", "gone", "grown", "shrunk", "unchanged")
 
 
 @dataclass(frozen=True)

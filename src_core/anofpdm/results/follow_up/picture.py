@@ -22,17 +22,11 @@ from anofpdm.results.figures import (
     grey_window,
     head_box,
 )
-from anofpdm.results.follow_up.matching import STATES, LesionChanges
+from anofpdm.results.follow_up.matching import LesionChanges
+from anofpdm.results.follow_up.states import STATE_COLOURS, STATES
 from anofpdm.scans.orientation import Orientation
 
 COLUMNS = 5
-_COLOURS = {
-    "new": "#FF6E40",
-    "gone": "#FF80FF",
-    "grown": "#F0E442",
-    "shrunk": "#69F0AE",
-    "unchanged": "#00E5FF",
-}
 _WARNING = "#D55E00"
 
 
@@ -144,10 +138,10 @@ def save_change_picture(
             for state in STATES:
                 numbers = [each.number for each in changes.table if each.state == state]
                 part = displayed(mask & np.isin(groups, numbers), index)[box]
-                draw_contour(panel, part, _COLOURS[state])
+                draw_contour(panel, part, STATE_COLOURS[state])
             draw_sides(panel)
     figure.legend(
-        handles=[Line2D([], [], color=_COLOURS[state], lw=3, label=state) for state in STATES],
+        handles=[Line2D([], [], color=STATE_COLOURS[state], lw=3, label=state) for state in STATES],
         loc="lower center",
         ncols=len(STATES),
         fontsize=11,

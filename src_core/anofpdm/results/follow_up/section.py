@@ -8,14 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from anofpdm.results.follow_up.matching import (
-    STATES,
-    LesionChange,
-    LesionChanges,
-    Margin,
-    Parts,
-    State,
-)
+from anofpdm.results.follow_up.matching import LesionChange, LesionChanges, Margin
+from anofpdm.results.follow_up.states import STATES, Parts, State
 
 MATCHING_RULE = (
     "Lesions belong together when they lie in one 26-connected component of the union of both "

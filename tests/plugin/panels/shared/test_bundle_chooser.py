@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 from anofpdm.model.bundle import load_bundle
 from anofpdm.model.registry import BUNDLES_VARIABLE, SETTINGS_VARIABLE
 from napari_anofpdm.host.preferences import PLUGIN, run_preferences
-from napari_anofpdm.panels.analyse.bundle_chooser import BundleChooser, facts_of, more_on
+from napari_anofpdm.panels.shared.bundle_chooser import BundleChooser, facts_of, more_on
 from tests.core.segmentation_cases import bundle
 from tests.plugin.patience import LONG
 

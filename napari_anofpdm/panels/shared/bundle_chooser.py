@@ -25,6 +25,11 @@ _HASH_DIGITS = 12
 class BundleChooser(QWidget):
     """A list of the bundled, registered and browsed models, with facts about the chosen one.
 
+    Parameters
+    ----------
+    brief : bool
+        Show the list alone.
+
     Attributes
     ----------
     changed : Signal()
@@ -33,8 +38,9 @@ class BundleChooser(QWidget):
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, *, brief: bool = False) -> None:
         super().__init__()
+        self._brief = brief
         self._entries: dict[str, BundleEntry] = {}
         self._no_model = "No model is available."
         self.box = ChoiceBox({})
@@ -65,6 +71,8 @@ class BundleChooser(QWidget):
         column.addLayout(buttons)
         column.addWidget(self.warning)
         column.addWidget(self.facts)
+        for detail in (self.browse, self.remember, self.warning, self.facts):
+            detail.setVisible(not brief)
         self.box.chosen.connect(lambda _: self._renew())
         self.remember.clicked.connect(self._remember)
         self.reload(run_preferences().bundle)
@@ -134,7 +142,7 @@ class BundleChooser(QWidget):
         fault = self._no_model if entry is None else entry.fault
         self.field.set_note(fault or "", wrong=bool(fault))
         metadata = self.metadata
-        self.facts.setVisible(metadata is not None)
+        self.facts.setVisible(metadata is not None and not self._brief)
         if metadata is not None:
             self.facts.setText(facts_of(metadata))
             self.facts.setToolTip(more_on(metadata))

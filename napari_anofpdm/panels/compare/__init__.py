@@ -1,0 +1,1 @@
+"""The panel that compares two examinations of one patient."""

@@ -1,0 +1,147 @@
+"""`ChangeModel`: what became of each lesion, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtGui import QColor
+
+if TYPE_CHECKING:
+    from anofpdm.results.follow_up.comparison import FollowUp
+    from anofpdm.results.follow_up.matching import LesionChange
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+class Column(NamedTuple):
+    """A column: its title, its explanation, the text for a lesion, and what it is sorted by."""
+
+    title: str
+    explanation: str
+    write: Callable[[LesionChange], str]
+    order: Callable[[LesionChange], Any]
+
+
+def _state(change: LesionChange) -> str:
+    return f"{change.state}, {change.parts}" if change.parts else change.state
+
+
+def _change(change: LesionChange) -> str:
+    percent = change.change_percent
+    share = "" if percent is None else f" ({percent:+.0f} %)"
+    return f"{change.change_ml:+.2f}{share}"
+
+
+COLUMNS = (
+    Column(
+        "No.",
+        "Number; 1 has the largest volume at both times together.",
+        lambda change: str(change.number),
+        lambda change: change.number,
+    ),
+    Column(
+        "State",
+        "What became of the lesion; split or merged where one became several, or several one.",
+        _state,
+        _state,
+    ),
+    Column(
+        "Before",
+        "Volume at baseline in millilitres.",
+        lambda change: f"{change.baseline_ml:.2f}",
+        lambda change: change.baseline_ml,
+    ),
+    Column(
+        "After",
+        "Volume at follow-up in millilitres.",
+        lambda change: f"{change.follow_up_ml:.2f}",
+        lambda change: change.follow_up_ml,
+    ),
+    Column(
+        "Change",
+        "Change of the volume in millilitres, and in percent of that at baseline.",
+        _change,
+        lambda change: change.change_ml,
+    ),
+)
+STATE, CHANGE = 1, 4
+_GO_TIP = "Click to go to the lesion in both views."
+
+
+class ChangeModel(QAbstractTableModel):
+    """One row per lesion of the union of both masks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table: tuple[LesionChange, ...] = ()
+        self._sorted_by = (0, Qt.SortOrder.AscendingOrder)
+
+    def set_found(self, found: FollowUp | None) -> None:
+        """Show the lesions of a comparison."""
+        self.beginResetModel()
+        self._table = () if found is None else found.changes.table
+        self._table = self._in_order()
+        self.endResetModel()
+
+    def number(self, row: int) -> int:
+        """Return the number of the lesion in a row."""
+        return self._table[row].number
+
+    def row_of(self, number: int | None) -> int | None:
+        """Return the row of a lesion, if it is in the table."""
+        numbers = [change.number for change in self._table]
+        return numbers.index(number) if number in numbers else None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column, then by number."""
+        self.layoutAboutToBeChanged.emit()
+        before, self._sorted_by = self._table, (column, order)
+        self._table = self._in_order()
+        held = self.persistentIndexList()
+        moved = [self.index(self._table.index(before[each.row()]), each.column()) for each in held]
+        self.changePersistentIndexList(held, moved)
+        self.layoutChanged.emit()
+
+    def _in_order(self) -> tuple[LesionChange, ...]:
+        column, order = self._sorted_by
+        by_number = sorted(self._table, key=lambda change: change.number)
+        descending = order == Qt.SortOrder.DescendingOrder
+        return tuple(sorted(by_number, key=COLUMNS[column].order, reverse=descending))
+
+    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Return the number of lesions."""
+        return 0 if parent.isValid() else len(self._table)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(  # noqa: N802 - Qt's name
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the title or the explanation of a column."""
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return COLUMNS[section].title
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return COLUMNS[section].explanation
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return text or alignment of a cell, and the colour of a state."""
+        change, column = self._table[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[column].write(change)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _GO_TIP
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignLeft if column == STATE else Qt.AlignmentFlag.AlignRight
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.DecorationRole and column == STATE:
+            from anofpdm.results.follow_up.states import STATE_COLOURS
+
+            return QColor(STATE_COLOURS[change.state])
+        return None
