@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from anofpdm.method.lookup import looked_up
+
 Mask = NDArray[np.bool_]
 
 
@@ -26,4 +28,4 @@ def hysteresis(weak: Mask, strong: Mask) -> Mask:
     labels, count = ndimage.label(weak, structure=np.ones((3,) * weak.ndim, dtype=bool))
     keep = np.zeros(count + 1, dtype=bool)
     keep[labels[strong & weak]] = True
-    return np.asarray(keep[labels])
+    return looked_up(keep, labels)

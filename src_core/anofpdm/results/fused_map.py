@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.results.standardized_scan import standardized_scan
+from anofpdm.results.standardized_scan import standardized_scan, toward
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
@@ -77,8 +77,11 @@ def fused_map(
     seen = np.zeros(geometry.canonical_shape[2], dtype=bool)
     seen[ids] = True
     shown = geometry.orientation.to_input(np.broadcast_to(seen, geometry.canonical_shape))[scan.box]
-    bright = np.maximum(scan.toward(settings.polarity) + np.float32(fusion.offset), 0)
-    fused = (weight + np.float32(fusion.floor)) ** np.float32(fusion.exponent) * bright
     out = np.zeros(geometry.shape, dtype=np.float32)
-    out[scan.box] = np.where(shown & scan.brain, fused, 0)
+    filled = out[scan.box]
+    for i in range(len(filled)):  # plane by plane: a big scan has no room for each factor
+        bright = toward(scan.z[i], settings.polarity) + np.float32(fusion.offset)
+        fused = (weight[i] + np.float32(fusion.floor)) ** np.float32(fusion.exponent)
+        fused *= np.maximum(bright, 0, out=bright)
+        filled[i] = np.where(shown[i] & scan.brain[i], fused, 0)
     return out

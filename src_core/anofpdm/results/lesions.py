@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
-from skimage.measure import label, regionprops
 
 from anofpdm.common.errors import SettingsError
+from anofpdm.method.lookup import counted, looked_up
 from anofpdm.scans.orientation import Orientation
 
 Affine = NDArray[np.float64]
@@ -84,7 +83,7 @@ class Lesions:
         """Return the mask, 0 and 1, without the lesions of these numbers."""
         kept = np.ones(len(self.table) + 1, dtype=np.uint8)
         kept[[0, *(number for number in numbers if 0 < number < len(kept))]] = 0
-        return np.asarray(kept[self.labels], dtype=np.uint8)
+        return looked_up(kept, self.labels)
 
     def without(self, numbers: Collection[int]) -> Lesions:
         """Return the other lesions, renumbered from the largest down."""
@@ -92,7 +91,7 @@ class Lesions:
         renumbered = np.zeros(len(self.table) + 1, dtype=np.int32)
         renumbered[[lesion.number for lesion in kept]] = np.arange(1, len(kept) + 1)
         table = tuple(replace(lesion, number=n) for n, lesion in enumerate(kept, start=1))
-        return Lesions(renumbered[self.labels], table, self.voxel_volume_ml)
+        return Lesions(looked_up(renumbered, self.labels), table, self.voxel_volume_ml)
 
     def predecessors(self, earlier: Lesions) -> dict[int, int]:
         """Find lesions again after the settings, and so the numbers, have changed.
@@ -110,7 +109,8 @@ class Lesions:
             has split all follow it; of several lesions that have merged, the largest counts.
         """
         both = (self.labels > 0) & (earlier.labels > 0)
-        here, there = np.bincount(self.labels.ravel()), np.bincount(earlier.labels.ravel())
+        here = counted(self.labels, len(self.table) + 1)
+        there = counted(earlier.labels, len(earlier.table) + 1)
         keys = self.labels[both].astype(np.int64) * len(there) + earlier.labels[both]
         pairs, shared = np.unique(keys, return_counts=True)
         found: dict[int, int] = {}
@@ -153,53 +153,76 @@ def find_lesions(
     labels = _numbered(mask, voxel_ml, min_ml)
     orientation = Orientation.of_affine(affine)
     table = tuple(
-        _measured(region, affine, orientation, labels.shape, voxel_ml, anomaly_map is not None)
-        for region in regionprops(labels, intensity_image=anomaly_map)
+        _measured(number, box, labels, affine, orientation, voxel_ml, anomaly_map)
+        for number, box in enumerate(ndimage.find_objects(labels), start=1)
     )
     return Lesions(labels, table, voxel_ml)
 
 
 def _numbered(mask: NDArray[np.generic], voxel_ml: float, min_ml: float) -> NDArray[np.int32]:
     """Label by decreasing size; equal sizes keep the order in which they lie in the array."""
-    inside = mask != 0
+    inside = mask if mask.dtype == np.bool_ else mask != 0
     labels = np.zeros(mask.shape, dtype=np.int32)
     boxes = ndimage.find_objects(inside.view(np.int8))
     if not boxes:
         return labels
     # Labelling costs by the voxel, and lesions fill a small part of a scan.
     box = boxes[0]
-    found, count = label(inside[box], connectivity=3, return_num=True)
-    sizes = np.bincount(found.ravel(), minlength=count + 1)[1:]
+    found = labels[box]
+    count = ndimage.label(inside[box], structure=np.ones((3, 3, 3)), output=found)
+    sizes = counted(found, count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
     # A small tolerance: n voxels of v ml must count as n * v ml however the product rounds.
     order = order[sizes[order] * voxel_ml >= min_ml * (1.0 - 1e-9)]
     number_of = np.zeros(count + 1, dtype=np.int32)
     number_of[1 + order] = np.arange(1, len(order) + 1)
-    labels[box] = number_of[found]
+    for plane in found:  # in place; see `looked_up` for why not all at once
+        plane[...] = number_of[plane]
     return labels
 
 
 def _measured(
-    region: Any,
+    number: int,
+    box: tuple[slice, ...],
+    labels: NDArray[np.int32],
     affine: Affine,
     orientation: Orientation,
-    shape: tuple[int, ...],
     voxel_ml: float,
-    has_map: bool,
+    anomaly_map: NDArray[np.floating] | None,
 ) -> Lesion:
-    """Measure one of scikit-image's region properties."""
-    centre = affine[:3, :3] @ np.array(region.centroid) + affine[:3, 3]
-    first, last = _slices(region.slice, shape, orientation)
+    """Measure the lesion of this number, which fills the box.
+
+    The region properties of scikit-image list the coordinates of all its voxels, 24 bytes each.
+    """
+    inside = labels[box] == number
+    voxels = int(np.count_nonzero(inside))
+    centre = affine[:3, :3] @ _centroid(inside, box, voxels) + affine[:3, 3]
+    first, last = _slices(box, labels.shape, orientation)
+    peak = None
+    if anomaly_map is not None:
+        peak = float(np.max(anomaly_map[box], where=inside, initial=-np.inf))
     return Lesion(
-        number=int(region.label),
-        voxels=int(region.num_pixels),
-        volume_ml=int(region.num_pixels) * voxel_ml,
-        diameter_mm=_diameter(region.image, affine),
+        number=number,
+        voxels=voxels,
+        volume_ml=voxels * voxel_ml,
+        diameter_mm=_diameter(inside, affine),
         first_slice=first,
         last_slice=last,
-        peak=float(region.intensity_max) if has_map else None,
+        peak=peak,
         centre_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
     )
+
+
+def _centroid(
+    inside: NDArray[np.bool_], box: tuple[slice, ...], voxels: int
+) -> NDArray[np.float64]:
+    """Mean index along each axis, in voxels of the whole array; sums of integers are exact."""
+    sums = []
+    for axis, side in enumerate(box):
+        others = tuple(other for other in range(inside.ndim) if other != axis)
+        here = np.count_nonzero(inside, axis=others)
+        sums.append(int(here @ np.arange(side.start, side.stop)))
+    return np.array(sums, dtype=np.float64) / voxels
 
 
 def _slices(

@@ -62,10 +62,12 @@ def to_native(analysis: Analysis, interpretation: Interpretation) -> NativeResul
     else:
         mask = refined_mask(analysis, interpretation, refinement)
     anomaly_map = geometry.map_to_native(interpretation.anomaly_map, ids)
+    inside = mask.view(np.bool_)  # 0 and 1: no copy, which a big scan would feel
     lesions = find_lesions(
-        mask, np.array(geometry.affine), anomaly_map, interpretation.settings.min_component_ml
+        inside, np.array(geometry.affine), anomaly_map, interpretation.settings.min_component_ml
     )
-    return NativeResult(lesions.mask_without(), anomaly_map, lesions)
+    np.not_equal(lesions.labels, 0, out=inside)
+    return NativeResult(mask, anomaly_map, lesions)
 
 
 def native_plane(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from anofpdm.common.errors import SettingsError
+from anofpdm.common.errors import SettingsError, VolumeError
+from anofpdm.common.memory import memory_fault
 from anofpdm.scans.foreground import cleaned
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 _NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution in units of its median absolute deviation."""
 _TRUNCATE = 4.0
+_BYTES_A_VOXEL: Final = 20
+"""Of the brain's box: what the smoothing, and then the refined mask or the fused map, take at their
+peak (19 bytes measured)."""
 # The last smoothing of each analysis, so that a slider of the threshold costs no smoothing.
 _LATEST: WeakKeyDictionary[Analysis, tuple[tuple[str, float], StandardizedScan]] = (
     WeakKeyDictionary()
@@ -74,6 +79,8 @@ def standardized_scan(analysis: Analysis, modality: str, smoothing_mm: float) ->
     ------
     SettingsError
         When the analysis does not hold this scan.
+    VolumeError
+        When the memory does not suffice.
     """
     key = (modality, smoothing_mm)
     kept = _LATEST.get(analysis)
@@ -98,6 +105,7 @@ def _standardize(analysis: Analysis, modality: str, smoothing_mm: float) -> Stan
         return StandardizedScan(empty.astype(np.float32), empty, nothing)
     x, y, z = boxes[0]
     box = (x, y, z)
+    _check_memory(analysis.geometry.shape, box)
     brain = np.ascontiguousarray(inside[box])
     values = cleaned(np.asarray(analysis.native[modality])[box])
     values[~brain] = 0
@@ -107,7 +115,19 @@ def _standardize(analysis: Analysis, modality: str, smoothing_mm: float) -> Stan
         # Zeros beyond the box: there is no brain there, which both filters know.
         weight = _smoothed(brain.astype(np.float32), sigma)
         values = np.divide(_smoothed(values, sigma), weight, out=values, where=brain)
+        del weight
     return StandardizedScan(robust_deviations(values, brain), brain, box)
+
+
+def _check_memory(shape: tuple[int, ...], box: tuple[slice, ...]) -> None:
+    """Refuse what does not fit, before anything is computed."""
+    needed = _BYTES_A_VOXEL * math.prod(side.stop - side.start for side in box)
+    if (fault := memory_fault(needed)) is not None:
+        size = "x".join(str(length) for length in shape)
+        raise VolumeError(
+            f"The smoothed scan of {size} voxels {fault}; close other programs, or turn off the "
+            "refinement and the fused map."
+        )
 
 
 def robust_deviations(values: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -123,11 +143,16 @@ def robust_deviations(values: NDArray[np.float32], brain: NDArray[np.bool_]) -> 
     z = np.zeros(values.shape, dtype=np.float32)
     if not of_brain.size:
         return z
-    median = float(np.median(of_brain))
-    deviation = _NORMAL_MAD * float(np.median(np.abs(of_brain - median)))
+    # In place, as the values of a big scan's brain are many.
+    median = float(np.median(of_brain, overwrite_input=True))
+    of_brain -= median
+    np.abs(of_brain, out=of_brain)
+    deviation = _NORMAL_MAD * float(np.median(of_brain, overwrite_input=True))
+    del of_brain
     # More than half of the brain may have one value (a mask, a coarse integer scan): no scale then.
     if deviation > 0:
-        np.divide(values - np.float32(median), np.float32(deviation), out=z, where=brain)
+        np.subtract(values, np.float32(median), out=z, where=brain)
+        np.divide(z, np.float32(deviation), out=z, where=brain)
     return z
 
 

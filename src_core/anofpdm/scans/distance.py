@@ -58,11 +58,14 @@ def spanned_voxels(affine: NDArray[np.float64], reach_mm: float) -> tuple[int, i
 def _spread(mask: Mask, low: int, high: int) -> Mask:
     """Mark k where the mask has a voxel from k - high to k - low along the last axis."""
     length = mask.shape[2]
-    counts = np.zeros((*mask.shape[:2], length + 1), dtype=np.int32)
-    np.cumsum(mask, axis=2, out=counts[:, :, 1:])
     k = np.arange(length)
     first, end = np.clip(k - high, 0, length), np.clip(k - low + 1, 0, length)
-    return np.asarray(counts[:, :, end] > counts[:, :, first])
+    out = np.empty(mask.shape, dtype=bool)
+    counts = np.zeros((mask.shape[1], length + 1), dtype=np.int32)
+    for plane, marked in zip(out, mask, strict=True):  # the counts of all would take 12 bytes each
+        np.cumsum(marked, axis=1, out=counts[:, 1:])
+        np.greater(counts[:, end], counts[:, first], out=plane)
+    return out
 
 
 def _or_shifted(out: Mask, mask: Mask, offset: tuple[int, int]) -> None:

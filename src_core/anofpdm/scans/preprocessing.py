@@ -99,7 +99,7 @@ def preprocess(
     by_modality = in_model_order(volumes, modalities)
     ordered = [replace(volume, modality=name) for name, volume in by_modality.items()]
     first = ordered[0]
-    _check_memory(first, len(ordered))
+    _check_memory(first, len(ordered) + (brain_mask is not None))
     ordered = [first, *(on_grid_of(first, other) for other in ordered[1:])]
     if brain_mask is not None:
         brain_mask = on_grid_of(first, brain_mask)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ _LOWEST = -4100
 _WRAPPED_SHARE = 0.001
 _NEGATIVE_SHARE = 0.1
 _FEW_LABELS = 32
+_SLAB_VOXELS: Final = 1 << 20
 # Neighbours inside a mask share its value; in a scan noise tells them apart.
 _SAME_VALUE = 0.01
 _ALIKE_SHARE = 0.8
@@ -183,22 +185,47 @@ def _is_grey(data: NDArray[Any]) -> bool:
     """Whether the values are those of a scan, neither a few labels nor objects of one value."""
     if data.dtype.kind == "b":
         return False
-    values = np.nan_to_num(data, nan=0, posinf=0, neginf=0) if data.dtype.kind == "f" else data
-    whole = data.dtype.kind != "f" or np.array_equal(values, np.rint(values))
-    if whole and np.unique(values).size <= _FEW_LABELS:
+    # In slabs along the axis that is slowest in memory; the order of axes does not matter here.
+    data = data.transpose(np.argsort(-np.abs(data.strides), kind="stable"))
+    whole, distinct = True, np.empty(0, data.dtype)
+    top, bright, marked = -np.inf, 0, 0
+    for values in _slabs(data):
+        top = max(top, float(values.max()))
+        bright += int(np.count_nonzero(values >= 0.9))
+        marked += int(np.count_nonzero(values > 0.05))
+        whole = whole and (data.dtype.kind != "f" or np.array_equal(values, np.rint(values)))
+        if whole and distinct.size <= _FEW_LABELS:
+            distinct = np.union1d(distinct, values)
+    if whole and distinct.size <= _FEW_LABELS:
         return False
-    top = float(values.max())
-    if 0 < top <= 1.0 + 1e-3 and np.count_nonzero(values >= 0.9) > 0.3 * np.count_nonzero(
-        values > 0.05
-    ):
+    if 0 < top <= 1.0 + 1e-3 and bright > 0.3 * marked:
         return False  # a soft mask
-    background = values[0, 0, 0]
+    background = _finite_or_0(data[:1, :1, :1])[0, 0, 0]
     alike = pairs = 0
-    for axis in range(3):
-        first = np.moveaxis(values, axis, 0)[:-1].astype(np.float64)
-        second = np.moveaxis(values, axis, 0)[1:].astype(np.float64)
-        both = (first > 0) & (second > 0) & (first != background) & (second != background)
-        pairs += int(np.count_nonzero(both))
-        same = first == second if whole else np.abs(first - second) <= _SAME_VALUE * top
-        alike += int(np.count_nonzero(same & both))
+    for values in _slabs(data, overlap=1):
+        for axis in range(3):
+            # The plane that overlaps is a neighbour along the first axis alone.
+            lines = np.moveaxis(values if axis == 0 else values[: _step(data)], axis, 0)
+            first, second = lines[:-1].astype(np.float64), lines[1:].astype(np.float64)
+            both = (first > 0) & (second > 0) & (first != background) & (second != background)
+            pairs += int(np.count_nonzero(both))
+            same = first == second if whole else np.abs(first - second) <= _SAME_VALUE * top
+            alike += int(np.count_nonzero(same & both))
     return pairs > 0 and alike < _ALIKE_SHARE * pairs
+
+
+def _slabs(data: NDArray[Any], overlap: int = 0) -> Iterator[NDArray[Any]]:
+    """Divide a volume along its first axis, NaN and infinities as 0: no copy of all is made."""
+    step = _step(data)
+    for start in range(0, len(data), step):
+        yield _finite_or_0(data[start : start + step + overlap])
+
+
+def _step(data: NDArray[Any]) -> int:
+    return max(1, _SLAB_VOXELS * len(data) // max(1, data.size))
+
+
+def _finite_or_0(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind != "f":
+        return values
+    return np.nan_to_num(values, nan=0, posinf=0, neginf=0)

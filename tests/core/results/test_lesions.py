@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -177,3 +178,17 @@ def test_other_than_three_axes_are_refused(shape: tuple[int, ...]) -> None:
 def test_a_map_of_another_shape_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"map of the same shape"):
         find_lesions(np.zeros((3, 3, 3)), np.eye(4), np.zeros((3, 3, 4)))
+
+
+def test_a_big_mask_takes_little_more_than_its_results() -> None:
+    """Indexing a whole array took eight bytes a voxel, and a large lesion 24 more for its list."""
+    big = np.zeros((160, 160, 160), dtype=bool)
+    big[4:150, 4:150, 4:150] = True
+    anomaly_map = np.ones(big.shape, dtype=np.float32)
+    tracemalloc.start()
+    lesions = find_lesions(big, np.eye(4), anomaly_map)
+    left = lesions.without([1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left.voxels == 0
+    assert peak < (4 + 4 + 2) * big.size  # the two arrays of numbers, and two masks

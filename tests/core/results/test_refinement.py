@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.steps import MemorySteps
-from anofpdm.common.errors import SettingsError
+from anofpdm.common.errors import SettingsError, VolumeError
 from anofpdm.method.calibration import Polarity
 from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.method.refinement import Refinement
@@ -274,3 +275,14 @@ def test_a_brain_of_one_value_has_no_scale() -> None:
     volume.data[LESION] = 140.0
     stored, found = located(volume)
     assert not refined_mask(stored, found, RULE).any()
+
+
+@pytest.mark.parametrize("call", [to_native, fused_map], ids=["refinement", "fused map"])
+def test_too_little_memory_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[[Analysis, Interpretation], object]
+) -> None:
+    stored, found = located(brain_with(40.0))
+    settings = found.settings.model_copy(update={"refinement": RULE})
+    monkeypatch.setattr("anofpdm.common.memory.available_bytes", lambda: 10_000)
+    with pytest.raises(VolumeError, match=r"smoothed scan .* needs about .* turn off the refine"):
+        call(stored, replace(found, settings=settings))

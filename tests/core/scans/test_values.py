@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -75,3 +76,31 @@ def test_real_masks_are_masks_and_real_scans_are_not(real_scans: Path) -> None:
     for name in ("ms/patient19/flair", "healthy/t1_colin27_brain", "stroke/flair_5mm_oblique"):
         with pytest.raises(VolumeError, match="grey values"):
             mask_voxels(read_volume(real_scans / f"{name}.nii.gz"), "brain mask")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("slab", [1, 300, 1 << 20])
+def test_slabs_of_any_size_judge_alike(
+    monkeypatch: pytest.MonkeyPatch, slab: int, order: Literal["C", "F"]
+) -> None:
+    monkeypatch.setattr("anofpdm.scans.values._SLAB_VOXELS", slab)
+    noise = np.random.default_rng(0).normal(300, 50, (9, 12, 7))
+    ball = (((np.indices(noise.shape).T - (4, 6, 3)) ** 2).sum(-1).T < 9).astype(np.float32)
+    objects = np.kron(np.arange(1, 46).reshape(5, 3, 3) * 7, np.ones((6, 12, 9)))
+    for values in (ball, 0.7 * ball + 0.25, objects, np.where(ball > 0, np.nan, 1.0)):
+        assert mask_voxels(a_mask(np.asarray(values, order=order)), "mask").shape == values.shape
+    for values in (noise, noise.astype(np.int16), np.where(ball > 0, np.inf, noise)):
+        with pytest.raises(VolumeError, match="grey values"):
+            mask_voxels(a_mask(np.asarray(values, order=order)), "mask")
+
+
+def test_a_big_soft_mask_needs_no_copy_of_itself() -> None:
+    mask = np.zeros((160, 160, 160), dtype=np.float32)
+    mask[20:140, 20:140, 20:140] = 1
+    mask[19], mask[140] = 0.5, 0.3
+    volume = a_mask(mask)
+    tracemalloc.start()
+    mask_voxels(volume, "brain mask")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < mask.nbytes
