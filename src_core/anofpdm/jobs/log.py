@@ -6,13 +6,18 @@ import os
 from pathlib import Path
 from typing import Final
 
+from anofpdm.common.errors import JobError
+from anofpdm.common.event_log import EVENTS
+from anofpdm.common.reading import irregular
+from anofpdm.jobs.own_files import is_own_file, leads_away
+
 LOG: Final = "log.txt"
 _TAIL_BYTES = 64 * 1024
 
 
 def log_tail(folder: Path, lines: int = 100) -> list[str]:
     """Return the last lines of a job's log, if any."""
-    if not os.path.isfile(folder / LOG):  # noqa: PTH113 - false where the path is no name
+    if not is_own_file(folder / LOG):
         return []
     try:
         with (folder / LOG).open("rb") as file:
@@ -35,3 +40,18 @@ def is_stderr(path: Path) -> bool:
         return os.path.samestat(os.fstat(2), path.stat())
     except OSError:
         return False
+
+
+def check_written(folder: Path) -> None:
+    """Refuse a job whose log or events would be written into something else.
+
+    Raises
+    ------
+    JobError
+        When one of them is a link that leads out of the folder, a pipe or a device.
+    """
+    for path in (folder / LOG, folder / EVENTS):
+        if (fault := irregular(path)) is not None:
+            raise JobError(f"{fault.rstrip('.')}, or remove the job.")
+        if leads_away(path):
+            raise JobError(f"{path} is a link to a file outside of its job; remove the job.")

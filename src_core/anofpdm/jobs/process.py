@@ -16,7 +16,8 @@ import psutil
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import JobError
-from anofpdm.common.reading import file_bytes, reading
+from anofpdm.common.reading import reading
+from anofpdm.jobs.own_files import own_bytes
 
 PROCESS: Final = "process.json"
 _START_TOLERANCE = 2.0
@@ -98,7 +99,7 @@ def read_mark(folder: Path) -> ProcessMark | None:
     path = folder / PROCESS
     try:
         with reading(path, JobError):
-            return _mark(json.loads(file_bytes(path, JobError, limit=_MOST_BYTES)))
+            return _mark(json.loads(own_bytes(path, limit=_MOST_BYTES)))
     except JobError:
         return None
 

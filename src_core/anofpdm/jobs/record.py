@@ -10,6 +10,7 @@ from pathlib import Path
 from anofpdm.common.errors import AnofpdmError, Cancelled, JobError
 from anofpdm.common.event_log import EventLog
 from anofpdm.common.folder_lock import folder_lock
+from anofpdm.jobs.log import check_written
 from anofpdm.jobs.places import is_job
 from anofpdm.jobs.process import own_mark, write_mark
 from anofpdm.jobs.queue import turn
@@ -54,7 +55,7 @@ def recorded(
     Raises
     ------
     JobError
-        When the folder holds another job, or one that is done.
+        When the folder holds another job, or one that is done, or its log lies elsewhere.
     OutputError
         When the folder cannot be written, or another process is at work on the job.
     """
@@ -62,6 +63,7 @@ def recorded(
         create_job(folder, request)
     elif not request.is_same_work(read_request(folder)):
         raise JobError(f"{folder} contains another job; choose another name for this one.")
+    check_written(folder)
     with folder_lock(folder, f"the job {folder}"):
         number = 1 + _attempts(folder)
         write_mark(folder, own_mark())

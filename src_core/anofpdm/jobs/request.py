@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anofpdm.common.atomic import atomic_path, cannot_write
 from anofpdm.common.errors import JobError
-from anofpdm.common.reading import file_bytes, reading
+from anofpdm.common.reading import reading
 from anofpdm.common.validation import validated
+from anofpdm.jobs.own_files import own_bytes
 from anofpdm.jobs.places import REQUEST, note_place
 from anofpdm.jobs.process import own_mark, write_mark
 from anofpdm.jobs.state import JobState, write_state
@@ -107,10 +108,15 @@ def create_job(folder: Path, request: JobRequest) -> None:
     Raises
     ------
     JobError
-        When the folder already exists.
+        When the folder already exists, or its name is hidden.
     OutputError
         When it cannot be written.
     """
+    if folder.name.startswith("."):
+        raise JobError(
+            f"{folder.name} begins with a dot, and hidden jobs are not listed; choose another name "
+            "for the job."
+        )
     if os.path.lexists(folder):
         raise JobError(f"{folder} already exists; choose another name for the job.")
     text = json.dumps(request.model_dump(mode="json"), indent=2)
@@ -137,7 +143,7 @@ def read_request(folder: Path) -> JobRequest:
         raise JobError(f"{folder} contains no job; create one with anofpdm job start.")
     remedy = "remove the job and start it again"
     with reading(path, JobError, remedy):
-        values = json.loads(file_bytes(path, JobError, remedy, limit=_MOST_BYTES))
+        values = json.loads(own_bytes(path, remedy, limit=_MOST_BYTES))
         if not isinstance(values, dict):
             raise JobError(f"{path} is damaged; {remedy}.")
         return validated(JobRequest, values, raises=JobError, where=str(path))

@@ -12,11 +12,9 @@ import psutil
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import JobError, OutputError
-from anofpdm.common.event_log import EVENTS
 from anofpdm.common.folder_lock import alone
 from anofpdm.common.processes.child_environment import child_environment
-from anofpdm.common.reading import irregular
-from anofpdm.jobs.log import LOG
+from anofpdm.jobs.log import LOG, check_written
 from anofpdm.jobs.places import job_folder, jobs_home
 from anofpdm.jobs.process import PROCESS, ProcessMark, own_mark, write_mark
 from anofpdm.jobs.request import JobRequest, create_job, read_request
@@ -115,9 +113,7 @@ def _launch(folder: Path, request: JobRequest, attempts: int) -> None:
             f"The working folder {request.cwd} of job {folder.name} no longer exists; start a new "
             "job."
         )
-    for name in (LOG, EVENTS):
-        if (fault := irregular(folder / name)) is not None:
-            raise JobError(f"{fault.rstrip('.')}, or remove the job.")
+    check_written(folder)
     # Until the new process has a mark of its own, the job lives as long as the one that starts it.
     write_mark(folder, own_mark())
     write_state(folder, JobState("queued", attempts=attempts))

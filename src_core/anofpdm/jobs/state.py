@@ -10,8 +10,9 @@ from typing import Any, Final, Literal, get_args
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import JobError
-from anofpdm.common.reading import file_bytes, reading
+from anofpdm.common.reading import reading
 from anofpdm.jobs.log import last_line
+from anofpdm.jobs.own_files import own_bytes
 from anofpdm.jobs.process import read_mark
 
 STATE: Final = "state.json"
@@ -74,7 +75,7 @@ def written_state(folder: Path) -> JobState:
     """
     path = folder / STATE
     with reading(path, JobError, _REMEDY):
-        return _state(json.loads(file_bytes(path, JobError, _REMEDY, limit=_MOST_BYTES)))
+        return _state(json.loads(own_bytes(path, _REMEDY, limit=_MOST_BYTES)))
 
 
 def state_of(folder: Path) -> JobState:

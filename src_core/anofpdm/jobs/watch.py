@@ -11,8 +11,9 @@ from typing import Any
 
 from anofpdm.common.errors import JobError
 from anofpdm.common.event_log import EVENTS
-from anofpdm.common.reading import file_bytes, reading
+from anofpdm.common.reading import reading
 from anofpdm.jobs.notes import RESULT
+from anofpdm.jobs.own_files import is_own_file, own_bytes
 from anofpdm.jobs.places import is_job
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.jobs.request import JobRequest, read_request
@@ -75,7 +76,7 @@ class JobWatch:
         """Read the state and the events since the last call."""
         self.state = self._present_state()
         path = self.folder / EVENTS
-        if not os.path.isfile(path):  # noqa: PTH113 - false where the path is no name
+        if not is_own_file(path):
             return
         with suppress(OSError), path.open("rb") as file:
             file.seek(self._offset)
@@ -130,7 +131,7 @@ class JobWatch:
             with reading(path, JobError):
                 # What JSON does not know is left out: the result is written as JSON again.
                 values = json.loads(
-                    file_bytes(path, JobError), parse_constant=lambda _: None, parse_float=_finite
+                    own_bytes(path), parse_constant=lambda _: None, parse_float=_finite
                 )
         except JobError:
             return None
@@ -173,7 +174,7 @@ class JobWatch:
 def has_progress(folder: Path) -> bool:
     """Whether a job has ever reported progress."""
     path = folder / EVENTS
-    if not os.path.isfile(path):  # noqa: PTH113 - false where the path is no name
+    if not is_own_file(path):
         return False
     try:
         with path.open("rb") as file:
