@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anofpdm.common.errors import GeometryError, VolumeError
+from anofpdm.common.swapping.workspace import heal
 from anofpdm.scans.channel_names import channel_modalities
 from anofpdm.scans.dicom.file_set import is_dicom
 from anofpdm.scans.dicom.reading import SeriesVolume, load_dicom, load_series
@@ -150,6 +151,7 @@ def read_volume(
         When its affine is singular or a voxel size is 0.
     """
     path = Path(path)
+    heal(path)
     if is_dicom(path):
         _refuse_nifti_choices(path, form, channel)
         return _of_series(load_dicom(path, series, modality), path, modality, keep_path)
@@ -188,6 +190,7 @@ def read_channels(path: str | Path) -> tuple[Volume, ...]:
     See `read_volume` for formats and errors; a longer series is refused.
     """
     path = Path(path)
+    heal(path)
     loaded = load(path, None, path.name)
     whole = loaded.data
     count = int(np.prod(whole.shape[3:]))

@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import pytest
 
 from anofpdm.common.atomic import AtomicTarget, atomic_path, claimed
 from anofpdm.common.errors import OutputError
 from anofpdm.common.swapping.workspace import SUFFIX, Workspace, heal
-from anofpdm.results.folder import MASK_FILE, REPORT_FILE, result_folder
+from anofpdm.results.folder import ANOMALY_MAP_FILE, MASK_FILE, REPORT_FILE, result_folder
+from anofpdm.scans.volume import Volume, read_volume, write_nifti
 from tests.core.common.crashes import (
     KILLED,
     REFUSED,
@@ -208,6 +210,34 @@ def test_full_disk_at_every_change(kind: type[Case], tmp_path: Path) -> None:
             break
     assert set(codes[:-1]) <= {REFUSED, SURVIVED}
     assert codes.count(REFUSED) > 3
+
+
+def test_a_scan_is_read_whole_after_a_crash_among_other_files(tmp_path: Path) -> None:
+    """The files of a result folder leave before their successors come: a reader completes this."""
+    grid = Volume(np.ones((12, 12, 12)), np.diag([2.0, 2.0, 2.0, 1.0]))
+
+    def write(folder: Path, value: int) -> None:
+        for name in (MASK_FILE, ANOMALY_MAP_FILE):
+            write_nifti(folder / name, np.full(grid.shape, value), grid, np.uint8)
+
+    def overwrite(out: Path) -> None:
+        with result_folder(out, overwrite=True) as staging:
+            write(staging, 2)
+
+    seen = set()
+    for number in itertools.count(1):
+        out = tmp_path / str(number) / "out"
+        out.mkdir(parents=True)
+        write(out, 1)
+        (out / "notes.txt").write_text("mine")
+        code = killed_at(number, partial(overwrite, out))
+        missing = not (out / MASK_FILE).exists()
+        values = [int(read_volume(out / n).data.max()) for n in (MASK_FILE, ANOMALY_MAP_FILE)]
+        assert values[0] == values[1]
+        seen.add((missing, values[0]))
+        if code == WRITTEN:
+            break
+    assert seen == {(False, 1), (True, 2), (False, 2)}
 
 
 def test_a_crash_while_healing_is_healed(tmp_path: Path) -> None:
