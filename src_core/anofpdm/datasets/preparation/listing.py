@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
@@ -91,8 +91,14 @@ def list_cases(config: PrepareConfig) -> Listing:
         for case in cases
     )
     shown = tuple(_text(names_only(sentence, config, checked)) for sentence in warnings)
-    left_alone = tuple(LeftAlone(_text(a.name), _text(a.reason)) for a in found.left_alone)
+    left_alone = tuple(_shown(one, config) for one in found.left_alone)
     return Listing(checked, splits, shown, left_alone)
+
+
+def _shown(one: LeftAlone, config: PrepareConfig) -> LeftAlone:
+    """Name a file without the folders of the source, which may name a patient."""
+    name = one.name if config.keep_paths else PurePosixPath(one.name).name
+    return LeftAlone(_text(name), _text(one.reason))
 
 
 def _readable(case: Case) -> Case:
