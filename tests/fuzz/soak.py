@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import zarr
+
 from tests.fuzz.harness import FAULTS, Bench, Finding, Reader, limited_memory
 
 
@@ -152,6 +154,8 @@ def _keep(reader: Reader, finding: Finding, seed: int, keep: Path) -> None:
 
 def child_main(reader: Reader, cases: range, seed: int, folder: Path, memory_mib: int) -> None:
     """Run cases and print one JSON line before and after each."""
+    # Files of a few KiB: zarr's threads would spend more time on each other than on them.
+    zarr.config.set({"threading.max_workers": 1})
     bench = Bench(reader, folder, seed)
     out = sys.stdout
     with limited_memory(memory_mib):

@@ -100,7 +100,8 @@ def _read_dataset(path: Path) -> object:
 
 def _analysis(folder: Path) -> Path:
     bundle = tiny_bundle()
-    stack = preprocess({"flair": Volume(_voxels(), _AFFINE)}, ("flair",), _CONFIG)
+    few = Volume(_voxels()[:, :, :5], _AFFINE)  # four slices are read in half the time of eight
+    stack = preprocess({"flair": few}, ("flair",), _CONFIG)
     path = folder / "scan.anofpdm.zarr"
     analyze_stack(stack, bundle, steps=3, device="cpu", precision="float32", store=path)
     return path
