@@ -161,7 +161,8 @@ def find_lesions(
 
 def _numbered(mask: NDArray[np.generic], voxel_ml: float, min_ml: float) -> NDArray[np.int32]:
     """Label by decreasing size; equal sizes keep the order in which they lie in the array."""
-    inside = mask if mask.dtype == np.bool_ else mask != 0
+    is_mask = mask.dtype == np.bool_
+    inside = mask.view(np.bool_) if is_mask else np.not_equal(mask, 0)
     labels = np.zeros(mask.shape, dtype=np.int32)
     boxes = ndimage.find_objects(inside.view(np.int8))
     if not boxes:

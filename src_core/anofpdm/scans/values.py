@@ -228,4 +228,4 @@ def _step(data: NDArray[Any]) -> int:
 def _finite_or_0(values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind != "f":
         return values
-    return np.nan_to_num(values, nan=0, posinf=0, neginf=0)
+    return np.asarray(np.nan_to_num(values, nan=0, posinf=0, neginf=0))
