@@ -8,6 +8,7 @@ import typer
 
 from anofpdm.cli.commands import bundle, dicom, job
 from anofpdm.cli.commands.cohorts import cohort
+from anofpdm.cli.commands.cohorts.bids_app import bids
 from anofpdm.cli.commands.cohorts.segment_cohort import segment_cohort
 from anofpdm.cli.commands.compare import compare
 from anofpdm.cli.commands.demo import demo
@@ -63,6 +64,7 @@ def _root(version: VersionOption = False) -> None:
 _USE, _MODELS, _JUDGE = "Use a model", "Create a model", "Judge a model"
 app.command(rich_help_panel=_USE)(segment)
 app.command("segment-cohort", rich_help_panel=_USE)(segment_cohort)
+app.command(rich_help_panel=_USE)(bids)
 app.add_typer(cohort.app, name="cohort", rich_help_panel=_USE)
 app.command(rich_help_panel=_USE)(interpret)
 app.command("follow-up", rich_help_panel=_USE)(follow_up)

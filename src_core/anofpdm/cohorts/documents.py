@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,7 +88,7 @@ def write_documents(
         "model": dict(cohort.model),
         "settings": dict(cohort.settings),
         "key": cohort.key,
-        "shard": None if place.shard is None else str(place.shard),
+        "part": None if place.part is None else str(place.part),
         "counts": {
             "scans": len(rows) + len(outcome.failures) + outcome.left,
             "done": len(rows),
@@ -100,7 +101,7 @@ def write_documents(
     with atomic_path(folder / SUMMARY_JSON, overwrite=True) as pending:
         text = json.dumps({**document, "scans": rows}, indent=1, ensure_ascii=False)
         pending.write_text(text + "\n", encoding="utf-8")
-    if place.shard is None:
+    if place.part is None:
         title = f"{cohort.model['name']} {cohort.model['version']} on {cohort.source}"
         notes = [f"{outcome.left} scans are left; the same command continues."] * bool(outcome.left)
         page = html_report(title, rows, outcome.failures, place.root, naming, notes)
@@ -111,7 +112,7 @@ def write_documents(
 
 @dataclass(frozen=True)
 class Merged:
-    """The shards of a cohort, put together.
+    """The parts of a cohort, put together.
 
     Attributes
     ----------
@@ -128,8 +129,8 @@ class Merged:
     missing: tuple[int, ...]
 
 
-def merge_shards(root: Path, naming: Naming) -> Merged:
-    """Read what shards wrote into one output folder.
+def merge_parts(root: Path, naming: Naming) -> Merged:
+    """Read what the parts of a cohort wrote into one output folder.
 
     Parameters
     ----------
@@ -140,24 +141,25 @@ def merge_shards(root: Path, naming: Naming) -> Merged:
     Raises
     ------
     DatasetError
-        When there are no shards, or they were made with several models or settings.
+        When nothing was segmented into the folder.
     """
-    documents = {}
-    for path in sorted(shards_folder(root).glob(f"*-of-*/{SUMMARY_JSON}")):
-        documents[path.parent] = json.loads(file_bytes(path, DatasetError))
+    folders = [root, *sorted(shards_folder(root).glob("*"))]
+    documents = {
+        folder: json.loads(file_bytes(folder / SUMMARY_JSON, DatasetError))
+        for folder in folders
+        if (folder / SUMMARY_JSON).is_file()
+    }
     if not documents:
-        raise DatasetError(
-            f"{root} contains no finished shard; run anofpdm segment-cohort with --shard first."
-        )
-    # Shards of an earlier division may be there, too; the records of the scans decide.
-    newest = max(documents.values(), key=lambda document: document["created"])
-    key = newest["key"]
-    mine = {folder: one for folder, one in documents.items() if one["key"] == key}
-    count = int(newest["shard"].partition("/")[2])
-    present = {int(d["shard"].partition("/")[0]) for d in mine.values()
-               if d["shard"].endswith(f"/{count}")}  # fmt: skip
-    rows = [record.row for path in naming.records(root)
-            if (record := ScanRecord.read(path)) is not None and record.key == key]  # fmt: skip
+        raise DatasetError(f"{root} contains no results of a cohort; segment its scans first.")
+    # Parts that were made with an earlier model, or with other settings, do not count.
+    newest = max(documents.values(), key=lambda document: str(document["created"]))
+    mine = {folder: one for folder, one in documents.items() if one["key"] == newest["key"]}
+    rows = [
+        record.row
+        for path in naming.records(root)
+        if (record := ScanRecord.read(path)) is not None and record.key == newest["key"]
+    ]
+    rows.sort(key=lambda row: str(row["scan"]))
     done = {row["scan"] for row in rows}
     failures = {
         failure.scan: failure
@@ -165,8 +167,17 @@ def merge_shards(root: Path, naming: Naming) -> Merged:
         for failure in read_failures(folder / FAILURES_CSV)
         if failure.scan not in done
     }
-    left = sum(int(one["counts"]["left"]) for one in mine.values())
-    cohort = Cohort(newest["source"], newest["model"], newest["settings"], key)
+    left = sum(int(one["counts"]["left"]) for folder, one in mine.items() if folder != root)
+    cohort = Cohort(newest["source"], newest["model"], newest["settings"], newest["key"])
     outcome = CohortOutcome(rows, list(failures.values()), len(rows), left)
-    missing: Sequence[int] = [n for n in range(1, count + 1) if n not in present]
-    return Merged(Place(root), cohort, outcome, tuple(missing))
+    return Merged(
+        Place(root), cohort, outcome, _missing([one["part"] or "" for one in mine.values()])
+    )
+
+
+def _missing(parts: Sequence[str]) -> tuple[int, ...]:
+    """Return the numbers of absent shards, of the division with the most parts."""
+    shards = [match for part in parts if (match := re.fullmatch(r"(\d+)/(\d+)", part))]
+    count = max((int(match[2]) for match in shards), default=0)
+    present = {int(match[1]) for match in shards if int(match[2]) == count}
+    return tuple(number for number in range(1, count + 1) if number not in present)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anofpdm.cohorts.shards import Shard
+from anofpdm.cohorts.shards import Part
 from anofpdm.common.atomic import cannot_write
 from anofpdm.common.errors import OutputError
 from anofpdm.common.folder_lock import LOCK_NAME, hold
@@ -29,12 +29,12 @@ class Place:
     ----------
     root : Path
         The output folder.
-    shard : Shard or None
+    part : Part or None
         Which part of the cohort the run works on; None for all of it.
     """
 
     root: Path
-    shard: Shard | None = None
+    part: Part | None = None
 
     @property
     def state(self) -> Path:
@@ -43,8 +43,8 @@ class Place:
 
     @property
     def tables(self) -> Path:
-        """Folder of the run's tables: the output folder, or one of the shard's own."""
-        return self.root if self.shard is None else shards_folder(self.root) / self.shard.folder
+        """Folder of the run's tables: the output folder, or one of the part's own."""
+        return self.root if self.part is None else shards_folder(self.root) / self.part.folder
 
     @property
     def tries(self) -> Path:
@@ -55,7 +55,7 @@ class Place:
     def locked(self) -> Iterator[None]:
         """Refuse other runs on the same scans while the block runs.
 
-        A run on the whole cohort refuses all others; shards of one number refuse only
+        A run on the whole cohort refuses all others; parts of one division refuse only
         themselves. Locks end with their process.
 
         Raises
@@ -68,15 +68,15 @@ class Place:
             self.tables.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             whole = self.state / LOCK_NAME
-            if self.shard is None:
+            if self.part is None:
                 self._hold(stack, whole)
-                for folder in shards_folder(self.root).glob("*-of-*"):
+                for folder in shards_folder(self.root).glob("*"):
                     self._look(folder / LOCK_NAME)
             else:
                 self._hold(stack, self.tables / LOCK_NAME)
                 self._look(whole, _PATIENCE_SECONDS)
-                for folder in shards_folder(self.root).glob("*-of-*"):
-                    if not folder.name.endswith(f"-of-{self.shard.count}"):
+                for folder in shards_folder(self.root).glob("*"):
+                    if not folder.name.endswith(self.part.division):
                         self._look(folder / LOCK_NAME)
             yield
 

@@ -57,12 +57,12 @@ def plan_of(scans: Sequence[CohortScan], key: str, place: Place, naming: Naming)
     key : str
         See `key_of`.
     place : Place
-        Of the run; only its shard's scans are taken.
+        Of the run; only its part's scans are taken.
     naming : Naming
     """
     plan, tries = Plan(), Tries(place.tries)
     for scan in scans:
-        if place.shard is not None and not place.shard.holds(scan.name):
+        if place.part is not None and not place.part.holds(scan.name):
             continue
         if scan.problem:
             plan.failures.append(

@@ -1,4 +1,4 @@
-"""Parts of a cohort for cluster arrays: each scan belongs to one, by its name alone."""
+"""Parts of a cohort: each scan belongs to one by its name alone, whatever other scans there are."""
 
 from __future__ import annotations
 
@@ -6,13 +6,64 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from anofpdm.common.errors import SettingsError
 
 
+class Part(Protocol):
+    """Some of the scans of a cohort, with tables of their own."""
+
+    @property
+    def folder(self) -> str:
+        """Name of the part's folder."""
+
+    @property
+    def division(self) -> str:
+        """End of the names of the parts that may be at work together with this one."""
+
+    def holds(self, name: str) -> bool:
+        """Whether a scan belongs to this part."""
+
+
+@dataclass(frozen=True)
+class Participants:
+    """The scans of some subjects and sessions of a BIDS folder.
+
+    Attributes
+    ----------
+    subjects, sessions : tuple of str
+        Labels, without "sub-" and "ses-"; none stands for all.
+    """
+
+    subjects: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+
+    def holds(self, name: str) -> bool:
+        """Whether a scan belongs to this part."""
+        subject, _, session = name.partition("_")
+        return (not self.subjects or subject.removeprefix("sub-") in self.subjects) and (
+            not self.sessions or session.removeprefix("ses-") in self.sessions
+        )
+
+    @property
+    def folder(self) -> str:
+        """Name of the part's folder."""
+        labels = hashlib.sha256(str(self).encode()).hexdigest()[:16]
+        return f"{labels}-{self.division}"
+
+    @property
+    def division(self) -> str:
+        """End of the names of the parts that may be at work together with this one."""
+        return "participants"
+
+    def __str__(self) -> str:
+        return f"sub {' '.join(self.subjects)} ses {' '.join(self.sessions)}"
+
+
 @dataclass(frozen=True)
 class Shard:
-    """One part of a cohort.
+    """One part of a cohort for one task of an array.
 
     Attributes
     ----------
@@ -62,7 +113,12 @@ class Shard:
     @property
     def folder(self) -> str:
         """Name of the part's folder."""
-        return f"{self.index}-of-{self.count}"
+        return f"{self.index}-{self.division}"
+
+    @property
+    def division(self) -> str:
+        """End of the names of the parts that may be at work together with this one."""
+        return f"of-{self.count}"
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"

@@ -33,13 +33,13 @@ def merge(folder: FolderArgument, *, console: Console) -> None:
 
     Example: anofpdm cohort merge results
     """
-    from anofpdm.cohorts.documents import merge_shards, write_documents
+    from anofpdm.cohorts.documents import merge_parts, write_documents
     from anofpdm.cohorts.naming import PlainNaming
     from anofpdm.common.user_path import user_path
 
     root = user_path(folder)
     naming = PlainNaming()
-    merged = merge_shards(root, naming)
+    merged = merge_parts(root, naming)
     if merged.missing:
         numbers = ", ".join(map(str, merged.missing[:10]))
         console.warn(f"Shards that have not finished: {numbers}. Run them, and merge again.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anofpdm.cohorts.naming import Naming
     from anofpdm.cohorts.place import Place
     from anofpdm.cohorts.run import CohortProgress
-    from anofpdm.cohorts.shards import Shard
+    from anofpdm.cohorts.shards import Part
     from anofpdm.cohorts.sources import FoundScans
     from anofpdm.model.bundle import ModelBundle
     from anofpdm.segmentation.settings import SegmentationSettings
@@ -43,7 +43,7 @@ class CohortRequest:
     found : FoundScans
     model : ModelBundle
     settings : SegmentationSettings
-    shard : Shard or None
+    part : Part or None
     workers : int or None
         None chooses by the machine.
     scheduler : str or None
@@ -57,7 +57,7 @@ class CohortRequest:
     found: FoundScans
     model: ModelBundle
     settings: SegmentationSettings
-    shard: Shard | None = None
+    part: Part | None = None
     workers: int | None = None
     scheduler: str | None = None
     retries: int = 1
@@ -86,7 +86,7 @@ def run_request(request: CohortRequest, console: Console) -> None:
     from anofpdm.segmentation.calibration_warnings import warn_of_calibration
 
     model, settings, naming = request.model, request.settings, request.naming
-    known, place = model.metadata, Place(request.root, request.shard)
+    known, place = model.metadata, Place(request.root, request.part)
     for sentence in request.found.notes:
         console.note(sentence)
     warn_of_calibration(console, model.name, known.calibration, settings.reading, settings.grid)

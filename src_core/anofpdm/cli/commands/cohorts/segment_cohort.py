@@ -200,7 +200,7 @@ def segment_cohort(
         found=found,
         model=model,
         settings=settings,
-        shard=Shard.parse(shard) if shard else Shard.of_environment(os.environ),
+        part=Shard.parse(shard) if shard else Shard.of_environment(os.environ),
         workers=workers,
         scheduler=scheduler,
         retries=retries,

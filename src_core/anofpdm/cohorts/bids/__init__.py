@@ -1,0 +1,1 @@
+"""Results as a BIDS derivative: names, sidecars, and the description of the dataset."""
