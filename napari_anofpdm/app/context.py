@@ -22,6 +22,7 @@ from napari_anofpdm.reading.hands import Hands
 from napari_anofpdm.reading.layouts import Layouts
 from napari_anofpdm.session.interpreter import Interpreter
 from napari_anofpdm.session.labelling import Labelling
+from napari_anofpdm.session.region_names import RegionNames
 from napari_anofpdm.session.run_end import RunEnd
 from napari_anofpdm.session.runner import AnalysisRun
 from napari_anofpdm.session.session import Session
@@ -55,6 +56,7 @@ class Context:
     opener : AnalysisOpener
     run : AnalysisRun
     run_end : RunEnd
+    regions : RegionNames
     comparison : Comparison
     compare_run : CompareRun
     compared : ComparisonLayers
@@ -80,6 +82,7 @@ class Context:
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)
         self.run_end = RunEnd(self.session, self.run)
+        self.regions = RegionNames(self.session)
         self.comparison = Comparison()
         self.compare_run = CompareRun(self.comparison, self.session)
         self.compared = ComparisonLayers(viewer, self.session, self.comparison)

@@ -15,4 +15,5 @@ class ExportDock(ExportPanel):
     """The Export panel of a viewer."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__(viewer, context_of(viewer).session)
+        context = context_of(viewer)
+        super().__init__(viewer, context.session, context.regions)

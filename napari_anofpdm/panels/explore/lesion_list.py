@@ -18,14 +18,24 @@ from qtpy.QtWidgets import (
 
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.lesions.walking import go_to_lesion
-from napari_anofpdm.panels.explore.lesion_model import ACCEPT, REJECT, SLICES, LesionModel
+from napari_anofpdm.panels.explore.lesion_model import (
+    ACCEPT,
+    PEAK,
+    REGION,
+    REJECT,
+    SLICES,
+    LesionModel,
+)
 from napari_anofpdm.panels.explore.limits import limits_in_words, midline_mm, side_of
 from napari_anofpdm.panels.shared.lesion_table import LesionTable
+from napari_anofpdm.session.region_names import UNNAMED
+from napari_anofpdm.widgets.field import wrapped_label
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from anofpdm.results.lesions import Lesion, Lesions
+    from napari_anofpdm.session.region_names import RegionNames
     from napari_anofpdm.session.session import Session
 
 _ROWS_IN_VIEW = 5
@@ -44,11 +54,15 @@ class LesionList(QWidget):
         It moves to the lesion whose row is clicked, or reached with the arrows.
     session : Session
         The session whose lesions are shown and reviewed.
+    regions : RegionNames
+        Names the regions on request.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
+    def __init__(
+        self, viewer: napari.viewer.Viewer, session: Session, regions: RegionNames
+    ) -> None:
         super().__init__()
-        self._viewer, self._session = viewer, session
+        self._viewer, self._session, self._regions = viewer, session, regions
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         # As high as two lines, so that the settings below stay under the hand.
@@ -65,6 +79,14 @@ class LesionList(QWidget):
         self.own_colours = QCheckBox("Own colours")
         self.own_colours.setToolTip("Outline each lesion on the canvas in a colour of its own.")
         self.own_colours.toggled.connect(session.set_own_colours)
+        self.name_regions = QCheckBox("Name regions")
+        self.name_regions.setToolTip(
+            "Name the lobe or region near each lesion, here and in exports. Approximate: by an "
+            "affine fit to a template, which takes some 10 seconds."
+        )
+        self.name_regions.setChecked(regions.wanted)
+        self.name_regions.toggled.connect(regions.set_wanted)
+        self.region_state = wrapped_label()
         self._shown: Lesions | None = None
         self._follows = True
         self._noted: int | None = None
@@ -84,6 +106,7 @@ class LesionList(QWidget):
                 (session.settings_changed, self._show_summary),
                 (session.review_changed, self._show_lesions),
                 (session.selected_changed, self._show_selected),
+                (regions.changed, self._show_regions),
             ],
         )
         self._show_lesions()
@@ -117,6 +140,7 @@ class LesionList(QWidget):
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         # Two numbers of three digits need more than an equal share of the width.
         columns.setSectionResizeMode(SLICES, QHeaderView.ResizeMode.ResizeToContents)
+        columns.setSectionResizeMode(REGION, QHeaderView.ResizeMode.ResizeToContents)
         columns.setMinimumSectionSize(20)
         for column in (ACCEPT, REJECT):
             columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
@@ -131,10 +155,13 @@ class LesionList(QWidget):
         layout.addWidget(self.summary)
         layout.addWidget(self.limits)
         layout.addWidget(table)
+        layout.addWidget(self.note)
         below = QHBoxLayout()
-        below.addWidget(self.note, 1)
         below.addWidget(self.own_colours)
+        below.addWidget(self.name_regions)
+        below.addStretch(1)
         layout.addLayout(below)
+        layout.addWidget(self.region_state)
 
     def _show_lesions(self, _: object = None) -> None:
         shown = self._session.reviews.shown
@@ -144,7 +171,18 @@ class LesionList(QWidget):
         else:
             self._shown = lesions
             self.model.set_lesions(shown, fixed=self._session.edited is not None)
+        self._show_regions()
         self._show_selected()
+
+    def _show_regions(self, _: object = None) -> None:
+        """Show the regions beside the lesions, in the place of the peak."""
+        lesions, state = self._shown, self._regions.state
+        names = {} if lesions is None else self._regions.of(lesions)
+        self.model.set_regions(names)
+        self.table.setColumnHidden(REGION, not names)
+        self.table.setColumnHidden(PEAK, bool(names))
+        self.region_state.setText(state)
+        self.region_state.setVisible(bool(state))
         self._show_summary()
 
     def _show_selected(self, _: object = None) -> None:
@@ -202,7 +240,11 @@ class LesionList(QWidget):
         analysis = self._session.analysis
         if not kept or analysis is None:
             return ""
+        fit = self._regions.fit
+        region = None if fit is None else fit.names([kept[0].centre_mm])[0]
         side = side_of(kept[0].centre_mm, midline_mm(analysis))
+        if region not in (None, UNNAMED):
+            side = f"near the {region}"
         return (
             f"; {side}" if len(kept) == 1 else f"; the largest, {kept[0].volume_ml:.2f} ml, {side}"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
@@ -64,10 +64,16 @@ COLUMNS = (
         lambda lesion: "" if lesion.peak is None else f"{lesion.peak:.3g}",
         lambda lesion: -1.0 if lesion.peak is None else lesion.peak,
     ),
+    Column(
+        "Region (approximate)",
+        "Region near the lesion's centre, by an affine fit to a template; approximate.",
+        _nothing,
+        _number,
+    ),
     Column("✓", "Select to accept the lesion.", _nothing, _number),
     Column("✗", "Select to reject the lesion: it leaves the mask.", _nothing, _number),
 )
-SLICES, ACCEPT, REJECT = 3, len(COLUMNS) - 2, len(COLUMNS) - 1
+SLICES, PEAK, REGION, ACCEPT, REJECT = range(3, len(COLUMNS))
 _VERDICTS: dict[int, Verdict] = {ACCEPT: "accepted", REJECT: "rejected"}
 
 
@@ -82,6 +88,7 @@ class LesionModel(QAbstractTableModel):
         self._table: tuple[Lesion, ...] = ()
         self._review: Review | None = None
         self._fixed = False
+        self._regions: Mapping[int, str] = {}
         self._sorted_by = (0, Qt.SortOrder.AscendingOrder)
 
     def set_lesions(self, reviewed: ReviewedLesions | None, *, fixed: bool) -> None:
@@ -99,6 +106,14 @@ class LesionModel(QAbstractTableModel):
         if self._table:
             last = self.index(len(self._table) - 1, REJECT)
             self.dataChanged.emit(self.index(0, 0), last)
+
+    def set_regions(self, regions: Mapping[int, str]) -> None:
+        """Set the region of each lesion by its number."""
+        self._regions = regions
+        if self._table:
+            self.sort(*self._sorted_by)
+            last = self.index(len(self._table) - 1, REGION)
+            self.dataChanged.emit(self.index(0, REGION), last)
 
     def lesion(self, row: int) -> Lesion:
         """Return the lesion of a row."""
@@ -122,7 +137,9 @@ class LesionModel(QAbstractTableModel):
     def _in_order(self) -> tuple[Lesion, ...]:
         column, order = self._sorted_by
 
-        def key(lesion: Lesion) -> tuple[float, int]:
+        def key(lesion: Lesion) -> tuple[float | str, int]:
+            if column == REGION:
+                return self._regions.get(lesion.number, ""), lesion.number
             if column in _VERDICTS:
                 return (0 if self._verdict(lesion) == _VERDICTS[column] else 1), lesion.number
             return COLUMNS[column].order(lesion), lesion.number
@@ -160,12 +177,16 @@ class LesionModel(QAbstractTableModel):
         lesion, column = self._table[index.row()], index.column()
         verdict, note = self._verdict(lesion), self._note(lesion)
         if role == Qt.ItemDataRole.DisplayRole:
+            if column == REGION:
+                return self._regions.get(lesion.number, "")
             noted = " ✎" if note and column == 0 else ""
             return COLUMNS[column].write(lesion) + noted
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(column, note)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            left = column == REGION
+            side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
+            return side | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.CheckStateRole and self._is_choice(column):
             chosen = verdict == _VERDICTS[column]
             return Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Settings
     from napari_anofpdm.layers.manager import LayerManager
     from napari_anofpdm.lesions.mask_tools import MaskTools
+    from napari_anofpdm.session.region_names import RegionNames
     from napari_anofpdm.session.session import Session
 
 WHAT_FOR = "The settings here then change the map and the mask at once, without another run."
@@ -52,6 +53,8 @@ class ExplorePanel(DockedPanel):
         Shows the predictions and makes the editable mask.
     tools : MaskTools
         Corrects the mask.
+    regions : RegionNames
+        Names the regions of the lesions.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class ExplorePanel(DockedPanel):
         session: Session,
         layers: LayerManager,
         tools: MaskTools,
+        regions: RegionNames,
     ) -> None:
         super().__init__()
         self._viewer, self._session = viewer, session
@@ -67,7 +71,7 @@ class ExplorePanel(DockedPanel):
         self._apply_soon = qthrottled(self._apply, timeout=_INTERVAL_MS, parent=self)
         self.badge, self.form = Badge(), SettingsForm()
         self.files = SettingsFileButtons(session)
-        self.lesions = LesionList(viewer, session)
+        self.lesions = LesionList(viewer, session, regions)
         self.tools = MaskToolsBox(session, tools)
         self.layers = LayerControls(viewer, session, layers)
         self.reference = ReferenceBox(viewer, session)

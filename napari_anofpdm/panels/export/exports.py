@@ -17,6 +17,7 @@ from anofpdm.results.folder import (
 
 if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Volume
+    from anofpdm.preprocessing.atlas import TemplateFit
     from anofpdm.results.dicom.files import DicomOutput
     from anofpdm.results.native import NativeResult
     from anofpdm.results.review.verdicts import ReviewedLesions
@@ -44,6 +45,8 @@ class Export:
         The review of the edited mask, of which another may have been chosen to be written.
     dicom : DicomOutput or None
         The series that the scan came from.
+    regions : TemplateFit or None
+        Names the region near each lesion.
     """
 
     analysis: Analysis
@@ -54,6 +57,7 @@ class Export:
     edited: Volume | None = None
     edited_review: ReviewedLesions | None = None
     dicom: DicomOutput | None = None
+    regions: TemplateFit | None = None
 
 
 def with_companions(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,6 +94,7 @@ def write_export(
     """
     from anofpdm.results.dicom.files import write_dicom_results
     from anofpdm.results.files import write_results
+    from anofpdm.results.regions import add_regions
     from anofpdm.results.report import build_report
     from anofpdm.scans.same_grid import on_grid_of
 
@@ -111,6 +116,8 @@ def write_export(
             reviewed=export.reviewed,
         )
         files = set(names).difference(DICOM_NAMES)
+        if export.regions is not None:
+            add_regions(report, export.regions)
         write_results(staging, analysis, found, native, report, names=files)
         if export.dicom is not None:
             shown = native if edited is None else with_mask(native, edited, analysis)
@@ -134,6 +141,7 @@ def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[st
     from anofpdm import write_nifti
     from anofpdm.results.lesion_csv import write_lesion_csv
     from anofpdm.results.lesions import find_lesions
+    from anofpdm.results.regions import name_components
     from anofpdm.results.report import lesions_of
 
     grid = export.analysis.geometry.as_volume(export.native.mask)
@@ -145,4 +153,6 @@ def _write_edited(staging: Path, export: Export, edited: Volume, names: tuple[st
         lesions = find_lesions(edited.data, grid.affine, export.native.anomaly_map)
         reviewed = (export.edited_review or export.reviewed).on(lesions)
         listed = lesions_of(lesions, reviewed.review.without_rejections)
+        if export.regions is not None:
+            name_components(listed["components"], export.regions)
         write_lesion_csv(staging / EDITED_TABLE_FILE, listed["components"])

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from anofpdm import Volume
     from anofpdm.results.dicom.files import DicomOutput
+    from napari_anofpdm.session.region_names import RegionNames
     from napari_anofpdm.session.session import Session
 
 WHAT_FOR = "Its mask, map, tables and report can then be written to a folder."
@@ -65,11 +66,15 @@ class ExportPanel(DockedPanel):
         The viewer whose edited masks can be exported.
     session : Session
         The session whose result is written.
+    regions : RegionNames
+        Names the regions of the lesions in the files, if the user wants it.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
+    def __init__(
+        self, viewer: napari.viewer.Viewer, session: Session, regions: RegionNames
+    ) -> None:
         super().__init__()
-        self._viewer, self._session = viewer, session
+        self._viewer, self._session, self._regions = viewer, session, regions
         self._task: engine_thread.Task | None = None
         self._folder_is_own = False
         self.written: Path | None = None
@@ -261,6 +266,7 @@ class ExportPanel(DockedPanel):
             edited,
             session.reviews.edited,
             self._dicom(),
+            self._regions.fit,
         )
 
     def _dicom(self) -> DicomOutput | None:

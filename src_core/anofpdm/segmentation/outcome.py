@@ -7,7 +7,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.results.folder import BRAIN_MASK_FILE
@@ -77,32 +76,16 @@ def finish_results(
 
 
 def _name_regions(analysis: Analysis, report: dict[str, Any], messages: Messages) -> None:
-    """Add to each lesion of a report the region near it, and how it was found."""
-    from anofpdm.preprocessing.atlas import fit_template
-    from anofpdm.scans.volume import Volume
+    from anofpdm.results.regions import add_regions, fault_of, fit_of_analysis
 
-    components = report["lesions"]["components"]
-    if not components:
+    if not report["lesions"]["components"]:
         return
-    modality, voxels = next(iter(analysis.native.items()))
-    scan = Volume(voxels, np.array(analysis.geometry.affine), modality)
-    fitted = fit_template(scan, np.asarray(analysis.foreground_native))
-    report["regions"] = {
-        "approximate": True,
-        "method": "affine to ICBM152, nearest points of Dosenbach et al. 2010",
-        "mutual_information": round(fitted.similarity.value, 4),
-        "mutual_information_by_chance": round(fitted.similarity.by_chance, 4),
-    }
-    if not fitted.similarity.passed:
-        messages.warn(
-            "The lesions have no region names, because the scan does not fit the template "
-            f"({fitted.similarity.words}); check the brain mask."
-        )
+    fit = fit_of_analysis(analysis)
+    fault = fault_of(fit)
+    if fault is not None:
+        messages.warn(fault)
         report["warnings"] = list(messages.warnings)
-        return
-    names = fitted.names([each["centre_mm"] for each in components])
-    for component, name in zip(components, names, strict=True):
-        component["approximate_region"] = name
+    add_regions(report, fit)
 
 
 def write_brain_mask(folder: Path, prepared: PreparedScans) -> None:

@@ -137,8 +137,9 @@ def test_regions_are_in_the_table_and_the_report(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted = TemplateFit(np.eye(4), SimilarityTest(1.0, 0.1))
-    monkeypatch.setattr("anofpdm.preprocessing.atlas.fit_template", lambda *_: fitted)
-    report = report_of(segment(folder, "brain", "--regions", "--no-gate", "--quantile", 0.9))
+    monkeypatch.setattr("anofpdm.preprocessing.atlas.fit_template", lambda *_, **__: fitted)
+    given = ("--regions", "--no-gate", "--quantile", 0.9)
+    report = report_of(segment(folder, "brain", *given, "--keep-analysis"))
     components = report["lesions"]["components"]
     assert components and all(each["approximate_region"] for each in components)
     assert report["regions"]["approximate"] is True
@@ -147,13 +148,16 @@ def test_regions_are_in_the_table_and_the_report(
     assert [row["approximate_region"] for row in rows] == [
         each["approximate_region"] for each in components
     ]
+    stored = [folder / "out" / "analysis.anofpdm.zarr", "--out", folder / "again", "--json"]
+    again = CliRunner().invoke(app, ["interpret", *map(str, (*stored, *given))])
+    assert report_of(again)["lesions"]["components"] == components
 
 
 def test_a_scan_that_does_not_fit_the_template_has_no_names(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted = TemplateFit(np.eye(4), SimilarityTest(0.1, 0.1))
-    monkeypatch.setattr("anofpdm.preprocessing.atlas.fit_template", lambda *_: fitted)
+    monkeypatch.setattr("anofpdm.preprocessing.atlas.fit_template", lambda *_, **__: fitted)
     report = report_of(segment(folder, "brain", "--regions", "--no-gate", "--quantile", 0.9))
     assert not any("approximate_region" in each for each in report["lesions"]["components"])
     assert any("does not fit the template" in warning for warning in report["warnings"])

@@ -65,6 +65,7 @@ def interpret(
     overwrite: opt.OverwriteOption = False,
     settings_file: SettingsOption = None,
     dicom_source: DicomSourceOption = None,
+    regions: opt.RegionsOption = False,
     *,
     files_asked: MoreFiles,
     reading: ReadingOptions,
@@ -102,6 +103,7 @@ def interpret(
             console,
             more=wanted.names,
             dicom=target,
+            regions=regions,
         )
     console.finish({"out": str(out), **report}, summary_of(out, report))
 

@@ -54,15 +54,6 @@ DicomOption = Annotated[
         rich_help_panel="Input and output",
     ),
 ]
-RegionsOption = Annotated[
-    bool,
-    typer.Option(
-        "--regions",
-        help="Name the lobe or region near each lesion in the table and the report. Approximate: "
-        "by an affine to the ICBM152 template. Needs SimpleITK and some 10 seconds.",
-        rich_help_panel="Input and output",
-    ),
-]
 KeepAnalysisOption = Annotated[
     bool,
     typer.Option(
@@ -86,7 +77,7 @@ def segment(
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
     keep_analysis: KeepAnalysisOption = False,
-    regions: RegionsOption = False,
+    regions: opt.RegionsOption = False,
     overwrite: opt.OverwriteOption = False,
     dicom: DicomOption = False,
     process: opt.ProcessOption = None,

@@ -35,6 +35,15 @@ OutOption = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
+RegionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--regions",
+        help="Name the lobe or region near each lesion in the table and the report. Approximate: "
+        "by an affine to the ICBM152 template. Needs SimpleITK and some 10 seconds.",
+        rich_help_panel="Input and output",
+    ),
+]
 OverwriteOption = Annotated[
     bool,
     typer.Option(

@@ -32,6 +32,7 @@ from napari_anofpdm.panels.export.export_choice import (
     TABLE,
 )
 from napari_anofpdm.panels.export.panel import NOTHING_YET, ExportPanel
+from napari_anofpdm.session.region_names import RegionNames
 from napari_anofpdm.session.session import Session
 from tests.core.dicom_cases import PATIENT, write_series
 from tests.core.segmentation_cases import SPACING, analysis, scan
@@ -63,7 +64,7 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def panel(viewer: Viewer, qtbot: QtBot, tmp_path: Path, session: Session) -> ExportPanel:
     """A panel without an analysis, which is to write to tmp_path/out."""
-    made = ExportPanel(viewer, session)
+    made = ExportPanel(viewer, session, RegionNames(session))
     qtbot.addWidget(made)
     made.folder.clear()
     qtbot.keyClicks(made.folder, str(tmp_path / "out"))
@@ -352,7 +353,7 @@ def test_a_painted_mask_is_written_beside_the_result(
 def test_a_panel_that_is_closed_during_an_export_stays_closed(
     viewer: Viewer, session: Session, tiny_analysis: Analysis, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    panel = ExportPanel(viewer, session)
+    panel = ExportPanel(viewer, session, RegionNames(session))
     take(session, tiny_analysis, qtbot)
     panel.folder.setText(str(tmp_path / "out"))
     panel.export.click()
