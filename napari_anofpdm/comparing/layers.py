@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from napari_anofpdm.comparing.comparison import Comparison
     from napari_anofpdm.session.session import Session
 
-SELECTED, NOT_COMPARED = "#FFFFFF", "#9A9A9A"
+NOT_COMPARED = "#9A9A9A"
+_DIMMED = "59"  # alpha, hexadecimal
 _CHANGES: dict[TimePoint, Role] = {
     "baseline": "baseline_changes",
     "follow_up": "follow_up_changes",
@@ -41,7 +42,8 @@ class ComparisonLayers:
     """Shows a comparison: the baseline with its lesions, and the follow-up for a canvas beside it.
 
     The scan and the lesions of the follow-up are hidden on the viewer's own canvas. Each lesion
-    has the colour of its state, white while it is selected, grey where it was not compared.
+    has the colour of its state, or grey where it was not compared; while one is selected, the
+    others are dimmed.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ class ComparisonLayers:
             away = np.linalg.norm(voxels - voxels.mean(axis=0), axis=1)
             voxel = voxels[away.argmin()]
             scale, start = (np.array(x) for x in (self._placed.scale, self._placed.translate))
-            go_to_point(viewer, voxel * scale + start)
+            go_to_point(viewer, voxel * scale + start, centred=False)
 
     def _on_inserted(self, event: Any) -> None:
         found = event.value.metadata.pop(FOUND_KEY, None)
@@ -132,8 +134,8 @@ class ComparisonLayers:
             return
         colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
         for change in found.changes.table:
-            selected = change.number == self._comparison.selected
-            colours[change.number] = SELECTED if selected else STATE_COLOURS[change.state]
+            dimmed = self._comparison.selected not in (None, change.number)
+            colours[change.number] = STATE_COLOURS[change.state] + _DIMMED * dimmed
         colours[len(found.changes.table) + 1] = NOT_COMPARED
         for role in _CHANGES.values():
             layer: Labels | Any = self._shown.layer(role)

@@ -64,7 +64,7 @@ class TwoTimes:
             signal.connect(method)
         self._sort_out()
         set_title(viewer, "Baseline")
-        self.views[0].set_title("Follow-up, on the baseline's slices")
+        self.views[0].set_title("Follow-up")
         self._turn()
         self._fitting.fit()
 

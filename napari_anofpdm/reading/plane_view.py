@@ -79,6 +79,8 @@ class PlaneView(QObject):
             (layers.reordered, self._on_reordered),
             (main.dims.events.point, self._on_point),
             (self.model.dims.events.ndim, self._on_point),
+            # The axis across the new plane was in the former one, where it was not followed.
+            (self.model.dims.events.order, self._on_point),
             (main.events.theme, self._on_theme),
         ]
         for signal, method in self._heard:

@@ -85,8 +85,16 @@ def go_to_scan(viewer: Viewer, layer: Layer, former: Box | None, own: View | Non
         fit_boxes([viewer], head_box(layer))
 
 
-def go_to_point(viewer: Viewer, world: NDArray[np.float64]) -> None:
-    """Move slices and camera to a point S, P, L in mm; the zoom stays."""
+def go_to_point(viewer: Viewer, world: NDArray[np.float64], *, centred: bool = True) -> None:
+    """Move slices and camera to a point S, P, L in mm; the zoom stays.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    world : ndarray, shape (3,)
+    centred : bool
+        Whether the camera moves even where the canvas shows the point already.
+    """
     dims = viewer.dims
     first = dims.ndim - len(WORLD_AXES)
     if first < 0:
@@ -94,7 +102,10 @@ def go_to_point(viewer: Viewer, world: NDArray[np.float64]) -> None:
     dims.set_point(range(first, dims.ndim), world)
     shown = [float(world[axis - first]) for axis in dims.displayed if axis >= first]
     camera = viewer.scene.camera
-    camera.center = (*camera.center[: 3 - len(shown)], *shown)
+    half = _ENOUGH * np.array(viewer.canvas.size) / camera.zoom / 2
+    away = np.abs(np.subtract(camera.center[-len(shown) :], shown))
+    if centred or dims.ndisplay != 2 or np.any(away > half):
+        camera.center = (*camera.center[: 3 - len(shown)], *shown)
 
 
 def _in_sight(viewer: Viewer, box: Box, former: Box | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from qtpy.QtGui import QColor
 
@@ -29,10 +30,15 @@ def _state(change: LesionChange) -> str:
     return f"{change.state}, {change.parts}" if change.parts else change.state
 
 
-def _change(change: LesionChange) -> str:
+def _percent(change: LesionChange) -> str:
     percent = change.change_percent
-    share = "" if percent is None else f" ({percent:+.0f} %)"
-    return f"{change.change_ml:+.2f}{share}"
+    return "" if percent is None else f"{percent:+.0f} %"
+
+
+def _more(change: LesionChange) -> str:
+    first, last = change.first_slice, change.last_slice
+    slices = f"slice {first}" if first == last else f"slices {first} to {last}"
+    return f"Change {change.change_ml:+.2f} ml; {slices} from the feet.\n{_GO_TIP}"
 
 
 COLUMNS = (
@@ -62,12 +68,12 @@ COLUMNS = (
     ),
     Column(
         "Change",
-        "Change of the volume in millilitres, and in percent of that at baseline.",
-        _change,
-        lambda change: change.change_ml,
+        "Change of the volume in percent of that at baseline; none for a new lesion.",
+        _percent,
+        lambda change: np.inf if change.change_percent is None else change.change_percent,
     ),
 )
-STATE, CHANGE = 1, 4
+STATE = 1
 _GO_TIP = "Click to go to the lesion in both views."
 
 
@@ -136,7 +142,7 @@ class ChangeModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[column].write(change)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _GO_TIP
+            return _more(change)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignLeft if column == STATE else Qt.AlignmentFlag.AlignRight
             return side | Qt.AlignmentFlag.AlignVCenter

@@ -9,7 +9,7 @@ from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.weak_listener import listen
-from napari_anofpdm.panels.compare.change_model import CHANGE, STATE, ChangeModel
+from napari_anofpdm.panels.compare.change_model import STATE, ChangeModel
 from napari_anofpdm.panels.shared.lesion_table import LesionTable
 from napari_anofpdm.widgets.field import wrapped_label
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_anofpdm.comparing.comparison import Comparison
 
 _MOST_ROWS = 10
+_NARROW = "QHeaderView::section { padding: 2px 3px; }"  # napari's own is as wide as two digits
 _ROW_PX = 22
 
 
@@ -39,7 +40,9 @@ class ChangesView(QWidget):
         self.legend = QLabel()
         self.legend.setWordWrap(True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setToolTip("The colours of the outlines; the selected lesion is white.")
+        self.legend.setToolTip(
+            "The colours of the outlines; while a lesion is selected, the others are dimmed."
+        )
         self.doubts = wrapped_label()
         self.model, self.table = ChangeModel(), LesionTable()
         self._build()
@@ -70,9 +73,9 @@ class ChangesView(QWidget):
         rows.hide()
         rows.setDefaultSectionSize(_ROW_PX)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        for column in (STATE, CHANGE):
-            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        columns.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
         columns.setMinimumSectionSize(20)
+        table.setStyleSheet(_NARROW)
         columns.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         table.setSortingEnabled(True)
         layout = QVBoxLayout(self)

@@ -77,9 +77,9 @@ def test_the_table_tells_what_became_of_each_lesion(
     last = len(COLUMNS) - 1
     table.sortByColumn(last, Qt.SortOrder.DescendingOrder)
     states = [model.index(row, STATE).data() for row in range(model.rowCount())]
-    assert states == ["grown", "new", "unchanged", "gone"]
+    assert states == ["new", "grown", "unchanged", "gone"]
     colour = model.index(0, STATE).data(Qt.ItemDataRole.DecorationRole)
-    assert colour == QColor(STATE_COLOURS["grown"])
+    assert colour == QColor(STATE_COLOURS["new"])
     table.clicked.emit(model.index(3, 0))
     gone = next(change for change in found.changes.table if change.state == "gone")
     assert context.comparison.selected == gone.number
