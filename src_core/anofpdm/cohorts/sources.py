@@ -11,7 +11,7 @@ from typing import Literal
 
 from anofpdm.cohorts.scan import CohortScan
 from anofpdm.common.errors import DatasetError
-from anofpdm.datasets.case import Case
+from anofpdm.datasets.case import Case, sentences_on
 from anofpdm.datasets.layouts import find_cases
 from anofpdm.datasets.nifti_files import nifti_files, stem_of
 from anofpdm.scans.modalities import CONTRASTS
@@ -44,6 +44,7 @@ def find_scans(
     modalities: Sequence[str],
     arrangement: Arrangement = "auto",
     match: Mapping[str, str] | None = None,
+    leave_out: Path | None = None,
 ) -> FoundScans:
     """List the scans of a source.
 
@@ -59,6 +60,8 @@ def find_scans(
         each file or folder in it is a scan.
     match : mapping of str to str, optional
         BIDS entities that a scan's name must have; "" for none of that entity.
+    leave_out : Path, optional
+        The output folder, which may lie in the source.
 
     Raises
     ------
@@ -69,12 +72,11 @@ def find_scans(
         raise DatasetError(f"{source} does not exist; check the path.")
     layout = _guess(source) if arrangement == "auto" else arrangement
     if layout == "scans":
-        found = FoundScans(tuple(_entries(source, modalities)))
+        found = FoundScans(tuple(_entries(source, modalities, leave_out)))
     else:
-        listed = find_cases(source, layout, modalities, match or {})
-        left = [f"Not read: {one.name} {one.reason}." for one in listed.left_alone]
+        listed = find_cases(source, layout, modalities, match or {}, leave_out)
         scans = tuple(_scan_of(case, modalities) for case in listed.cases)
-        found = FoundScans(scans, (*listed.notes, *left))
+        found = FoundScans(scans, (*listed.notes, *sentences_on(listed.left_alone)))
     return replace(found, scans=_usable_names(found.scans))
 
 
@@ -91,13 +93,13 @@ def _scan_of(case: Case, modalities: Sequence[str]) -> CohortScan:
     return CohortScan(case.subject, case.patient, images, mask, case.problem)
 
 
-def _entries(folder: Path, modalities: Sequence[str]) -> list[CohortScan]:
+def _entries(folder: Path, modalities: Sequence[str], leave_out: Path | None) -> list[CohortScan]:
     """Take each entry of a folder as a scan."""
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder; choose the folder with the scans.")
     found = []
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or entry == leave_out:
             continue
         if entry.is_dir():
             found.append(_folder_scan(entry, modalities))

@@ -86,6 +86,17 @@ class LeftAlone:
     reason: str
 
 
+def sentences_on(left_alone: Iterable[LeftAlone]) -> tuple[str, ...]:
+    """Return one sentence for each reason to leave something alone, naming the first."""
+    names: dict[str, list[str]] = {}
+    for one in left_alone:
+        names.setdefault(one.reason, []).append(one.name)
+    return tuple(
+        f"Not read: {first}{f' (and {len(more)} more of the same kind)' if more else ''} {reason}."
+        for reason, (first, *more) in names.items()
+    )
+
+
 @dataclass(frozen=True)
 class Found:
     """The content of a source.

@@ -70,3 +70,19 @@ def test_a_source_without_scans_is_refused(tmp_path: Path) -> None:
         find_scans(touch(tmp_path, "notes.txt"), ("flair",))
     with pytest.raises(DatasetError, match="does not exist"):
         find_scans(tmp_path / "nowhere", ("flair",))
+
+
+def test_results_in_the_source_are_not_its_scans(tmp_path: Path) -> None:
+    plain = touch(tmp_path / "plain", "one.nii.gz", "results/scans/one/mask.nii.gz")
+    scans = find_scans(plain, ("flair",), leave_out=plain / "results").scans
+    assert [scan.name for scan in scans] == ["one"]
+    out = "derivatives/anofpdm"
+    bids = touch(
+        tmp_path / "bids",
+        "sub-1/anat/sub-1_FLAIR.nii.gz",
+        f"{out}/sub-1/anat/sub-1_desc-brain_mask.nii.gz",
+    )
+    (scan,) = find_scans(bids, ("flair",)).scans
+    assert scan.brain_mask is not None
+    (scan,) = find_scans(bids, ("flair",), leave_out=bids / out).scans
+    assert scan.brain_mask is None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import islice
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ _AHEAD = 2
 """Scans at a time that the scheduler knows, for each thread: one at work and one waiting."""
 _LOOK_SECONDS = 5.0
 _WAIT_SECONDS = 60.0
+_LOST = "The connection to the Dask scheduler was lost; run the same command again."
 
 
 def check_dask() -> None:
@@ -116,7 +118,7 @@ class DaskExecutor:
                 threads_per_worker=2 if self.gpus else 1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:0" if watched else None,
+                dashboard_address="127.0.0.1:0",
                 local_directory=scratch,
                 silence_logs=60,
             )
@@ -162,20 +164,22 @@ class _Window:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what becomes of each scan, as it ends."""
         self._client.wait_for_workers(1, timeout=_WAIT_SECONDS)
-        cancelled = False
+        cancelled = lost = False
         try:
             self._fill()
             while self._open:
-                future = next(self._ended)
-                scan = self._open.pop(future)
-                if future.cancelled():
-                    continue
-                yield self._outcome(scan, future)
-                if not self._stop.asked:
-                    self._fill()
-                elif not cancelled:
+                for future in self._ended.next_batch(block=True):
+                    scan = self._open.pop(future)
+                    if not future.cancelled():
+                        yield self._outcome(scan, future)
+                    elif not cancelled:
+                        lost = True
+                        yield Outcome(scan.name, "failed", reason=_LOST, tries=0)
+                if self._stop.asked and not cancelled:
                     cancelled = True
                     self._cancel_waiting()
+                elif not self._stop.asked and not lost:
+                    self._fill()
         except BaseException:
             for scan in self._open.values():
                 self._tries.forget(scan.name)
@@ -192,13 +196,13 @@ class _Window:
         return outcome
 
     def _fill(self) -> None:
-        while len(self._open) < self._most():
-            scan = next(self._left, None)
-            if scan is None:
-                return
-            future = self._client.submit(_apply, self._work, scan, pure=False)
-            self._open[future] = scan
-            self._ended.add(future)
+        batch = list(islice(self._left, max(0, self._most() - len(self._open))))
+        if not batch:
+            return
+        # One message for all of them: each costs the scheduler some milliseconds.
+        futures = self._client.map(_apply, batch, work=self._work, pure=False)
+        self._open.update(zip(futures, batch, strict=True))
+        self._ended.update(futures)
 
     def _most(self) -> int:
         now = time.monotonic()
@@ -213,7 +217,7 @@ class _Window:
         self._client.cancel(waiting)
 
 
-def _apply(work: Work, scan: CohortScan) -> Outcome:
+def _apply(scan: CohortScan, work: Work) -> Outcome:
     return work(scan)
 
 

@@ -28,7 +28,11 @@ _SCORED: Final[dict[str, tuple[str, ...]]] = {"brats": ("flair", "t2")}
 
 
 def find_cases(
-    source: Path, layout: Layout, modalities: Sequence[str], match: Mapping[str, str]
+    source: Path,
+    layout: Layout,
+    modalities: Sequence[str],
+    match: Mapping[str, str],
+    leave_out: Path | None = None,
 ) -> Found:
     """List the examinations that a source holds, sorted by subject.
 
@@ -42,6 +46,8 @@ def find_cases(
         What the model reads; cases that lack one carry a `problem`.
     match : mapping of str to str
         BIDS entities that a scan's name must have; "" for none of that entity.
+    leave_out : Path, optional
+        A folder in a BIDS folder whose files are not listed.
 
     Raises
     ------
@@ -60,7 +66,7 @@ def find_cases(
         found = brats_cases(source, modalities)
     else:
         entities = {**ATLAS_ENTITIES, **match} if layout == "atlas" else match
-        found = bids_cases(source, modalities, entities)
+        found = bids_cases(source, modalities, entities, leave_out)
     if not found.cases:
         seen = next((f"; {one.name} {one.reason}" for one in found.left_alone), "")
         raise DatasetError(

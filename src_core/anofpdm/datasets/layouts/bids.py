@@ -207,7 +207,10 @@ class _Listing:
 
 
 def bids_cases(
-    source: Path, modalities: Sequence[str], match: Mapping[str, str] | None = None
+    source: Path,
+    modalities: Sequence[str],
+    match: Mapping[str, str] | None = None,
+    leave_out: Path | None = None,
 ) -> Found:
     """List the sessions below a folder, sorted; sessions of a subject share the patient.
 
@@ -221,6 +224,8 @@ def bids_cases(
     match : mapping of str to str, optional
         Entities that the scans must have, such as {"space": "MNI152"}; "" for none of it. Indices
         (run, echo) are compared as numbers, labels as texts. They narrow masks down, too.
+    leave_out : Path, optional
+        A folder whose files are not listed, such as that of results.
 
     Returns
     -------
@@ -232,10 +237,12 @@ def bids_cases(
     dataset = source if beside is None else beside.parent
     listing = _Listing(source, dataset, modalities, match or {})
     for path in nifti_files(source):
-        listing.add(path, source)
+        if leave_out is None or not path.is_relative_to(leave_out):
+            listing.add(path, source)
     if beside is not None:
         for path in nifti_files(beside):
-            listing.add(path, beside, masks_only=True)
+            if leave_out is None or not path.is_relative_to(leave_out):
+                listing.add(path, beside, masks_only=True)
     listing.share_masks()
     cases = unique_cases(listing.cases(), source)
     left_alone = tuple(sorted(listing.left_alone, key=lambda one: one.name))

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
 from anofpdm.common.reading import one_line
-from anofpdm.datasets.case import Case, LeftAlone
+from anofpdm.datasets.case import Case, LeftAlone, sentences_on
 from anofpdm.datasets.csv_file import read_csv, unknown_columns
 from anofpdm.datasets.labels.annotations import read_annotations
 from anofpdm.datasets.layouts import find_cases
@@ -48,14 +48,7 @@ class Listing:
     @property
     def not_read(self) -> tuple[str, ...]:
         """One sentence for each reason to leave something alone, naming the first."""
-        names: dict[str, list[str]] = {}
-        for one in self.left_alone:
-            names.setdefault(one.reason, []).append(one.name)
-        return tuple(
-            f"Not read: {first}{f' (and {len(more)} more of the same kind)' if more else ''} "
-            f"{reason}."
-            for reason, (first, *more) in names.items()
-        )
+        return sentences_on(self.left_alone)
 
 
 def list_cases(config: PrepareConfig) -> Listing:

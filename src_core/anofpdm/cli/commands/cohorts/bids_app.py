@@ -134,7 +134,7 @@ def bids(
     settings.check(model)
     if not dataset.is_dir():
         raise DatasetError(f"{bids_dir} is not a folder; choose a BIDS dataset.")
-    found = find_scans(dataset, known.modalities, "bids", entities(match))
+    found = find_scans(dataset, known.modalities, "bids", entities(match), root)
     part = Participants(
         tuple(label.removeprefix("sub-") for label in participant_label or ()),
         tuple(label.removeprefix("ses-") for label in session_label or ()),

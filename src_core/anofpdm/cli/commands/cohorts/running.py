@@ -133,7 +133,7 @@ def run_request(request: CohortRequest, console: Console) -> None:
     console.finish(payload, cohort_summary(request.root, document))
     if outcome.left and stop.asked:
         raise typer.Exit(CANCELLED)
-    if outcome.failures:
+    if outcome.failures or outcome.left:
         raise typer.Exit(IN_PART)
 
 

@@ -192,10 +192,13 @@ def segment_cohort(
         files=files_asked.beside(dicom=False, regions=regions),
     )
     settings.check(model)
-    found = find_scans(user_path(source).absolute(), known.modalities, layout, entities(match))
+    root = user_path(out).absolute()
+    found = find_scans(
+        user_path(source).absolute(), known.modalities, layout, entities(match), root
+    )
     request = CohortRequest(
         source=source.name,
-        root=user_path(out).absolute(),
+        root=root,
         naming=PlainNaming(),
         found=found,
         model=model,
