@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
+from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.preprocessing.atlas import TemplateFit
 from anofpdm.preprocessing.similarity import SimilarityTest
 from anofpdm.scans.volume import Volume
@@ -161,3 +162,49 @@ def test_a_scan_that_does_not_fit_the_template_has_no_names(
     report = report_of(segment(folder, "brain", "--regions", "--no-gate", "--quantile", 0.9))
     assert not any("approximate_region" in each for each in report["lesions"]["components"])
     assert any("does not fit the template" in warning for warning in report["warnings"])
+
+
+def test_a_table_of_raw_scans_becomes_a_dataset(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("SimpleITK")
+    calls: list[str] = []
+
+    def find_brain(volume: Volume, cancelled: object) -> tuple[np.ndarray, str]:
+        calls.append(volume.name)
+        return head()[1], "1.0"
+
+    monkeypatch.setattr("anofpdm.preprocessing.skull.deepbet.find_brain", find_brain)
+    monkeypatch.setattr("anofpdm.preprocessing.registration.fit", lambda *_, **__: np.eye(4))
+    volume, inside = head()
+    nib.save(nib.Nifti1Image(volume.data[:, :, 1:], volume.affine), folder / "t1.nii.gz")
+    table = folder / "raw.csv"
+    table.write_text(
+        "subject,flair,t1,label,unhealthy_slices\n"
+        "a,head.nii.gz,t1.nii.gz,healthy,\n"
+        "b,head.nii.gz,t1.nii.gz,,20-24\n"
+    )
+    given = ["prepare", table, "--layout", "table", "--size", 32, "--workers", 1, "--json"]
+    options = ["--skull", "auto", "--register", "auto", "--split", "100,0,0"]
+
+    def run(*more: object) -> Result:
+        command = [*given, "--out", folder / "d.zarr", *more]
+        return CliRunner().invoke(app, [str(each) for each in command])
+
+    refused = run("--with-skull", *options)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "--with-skull" in refused.stderr and not (folder / "d.zarr").exists()
+    as_they_are = run()
+    assert "different grids" in as_they_are.stderr and as_they_are.exit_code != 0
+    report = report_of(run(*options))
+    assert report["subjects"] == {"train": 2} and calls == ["head.nii.gz", "head.nii.gz"]
+    for subject in ("a", "b"):
+        done = report["preparation"][subject]
+        assert done["brain_extraction"]["reason"] and done["registration"][0]["fixed"]
+    assert json.loads((folder / "d.zarr" / "prepared.json").read_text())["preparation"]
+    stored = SliceDataset.open(folder / "d.zarr")
+    assert stored.description["provenance"]["preparation"]["skull"] == "auto"
+    # What the network sees is the brain alone, in mm2.
+    seen = stored.read("foreground", np.arange(len(stored))).sum() * (208 / 32) ** 2
+    brain_mm2 = 2 * inside.sum() * 9
+    assert seen == pytest.approx(brain_mm2, rel=0.1)

@@ -13,6 +13,12 @@ from rich.table import Table
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import IN_PART
+from anofpdm.cli.shared.preparation import (
+    BiasFieldOption,
+    RegisterOption,
+    SkullMarginOption,
+    SkullOption,
+)
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.progress import Pace
 from anofpdm.jobs.progress import JobProgress
@@ -137,7 +143,7 @@ IntensityOption = Annotated[
         rich_help_panel=_SLICES,
     ),
 ]
-SkullOption = Annotated[
+WithSkullOption = Annotated[
     bool,
     typer.Option(
         "--with-skull",
@@ -207,8 +213,12 @@ def prepare(
     field_of_view: FieldOption = "fixed",
     extent_mm: ExtentOption = None,
     intensity: IntensityOption = "volume_p99",
-    with_skull: SkullOption = False,
+    with_skull: WithSkullOption = False,
     min_foreground: ForegroundOption = 0.02,
+    skull: SkullOption = "keep",
+    skull_margin_mm: SkullMarginOption = 0.0,
+    register: RegisterOption = "off",
+    bias_field: BiasFieldOption = "keep",
     split: SharesOption = "75,5,20",
     seed: SeedOption = 0,
     splits: SplitsOption = None,
@@ -226,6 +236,7 @@ def prepare(
     from anofpdm.common.validation import validated
     from anofpdm.datasets.preparation.config import EXTENT_MM, PrepareConfig
     from anofpdm.datasets.preparation.prepare import prepare as prepare_dataset
+    from anofpdm.preprocessing.chain import ChainSettings
     from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
     if field_of_view == "fixed" and extent_mm is None:
@@ -253,6 +264,7 @@ def prepare(
         match=parsed_entities(match or ()),
         form=form,
         keep_paths=keep_paths,
+        chain=ChainSettings(skull, skull_margin_mm, register, bias_field),
     )
     if dry_run:
         from anofpdm.datasets.preparation.prepare_cost import prepare_cost

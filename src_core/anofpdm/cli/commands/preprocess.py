@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -42,14 +42,6 @@ BrainMaskOption = Annotated[
         rich_help_panel="Input and output",
     ),
 ]
-BiasFieldOption = Annotated[
-    Literal["keep", "n4"],
-    typer.Option(
-        "--bias-field",
-        help="n4 corrects slow changes of brightness across the brain. Needs SimpleITK.",
-        rich_help_panel="Preparation of raw scans",
-    ),
-]
 
 
 @with_preparation_options
@@ -60,7 +52,6 @@ def preprocess(
     brain_mask: BrainMaskOption = None,
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
-    bias_field: BiasFieldOption = "keep",
     overwrite: opt.OverwriteOption = False,
     *,
     preparation: PreparationOptions,
@@ -83,7 +74,7 @@ def preprocess(
             for modality, file in files.items()
         }
         mask = None if mask_file is None else mask_file.read(form=form, keep_path=keep_paths)
-        ready = preparation.prepare(volumes, mask, console, bias_field=bias_field)
+        ready = preparation.prepare(volumes, mask, console)
         grid = next(iter(ready.volumes.values()))
         for modality, volume in ready.brains().items():
             write_nifti(staging / f"{modality}.nii.gz", volume.data, grid, "float32")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -50,6 +50,15 @@ RegisterOption = Annotated[
         rich_help_panel=_PREPARATION,
     ),
 ]
+BiasFieldOption = Annotated[
+    Literal["keep", "n4"],
+    typer.Option(
+        "--bias-field",
+        help="n4 corrects slow changes of brightness across the brain. Needs SimpleITK (extra "
+        "formats).",
+        rich_help_panel=_PREPARATION,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -59,16 +68,15 @@ class PreparationOptions:
     skull: SkullOption = "auto"
     skull_margin_mm: SkullMarginOption = 0.0
     register: RegisterOption = "auto"
+    bias_field: BiasFieldOption = "keep"
 
     def prepare(
         self,
         volumes: Mapping[str, Volume],
         brain_mask: Volume | None,
         console: Console,
-        *,
-        bias_field: Literal["keep", "n4"] = "keep",
     ) -> PreparedScans:
-        """Register the scans and extract the brain where it is asked for or needed.
+        """Register the scans and extract the brain where it is asked for or needed; correct them.
 
         Parameters
         ----------
@@ -78,7 +86,6 @@ class PreparationOptions:
             The user's own.
         console : Console
             Told what was done.
-        bias_field : {"keep", "n4"}
 
         Raises
         ------
@@ -89,7 +96,7 @@ class PreparationOptions:
 
         return prepare_scans(
             volumes,
-            replace(self.chain(), bias_field=bias_field),
+            self.chain(),
             brain_mask=brain_mask,
             note=console.note,
             warn=console.warn,
@@ -100,7 +107,10 @@ class PreparationOptions:
         from anofpdm.preprocessing.chain import ChainSettings
 
         return ChainSettings(
-            skull=self.skull, margin_mm=self.skull_margin_mm, register=self.register
+            skull=self.skull,
+            margin_mm=self.skull_margin_mm,
+            register=self.register,
+            bias_field=self.bias_field,
         )
 
 

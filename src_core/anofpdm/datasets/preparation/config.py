@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.labels.rule import LESION_MM2
 from anofpdm.datasets.layouts import Layout, default_modalities, default_scored
-from anofpdm.datasets.preparation.subject import Recipe
+from anofpdm.datasets.preparation.subject import AS_THEY_ARE, Recipe
 from anofpdm.datasets.split import Shares
 from anofpdm.datasets.store.slices import Split
+from anofpdm.preprocessing.chain import ChainSettings
 from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
@@ -55,6 +56,8 @@ class PrepareConfig(BaseModel):
         Which form of a NIfTI header places the voxels; see `read_volume`.
     keep_paths : bool
         Whether warnings and reasons name files with their folders.
+    chain : ChainSettings
+        How raw scans are prepared; by default they are taken as they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -72,6 +75,7 @@ class PrepareConfig(BaseModel):
     match: dict[str, str] = Field(default_factory=dict)
     form: Form | None = None
     keep_paths: bool = False
+    chain: ChainSettings = AS_THEY_ARE
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -81,6 +85,8 @@ class PrepareConfig(BaseModel):
             raise ValueError(_wrong_sum(self.shares))
         if self.match and self.layout not in ("atlas", "bids"):
             raise ValueError("match is only for the layouts bids and atlas")
+        if self.chain.skull != "keep" and not self.preprocessing.brain_extracted:
+            raise ValueError("a model of scans with the skull (--with-skull) needs --skull keep")
         if repeated := {m for m in self.modalities if self.modalities.count(m) > 1}:
             raise ValueError(f"the modality {min(repeated)} is given twice")
         return self
@@ -109,7 +115,12 @@ class PrepareConfig(BaseModel):
     def recipe(self) -> Recipe:
         """The settings that determine how one case becomes slices."""
         return Recipe(
-            self.modalities, self.preprocessing, self.lesion_mm2, self.form, self.keep_paths
+            self.modalities,
+            self.preprocessing,
+            self.lesion_mm2,
+            self.form,
+            self.keep_paths,
+            self.chain,
         )
 
     @property

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +43,8 @@ class PartSummary:
         Distance between slices.
     warnings : tuple of str
         What preprocessing found doubtful.
+    preparation : dict
+        What was done to raw scans; empty where nothing was.
     """
 
     key: str
@@ -52,6 +54,7 @@ class PartSummary:
     has_truth: bool
     spacing_mm: float
     warnings: tuple[str, ...]
+    preparation: dict[str, Any] = field(default_factory=dict)
 
 
 class PartStore:
@@ -121,6 +124,7 @@ class PartStore:
             has_truth=slices.truth is not None,
             spacing_mm=slices.spacing_mm,
             warnings=slices.warnings,
+            preparation=slices.preparation,
         )
         arrays: dict[str, Any] = {name: getattr(slices, name) for name in _ARRAYS}
         if slices.truth is not None:
@@ -157,7 +161,11 @@ class PartStore:
                 arrays = {name: stored[name] for name in _ARRAYS}
                 truth = stored["truth"] if summary.has_truth else None
             slices = SubjectSlices(
-                truth=truth, spacing_mm=summary.spacing_mm, warnings=summary.warnings, **arrays
+                truth=truth,
+                spacing_mm=summary.spacing_mm,
+                warnings=summary.warnings,
+                preparation=summary.preparation,
+                **arrays,
             )
             _check(slices)
         except Exception as error:  # as above

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from anofpdm.datasets.preparation.contact_sheet import save_contact_sheet
 from anofpdm.datasets.preparation.file_names import names_only
 from anofpdm.datasets.preparation.listing import Listing, list_cases
 from anofpdm.datasets.preparation.parts import PartStore, PartSummary, part_key
+from anofpdm.datasets.preparation.subject import AS_THEY_ARE
 from anofpdm.datasets.preparation.summary import Prepared, Skipped, described
 from anofpdm.datasets.preparation.workers import PartRequest, make_parts
 from anofpdm.datasets.split import Kind, split_patients
@@ -208,6 +209,7 @@ def _assemble(
             "lesion_mm2": config.lesion_mm2,
             "shares": None if listing.splits else list(config.shares),
             "seed": None if listing.splits else config.seed,
+            **({} if config.chain == AS_THEY_ARE else {"preparation": asdict(config.chain)}),
         },
     ) as writer:
         for done, subject in enumerate(summaries, start=1):

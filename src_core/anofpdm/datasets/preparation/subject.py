@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,16 @@ from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.labels.rule import Labels, labels_from_annotation, labels_from_area
 from anofpdm.method.class_labels import UNKNOWN
+from anofpdm.preprocessing.chain import ChainSettings, prepare_scans
 from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.values import mask_voxels
 from anofpdm.scans.volume import Volume, read_volume
+
+AS_THEY_ARE = ChainSettings(skull="keep", register="off")
+"""Scans of one head must lie on one grid, and nothing is done to them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Recipe:
         Which form of a NIfTI header places the voxels; see `read_volume`.
     keep_paths : bool
         Whether warnings name files with their folders.
+    chain : ChainSettings
+        How raw scans are prepared; a subject's own brain mask takes the place of an extraction.
     """
 
     modalities: tuple[str, ...]
@@ -43,6 +50,7 @@ class Recipe:
     lesion_mm2: float
     form: Form | None = None
     keep_paths: bool = False
+    chain: ChainSettings = AS_THEY_ARE
 
     def read(self, path: Path, modality: str | None = None) -> Volume:
         """Read a file of a case."""
@@ -69,6 +77,8 @@ class SubjectSlices:
         Distance between axial slices.
     warnings : tuple of str
         What preprocessing found doubtful.
+    preparation : dict
+        What was done to raw scans, see `prepare_scans`.
     """
 
     images: NDArray[np.float16]
@@ -78,6 +88,7 @@ class SubjectSlices:
     slice_ids: NDArray[np.int32]
     spacing_mm: float
     warnings: tuple[str, ...]
+    preparation: dict[str, Any] = field(default_factory=dict)
 
 
 def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
@@ -91,7 +102,10 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
     volumes = {m: recipe.read(case.images[m], m) for m in recipe.modalities}
     first = volumes[recipe.modalities[0]]
     brain = None if case.brain_mask is None else recipe.read(case.brain_mask)
-    stack = preprocess(volumes, recipe.modalities, recipe.preprocessing, brain)
+    chain = recipe.chain if brain is None else replace(recipe.chain, skull="keep")
+    told: list[str] = []
+    ready = prepare_scans(volumes, chain, brain_mask=brain, warn=told.append)
+    stack = preprocess(ready.volumes, recipe.modalities, recipe.preprocessing, ready.brain_mask)
     mask = None if case.mask is None else on_grid_of(first, recipe.read(case.mask))
     lesion = None if mask is None else _lesion_share(mask, case, stack)
     check_verdict(case, lesion)
@@ -105,7 +119,8 @@ def subject_slices(case: Case, recipe: Recipe) -> SubjectSlices:
         labels=_labels(case, recipe, stack, lesion),
         slice_ids=stack.slice_ids.astype(np.int32),
         spacing_mm=stack.geometry.slice_thickness_mm,
-        warnings=(*stack.warnings, *(() if mask is None else mask.warnings)),
+        warnings=(*told, *stack.warnings, *(() if mask is None else mask.warnings)),
+        preparation=ready.record,
     )
 
 

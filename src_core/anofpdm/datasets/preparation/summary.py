@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +55,8 @@ class Prepared:
         Where finished subjects are kept for another try, when some were skipped.
     left_alone : tuple of LeftAlone
         Masks and sessions that look as if they belonged here, and were not read.
+    preparation : dict of str to dict
+        What was done to the raw scans of a subject.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Prepared:
     warnings: tuple[str, ...]
     parts: Path | None
     left_alone: tuple[LeftAlone, ...] = ()
+    preparation: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -77,6 +80,7 @@ class Prepared:
             "split_of": self.split_of,
             "skipped": [{"subject": s.subject, "reason": s.reason} for s in self.skipped],
             "left_alone": [{"name": a.name, "reason": a.reason} for a in self.left_alone],
+            "preparation": self.preparation,
             "warnings": list(self.warnings),
         }
 
@@ -136,6 +140,9 @@ def described(
             *(f"{name}: {text}" for name, found in summaries.items() for text in found.warnings),
         ),
         parts=parts if skipped else None,
+        preparation={
+            name: found.preparation for name, found in summaries.items() if found.preparation
+        },
     )
 
 
