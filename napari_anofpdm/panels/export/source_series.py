@@ -18,7 +18,9 @@ NEEDS_SIMPLEITK = "Needs SimpleITK: pip install 'napari-anofpdm[formats]'."
 
 
 def source_series(analysis: Analysis | None, layers: Iterable[Layer]) -> Series | None:
-    """Find the series of the first scan of an analysis among the scans in the viewer.
+    """Find the series of a scan of an analysis among the scans in the viewer.
+
+    A scan that was registered lies no longer on its own series, but on that of another scan.
 
     Parameters
     ----------
@@ -28,12 +30,16 @@ def source_series(analysis: Analysis | None, layers: Iterable[Layer]) -> Series 
     """
     if analysis is None or not analysis.metadata.sources:
         return None
-    wanted = analysis.metadata.sources[0].sha256
-    for layer in layers:
-        source = getattr(layer.metadata.get("volume"), "source", None)
-        if source is not None and wanted and source.sha256 == wanted:
+    from anofpdm.results.dicom.files import lies_on
+
+    known = [getattr(layer.metadata.get("volume"), "source", None) for layer in layers]
+    for wanted in analysis.metadata.sources:
+        for source in known:
+            if source is None or not wanted.sha256 or source.sha256 != wanted.sha256:
+                continue
             found: Series = source.series
-            return found
+            if lies_on(found, analysis):
+                return found
     return None
 
 

@@ -59,6 +59,16 @@ def check_dicom_output() -> None:
         ) from error
 
 
+def lies_on(series: Series, analysis: Analysis) -> bool:
+    """Whether the slices of a series have the voxels of an analysis."""
+    stack, geometry = series.stack, analysis.geometry
+    return (
+        stack is not None
+        and stack.shape == geometry.shape
+        and np.allclose(stack.affine, geometry.affine, atol=1e-3)
+    )
+
+
 def check_is_source(series: Series, analysis: Analysis) -> None:
     """Check that a series has the voxels of an analysis.
 
@@ -67,12 +77,7 @@ def check_is_source(series: Series, analysis: Analysis) -> None:
     OutputError
         When it has other voxels, or lies elsewhere.
     """
-    stack, geometry = series.stack, analysis.geometry
-    if (
-        stack is None
-        or stack.shape != geometry.shape
-        or not np.allclose(stack.affine, geometry.affine, atol=1e-3)
-    ):
+    if not lies_on(series, analysis):
         raise OutputError(
             f"{series.label} of {series.files.path} is not the scan of this analysis: its slices "
             "lie elsewhere; choose the series that was segmented."
