@@ -38,7 +38,8 @@ def _percent(change: LesionChange) -> str:
 def _more(change: LesionChange) -> str:
     first, last = change.first_slice, change.last_slice
     slices = f"slice {first}" if first == last else f"slices {first} to {last}"
-    return f"Change {change.change_ml:+.2f} ml; {slices} from the feet.\n{_GO_TIP}"
+    said = f"{_state(change).capitalize()}; {change.change_ml:+.2f} ml; {slices} from the feet."
+    return f"{said}\n{_GO_TIP}"
 
 
 COLUMNS = (

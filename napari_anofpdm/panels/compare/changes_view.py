@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 10
 _NARROW = "QHeaderView::section { padding: 2px 3px; }"  # napari's own is as wide as two digits
 _ROW_PX = 22
+_WIDTHS_PX = (38, 0, 52, 46, 58)
 
 
 class ChangesView(QWidget):
@@ -72,7 +73,9 @@ class ChangesView(QWidget):
         assert rows is not None and columns is not None
         rows.hide()
         rows.setDefaultSectionSize(_ROW_PX)
-        columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        for column, width in enumerate(_WIDTHS_PX):
+            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            table.setColumnWidth(column, width)
         columns.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
         columns.setMinimumSectionSize(20)
         table.setStyleSheet(_NARROW)
