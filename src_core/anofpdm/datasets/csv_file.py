@@ -26,6 +26,7 @@ _MARKS: Final = (
 )
 _SPREADSHEETS: Final = {b"PK\x03\x04": "an Excel or other", b"\xd0\xcf\x11\xe0": "an old Excel"}
 _LONGEST_CELL: Final = 1024
+_LONGEST_LIST: Final = 600
 _AS_UTF8: Final = "save it as CSV in UTF-8 (in Excel: CSV UTF-8)"
 
 
@@ -43,6 +44,10 @@ class Row:
 
     where: str
     values: dict[str, str]
+
+    def text(self, column: str, default: str = "") -> str:
+        """Return a cell that a sentence may name: its line breaks, which may be any, are spaces."""
+        return " ".join(self.values.get(column, default).splitlines())
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,11 @@ def read_csv(path: Path, needs: Sequence[str] = ()) -> CsvFile:
     return CsvFile(path, columns, tuple(rows))
 
 
+def listed(columns: Sequence[str]) -> str:
+    """Join the names of columns for a sentence; the end of a very long list is left out."""
+    return one_line(", ".join(map(one_line, columns)), _LONGEST_LIST)
+
+
 def near_miss(name: str, known: Collection[str]) -> str:
     """Return the known name that `name` is most likely meant to be, or "" where none is near."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -126,13 +136,13 @@ def unknown_columns(table: CsvFile, known: Collection[str]) -> list[str]:
             continue
         if meant := near_miss(column, missing):
             found.append(
-                f'{table.path} has the column "{column}", which is not read; if "{meant}" is '
-                "meant, rename it."
+                f'{table.path} has the column "{one_line(column)}", which is not read; if '
+                f'"{meant}" is meant, rename it.'
             )
         else:
             others.append(column)
     if others:
-        found.append(f"Columns of {table.path} that are not read: {', '.join(others)}.")
+        found.append(f"Columns of {table.path} that are not read: {listed(others)}.")
     return found
 
 
@@ -202,10 +212,10 @@ def _check_columns(path: Path, columns: tuple[str, ...], needs: Sequence[str]) -
     if needs and not set(needs) & set(columns):
         near = next((f"; is {near} meant?" for n in needs if (near := near_miss(n, columns))), "")
         raise DatasetError(
-            f"{path} has no column {' or '.join(needs)} (it has {', '.join(columns) or 'none'}"
+            f"{path} has no column {' or '.join(needs)} (it has {listed(columns) or 'none'}"
             f"{near}); its first line must name the columns."
         )
     named = [name for name in columns if name]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
-        raise DatasetError(f"{path} has the column {twice[0]} twice; rename one.")
+        raise DatasetError(f"{path} has the column {one_line(twice[0])} twice; rename one.")

@@ -90,9 +90,9 @@ def read_splits(path: Path, cases: Sequence[Case]) -> dict[str, Split]:
         raise DatasetError(f"{path} has no column patient or subject; add one of them.")
     listed: dict[str, Split] = {}
     for row in table.rows:
-        subject, split = row.values.get("subject", ""), row.values.get("split", "")
+        subject, split = row.text("subject"), row.text("split")
         # As in a table of scans: a patient that is not named is the subject.
-        name = row.values.get(by, subject)
+        name = row.text(by, subject)
         if not name:
             raise DatasetError(f"{row.where} has no {by}; add it.")
         if split not in _SPLITS:

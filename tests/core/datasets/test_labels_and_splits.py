@@ -78,6 +78,24 @@ def test_annotations_that_cannot_be_read(tmp_path: Path, text: str, words: str) 
         read_annotations(path)
 
 
+@pytest.mark.parametrize("line_break", ["\n", "\f", "\x1c", "\x85", "\u2028"])
+def test_a_cell_of_several_lines_is_named_in_one(tmp_path: Path, line_break: str) -> None:
+    """Found by tests/fuzz: a page feed in a label, and a cell that swallowed the next line."""
+    path = tmp_path / "labels.csv"
+    path.write_text(f'subject,label,split\np1,"un{line_break}healthy","tr{line_break}ain"\n')
+    with pytest.raises(DatasetError, match=r'label is "un healthy"; write .* empty\.$'):
+        read_annotations(path)
+    with pytest.raises(DatasetError, match=r'the split is "tr ain"; write train, val or test\.$'):
+        read_splits(path, [])
+    path.write_text(f'subject,label\n"p{line_break}1",healthy\n"p{line_break}1",healthy\n')
+    with pytest.raises(DatasetError, match=r"repeats the subject p 1; give each subject one line"):
+        read_annotations(path)
+    path.write_text(f'subject,"la{line_break}bel"\np1,healthy\n')
+    with pytest.raises(DatasetError) as caught:
+        read_splits(path, [])
+    assert len(str(caught.value).splitlines()) == 1
+
+
 @given(st.integers(0, 400), st.tuples(st.integers(1, 90), st.integers(0, 90), st.integers(0, 90)))
 def test_quotas_add_up_and_leave_no_wanted_split_empty(
     count: int, shares: tuple[int, int, int]

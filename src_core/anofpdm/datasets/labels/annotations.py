@@ -39,7 +39,7 @@ def read_annotations(path: Path) -> dict[str, Annotation]:
         )
     found: dict[str, Annotation] = {}
     for row in table.rows:
-        subject = row.values.get("subject", "")
+        subject = row.text("subject")
         if not subject or subject in found:
             fault = f"repeats the subject {subject}" if subject else "has no subject"
             raise DatasetError(f"{row.where} {fault}; give each subject one line.")
@@ -55,13 +55,13 @@ def annotation_of(row: Row) -> Annotation:
     DatasetError
         When a cell cannot be understood or the two contradict each other.
     """
-    label = row.values.get(LABEL_COLUMN, "unknown").lower()
+    label = row.text(LABEL_COLUMN, "unknown").lower()
     if label not in _VERDICTS:
         raise DatasetError(
             f'{row.where}: {LABEL_COLUMN} is "{label}"; write {", ".join(_VERDICTS)}, or leave it '
             "empty."
         )
-    ranges = parsed_ranges(row.values.get(RANGES_COLUMN, ""), row.where)
+    ranges = parsed_ranges(row.text(RANGES_COLUMN), row.where)
     verdict = _VERDICTS[label]
     if ranges and verdict == "healthy":
         raise DatasetError(

@@ -113,7 +113,7 @@ def _names_in_table(name: BidsName, root: Path) -> dict[int, str]:
                 or values.get("abbreviation") == _COMMON_LABEL
             )
             if index.isdecimal() and len(index) <= _DIGITS:
-                text = values.get("name", values.get("abbreviation", index))
+                text = row.text("name", row.text("abbreviation", index))
                 found[int(index)] = f"{text} (lesion)" if common else text
         return found
     return {}

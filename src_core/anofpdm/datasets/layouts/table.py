@@ -13,7 +13,7 @@ from typing import Final
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.user_path import user_path
 from anofpdm.datasets.case import Case, Found, unique_cases
-from anofpdm.datasets.csv_file import Row, near_miss, read_csv
+from anofpdm.datasets.csv_file import Row, listed, near_miss, read_csv
 from anofpdm.datasets.labels.annotations import LABEL_COLUMN, RANGES_COLUMN, annotation_of
 from anofpdm.scans.modalities import CONTRASTS
 
@@ -37,7 +37,7 @@ def table_modalities(source: Path) -> tuple[str, ...]:
     if not found:
         meant = next((f"; is {near} meant?" for c in columns if (near := _contrast_near(c))), "")
         raise DatasetError(
-            f"{source} has no column named as a contrast ({', '.join(columns)}{meant}); name those "
+            f"{source} has no column named as a contrast ({listed(columns)}{meant}); name those "
             "that hold scans with --modality."
         )
     return found
@@ -63,7 +63,7 @@ def table_cases(source: Path, modalities: Sequence[str]) -> Found:
         if modality not in table.columns:
             near = near_miss(modality, table.columns)
             raise DatasetError(
-                f"{source} has no column {modality} (it has {', '.join(table.columns)}"
+                f"{source} has no column {modality} (it has {listed(table.columns)}"
                 f"{f'; is {near} meant?' if near else ''}); add it or name the modalities with "
                 "--modality."
             )
@@ -72,15 +72,15 @@ def table_cases(source: Path, modalities: Sequence[str]) -> Found:
 
 
 def _case(row: Row, modalities: Sequence[str], folder: Path) -> Case:
-    subject = row.values.get("subject")
-    if subject is None:
+    subject = row.text("subject")
+    if not subject:
         raise DatasetError(f"{row.where} has no subject; give each line one.")
     files = {*modalities, "mask", "brain_mask"}
     paths = {name: folder / user_path(value) for name, value in row.values.items() if name in files}
     missing = [modality for modality in modalities if modality not in paths]
     return Case(
         subject=subject,
-        patient=row.values.get("patient", subject),
+        patient=row.text("patient", subject),
         images={modality: paths[modality] for modality in modalities if modality in paths},
         mask=paths.get("mask"),
         brain_mask=paths.get("brain_mask"),
