@@ -108,9 +108,12 @@ def listed(columns: Sequence[str]) -> str:
 
 
 def near_miss(name: str, known: Collection[str]) -> str:
-    """Return the known name that `name` is most likely meant to be, or "" where none is near."""
+    """Return the known name that `name` is most likely meant to be, or "" where none is near.
+
+    For a sentence: of a name of several lines, which a damaged header may have, the first one.
+    """
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    return next(iter(get_close_matches(plain, known, n=1, cutoff=0.7)), "")
+    return one_line(next(iter(get_close_matches(plain, known, n=1, cutoff=0.7)), ""))
 
 
 def unknown_columns(table: CsvFile, known: Collection[str]) -> list[str]:

@@ -90,10 +90,13 @@ def test_a_cell_of_several_lines_is_named_in_one(tmp_path: Path, line_break: str
     path.write_text(f'subject,label\n"p{line_break}1",healthy\n"p{line_break}1",healthy\n')
     with pytest.raises(DatasetError, match=r"repeats the subject p 1; give each subject one line"):
         read_annotations(path)
-    path.write_text(f'subject,"la{line_break}bel"\np1,healthy\n')
-    with pytest.raises(DatasetError) as caught:
-        read_splits(path, [])
-    assert len(str(caught.value).splitlines()) == 1
+    path.write_text(f'subject,"split{line_break}"\np1,train\n')
+    assert read_splits(path, []) == {}  # stripped, as all names of columns are
+    for header in (f'subject,"la{line_break}bel"', f'subject,"sp{line_break}lit"'):
+        path.write_text(f"{header}\np1,healthy\n")
+        with pytest.raises(DatasetError) as caught:
+            read_splits(path, [])
+        assert len(str(caught.value).splitlines()) == 1
 
 
 @given(st.integers(0, 400), st.tuples(st.integers(1, 90), st.integers(0, 90), st.integers(0, 90)))
