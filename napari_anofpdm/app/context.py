@@ -10,6 +10,9 @@ from napari_anofpdm.alignment.check import AlignmentCheck
 from napari_anofpdm.comparing.comparison import Comparison
 from napari_anofpdm.comparing.layers import ComparisonLayers
 from napari_anofpdm.comparing.run import CompareRun
+from napari_anofpdm.cases.open_case import OpenCase
+from napari_anofpdm.cases.reading_list import ReadingList
+from napari_anofpdm.io.open_action import open_paths
 from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
@@ -65,6 +68,7 @@ class Context:
     layouts : Layouts
     preparer : Preparer
     alignment : AlignmentCheck
+    cases : ReadingList
     is_set_up : bool
         Whether the viewer has its side marks, scale bar and keys.
     """
@@ -94,6 +98,7 @@ class Context:
         self.alignment = AlignmentCheck(viewer, self.session, self.layouts, self.pointer)
         self.layouts.two_times = self._two_times
         self.comparison.changed.connect(self._on_comparison)
+        self.cases = ReadingList(OpenCase(viewer, self.session, self.scans, open_paths))
         self.is_set_up = False
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.window.main_menu.destroyed.connect(self.session.close)

@@ -48,3 +48,8 @@ def show_label(viewer: napari.viewer.Viewer) -> None:
 def show_jobs(viewer: napari.viewer.Viewer) -> None:
     """Show the Jobs panel."""
     show_panel(viewer, panel_named("Jobs"))
+
+
+def show_worklist(viewer: napari.viewer.Viewer) -> None:
+    """Show the Worklist panel."""
+    show_panel(viewer, panel_named("Worklist"))

@@ -56,6 +56,7 @@ PANELS = (
     Panel("Explore", "right"),
     Panel("Export", "right"),
     Panel("Compare", "right"),
+    Panel("Worklist", "right"),
     Panel("Label", "right", "train"),
     Panel("Jobs", "right", "train"),
     Panel("Curves", "bottom"),

@@ -54,11 +54,11 @@ def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> Non
                     *each["centre_mm"],
                     each.get("approximate_region", ""),
                     each["verdict"],
-                    _plain(each["note"]),
+                    plain(each["note"]),
                 ]
             )
 
 
-def _plain(note: str) -> str:
+def plain(note: str) -> str:
     """Let a spreadsheet take a note that begins like a formula as text."""
     return f"'{note}" if note.startswith(("=", "+", "-", "@")) else note

@@ -1,0 +1,1 @@
+"""The case of a worklist that is in view, and the reader's work on it."""

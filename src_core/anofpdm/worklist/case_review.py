@@ -1,0 +1,97 @@
+"""The reader's work on one case: settings, verdicts on lesions, and the edited mask, in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anofpdm.results.review.review_file import ReviewFile
+from anofpdm.results.settings_files import ModelIdentity, SettingsFile
+from anofpdm.scans.volume import read_volume, write_nifti
+from anofpdm.worklist.case import Case
+
+if TYPE_CHECKING:
+    from anofpdm.analysis.analysis import Analysis
+    from anofpdm.method.settings import Settings
+    from anofpdm.results.review.verdicts import ReviewedLesions
+
+LESIONS_FILE = "lesion_review.json"
+SETTINGS_FILE = "review_settings.json"
+EDITED_MASK_FILE = "edited_mask.nii.gz"
+
+
+@dataclass(frozen=True, eq=False)
+class CaseReview:
+    """What is stored of a reader's work on an analysed case.
+
+    Attributes
+    ----------
+    settings : SettingsFile or None
+    lesions : ReviewFile or None
+        Verdicts and notes on the lesions of the mask that counts.
+    edited : ndarray of bool, shape of the scan, or None
+        The mask that the reader corrected.
+    """
+
+    settings: SettingsFile | None = None
+    lesions: ReviewFile | None = None
+    edited: NDArray[np.bool_] | None = None
+
+
+def save_review(
+    case: Case,
+    analysis: Analysis,
+    settings: Settings,
+    reviewed: ReviewedLesions,
+    edited: NDArray[np.uint8] | None,
+) -> None:
+    """Store a reader's work; each file appears whole, so that a crash loses the last change only.
+
+    Parameters
+    ----------
+    case : Case
+    analysis : Analysis
+        Of the case.
+    settings : Settings
+    reviewed : ReviewedLesions
+        Of the mask that counts.
+    edited : ndarray, shape of the scan, or None
+        The corrected mask; None removes the one that is stored.
+
+    Raises
+    ------
+    OutputError
+        When the folder cannot be written.
+    """
+    folder = case.folder
+    model = ModelIdentity.of(analysis.metadata)
+    SettingsFile(model=model, settings=settings).write(folder / SETTINGS_FILE, overwrite=True)
+    if edited is None:
+        (folder / EDITED_MASK_FILE).unlink(missing_ok=True)
+    else:
+        grid = analysis.geometry.as_volume(edited)
+        write_nifti(folder / EDITED_MASK_FILE, edited, grid, np.uint8, overwrite=True)
+    affine = np.asarray(analysis.geometry.affine)
+    ReviewFile.of(reviewed, affine).write(folder / LESIONS_FILE, overwrite=True)
+
+
+def load_review(case: Case) -> CaseReview:
+    """Read what is stored of a reader's work on a case.
+
+    Raises
+    ------
+    AnofpdmError
+        When a file is damaged.
+    """
+    folder = case.folder
+    settings, lesions, mask = (
+        folder / name for name in (SETTINGS_FILE, LESIONS_FILE, EDITED_MASK_FILE)
+    )
+    return CaseReview(
+        SettingsFile.read(settings) if settings.is_file() else None,
+        ReviewFile.read(lesions) if lesions.is_file() else None,
+        np.asarray(read_volume(mask).data > 0) if mask.is_file() else None,
+    )

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anofpdm.common.errors import DatasetError, OutputError, SettingsError
+from anofpdm.results.folder import ANALYSIS_FOLDER, MASK_FILE, REPORT_FILE
+from anofpdm.results.lesions import find_lesions
+from anofpdm.results.review.verdicts import Review, ReviewedLesions
+from anofpdm.worklist.case import CASE_FILE, Case
+from anofpdm.worklist.case_review import EDITED_MASK_FILE, LESIONS_FILE, load_review, save_review
+from anofpdm.worklist.review_table import write_review_table
+from anofpdm.worklist.worklist import open_worklist
+from tests.core.segmentation_cases import analysis
+
+
+def test_a_case_is_new_analysed_or_reviewed(tmp_path: Path) -> None:
+    case = Case("one", tmp_path / "one")
+    assert case.state == "new"
+    case.write(reviewed=False, note="")
+    assert not case.folder.exists()  # nothing is said yet
+    case.folder.mkdir()
+    (case.folder / MASK_FILE).touch()
+    assert case.state == "analysed" and case.analysis is None
+    (case.folder / ANALYSIS_FOLDER).mkdir()
+    assert case.analysis == case.folder / ANALYSIS_FOLDER
+    case.write(reviewed=True, note=" clear ")
+    assert case.state == "reviewed" and case.read().note == "clear"
+    case.write(reviewed=False, note="")
+    assert case.state == "analysed" and case.read().note == ""
+    (case.folder / CASE_FILE).write_text("{")
+    assert case.state == "analysed"
+
+
+@pytest.mark.parametrize("within", ["", "scans"])
+def test_folders_of_results_are_cases(tmp_path: Path, within: str) -> None:
+    for name in ("b", "a"):
+        (tmp_path / within / name).mkdir(parents=True)
+        (tmp_path / within / name / REPORT_FILE).touch()
+    (tmp_path / within / "other").mkdir()
+    found = open_worklist(tmp_path, ("flair",))
+    assert [case.name for case in found.cases] == ["a", "b"]
+    assert found.cases[0].folder == tmp_path / within / "a"
+    assert not found.can_analyse
+
+
+def test_what_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="gone does not exist"):
+        open_worklist(tmp_path / "gone", ("flair",))
+
+
+def test_a_review_comes_back_and_is_exported(tmp_path: Path) -> None:
+    done = analysis()
+    shape = done.geometry.shape
+    edited = np.zeros(shape, np.uint8)
+    edited[2:6, 2:5, 1:3] = 1
+    edited[9:11, 10:12, 4] = 1
+    lesions = find_lesions(edited, np.array(done.geometry.affine))
+    review = Review().with_verdict(1, "accepted").with_note(2, "=artefact")
+    case, other = Case("=one", tmp_path / "one"), Case("two", tmp_path / "two")
+    save_review(case, done, done.default_settings(), ReviewedLesions(lesions, review), edited)
+    stored = load_review(case)
+    assert stored.settings is not None and stored.settings.settings == done.default_settings()
+    assert stored.edited is not None and stored.lesions is not None
+    np.testing.assert_array_equal(stored.edited, edited > 0)
+    back = stored.lesions.on(lesions, np.array(done.geometry.affine)).review
+    assert back.entries == review.entries
+
+    case.write(reviewed=True, note="check")
+    table = tmp_path / "reviews.csv"
+    assert write_review_table(table, [case, other]) == 1
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["case"], row["lesion"], row["verdict"]) for row in rows] == [
+        ("'=one", "1", "accepted"),
+        ("'=one", "2", "unreviewed"),
+        ("two", "", ""),
+    ]
+    assert rows[0]["mask"] == "corrected" and rows[0]["case_note"] == "check"
+    assert rows[1]["note"] == "'=artefact"  # no formula for a spreadsheet
+    assert float(rows[0]["volume_ml"]) == pytest.approx(lesions.table[0].volume_ml)
+    with pytest.raises(OutputError, match="already exists"):
+        write_review_table(table, [case])
+
+    save_review(case, done, done.default_settings(), ReviewedLesions(lesions, review), None)
+    assert not (case.folder / EDITED_MASK_FILE).exists() and load_review(case).edited is None
+    (case.folder / LESIONS_FILE).write_text("{}")
+    with pytest.raises(SettingsError, match="review file"):
+        write_review_table(table, [case], overwrite=True)
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 4  # the earlier one stays
