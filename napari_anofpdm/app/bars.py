@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 
 from napari_anofpdm.app.context import context_of
-from napari_anofpdm.app.shortcuts import KEYS, show_shortcuts
+from napari_anofpdm.app.shortcuts import KEYS, explain, show_shortcuts
 from napari_anofpdm.io.open_action import open_analysis, open_files
 from napari_anofpdm.reading.central import main_window
 from napari_anofpdm.reading.point_bar import PointBar
@@ -43,6 +43,7 @@ def show_bars(viewer: napari.viewer.Viewer, curves: Callable[[], None]) -> ViewB
     bar.scans_wanted.connect(lambda: open_files(viewer))
     bar.analysis_wanted.connect(lambda: open_analysis(viewer))
     bar.shortcuts_wanted.connect(lambda: show_shortcuts(viewer))
+    bar.explanation_wanted.connect(lambda: explain(viewer))
     bar.curves_wanted.connect(curves)
     window.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
     point = PointBar(viewer, context.session, context.layouts, KEYS)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from napari_anofpdm.app.context import context_of
+from napari_anofpdm.app.explanation import ExplanationDialog
 from napari_anofpdm.app.shortcuts_dialog import ShortcutsDialog
 from napari_anofpdm.host.held_keys import HeldKeys
 from napari_anofpdm.layers.roles import is_drawn
@@ -196,6 +197,21 @@ def interpolate_mask(viewer: napari.viewer.Viewer) -> None:
     context_of(viewer).tools.interpolate()
 
 
+def next_case(viewer: napari.viewer.Viewer) -> None:
+    """Open the next case of the worklist."""
+    context_of(viewer).cases.walk(1)
+
+
+def previous_case(viewer: napari.viewer.Viewer) -> None:
+    """Open the previous case of the worklist."""
+    context_of(viewer).cases.walk(-1)
+
+
+def toggle_reviewed(viewer: napari.viewer.Viewer) -> None:
+    """Say that the open case is reviewed, or take that back."""
+    context_of(viewer).cases.toggle_reviewed()
+
+
 def mark_first(viewer: napari.viewer.Viewer) -> None:
     """Start an unhealthy range at the slice in view, in the Label panel."""
     context_of(viewer).labelling.first_asked.emit()
@@ -209,6 +225,13 @@ def mark_last(viewer: napari.viewer.Viewer) -> None:
 def show_shortcuts(viewer: napari.viewer.Viewer) -> QDialog:
     """Show the table of keys in a small non-modal window."""
     dialog = ShortcutsDialog(rows(free_keys()))
+    dialog.show()
+    return dialog
+
+
+def explain(viewer: napari.viewer.Viewer) -> QDialog:
+    """Show the page "What am I seeing?" in a non-modal window."""
+    dialog = ExplanationDialog()
     dialog.show()
     return dialog
 
@@ -244,11 +267,15 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("F7", "Grow the selected lesion, or the mask", grow_mask),
     Shortcut("F8", "Shrink the selected lesion, or the mask", shrink_mask),
     Shortcut("F9", "Fill the slices between painted ones", interpolate_mask),
+    Shortcut("Shift+N", "Next case of the worklist", next_case),
+    Shortcut("Shift+U", "Previous case of the worklist", previous_case),
+    Shortcut("Shift+R", "The open case is reviewed, or not yet", toggle_reviewed),
     Shortcut("J", "Previous step of the forward process", previous_step, repeats=True),
     Shortcut("K", "Next step of the forward process", next_step, repeats=True),
     Shortcut(",", "First slice of an unhealthy range, in the Label panel", mark_first),
     Shortcut(".", "Last slice of an unhealthy range, in the Label panel", mark_last),
     Shortcut("F1", "Show this table", show_shortcuts),
+    Shortcut("F12", "What am I seeing? Explain each part of the window", explain),
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QToolBar
 
+from napari_anofpdm.host.focus import show_focus
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.windows import WINDOWS, WindowName, set_window
 from napari_anofpdm.space.camera import fit_head
@@ -56,17 +57,21 @@ class ViewBar(QToolBar):
         Emitted to show or hide the curves.
     shortcuts_wanted : Signal()
         Emitted when the user wants to see the table of keys.
+    explanation_wanted : Signal()
+        Emitted when the user wants to know what the window shows.
     """
 
     scans_wanted = Signal()
     analysis_wanted = Signal()
     curves_wanted = Signal()
     shortcuts_wanted = Signal()
+    explanation_wanted = Signal()
 
     def __init__(self, viewer: Viewer, layouts: Layouts, keys: Mapping[str, str]) -> None:
         super().__init__("AnoFPDM")
         self.setObjectName("anofpdm view bar")
         self.setMovable(False)
+        show_focus(self)
         self._viewer, self._layouts, self._keys = viewer, layouts, keys
         self.planes: dict[PlaneName, QPushButton] = {}
         self.layouts: dict[LayoutName, QPushButton] = {}
@@ -81,6 +86,11 @@ class ViewBar(QToolBar):
             "Keys",
             f"Show all keys and what the mouse does. Key {keys['show_shortcuts']}.",
             self.shortcuts_wanted.emit,
+        )
+        self.explain = self._button(
+            "What is this?",
+            f"Explain each part of the window with a picture. Key {keys['explain']}.",
+            self.explanation_wanted.emit,
         )
         camera, dims = viewer.scene.camera.events, viewer.dims.events
         changes = (dims.order, dims.ndisplay, dims.ndim, camera.orientation, layouts.changed)
