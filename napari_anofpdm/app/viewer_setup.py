@@ -9,6 +9,7 @@ from napari_anofpdm.app.shortcuts import bind_shortcuts, repeat_held_keys
 from napari_anofpdm.host.layer_list import keep_out_of_list
 from napari_anofpdm.layers.roles import is_mark
 from napari_anofpdm.layers.windows import apply_window, is_scan
+from napari_anofpdm.space.dark_canvas import keep_canvas_dark
 from napari_anofpdm.space.layer_volume import lend_geometry
 from napari_anofpdm.space.scale_bar import show_scale_bar
 from napari_anofpdm.space.sides import mark_sides
@@ -49,6 +50,7 @@ def set_up_viewer(viewer: Viewer) -> None:
     """
     from napari.layers import Labels
 
+    keep_canvas_dark(viewer)
     mark_sides(viewer)
     bind_shortcuts(viewer)
     show_scale_bar(viewer)

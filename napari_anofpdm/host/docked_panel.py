@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from napari_anofpdm.host.focus import show_focus
 from napari_anofpdm.host.weak_listener import stop_listening
 
 _SUFFIX = " (AnoFPDM)"
@@ -38,6 +39,7 @@ class DockedPanel(QWidget):
 
     def settle(self) -> None:
         """Become a tab of the column of panels on this side of the window; once."""
+        show_focus(self)
         dock = dock_of(self)
         if dock is None or dock.findChild(_DockWatch) is not None:
             return

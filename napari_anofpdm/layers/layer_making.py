@@ -32,7 +32,7 @@ NAMES: dict[Role, str] = {
 }
 _STEP_AXES = ("step", *WORLD_AXES)
 _STEP_UNITS = ("dimensionless", *WORLD_UNITS)
-_FOUND, _DRAWN = "#2dd4ff", "#5ee65a"
+_FOUND, _DRAWN = "#2dd4ff", "#e83fb8"
 _FUSED_RANGE = (60.0, 99.9)  # percentiles of the brain at the ends of the fused map's colours
 _OPAQUE_FROM = 0.25  # share of the colour range; below it, the map fades to transparent
 

@@ -35,6 +35,7 @@ class SliceStrip(PlotFrame):
         super().__init__("Slices", _TOOLTIP, rows=2, parent=parent)
         self.unit = QComboBox()
         self.unit.addItems(["mm²", "ml"])
+        self.unit.setAccessibleName("Unit of the columns")
         self.unit.setToolTip(
             "Unit of the columns: the marked area of each slice in square millimetres,\n"
             "or its volume in millilitres (area times the distance between slices)."

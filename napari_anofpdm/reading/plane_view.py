@@ -13,6 +13,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from napari_anofpdm.reading.follower import Follower, can_follow
 from napari_anofpdm.reading.hands import Hands, Pointer
 from napari_anofpdm.reading.title import set_title
+from napari_anofpdm.space.dark_canvas import keep_canvas_dark
 from napari_anofpdm.space.placement import WORLD_AXES
 from napari_anofpdm.space.sides import mark_sides
 
@@ -68,6 +69,7 @@ class PlaneView(QObject):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._redraw)
+        keep_canvas_dark(self.model)
         mark_sides(self.model)
         for layer in main.layers:
             self._follow(layer)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QSlider, QToolBar
 
+from napari_anofpdm.host.focus import show_focus
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.reading.pointer import words_at
 
@@ -40,6 +41,7 @@ class PointBar(QToolBar):
         super().__init__("AnoFPDM noise level")
         self.setObjectName("anofpdm point bar")
         self.setMovable(False)
+        show_focus(self)
         self._viewer, self._session, self._layouts = viewer, session, layouts
         self._elsewhere: list[tuple[Any, Callable[..., None]]] = []
         self.slider = QSlider(Qt.Orientation.Horizontal)

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_anofpdm.host.theme import fault_colour
+from napari_anofpdm.widgets.accessible import name_control
 
 _NAME_PX = 84
 
@@ -31,6 +32,7 @@ class Field(QWidget):
         self.name = QLabel(name)
         self.name.setMinimumWidth(_NAME_PX)
         self.name.setBuddy(control)
+        name_control(control, name)
         for widget in (self.name, control):
             widget.setToolTip(tooltip)
         self.note = wrapped_label()

@@ -27,6 +27,7 @@ class LayerBox(ChoiceBox):
     def __init__(self, none: str) -> None:
         super().__init__({})
         self._none = none
+        self.setAccessibleName(none)
         self._layers: list[Layer] = []
         self._by_hand = False
         self.chosen.connect(self._note_hand)

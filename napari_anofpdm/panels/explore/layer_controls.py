@@ -55,6 +55,7 @@ class LayerControls(QWidget):
             "the scan's own voxels. It ranks voxels; the mask does not depend on it."
         )
         self.modality = ChoiceBox({})
+        self.modality.setAccessibleName("Modality of the step maps")
         self.modality.setToolTip("The scan whose step maps are shown.")
         row = QHBoxLayout()
         row.addWidget(self.edit, 1)

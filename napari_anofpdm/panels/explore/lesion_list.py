@@ -71,8 +71,11 @@ class LesionList(QWidget):
         self.limits = QLabel()
         self.model = LesionModel()
         self.table = LesionTable()
+        self.table.setAccessibleName("Lesions")
+        self.table.setToolTip("The lesions of the mask. Click on a row to go to the lesion.")
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note on the selected lesion")
+        self.note.setAccessibleName("Note on the selected lesion")
         self.note.setToolTip(
             "A note on the selected lesion. The exported lesion table and report contain it."
         )

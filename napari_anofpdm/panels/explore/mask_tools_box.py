@@ -39,6 +39,7 @@ class MaskToolsBox(QGroupBox):
         self.radius.setDecimals(0)
         self.radius.setSuffix(" mm")
         self.radius.setValue(tools.radius_mm)
+        self.radius.setAccessibleName("Radius of Add")
         self.radius.setToolTip("How far an added lesion may reach from the click.")
         selected = "the selected lesion, or the whole mask,"
         corrections = {

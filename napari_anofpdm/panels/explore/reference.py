@@ -64,6 +64,7 @@ class ReferenceBox(QWidget):
         self._redrawn.setInterval(_SETTLED_MS)
         self._redrawn.timeout.connect(self._look_for_edits)
         self.layers = LayerBox("none")
+        self.layers.setAccessibleName("Reference mask")
         self.layers.setToolTip(_TIP)
         self.volume, self.slice, self.fault = QLabel(), QLabel(), QLabel()
         layout = QVBoxLayout(self)

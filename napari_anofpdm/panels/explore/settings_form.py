@@ -12,6 +12,7 @@ from napari_anofpdm.panels.explore.candidates_menu import CandidatesMenu
 from napari_anofpdm.panels.explore.end_step_field import EndStepField
 from napari_anofpdm.panels.explore.threshold_field import ThresholdField
 from napari_anofpdm.session.setting_choices import MAP_CHOICES, POLARITY_CHOICES
+from napari_anofpdm.widgets.accessible import name_control
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.folded import Folded
 from napari_anofpdm.widgets.number_field import NumberField
@@ -107,6 +108,7 @@ class SettingsForm(QWidget):
             ("Guidance (w)", _side_by_side(self.guidance, self.candidates), ("guidance",)),
         ):
             column.addWidget(QLabel(title))
+            name_control(field, title)
             column.addWidget(field)
             self.rows.append(_Row(title, names, field))
         # As high as two lines, empty or not: a message moves nothing.
@@ -131,6 +133,7 @@ class SettingsForm(QWidget):
 
     def _add_row(self, title: str, field: QWidget, *names: str) -> None:
         row = len(self.rows)
+        name_control(field, title)
         self._grid.addWidget(QLabel(title), row, 0)
         self._grid.addWidget(field, row, 1)
         self.rows.append(_Row(title, names, field))

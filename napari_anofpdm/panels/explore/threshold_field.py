@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.session.setting_choices import REGION_CHOICES, THRESHOLD_CHOICES
+from napari_anofpdm.widgets.accessible import name_control
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.number_field import NumberField
 from napari_anofpdm.widgets.scales import LinearScale, LogScale, NearOneScale
@@ -149,6 +150,7 @@ def _rows(*rows: tuple[str, NumberField]) -> QWidget:
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setVerticalSpacing(3)
     for row, (title, field) in enumerate(rows):
+        name_control(field, title)
         grid.addWidget(QLabel(title), row, 0)
         grid.addWidget(field, row, 1)
     return widget

@@ -94,6 +94,7 @@ class ExportPanel(DockedPanel):
             "(PS3.15 Basic Profile). They no longer refer to the series of the scan."
         )
         self.folder = QLineEdit()
+        self.folder.setAccessibleName("Output folder")
         self.folder.setToolTip("The output folder; it is created if it does not exist.")
         self.browse = QPushButton("Browse…")
         self.browse.setToolTip("Choose the folder.")

@@ -184,6 +184,7 @@ class JobsPanel(DockedPanel):
 
 def _job_list() -> QTreeWidget:
     tree = QTreeWidget()
+    tree.setAccessibleName("Jobs")
     tree.setHeaderLabels(["Job", "State", "Done", "Left"])
     tree.setRootIsDecorated(False)
     tree.setToolTip("All jobs in this computer's jobs folder, whoever started them; latest first.")

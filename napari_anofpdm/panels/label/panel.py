@@ -87,6 +87,7 @@ class LabelPanel(DockedPanel):
         self.last = QPushButton("Last unhealthy")
         self.last.setToolTip(f"End the range with this slice. Key {self._keys['mark_last']}.")
         self.ranges = QListWidget()
+        self.ranges.setAccessibleName("Unhealthy ranges")
         self.ranges.setToolTip("The unhealthy ranges. Click a range to go to its first slice.")
         self.remove = QPushButton("Remove range")
         self.remove.setToolTip("Remove the selected range.")

@@ -8,22 +8,14 @@ from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractButton,
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QComboBox,
     QDockWidget,
-    QLineEdit,
     QMainWindow,
-    QScrollBar,
     QTabBar,
-    QTableView,
     QWidget,
 )
 
 from napari_anofpdm.app.workspace import (
     PANELS,
-    Panel,
     open_reading,
     open_training,
     panel_named,
@@ -178,30 +170,3 @@ def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
     assert isinstance(window, QMainWindow)
     qtbot.waitUntil(lambda: set(window.tabifiedDockWidgets(back)) == column - {back}, timeout=LONG)
     assert back.windowTitle() == "Explore"
-
-
-@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
-def test_every_control_has_a_tooltip(viewer: Viewer, panel: Panel) -> None:
-    show_panel(viewer, panel)
-    kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
-    top = viewer.window.dock_widgets[panel.title]
-    controls = [w for w in top.findChildren(QWidget) if isinstance(w, kinds)]
-    assert controls
-    bare = [w for w in controls if not _explained(w, top) and not _of_qt_itself(w)]
-    assert not bare, f"without a tooltip: {bare}"
-
-
-def _of_qt_itself(widget: QWidget) -> bool:
-    """Whether it is a scroll bar, the corner of a table, or an arrow beside tabs."""
-    inside = isinstance(widget.parentWidget(), (QTableView, QTabBar))
-    return isinstance(widget, QScrollBar) or inside
-
-
-def _explained(widget: QWidget, top: QWidget) -> bool:
-    """Whether it, or a composite that it is a part of, has a tooltip."""
-    above: QWidget | None = widget
-    while above is not None and above is not top:
-        if above.toolTip():
-            return True
-        above = above.parentWidget()
-    return False
