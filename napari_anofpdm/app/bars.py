@@ -46,6 +46,6 @@ def show_bars(viewer: napari.viewer.Viewer, curves: Callable[[], None]) -> ViewB
     bar.explanation_wanted.connect(lambda: explain(viewer))
     bar.curves_wanted.connect(curves)
     window.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
-    point = PointBar(viewer, context.session, context.layouts, KEYS)
+    point = PointBar(viewer, context.session, context.layouts, context.layers.steps.blend, KEYS)
     window.addToolBar(Qt.ToolBarArea.BottomToolBarArea, point)
     return bar

@@ -71,6 +71,31 @@ class StepLayers:
             elif analysis is not None and self._layers.layer(kind) is None:
                 self._show(kind, analysis)
 
+    def blend(self, share: float) -> None:
+        """Lay the healthy-guided prediction over the scan.
+
+        Parameters
+        ----------
+        share : float
+            Opacity of the prediction, 0 (the scan alone) to 1. With 0 the layer goes, or is
+            hidden where both predictions were asked for.
+        """
+        analysis = self._session.analysis
+        if analysis is None:
+            return
+        if share > 0 and self._layers.layer("healthy") is None:
+            self._show("healthy", analysis)
+        layer = self._layers.layer("healthy")
+        if layer is None:
+            return
+        if share > 0:
+            layer.opacity = share
+            layer.visible = True
+        elif self._layers.layer("unguided") is None:
+            self._layers.remove("healthy")
+        else:
+            layer.visible = False
+
     def prediction_layer(self) -> Layer | None:
         """Make a layer of the healthy-guided prediction for another canvas, redrawn with the rest.
 

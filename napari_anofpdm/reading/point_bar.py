@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SLIDER_PX = 180
 _LEVEL_PX = 60
+_BLEND_PX = 110
 
 
 class PointBar(QToolBar):
@@ -31,12 +32,19 @@ class PointBar(QToolBar):
     session : Session
     layouts : Layouts
         The pointer is followed over all its canvases.
+    blend : callable
+        Lays the healthy prediction over the scan, with a share of 0..1.
     keys : mapping of str to str
         The key of each action, for the tooltips.
     """
 
     def __init__(
-        self, viewer: Viewer, session: Session, layouts: Layouts, keys: Mapping[str, str]
+        self,
+        viewer: Viewer,
+        session: Session,
+        layouts: Layouts,
+        blend: Callable[[float], None],
+        keys: Mapping[str, str],
     ) -> None:
         super().__init__("AnoFPDM noise level")
         self.setObjectName("anofpdm point bar")
@@ -53,13 +61,30 @@ class PointBar(QToolBar):
         self.slider.setAccessibleName("Noise level")
         self.level = QLabel()
         self.level.setMinimumWidth(_LEVEL_PX)
+        self.blend = QSlider(Qt.Orientation.Horizontal)
+        self.blend.setFixedWidth(_BLEND_PX)
+        self.blend.setRange(0, 100)
+        self.blend.setAccessibleName("Blend of scan and healthy prediction")
+        self.blend.setToolTip(
+            "Blend the scan (left) with what the model predicts for a healthy brain (right), at\n"
+            "the noise level in view."
+        )
+        self.blend.valueChanged.connect(lambda percent: blend(percent / 100))
         self.values = QLabel()
         self.values.setToolTip("Coordinates of the pointer, and the values of scan and map there.")
         self.values.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         # A long text must not widen the window.
         self.values.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.values.setMinimumWidth(1)
-        for widget in (QLabel(" Noise level "), self.slider, self.level, self.values):
+        for widget in (
+            QLabel(" Noise level "),
+            self.slider,
+            self.level,
+            QLabel(" Scan "),
+            self.blend,
+            QLabel(" healthy "),
+            self.values,
+        ):
             self.addWidget(widget)
         self.slider.valueChanged.connect(self._slid)
         listen(
@@ -81,6 +106,8 @@ class PointBar(QToolBar):
     def _renew(self, _: object = None) -> None:
         analysis = self._session.analysis
         self.slider.setEnabled(analysis is not None)
+        self.blend.setEnabled(analysis is not None)
+        self.blend.setValue(0)
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, 0 if analysis is None else len(analysis.timesteps) - 1)
         self._show_step()

@@ -63,7 +63,7 @@ def _root(version: VersionOption = False) -> None:
 
 _USE, _MODELS, _JUDGE = "Use a model", "Create a model", "Judge a model"
 app.command(rich_help_panel=_USE)(segment)
-app.command("segment-cohort", rich_help_panel=_USE)(segment_cohort)
+app.command("segment-cohort", rich_help_panel=_USE)(as_job(segment_cohort))
 app.command(rich_help_panel=_USE)(bids)
 app.add_typer(cohort.app, name="cohort", rich_help_panel=_USE)
 app.command(rich_help_panel=_USE)(interpret)

@@ -19,7 +19,7 @@ from anofpdm.jobs.places import REQUEST, note_place
 from anofpdm.jobs.process import own_mark, write_mark
 from anofpdm.jobs.state import JobState, write_state
 
-COMMANDS: Final = ("prepare", "train", "select-guidance")
+COMMANDS: Final = ("prepare", "train", "select-guidance", "segment-cohort")
 
 Lane = Literal["cpu", "gpu"]
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anofpdm.cohorts.naming import PlainNaming
+from anofpdm.cohorts.sources import find_scans
 from anofpdm.common.errors import DatasetError
 from anofpdm.results.folder import ANALYSIS_FOLDER, MASK_FILE, REPORT_FILE
 from anofpdm.worklist.case import Case
@@ -70,9 +72,6 @@ def open_worklist(source: Path, modalities: Sequence[str], root: Path | None = N
     if root is None and source.is_dir() and (folders := _result_folders(source)):
         cases = tuple(Case(folder.name, folder) for folder in folders)
         return Worklist(source, source, cases)
-    from anofpdm.cohorts.naming import PlainNaming
-    from anofpdm.cohorts.sources import find_scans
-
     root = results_beside(source) if root is None else root
     naming = PlainNaming()
     found = find_scans(source, modalities)

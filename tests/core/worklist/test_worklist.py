@@ -47,6 +47,23 @@ def test_folders_of_results_are_cases(tmp_path: Path, within: str) -> None:
     assert not found.can_analyse
 
 
+def test_a_folder_of_scans_and_a_table_are_cases(tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    for name in ("a", "b"):
+        scan = scans / name / "flair.nii.gz"
+        scan.parent.mkdir(parents=True)
+        scan.touch()
+    found = open_worklist(scans, ("flair",))
+    assert [case.name for case in found.cases] == ["a", "b"] and found.can_analyse
+    case = found.cases[0]
+    assert case.images == {"flair": scans / "a" / "flair.nii.gz"} and case.state == "new"
+    assert case.folder == tmp_path / "scans-anofpdm" / "scans" / "a"
+    table = tmp_path / "mine.csv"
+    table.write_text("subject,flair\none,scans/b/flair.nii.gz\n", encoding="utf-8")
+    (only,) = open_worklist(table, ("flair",)).cases
+    assert only.name == "one" and only.folder == tmp_path / "mine-anofpdm" / "scans" / "one"
+
+
 def test_what_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="gone does not exist"):
         open_worklist(tmp_path / "gone", ("flair",))

@@ -42,6 +42,11 @@ def test_scan_prediction_and_map_stand_side_by_side(
     # The prediction is of the session's step, and all canvases show the viewer's plane.
     session.set_step(2)
     assert prediction.dims.point[0] == 2.0
+    room.layers.steps.blend(0.4)
+    (blended,) = (each for each in shown.layers if each.metadata.get(ROLE) == "healthy")
+    assert blended.visible and blended.opacity == 0.4
+    room.layers.steps.blend(0.0)
+    assert blended not in shown.layers
     room.layouts.show_plane("sagittal")
     assert [plane_in_view(model) for model in (shown, prediction, found)] == ["sagittal"] * 3
     zooms = {model.scene.camera.zoom for model in (shown, prediction, found)}

@@ -140,7 +140,7 @@ def with_job_console(command: Callable[..., None]) -> Callable[..., None]:
     def console_of(options: _ConsoleOptions, given: Mapping[str, Any]) -> Console:
         # Only the first of torchrun's processes prints messages and notes the job's progress.
         return _console(
-            options, None if given["dry_run"] else given["job"], first=is_first_process()
+            options, None if given.get("dry_run") else given["job"], first=is_first_process()
         )
 
     return with_shared_options(command, "console", _ConsoleOptions, console_of)

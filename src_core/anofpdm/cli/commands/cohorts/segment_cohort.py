@@ -13,7 +13,7 @@ import typer
 from anofpdm.cli.commands.cohorts.running import CohortRequest, run_request
 from anofpdm.cli.commands.cohorts.sbatch import sbatch_script
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
 from anofpdm.cli.shared.preparation import PreparationOptions, with_preparation_options
 from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
@@ -121,12 +121,16 @@ RegionsOption = Annotated[
     bool,
     typer.Option("--regions", help="As for anofpdm segment.", rich_help_panel=_FILES),
 ]
+KeepAnalysisOption = Annotated[
+    bool,
+    typer.Option("--keep-analysis", help="As for anofpdm segment.", rich_help_panel=_FILES),
+]
 
 
 @with_more_files
 @with_reading_options
 @with_preparation_options
-@with_console
+@with_job_console
 def segment_cohort(
     context: typer.Context,
     source: SourceArgument,
@@ -137,6 +141,7 @@ def segment_cohort(
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
     regions: RegionsOption = False,
+    keep_analysis: KeepAnalysisOption = False,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
     shard: ShardOption = None,
@@ -155,6 +160,7 @@ def segment_cohort(
     reading: ReadingOptions,
     preparation: PreparationOptions,
     console: Console,
+    job: opt.JobOption = None,
 ) -> None:
     """Segment many scans with one model; a run that was stopped continues where it was.
 
@@ -189,7 +195,7 @@ def segment_cohort(
         device=device,
         precision=precision,
         batch_size=batch_size,
-        files=files_asked.beside(dicom=False, regions=regions),
+        files=files_asked.beside(dicom=False, analysis=keep_analysis, regions=regions),
     )
     settings.check(model)
     root = user_path(out).absolute()
