@@ -25,6 +25,8 @@ _SLACK_PX = 2
 
 def faults_of(root: QWidget) -> list[str]:
     """List what is wrong with the visible widgets of a panel or toolbar, one line each."""
+    # napari gives plugins a proxy.
+    root = getattr(root, "__wrapped__", root)
     shown = [each for each in root.findChildren(QWidget) if each.isVisibleTo(root)]
     found = [f"text is cut: {_said(each)}" for each in shown if _is_cut(each)]
     found += [f"outside its parent: {_said(each)}" for each in shown if _is_outside(each)]

@@ -79,8 +79,7 @@ class Background(QObject):
             "done": "The analysis in the background is done.",
             "stopped": "The analysis in the background was stopped.",
         }.get(state.status, "The analysis in the background failed.")
-        failed = state.message if state.status in ("failed", "damaged") else ""
-        return f"{text} {failed}".strip()
+        return text if state.live else f"{text} {state.message}".strip()
 
     def _look(self) -> None:
         if not self.is_running:
