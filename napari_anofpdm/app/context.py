@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_anofpdm.alignment.check import AlignmentCheck
+from napari_anofpdm.cases.open_case import OpenCase
+from napari_anofpdm.cases.reading_list import ReadingList
 from napari_anofpdm.comparing.comparison import Comparison
 from napari_anofpdm.comparing.layers import ComparisonLayers
 from napari_anofpdm.comparing.run import CompareRun
-from napari_anofpdm.cases.open_case import OpenCase
-from napari_anofpdm.cases.reading_list import ReadingList
 from napari_anofpdm.io.open_action import open_paths
 from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.edited_mask import EditedMask
