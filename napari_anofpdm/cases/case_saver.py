@@ -67,7 +67,7 @@ class CaseSaver:
             Its analysis, if that is already in the case's folder.
         """
         self._case, self._scan, self._stored = case, scan, stored
-        self._on_native()
+        self._store_new()
 
     def leave(self) -> None:
         """Store what waits, and watch nothing any more."""
@@ -113,15 +113,25 @@ class CaseSaver:
         self._waiting = save
         self._soon.start()
 
+    def keep(self) -> None:
+        """Store the work on the case as it is now, changed or not."""
+        self._on_change()
+        self.flush()
+
     def _on_native(self, _: object = None) -> None:
-        """Store an analysis that is complete, and the lesions of new settings."""
+        """Store the lesions of new settings, or of a new analysis."""
+        self._store_new()
+        if self._is_in_view() and self._session.is_current:
+            self._on_change()
+
+    def _store_new(self) -> None:
+        """Store an analysis that is complete and not stored yet."""
         session, case, analysis = self._session, self._case, self._session.analysis
         if not self._is_in_view() or case is None or analysis is None or not session.is_current:
             return
         if len(session.done) == len(analysis) and analysis is not self._stored:
             self._stored = analysis
             self._store(case, analysis)
-        self._on_change()
 
     def _store(self, case: Case, analysis: Analysis) -> None:
         from anofpdm.results.folder import ANALYSIS_FOLDER

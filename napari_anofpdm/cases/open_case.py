@@ -91,6 +91,9 @@ class OpenCase:
             self._session.scan_wanted.emit(self._scan)
             if not self._restores:
                 self.saver.watch(case, self._scan, None)
+            else:  # the analysis may have come while napari made the layers
+                self._on_analysis(self._session.analysis)
+                self._on_native()
         self.changed.emit(case)
 
     def close(self) -> None:

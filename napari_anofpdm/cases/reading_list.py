@@ -116,6 +116,8 @@ class ReadingList:
             self.set_reviewed(not case.read().reviewed)
 
     def _write(self, case: Case, *, reviewed: bool, note: str) -> None:
+        if reviewed:  # lesions without a verdict belong to the table of reviews, too
+            self._desk.saver.keep()
         try:
             case.write(reviewed=reviewed, note=note)
         except Exception as error:

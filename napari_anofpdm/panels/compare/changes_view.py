@@ -69,6 +69,7 @@ class ChangesView(QWidget):
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.setAccessibleName("Changes of the lesions")
+        table.setToolTip("What became of each lesion. Click on a row to go to it in both views.")
         rows, columns = table.verticalHeader(), table.horizontalHeader()
         assert rows is not None and columns is not None
         rows.hide()

@@ -110,7 +110,8 @@ class Lesions:
         """
         both = (self.labels > 0) & (earlier.labels > 0)
         here = counted(self.labels, len(self.table) + 1)
-        there = counted(earlier.labels, len(earlier.table) + 1)
+        # Lesions from a review file have no table.
+        there = counted(earlier.labels, int(earlier.labels.max(initial=0)) + 1)
         keys = self.labels[both].astype(np.int64) * len(there) + earlier.labels[both]
         pairs, shared = np.unique(keys, return_counts=True)
         found: dict[int, int] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.common.atomic import cannot_write
 from anofpdm.results.review.review_file import ReviewFile
 from anofpdm.results.settings_files import ModelIdentity, SettingsFile
 from anofpdm.scans.volume import read_volume, write_nifti
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 LESIONS_FILE = "lesion_review.json"
 SETTINGS_FILE = "review_settings.json"
 EDITED_MASK_FILE = "edited_mask.nii.gz"
+EARLIER_MASK_FILE = "earlier_edited_mask.nii.gz"
+"""A corrected mask that does not count any more, as after another threshold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ def save_review(
     reviewed : ReviewedLesions
         Of the mask that counts.
     edited : ndarray, shape of the scan, or None
-        The corrected mask; None removes the one that is stored.
+        The corrected mask; None puts the one that is stored aside.
 
     Raises
     ------
@@ -70,7 +73,9 @@ def save_review(
     model = ModelIdentity.of(analysis.metadata)
     SettingsFile(model=model, settings=settings).write(folder / SETTINGS_FILE, overwrite=True)
     if edited is None:
-        (folder / EDITED_MASK_FILE).unlink(missing_ok=True)
+        with cannot_write(folder):
+            if (folder / EDITED_MASK_FILE).exists():
+                (folder / EDITED_MASK_FILE).replace(folder / EARLIER_MASK_FILE)
     else:
         grid = analysis.geometry.as_volume(edited)
         write_nifti(folder / EDITED_MASK_FILE, edited, grid, np.uint8, overwrite=True)

@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def write_review_table(path: Path, cases: Iterable[Case], *, overwrite: bool = False) -> int:
-    """Write one line per lesion, and one for each case without lesions.
+    """Write one line per lesion, and one for each case without lesions or a stored review.
 
     The column "mask" says whether the lesions are those that were found or those of a corrected
     mask.

@@ -317,6 +317,7 @@ def _in_line(folder: Path) -> bool:
 def test_lanes_are_apart() -> None:
     train = ("train", "own.toml", "--dataset", "d.zarr")
     assert JobRequest(arguments=train).lane == "gpu"
+    assert JobRequest(arguments=("segment-cohort", "scans", "--out", "here")).lane == "gpu"
     assert JobRequest(arguments=(*train, "--device", "cpu")).lane == "cpu"
     assert JobRequest(arguments=(*train, "--device=cpu")).lane == "cpu"
     assert PREPARE.lane == "cpu"

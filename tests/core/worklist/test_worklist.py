@@ -11,7 +11,13 @@ from anofpdm.results.folder import ANALYSIS_FOLDER, MASK_FILE, REPORT_FILE
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.review.verdicts import Review, ReviewedLesions
 from anofpdm.worklist.case import CASE_FILE, Case
-from anofpdm.worklist.case_review import EDITED_MASK_FILE, LESIONS_FILE, load_review, save_review
+from anofpdm.worklist.case_review import (
+    EARLIER_MASK_FILE,
+    EDITED_MASK_FILE,
+    LESIONS_FILE,
+    load_review,
+    save_review,
+)
 from anofpdm.worklist.review_table import write_review_table
 from anofpdm.worklist.worklist import open_worklist
 from tests.core.segmentation_cases import analysis
@@ -104,6 +110,7 @@ def test_a_review_comes_back_and_is_exported(tmp_path: Path) -> None:
 
     save_review(case, done, done.default_settings(), ReviewedLesions(lesions, review), None)
     assert not (case.folder / EDITED_MASK_FILE).exists() and load_review(case).edited is None
+    assert (case.folder / EARLIER_MASK_FILE).exists()  # no work is lost
     (case.folder / LESIONS_FILE).write_text("{}")
     with pytest.raises(SettingsError, match="review file"):
         write_review_table(table, [case], overwrite=True)
