@@ -112,13 +112,15 @@ def _arrange(panel: QWidget) -> None:
     Beside Curves, the layer list of a low window would have only two rows.
     """
     from qtpy.QtCore import Qt
-    from qtpy.QtWidgets import QMainWindow
+    from qtpy.QtWidgets import QMainWindow, QTabWidget
 
     dock = dock_of(panel)
     assert dock is not None  # it has just been shown
     window = dock.parentWidget()
     assert isinstance(window, QMainWindow)
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+    # Below each other: side by side, the names of six panels would be cut.
+    window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.East)
     width = max(_COLUMN_WIDTH, int(_COLUMN_SHARE * window.width()))
     window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
