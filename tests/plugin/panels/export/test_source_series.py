@@ -17,7 +17,7 @@ def test_a_registered_scan_is_exported_on_the_series_that_it_was_registered_onto
     moved, fixed = read_volume(tmp_path / "t1"), read_volume(tmp_path / "flair")
     layers: Any = [SimpleNamespace(metadata={"volume": each}) for each in (moved, fixed)]
     assert moved.source is not None and fixed.source is not None
-    read = [SimpleNamespace(sha256=each.source.sha256) for each in (moved, fixed)]
+    read = [SimpleNamespace(sha256=each.sha256) for each in (moved.source, fixed.source)]
 
     def of(*sources: Any) -> Any:
         metadata = SimpleNamespace(sources=sources)
