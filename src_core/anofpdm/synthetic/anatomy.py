@@ -50,8 +50,10 @@ class Anatomy:
     def near(self, x: float, y: float, z: float, width_mm: float) -> Tensor:
         """Weight 0..1 of the voxels around a template place, on both sides of the midline."""
         px, py, pz = self.place
-        squared = (px.abs() - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2
-        return torch.exp(squared * (-0.5 / width_mm**2))
+        # In place: memory takes longer than the arithmetic.
+        squared = px.abs().sub_(x).square_()
+        squared.add_((py - y).square_()).add_((pz - z).square_())
+        return squared.mul_(-0.5 / width_mm**2).exp_()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 _STEP = 0x9E3779B97F4A7C15 - (1 << 64)
 _MULTIPLIERS = (0xBF58476D1CE4E5B9 - (1 << 64), 0x94D049BB133111EB - (1 << 64))
 _SHIFTS = (30, 27, 31)
+_BLOCK = 1 << 15
 
 
 class Stream:
@@ -71,17 +72,25 @@ class Stream:
 
 
 def _hashed_normals(key: int, count: int, device: torch.device) -> Tensor:
-    x = torch.arange((count + 1) // 2, dtype=torch.int64, device=device)
-    x = x * _STEP + key
-    for multiplier, shift in zip(_MULTIPLIERS, _SHIFTS, strict=False):
-        x = _folded(x, shift) * multiplier
-    x = _folded(x, _SHIFTS[2])
-    # Box and Muller's transform of two uniform numbers of 24 bits each.
-    radius = torch.sqrt(-2.0 * torch.log(((x & 0xFFFFFF).float() + 0.5) / (1 << 24)))
-    angle = ((x >> 40) & 0xFFFFFF).float() * (2.0 * math.pi / (1 << 24))
-    return torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)])[:count]
+    half = (count + 1) // 2
+    numbers = torch.empty(2 * half, device=device)
+    # A CPU gains several times by what stays in its cache; a GPU by few calls.
+    block = _BLOCK if device.type == "cpu" else half
+    for start in range(0, half, block):
+        stop = min(start + block, half)
+        x = torch.arange(start, stop, dtype=torch.int64, device=device)
+        x.mul_(_STEP).add_(key)
+        for multiplier, shift in zip(_MULTIPLIERS, _SHIFTS, strict=False):
+            x = _folded(x, shift).mul_(multiplier)
+        x = _folded(x, _SHIFTS[2])
+        # Box and Muller's transform of two uniform numbers of 24 bits each.
+        radius = (x & 0xFFFFFF).float().add_(0.5).div_(1 << 24).log_().mul_(-2.0).sqrt_()
+        angle = (x >> 40).bitwise_and_(0xFFFFFF).float().mul_(2.0 * math.pi / (1 << 24))
+        torch.mul(radius, angle.cos(), out=numbers[start:stop])
+        torch.mul(radius, angle.sin_(), out=numbers[half + start : half + stop])
+    return numbers[:count]
 
 
 def _folded(x: Tensor, shift: int) -> Tensor:
     # torch shifts the sign in; splitmix64 shifts zeros in.
-    return x ^ ((x >> shift) & ((1 << (64 - shift)) - 1))
+    return (x >> shift).bitwise_and_((1 << (64 - shift)) - 1).bitwise_xor_(x)

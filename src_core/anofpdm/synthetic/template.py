@@ -143,10 +143,15 @@ def _signed_distance(mask: NDArray[np.bool_]) -> Map:
 
 @lru_cache(maxsize=2)
 def _stacked(device: torch.device) -> Tensor:
-    """Stack the maps less `_BEYOND`, (1, map, x, y, z), so that outside is zero."""
+    """Stack the maps less `_BEYOND`, (1, map, x, y, z), so that outside is zero.
+
+    In memory, a voxel's maps lie side by side, since they are read together.
+    """
     template = load_template()
-    maps = [getattr(template, name) - beyond for name, beyond in _BEYOND.items()]
-    return torch.from_numpy(np.stack(maps))[None].to(device)
+    maps = np.empty((*template.brain.shape, len(_BEYOND)), dtype=np.float32)
+    for index, (name, beyond) in enumerate(_BEYOND.items()):
+        np.subtract(getattr(template, name), np.float32(beyond), out=maps[..., index])
+    return torch.from_numpy(maps).permute(3, 0, 1, 2)[None].to(device)
 
 
 def sample_template(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
