@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import dcm2niix
 import gdcm
 import highdicom as hd
 import nibabel as nib
@@ -78,8 +79,7 @@ def test_the_real_series_lies_where_dcm2niix_puts_it(real_scans: Path, tmp_path:
 
 
 def assert_as_dcm2niix(volume: Volume, folder: Path, out: Path) -> None:
-    program = shutil.which("dcm2niix") or pytest.importorskip("dcm2niix").bin
-    command = [program, "-o", str(out), "-f", "converted", str(folder)]
+    command = [dcm2niix.bin, "-o", str(out), "-f", "converted", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
     image: Any = nib.load(out / "converted.nii")
     voxels = all_voxels(volume.shape)
