@@ -20,6 +20,7 @@ from anofpdm.jobs.watch import JobWatch
 from anofpdm.model.bundle import load_bundle
 from anofpdm.training.run.checkpoints import list_checkpoints
 from tests.core.cohorts import write_brats
+from tests.core.job_end import state_at_end
 from tests.core.project.test_own_model import CONFIG, LABELS, SPLITS
 
 
@@ -104,7 +105,7 @@ def test_training_survives_kill_stop_and_resume(tmp_path: Path, home: Path) -> N
     assert os.getsid(mark.pid) == mark.pid
 
     os.kill(mark.pid, signal.SIGKILL)
-    until(lambda: state_of(folder).status == "failed", folder)
+    assert state_at_end(folder).status == "failed"
     saved = len(list_checkpoints(run))
     assert saved
     invoke("job", "resume", "t")
@@ -131,7 +132,7 @@ def test_training_survives_kill_stop_and_resume(tmp_path: Path, home: Path) -> N
         CONFIG.replace("steps = 2", f"steps = {last['step'] + 2}\nvalidate_every = 2")
     )
     invoke("job", "resume", "t")
-    until(lambda: not state_of(folder).live, folder)
+    state_at_end(folder)
     watch = JobWatch(folder)
     assert watch.state.status == "done", watch.state.message
     assert watch.bundle == tmp_path / "run" / "bundle"

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import psutil
@@ -35,24 +35,31 @@ from anofpdm.jobs.stop import Stop
 from anofpdm.jobs.training_file import training_toml
 from anofpdm.jobs.watch import JobWatch
 from anofpdm.training import TrainingConfig
+from tests.core.job_end import state_at_end
 
 PREPARE = JobRequest(arguments=("prepare", "scans", "--layout", "brats", "--out", "d.zarr"))
-# A job that has a child and ends only when it is told to.
+# A job that has a child, says where it stands, and ends when it is told to.
 WORK = """
-import subprocess, sys, time
+import signal, subprocess, sys
 from pathlib import Path
 from anofpdm.jobs.record import recorded
 from anofpdm.jobs.request import JobRequest
-import signal
+
 def interrupt(*_):
     raise KeyboardInterrupt
+
+def say(what):
+    print(what, flush=True)
+
 signal.signal(signal.SIGTERM, signal.SIG_IGN if sys.argv[3] == "deaf" else interrupt)
 folder = Path(sys.argv[1])
-with recorded(folder, JobRequest(arguments=("prepare", sys.argv[2]))):
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+request = JobRequest(arguments=("prepare", sys.argv[2]))
+with recorded(folder, request, lambda ahead: say(f"{ahead} ahead")):
+    for_ever = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    child = subprocess.Popen(for_ever, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     (folder / "child").write_text(str(child.pid))
-    while not (folder / "go").exists():
-        time.sleep(0.02)
+    say("running")
+    sys.stdin.readline()
     child.kill()
     child.wait()
 """
@@ -75,7 +82,7 @@ def worker() -> Iterator[Worker]:
 
     def start(folder: Path, source: str = "scans", how: str = "") -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", WORK, str(folder), source, how]
-        started.append(subprocess.Popen(command, stderr=subprocess.PIPE))
+        started.append(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE))
         return started[-1]
 
     yield start
@@ -87,11 +94,15 @@ def worker() -> Iterator[Worker]:
         process.communicate()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+def wait_for(process: subprocess.Popen[bytes], words: str) -> None:
+    """Read what a worker says up to some words."""
+    assert process.stdout is not None
+    while (line := process.stdout.readline()).strip() != words.encode():
+        assert line, process.communicate()
+
+
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    process.communicate(b"\n")
 
 
 def running(folder: Path) -> bool:
@@ -141,7 +152,7 @@ def test_a_folder_is_one_job(home: Path) -> None:
 def test_two_processes_on_a_job_are_refused(home: Path, worker: Worker) -> None:
     folder = home / "a"
     first = worker(folder)
-    until(lambda: running(folder))
+    wait_for(first, "running")
     request = JobRequest(arguments=("prepare", "scans"))
     with (
         pytest.raises(OutputError, match="Another process is using the job"),
@@ -155,17 +166,18 @@ def test_two_processes_on_a_job_are_refused(home: Path, worker: Worker) -> None:
         resume_job(folder)
     with pytest.raises(JobError, match="stop it before"):
         remove_job(folder)
-    (folder / "go").touch()
-    until(lambda: state_of(folder).status == "done")
+    let_go(first)
+    assert state_of(folder).status == "done"
 
 
 def test_a_killed_job_has_failed_and_holds_nothing(home: Path, worker: Worker) -> None:
     folder = home / "a"
     process = worker(folder)
-    until(lambda: running(folder))
+    wait_for(process, "running")
     (folder / LOG).write_text("Preparing subjects: step 3 of 9\n\n")
     process.kill()
-    until(lambda: state_of(folder).status == "failed")
+    process.wait()
+    assert state_of(folder).status == "failed"
     assert "without a message" in state_of(folder).message
     assert "step 3 of 9" in state_of(folder).message
     os.kill(int((folder / "child").read_text()), signal.SIGKILL)
@@ -194,7 +206,7 @@ def test_a_clock_that_is_set_anew_changes_nothing(
 ) -> None:
     folder = home / "a"
     process = worker(folder)
-    until(lambda: running(folder))
+    wait_for(process, "running")
     now, born = time.time, psutil.Process.create_time
     monkeypatch.setattr(time, "time", lambda: now() + step)
     monkeypatch.setattr(psutil.Process, "create_time", lambda process: born(process) + step)
@@ -228,8 +240,7 @@ def test_a_job_queued_in_the_future_whose_process_is_gone_has_failed(home: Path)
 
 def test_what_lives_is_not_removed_whatever_its_files_say(home: Path, worker: Worker) -> None:
     folder = home / "a"
-    worker(folder)
-    until(lambda: running(folder))
+    wait_for(worker(folder), "running")
     kept = (folder / PROCESS).read_bytes()
     (folder / STATE).write_text("{")
     assert state_of(folder).live
@@ -292,26 +303,23 @@ def test_a_damaged_state_is_told_of_a_job_that_can_be_run(home: Path) -> None:
 
 
 def test_jobs_of_a_lane_wait_for_their_turn_in_order(home: Path, worker: Worker) -> None:
-    names = ["a", "b", "c"]
-    for name in names:
-        worker(home / name)
-        # In the queue before the next one comes.
-        until(partial(_in_line, home / name))
-    assert running(home / "a")
-    until(lambda: "one job" in state_of(home / "b").message)
-    until(lambda: "2 jobs" in state_of(home / "c").message)
-    (home / "a" / "go").touch()
-    until(lambda: running(home / "b"))
-    assert state_of(home / "c").status == "queued"
-    Stop(home / "b").wait()
-    assert state_of(home / "b").status == "stopped"
-    until(lambda: running(home / "c"))
-
-
-def _in_line(folder: Path) -> bool:
-    if not (folder / STATE).exists():
-        return False
-    return running(folder) or "ahead" in state_of(folder).message
+    a, b, c = (home / name for name in "abc")
+    # Each is in the queue before the next one comes.
+    first = worker(a)
+    wait_for(first, "running")
+    second = worker(b)
+    wait_for(second, "1 ahead")
+    third = worker(c)
+    wait_for(third, "2 ahead")
+    assert running(a)
+    assert "one job" in state_of(b).message
+    assert "2 jobs" in state_of(c).message
+    let_go(first)
+    wait_for(second, "running")
+    assert state_of(c).status == "queued"
+    Stop(b).wait()
+    assert state_of(b).status == "stopped"
+    wait_for(third, "running")
 
 
 def test_lanes_are_apart() -> None:
@@ -324,10 +332,9 @@ def test_lanes_are_apart() -> None:
 
 
 def test_a_waiting_job_can_be_stopped(home: Path, worker: Worker) -> None:
-    worker(home / "a")
-    until(lambda: running(home / "a"))
-    worker(home / "b")
-    until(lambda: "ahead" in state_of(home / "b").message)
+    wait_for(worker(home / "a"), "running")
+    wait_for(worker(home / "b"), "1 ahead")
+    assert "ahead" in state_of(home / "b").message
     Stop(home / "b").wait()
     assert state_of(home / "b").status == "stopped"
     assert not (home / "b" / "child").exists()
@@ -337,7 +344,7 @@ def test_a_waiting_job_can_be_stopped(home: Path, worker: Worker) -> None:
 def test_stopping_ends_the_whole_tree(home: Path, worker: Worker, how: str) -> None:
     folder = home / "a"
     process = worker(folder, how=how)
-    until(lambda: running(folder))
+    wait_for(process, "running")
     child = psutil.Process(int((folder / "child").read_text()))
     Stop(folder, patience=0.5 if how else 100).wait()
     assert process.wait() != 0
@@ -384,8 +391,7 @@ def test_only_long_commands_are_jobs(tmp_path: Path) -> None:
 
 def test_a_command_that_cannot_begin_is_a_failed_job(tmp_path: Path) -> None:
     folder = start_job(["prepare", "nowhere", "--layout", "cuneiform", "--out", "d"], "a")
-    until(lambda: not state_of(folder).live)
-    state = state_of(folder)
+    state = state_at_end(folder)
     assert state.status == "failed"
     assert "cuneiform" in state.message
 

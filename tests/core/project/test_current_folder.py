@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from anofpdm.common.errors import TrainingError
 from anofpdm.common.processes.worker_processes import worker_processes
 from anofpdm.jobs.log import log_tail
 from anofpdm.jobs.places import JOBS_VARIABLE
-from anofpdm.jobs.state import state_of
 from anofpdm.training.run.several import run_in_processes
 from tests.core.cohorts import write_brats
+from tests.core.job_end import state_at_end
 
 # What Python, its worker processes and this package import.
 NAMES = ("anofpdm", "typing", "torch", "random", "signal", "multiprocessing", "numpy", "json")
@@ -52,11 +51,7 @@ def test_jobs_and_workers_import_nothing_from_the_current_folder(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "jobs" / "a"
-    end = time.monotonic() + 240
-    while state_of(folder).live:
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-    assert state_of(folder).status == "done", log_tail(folder)
+    assert state_at_end(folder).status == "done", log_tail(folder)
     assert not list((tmp_path / "marks").iterdir())
 
 
