@@ -11,7 +11,7 @@ import pytest
 from tests.fuzz.harness import FAULTS, Bench, limited_memory
 from tests.fuzz.readers import READERS
 
-CASES = 30
+CASES = 20
 COMPRESSED_CASES = 8  # each is decompressed in a process of its own
 SEED = 0
 

@@ -8,9 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from napari.settings import NapariSettings
+from napari.utils.action_manager import action_manager
 from napari.utils.notifications import Notification, notification_manager
 from npe2 import PluginManifest
 from qtpy.QtCore import QEvent
@@ -62,6 +64,27 @@ def manifests_parsed_once() -> Iterator[None]:
         copy = staticmethod(lambda path: parsed(path).model_copy(deep=True))
         patch.setattr(PluginManifest, "from_file", copy)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def napari_settings_stay_in_memory() -> Iterator[None]:
+    """Every viewer sets settings back, and would write the user's file anew each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NapariSettings, "_maybe_save", lambda settings: None)
+        yield
+
+
+@pytest.fixture
+def make_napari_viewer_proxy(
+    make_napari_viewer_proxy: Callable[..., Viewer],
+) -> Callable[..., Viewer]:
+    """Make viewers whose welcome screen is not written anew for each of their many shortcuts."""
+
+    def make(**options: Any) -> Viewer:
+        with action_manager.events.shortcut_changed.blocker():
+            return make_napari_viewer_proxy(**options)
+
+    return make
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.inputs import images_by_modality
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.segmentation.image_file import ImageFile
+from tests.core.cohorts import coarse_training_phantoms
 from tests.core.segmentation_cases import bundle, scan
 
 
@@ -189,6 +190,7 @@ def test_making_subjects_tells_the_time_left(
     monkeypatch.setattr(Console, "progress", lambda _: nullcontext(shown.append))
     given = ["phantom-dataset", "--seeds", "0:3", "--out", str(tmp_path / "d.zarr")]
     small = ["--size", "16", "--workers", "1"]
-    result = CliRunner().invoke(app, [*given, *small])
+    with coarse_training_phantoms():
+        result = CliRunner().invoke(app, [*given, *small])
     assert result.exit_code == 0, result.stderr
     assert (shown[-1].done, shown[-1].total, shown[-1].seconds_left) == (3, 3, 0)

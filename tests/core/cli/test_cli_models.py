@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel as nib
@@ -28,6 +29,7 @@ from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
 from anofpdm.scans.volume import Volume, write_nifti
 from anofpdm.synthetic import Phantom
+from tests.core.cohorts import coarse_training_phantoms
 from tests.core.segmentation_cases import SIZE, bundle, scan
 
 CONFIG = f"""
@@ -310,6 +312,9 @@ def test_train_says_how_to_pass_over_a_damaged_checkpoint(dataset: Path, tmp_pat
     assert run("train", *common, "--resume", "--skip-damaged").exit_code == 0
 
 
+SUBJECT = SimpleNamespace(description={"kind": "healthy", "lesion_ml": 0.0})
+
+
 def test_train_talks_in_the_first_process_alone(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +324,7 @@ def test_train_talks_in_the_first_process_alone(
              "--device", "cpu", "--dry-run", "--json"]  # fmt: skip
     result = run(*given)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    monkeypatch.setattr("anofpdm.synthetic.write_phantom", lambda *_, **__: SUBJECT)
     result = run("phantom", "--seed", "500001", "--out", tmp_path / "p", "--json")
     assert json.loads(result.stdout)  # a command whose processes share no work
     monkeypatch.setenv("RANK", "0")
@@ -338,9 +344,9 @@ def test_a_rank_of_other_purpose_silences_nothing(
 
 def test_phantom_dataset_writes_slices_and_warns_of_seeds_kept_for_tests(tmp_path: Path) -> None:
     small = ["--size", 16, "--workers", 1, "--json"]
-    result = run(
-        "phantom-dataset", "--seeds", "500001:500003", "--out", tmp_path / "d.zarr", *small
-    )
+    given = ["--seeds", "500001:500003", "--out", tmp_path / "d.zarr", *small]
+    with coarse_training_phantoms():
+        result = run("phantom-dataset", *given)
     assert result.exit_code == 0, result.stderr
     assert "reserved for tests" in result.stderr
     payload = json.loads(result.stdout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -160,9 +159,8 @@ def test_a_stopped_run_goes_on_where_it_was(
 
 KILLED = """
 import os, signal, sys
-from pathlib import Path
 import psutil
-from tests.core.cohorts import brats_config
+from anofpdm.datasets.preparation.config import PrepareConfig
 from anofpdm.datasets.preparation.prepare import prepare
 
 def on_progress(stage, done, total):
@@ -171,7 +169,7 @@ def on_progress(stage, done, total):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
-    config = brats_config(Path(sys.argv[1]))
+    config = PrepareConfig.model_validate_json(sys.argv[1])
     prepare(config, sys.argv[2], workers=int(sys.argv[4]), on_progress=on_progress)
 """
 
@@ -180,21 +178,14 @@ def kill_in(stage: str, cohort: Path, out: Path, workers: int) -> list[psutil.Pr
     """Run `prepare` elsewhere until SIGKILL strikes it in a stage; give its children."""
     script = out.with_name("killed.py")
     script.write_text(KILLED)
-    root = str(Path(__file__).parents[3])
-    command = [sys.executable, str(script), str(cohort), str(out), stage, str(workers)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=root, env=_environment(root)
-    ) as process:
+    config = brats_config(cohort).model_dump_json()
+    command = [sys.executable, str(script), config, str(out), stage, str(workers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         children = [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
     assert process.returncode == -signal.SIGKILL
     script.unlink()
     return children
-
-
-def _environment(root: str) -> dict[str, str]:
-    paths = [root, os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def test_kill_9_while_the_dataset_is_written_leaves_only_finished_parts(

@@ -167,6 +167,12 @@ def test_results_are_not_overwritten_unasked(outcome: Path, model: Path, table: 
 
 
 @pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the tests that do not look at the report its pictures."""
+    monkeypatch.setattr("anofpdm.evaluation.evaluate.draw_figures", lambda tally: ())
+
+
+@pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     """Two subjects whose lesion is known, slices out of order and with gaps."""
     path = tmp_path / "slices.zarr"
@@ -195,7 +201,9 @@ def dataset(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_dataset_is_scored_on_its_own_pixels(dataset: Path, model: Path, tmp_path: Path) -> None:
+def test_a_dataset_is_scored_on_its_own_pixels(
+    dataset: Path, model: Path, tmp_path: Path, no_figures: None
+) -> None:
     out = tmp_path / "scores"
     done = run("evaluate", "--bundle", model, "--dataset", dataset, "--out", out, "--device", "cpu")
     assert done.exit_code == 0, done.output
@@ -258,10 +266,7 @@ class Repeated:
         return KnownScan({"flair": volume}, lesion).slices_for(model)
 
 
-def test_memory_does_not_grow_with_the_scans(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("anofpdm.evaluation.evaluate.draw_figures", lambda tally: ())
+def test_memory_does_not_grow_with_the_scans(model: Path, tmp_path: Path, no_figures: None) -> None:
     method = Method("model", "model", TimestepGrid("ddim", 2, 400), Settings())
     in_use: list[int] = []
     cases: list[Any] = [Repeated(number, in_use) for number in range(SCANS)]

@@ -24,6 +24,7 @@ from anofpdm.synthetic.phantom import draw_subject
 from anofpdm.synthetic.slices import cut_slices, slice_labels
 from anofpdm.synthetic.streams import Stream
 from anofpdm.synthetic.template import load_template
+from tests.core.cohorts import coarse_training_phantoms
 
 COARSE = (3.0, 3.0, 4.0)
 CPU = torch.device("cpu")
@@ -123,7 +124,7 @@ def test_tissue_fractions_add_up_to_the_brain() -> None:
 
 
 def test_age_widens_the_ventricles_and_thins_the_tissue() -> None:
-    drawn = [draw_anatomy(Stream(seed), grid_for(COARSE, CPU)) for seed in range(24)]
+    drawn = [draw_anatomy(Stream(seed), grid_for((5.0, 5.0, 5.0), CPU)) for seed in range(24)]
     ages = [anatomy.age for anatomy in drawn]
     fluid = [float(anatomy.csf.sum() / anatomy.brain.sum()) for anatomy in drawn]
     assert np.corrcoef(ages, fluid)[0, 1] > 0.5
@@ -234,17 +235,18 @@ def test_slices_are_cut_as_preprocessing_cuts_a_scan(intensity: Intensity) -> No
 
 @pytest.fixture(scope="module")
 def twin_dataset(tmp_path_factory: pytest.TempPathFactory) -> SliceDataset:
-    """Three seeds with twins; its drawing, in a process of its own, takes the tests longest."""
+    """Three seeds with twins."""
     path = tmp_path_factory.mktemp("twins") / "d.zarr"
     seen: list[tuple[int, int]] = []
-    build_phantom_dataset(
-        path,
-        range(3),
-        DATASET_GRID,
-        twins=True,
-        workers=1,
-        on_progress=lambda done, total: seen.append((done, total)),
-    )
+    with coarse_training_phantoms():
+        build_phantom_dataset(
+            path,
+            range(3),
+            DATASET_GRID,
+            twins=True,
+            workers=1,
+            on_progress=lambda done, total: seen.append((done, total)),
+        )
     assert seen == [(1, 3), (2, 3), (3, 3)]
     return SliceDataset.open(path)
 

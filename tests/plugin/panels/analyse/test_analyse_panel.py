@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,20 +85,6 @@ def _click(qtbot: QtBot, button: QPushButton) -> None:
 
 def _until_idle(qtbot: QtBot, viewer: Viewer) -> None:
     qtbot.waitUntil(lambda: context_of(viewer).run.state == "idle", timeout=LONG)
-
-
-def test_opening_the_panel_leaves_torch_alone() -> None:
-    code = (
-        "import sys\n"
-        "import napari\n"
-        "from napari_anofpdm.app.docks.analyse import AnalyseDock\n"
-        "viewer = napari.Viewer(show=False)\n"
-        "viewer.window.add_dock_widget(AnalyseDock(viewer))\n"
-        "assert 'torch' not in sys.modules\n"
-        "viewer.close()\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_without_a_scan_the_panel_says_what_to_do(panel: AnalysePanel) -> None:
