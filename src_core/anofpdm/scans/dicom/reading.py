@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
+from anofpdm.common.reading import reading
 from anofpdm.scans.dicom.decoder import Decoder
 from anofpdm.scans.dicom.frames import Frame, Header
 from anofpdm.scans.dicom.optional import quiet
@@ -151,8 +152,11 @@ def _read_planes(
                     "says; export it again."
                 )
             planes.append(pixels[frame.index])
-            scales.append(scaling_of(image, frame.index))
-            shadings.add(str(image.get("PhotometricInterpretation", "MONOCHROME2")))
+            name = f"{series.files.path}: image {number} of {len(frames)} of series {series.key}"
+            # pydicom reads an element only when it is asked for.
+            with reading(name, VolumeError, "export it again"):
+                scales.append(scaling_of(image, frame.index))
+                shadings.add(str(image.get("PhotometricInterpretation", "MONOCHROME2")))
             if not several:
                 del whole[frame.file]
     return planes, scales, digest.hexdigest(), shadings

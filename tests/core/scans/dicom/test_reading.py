@@ -282,3 +282,14 @@ def test_the_header_of_results_has_both_forms(tmp_path: Path) -> None:
     for matrix, code in (header.get_sform(coded=True), header.get_qform(coded=True)):
         assert code == 1
         np.testing.assert_allclose(matrix, volume.affine, atol=1e-4)
+
+
+def test_a_damaged_scaling_is_one_sentence(tmp_path: Path) -> None:
+    """Found by tests/fuzz: an element of an unknown kind, which is read after the pixels."""
+    write_multi_frame(tmp_path / "exam.dcm")
+    content = (tmp_path / "exam.dcm").read_bytes()
+    damaged = content.replace(b"\x28\x00\x52\x10DS", b"\x28\x00\x52\x10TS")
+    assert damaged != content
+    (tmp_path / "exam.dcm").write_bytes(damaged)
+    with pytest.raises(VolumeError, match=r"image 1 of .* is damaged .*export it again\.$"):
+        read_volume(tmp_path / "exam.dcm", "flair")
