@@ -114,12 +114,13 @@ class ComparisonLayers:
 
     def _on_window(self, event: Any) -> None:
         """Move the window of the follow-up with that of the baseline, each on its own scale."""
-        layer: Image | Any = self._shown.layer("follow_up")
-        if layer is None or event.source is not self._baseline():
+        layer: Any = self._shown.layer("follow_up")
+        baseline = self._baseline()
+        if layer is None or baseline is None or event.source is not baseline:
             return
         (low, high), (own_low, own_high) = self._windows
         factor = (own_high - own_low) / (high - low)
-        limits = [own_low + (x - low) * factor for x in event.source.contrast_limits]
+        limits = [own_low + (x - low) * factor for x in baseline.contrast_limits]
         bottom, top = layer.contrast_limits_range
         layer.contrast_limits_range = (min(bottom, limits[0]), max(top, limits[1]))
         layer.contrast_limits = limits

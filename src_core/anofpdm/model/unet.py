@@ -178,4 +178,4 @@ def _embedding(labels: int, width: int) -> nn.Embedding:
     weights = torch.empty(labels, width)
     if not weights.is_meta:
         nn.init.normal_(weights)
-    return nn.Embedding.from_pretrained(weights, freeze=False)
+    return nn.Embedding(labels, width, _weight=weights)

@@ -124,15 +124,15 @@ def _lateral_ventricles(fluid: NDArray[np.bool_], affine: NDArray[np.float64]) -
 def _signed_distance(mask: NDArray[np.bool_]) -> Map:
     """Signed distance (mm, positive inside) computed at 2 mm, brought back to the 1 mm grid."""
     half = mask[::2, ::2, ::2]
-    signed = -ndimage.distance_transform_edt(~half)
+    distance = -ndimage.distance_transform_edt(~half)
     box = ndimage.find_objects(half.astype(np.int8))[0]  # it is 0 elsewhere
     inside = ndimage.distance_transform_edt(np.pad(half[box], 1))
-    signed[box] += inside[1:-1, 1:-1, 1:-1]
-    signed = ndimage.gaussian_filter(2.0 * signed, 0.5).astype(np.float32)
+    distance[box] += inside[1:-1, 1:-1, 1:-1]
+    signed: Map = ndimage.gaussian_filter(2.0 * distance, 0.5).astype(np.float32)
     grids = [
         np.minimum(np.arange(n) / 2.0, h - 1) for n, h in zip(mask.shape, half.shape, strict=True)
     ]
-    result: Map = signed
+    result = signed
     for axis, positions in enumerate(grids):
         low = np.clip(np.floor(positions).astype(int), 0, result.shape[axis] - 2)
         weight = (positions - low).astype(np.float32)
