@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests judge results, not durations: a busy machine must not fail them.
 settings.register_profile("anofpdm", deadline=None)
 settings.load_profile("anofpdm")
+
+# Under nohup the tests would ignore SIGHUP, and so would the commands that they send it to.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parents[1]
 TEST_DATA_VARIABLE = "ANOFPDM_TEST_DATA"
