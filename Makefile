@@ -19,12 +19,13 @@ SCREEN := $(if $(DESKTOP),,$(XVFB))
 # Whether a window can be had at all.
 WINDOW := $(BIN)/python -c 'from qtpy.QtWidgets import QApplication; QApplication([])'
 
-.PHONY: help demo test test-pyside coverage lint docs pictures flair-synth clean system-libs
+.PHONY: help demo test test-all test-pyside coverage lint docs pictures flair-synth clean system-libs
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo         segment a synthetic subject, results in $(DEMO_OUT)/, and show it in the viewer"
 	@echo "make test         run the tests"
+	@echo "make test-all     run the long tests as well"
 	@echo "make test-pyside  run the viewer's tests with PySide6 in place of PyQt6, in $(PYSIDE)"
 	@echo "make coverage     run the tests and report which lines they reach"
 	@echo "make lint         ruff and mypy"
@@ -53,6 +54,10 @@ pictures: $(VENV)/.installed
 # left to the other. Many tests start processes: compiled modules spare each of them a second.
 test: $(VENV)/.installed
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# With the tests of ten seconds and more, which `test` leaves to the night.
+test-all: $(VENV)/.installed
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal -m ""
 
 # In an environment of its own: with both bindings in one, pytest-qt takes PySide6 unasked.
 test-pyside: $(PYSIDE)/.installed

@@ -8,9 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from napari._vispy import canvas
 from napari.settings import NapariSettings
 from napari.utils.action_manager import action_manager
 from napari.utils.notifications import Notification, notification_manager
@@ -71,6 +73,14 @@ def napari_settings_stay_in_memory() -> Iterator[None]:
     """Every viewer sets settings back, and would write the user's file anew each time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NapariSettings, "_maybe_save", lambda settings: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def layers_leave_without_a_collection() -> Iterator[None]:
+    """napari collects garbage after each removed layer, for the sake of some GPUs of Windows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canvas, "gc", SimpleNamespace(collect=lambda: 0))
         yield
 
 
@@ -138,6 +148,7 @@ def nothing_leaks(qapp: QApplication, qtbot: QtBot) -> Iterator[None]:
         return [*ours, *(t for t in set(threading.enumerate()) - threads if _counts(t))]
 
     yield
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     if left():
         # What is closed must not ask the engine for more once it is shut down.
         _destroy_what_is_closed(qapp)

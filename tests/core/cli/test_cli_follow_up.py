@@ -127,6 +127,7 @@ def test_a_registration_that_fails_is_said_to(folder: Path) -> None:
     assert any("Do not trust the comparison" in each for each in report["warnings"])
 
 
+@pytest.mark.nightly
 def test_what_the_follow_up_does_not_show_is_named(folder: Path) -> None:
     volume, _ = brain()
     part = nib.Nifti1Image(volume.data[:, :, :35], volume.affine)

@@ -90,6 +90,7 @@ def test_a_mistake_is_told_by_the_job_too(tmp_path: Path) -> None:
     assert "nowhere is not a folder" in shown["message"]
 
 
+@pytest.mark.nightly
 def test_training_survives_kill_stop_and_resume(tmp_path: Path, home: Path) -> None:
     invoke(*prepared(tmp_path))
     toml = CONFIG.replace("steps = 2", "steps = 100000\ncheckpoint_every = 5\nvalidate_every = 50")

@@ -108,6 +108,7 @@ def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     assert load_bundle(tmp_path / "run" / "bundle").metadata.training["step"] == 5
 
 
+@pytest.mark.nightly
 def test_train_warns_where_it_starts_from_weights_of_other_pictures(
     dataset: Path, tmp_path: Path
 ) -> None:

@@ -201,6 +201,7 @@ def test_kill_9_while_the_dataset_is_written_leaves_only_finished_parts(
     assert [p.name for p in tmp_path.iterdir()] == ["d.zarr"]
 
 
+@pytest.mark.nightly
 def test_workers_end_with_a_killed_parent(cohort: Path, tmp_path: Path) -> None:
     children = kill_in("Preparing", cohort, tmp_path / "d.zarr", workers=2)
     assert len(children) >= 2

@@ -266,6 +266,7 @@ class Repeated:
         return KnownScan({"flair": volume}, lesion).slices_for(model)
 
 
+@pytest.mark.nightly
 def test_memory_does_not_grow_with_the_scans(model: Path, tmp_path: Path, no_figures: None) -> None:
     method = Method("model", "model", TimestepGrid("ddim", 2, 400), Settings())
     in_use: list[int] = []
@@ -290,6 +291,7 @@ def test_every_family_gives_methods_of_its_own() -> None:
         names |= own
 
 
+@pytest.mark.nightly
 def test_the_comparison_makes_the_papers_tables(model: Path, table: Path, tmp_path: Path) -> None:
     out = tmp_path / "comparison"
     done = run(

@@ -94,6 +94,7 @@ app(sys.argv[1:])
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_a_job_killed_in_a_checkpoint_goes_on_from_the_one_before(
     tmp_path: Path, command: list[str]

@@ -49,9 +49,9 @@ def test_an_unseen_lesion_is_found() -> None:
 @pytest.mark.parametrize(
     ("scan", "has_skull"),
     [
-        ("ms/patient19/flair.nii.gz", False),
+        pytest.param("ms/patient19/flair.nii.gz", False, marks=pytest.mark.nightly),
         ("stroke/flair_5mm_oblique.nii.gz", False),
-        ("odd/flair_oblique_19deg.nii.gz", False),
+        pytest.param("odd/flair_oblique_19deg.nii.gz", False, marks=pytest.mark.nightly),
         ("ms_raw/flair_oblique_skull.nii.gz", True),
     ],
 )

@@ -54,6 +54,7 @@ def run(*arguments: object) -> dict[str, Any]:
     return payload
 
 
+@pytest.mark.nightly
 def test_from_folders_without_masks_to_a_segmented_scan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

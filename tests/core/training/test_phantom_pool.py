@@ -57,6 +57,7 @@ def walked(dataset: SliceDataset) -> tuple[tuple[torch.Tensor, torch.Tensor], ..
     return tuple(pool.batch(step) for step in range(3))
 
 
+@pytest.mark.nightly
 def test_a_step_depends_on_the_seeds_alone(dataset: SliceDataset, walked: Any) -> None:
     first, _, last = walked
     jumped, helped = make_pool(dataset), make_pool(dataset, workers=2)

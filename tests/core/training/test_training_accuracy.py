@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -101,6 +102,7 @@ def test_slices_are_drawn_half_from_each_class_where_there_are_enough() -> None:
         assert none.size == 0
 
 
+@pytest.mark.nightly
 def test_measuring_changes_nothing_of_the_run(tmp_path: Path, dataset: SliceDataset) -> None:
     on = make_config(accuracy_slices=4)
     plain = train(make_config(), dataset, tmp_path / "plain")

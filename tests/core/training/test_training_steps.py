@@ -152,6 +152,7 @@ def plainest() -> UNetConfig:
     return network.model_copy(update={"channel_multipliers": (1,), "attention_resolutions": ()})
 
 
+@pytest.mark.nightly
 def test_compiled_network_makes_the_same_steps(
     tmp_path: Path, dataset: SliceDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def results(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.nightly
 def test_the_demo_becomes_a_picture_of_the_window(results: Path) -> None:
     picture = results / "window.png"
     command = [sys.executable, "-m", "napari_anofpdm.app.demo", str(results)]

@@ -9,6 +9,7 @@ import pytest
 from tests.fuzz.windows import cycle, growth, inputs, left
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("qapp")
 def test_windows_come_and_go(tmp_path: Path) -> None:
     scan, bundle = inputs(tmp_path)

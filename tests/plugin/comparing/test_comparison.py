@@ -90,6 +90,7 @@ def test_both_times_stand_side_by_side_in_the_colours_of_the_states(
     assert other.visible
 
 
+@pytest.mark.nightly
 def test_a_second_comparison_takes_the_place_of_the_first(room: Context, shown: Viewer) -> None:
     room.comparison.show(comparison())
     room.compared.go_to(1)

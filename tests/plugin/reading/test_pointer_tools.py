@@ -81,7 +81,7 @@ def test_a_click_selects_adds_and_removes_in_every_plane(
     assert viewer.dims.point == before
 
 
-def test_a_tool_in_hand_puts_the_brush_away(analysed: tuple[Viewer, Context]) -> None:
+def a_tool_in_hand_puts_the_brush_away(analysed: tuple[Viewer, Context]) -> None:
     viewer, context = analysed
     layer = context.layers.commit_mask()
     assert layer is not None
@@ -91,7 +91,7 @@ def test_a_tool_in_hand_puts_the_brush_away(analysed: tuple[Viewer, Context]) ->
     assert layer.mode == "pan_zoom"
 
 
-def test_marks_are_not_in_the_layer_list(analysed: tuple[Viewer, Context]) -> None:
+def marks_are_not_in_the_layer_list(analysed: tuple[Viewer, Context]) -> None:
     viewer, _ = analysed
     lists = main_window(viewer).findChildren(QListView)
     (found,) = (each for each in lists if type(each).__name__ == "QtLayerList")
@@ -107,7 +107,7 @@ def test_marks_are_not_in_the_layer_list(analysed: tuple[Viewer, Context]) -> No
     assert sum(found.isRowHidden(row) for row in range(model.rowCount())) == 2
 
 
-def test_a_held_key_goes_on_and_on(analysed: tuple[Viewer, Context]) -> None:
+def a_held_key_goes_on_and_on(analysed: tuple[Viewer, Context]) -> None:
     viewer, context = analysed
     context.layouts.show("single")
     native = Central(viewer).canvas.canvas.native
@@ -122,10 +122,18 @@ def test_a_held_key_goes_on_and_on(analysed: tuple[Viewer, Context]) -> None:
     assert np.diff(places) == pytest.approx([6.0, 6.0, 6.0])
 
 
-def test_the_scale_bar_leaves_the_lower_letter_free(analysed: tuple[Viewer, Context]) -> None:
+def the_scale_bar_leaves_the_lower_letter_free(analysed: tuple[Viewer, Context]) -> None:
     assert bar_length_mm(zoom=2.0, width_px=1000.0) == 50.0
     assert bar_length_mm(zoom=2.0, width_px=200.0) == 20.0
     viewer, _ = analysed
     length = viewer.canvas.overlays.scale_bar.length
     assert length is not None
     assert length * viewer.scene.camera.zoom <= 0.3 * viewer.canvas.size[1]
+
+
+def test_marks_tools_and_keys_beside_the_clicks(analysed: tuple[Viewer, Context]) -> None:
+    """In one window, which takes seconds to make."""
+    the_scale_bar_leaves_the_lower_letter_free(analysed)
+    marks_are_not_in_the_layer_list(analysed)
+    a_tool_in_hand_puts_the_brush_away(analysed)
+    a_held_key_goes_on_and_on(analysed)

@@ -35,16 +35,14 @@ def _canvas(viewer: Viewer) -> QtViewer:
     return Central(viewer).canvas
 
 
-def test_the_three_planes_are_axial_coronal_and_sagittal(
-    planes: ThreePlanes, shown: Viewer
-) -> None:
+def the_three_planes_are_axial_coronal_and_sagittal(planes: ThreePlanes, shown: Viewer) -> None:
     assert plane_in_view(shown) == "axial"
     assert [plane_in_view(view.model) for view in planes.views] == ["coronal", "sagittal"]
     zooms = {view.model.scene.camera.zoom for view in planes.views}
     assert zooms == {shown.scene.camera.zoom}
 
 
-def test_layers_share_their_voxels_and_follow(planes: ThreePlanes, shown: Viewer) -> None:
+def layers_share_their_voxels_and_follow(planes: ThreePlanes, shown: Viewer) -> None:
     scan = shown.layers[0]
     scan.contrast_limits = (10, 60)
     scan.colormap = "viridis"
@@ -58,7 +56,7 @@ def test_layers_share_their_voxels_and_follow(planes: ThreePlanes, shown: Viewer
     assert not any(view.model.layers[0].visible for view in planes.views)
 
 
-def test_layers_come_go_and_move(planes: ThreePlanes, shown: Viewer) -> None:
+def layers_come_go_and_move(planes: ThreePlanes, shown: Viewer) -> None:
     scan = shown.layers[0]
     mask = Labels(np.zeros(scan.data.shape, np.uint8), scale=scan.scale, translate=scan.translate)
     mask.contour = 1
@@ -73,7 +71,7 @@ def test_layers_come_go_and_move(planes: ThreePlanes, shown: Viewer) -> None:
     assert all(len(view.model.layers) == 1 for view in planes.views)
 
 
-def test_what_changes_in_place_is_drawn_anew(planes: ThreePlanes, shown: Viewer) -> None:
+def what_changes_in_place_is_drawn_anew(planes: ThreePlanes, shown: Viewer) -> None:
     drawn: list[object] = []
     own = planes.views[0].model.layers[0]
     own.events.set_data.connect(lambda event: drawn.append(event))
@@ -86,7 +84,7 @@ def test_what_changes_in_place_is_drawn_anew(planes: ThreePlanes, shown: Viewer)
     assert len(drawn) == 1
 
 
-def test_a_click_in_one_plane_moves_the_others(planes: ThreePlanes, shown: Viewer) -> None:
+def a_click_in_one_plane_moves_the_others(planes: ThreePlanes, shown: Viewer) -> None:
     coronal, sagittal = planes.views
     native = coronal.canvas.canvas.native
     before = shown.dims.point
@@ -101,7 +99,7 @@ def test_a_click_in_one_plane_moves_the_others(planes: ThreePlanes, shown: Viewe
     assert sagittal.model.dims.point[2] == after[2]
 
 
-def test_the_wheel_goes_through_the_plane_under_it(planes: ThreePlanes, shown: Viewer) -> None:
+def the_wheel_goes_through_the_plane_under_it(planes: ThreePlanes, shown: Viewer) -> None:
     sagittal = planes.views[1]
     before = shown.dims.point
     turn_wheel(sagittal.canvas.canvas.native, 2)
@@ -110,7 +108,7 @@ def test_the_wheel_goes_through_the_plane_under_it(planes: ThreePlanes, shown: V
     assert sagittal.model.dims.point[2] == shown.dims.point[2]
 
 
-def test_zoom_and_centre_are_shared(planes: ThreePlanes, shown: Viewer) -> None:
+def zoom_and_centre_are_shared(planes: ThreePlanes, shown: Viewer) -> None:
     coronal, sagittal = planes.views
     turn_wheel(coronal.canvas.canvas.native, 1, Qt.KeyboardModifier.ControlModifier)
     assert shown.scene.camera.zoom == coronal.model.scene.camera.zoom
@@ -120,7 +118,7 @@ def test_zoom_and_centre_are_shared(planes: ThreePlanes, shown: Viewer) -> None:
     assert sagittal.model.scene.camera.center[2] == 12.0
 
 
-def test_keys_over_a_further_plane_are_the_viewers(
+def keys_over_a_further_plane_are_the_viewers(
     planes: ThreePlanes, shown: Viewer, qtbot: QtBot
 ) -> None:
     coronal = planes.views[0]
@@ -131,6 +129,18 @@ def test_keys_over_a_further_plane_are_the_viewers(
     qtbot.keyClick(native, Qt.Key.Key_PageUp)
     moved = 1 if native.hasFocus() else 0  # coronal slices, where the canvas has the keyboard
     assert shown.dims.point[moved] != before[moved]
+
+
+def test_three_planes_in_sight(planes: ThreePlanes, shown: Viewer, qtbot: QtBot) -> None:
+    """All that holds while they are shown, in one window: each takes seconds to make."""
+    the_three_planes_are_axial_coronal_and_sagittal(planes, shown)
+    a_click_in_one_plane_moves_the_others(planes, shown)
+    the_wheel_goes_through_the_plane_under_it(planes, shown)
+    zoom_and_centre_are_shared(planes, shown)
+    what_changes_in_place_is_drawn_anew(planes, shown)
+    keys_over_a_further_plane_are_the_viewers(planes, shown, qtbot)
+    layers_come_go_and_move(planes, shown)
+    layers_share_their_voxels_and_follow(planes, shown)
 
 
 def test_the_single_view_comes_back(room: Context, shown: Viewer) -> None:
@@ -167,6 +177,7 @@ def test_map_and_mask_of_an_analysis_are_in_every_plane(
     assert [plane_in_view(view.model) for view in planes.views] == ["coronal", "sagittal"]
 
 
+@pytest.mark.nightly
 def test_opening_and_closing_leaves_no_canvas_behind(room: Context, shown: Viewer) -> None:
     scan = shown.layers[0]
     listeners = len(scan.events.contrast_limits.callbacks)

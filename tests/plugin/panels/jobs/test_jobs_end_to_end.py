@@ -36,6 +36,7 @@ def home(own_jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             Stop(folder, patience=0).wait()
 
 
+@pytest.mark.nightly
 def test_from_scans_to_a_model_in_the_analyse_panel(
     viewer: Viewer, qtbot: QtBot, tmp_path: Path
 ) -> None:
