@@ -13,6 +13,7 @@ from itertools import islice
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from anofpdm.cohorts.executors.sent import apply, packed
 from anofpdm.cohorts.scan import CohortScan, Outcome, Work
 from anofpdm.cohorts.stopping import Stop
 from anofpdm.cohorts.tries import Tries
@@ -200,7 +201,8 @@ class _Window:
         if not batch:
             return
         # One message for all of them: each costs the scheduler some milliseconds.
-        futures = self._client.map(_apply, batch, work=self._work, pure=False)
+        sent = [packed(self._work, scan) for scan in batch]
+        futures = self._client.map(apply, sent, pure=False)
         self._open.update(zip(futures, batch, strict=True))
         self._ended.update(futures)
 
@@ -215,10 +217,6 @@ class _Window:
         """Cancel the scans that no worker has begun: they have no note."""
         waiting = [f for f, scan in self._open.items() if not self._tries.count(scan.name)]
         self._client.cancel(waiting)
-
-
-def _apply(scan: CohortScan, work: Work) -> Outcome:
-    return work(scan)
 
 
 def _settings(workers: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anofpdm.cohorts.executors.plain import Executor
     from anofpdm.cohorts.naming import Naming
     from anofpdm.cohorts.place import Place
+    from anofpdm.cohorts.plan import Plan
     from anofpdm.cohorts.run import CohortProgress
     from anofpdm.cohorts.shards import Part
     from anofpdm.cohorts.sources import FoundScans
@@ -116,6 +117,7 @@ def run_request(request: CohortRequest, console: Console) -> None:
         )
         executor = _executor(request, len(plan.todo), place, console)
         with (
+            _clean_when_killed(request.root, naming, plan),
             stop_on_signals(lambda: console.note(_STOPPING)) as stop,
             console.progress() as show,
             _quiet_log(),
@@ -168,6 +170,19 @@ def _shown(progress: CohortProgress) -> JobProgress:
     if progress.speed:
         words.append(f"{60 * progress.speed:.3g} scans/min")
     return JobProgress.of(progress, ", ".join(words))
+
+
+@contextmanager
+def _clean_when_killed(root: Path, naming: Naming, plan: Plan) -> Iterator[None]:
+    """Remove what killed workers had half written, where the run was stopped at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from anofpdm.common.swapping.workspace import remove_leftovers
+
+        for folder in {(root / naming.folder(scan.name)).parent for scan in plan.todo}:
+            remove_leftovers(folder)
+        raise
 
 
 @contextmanager
