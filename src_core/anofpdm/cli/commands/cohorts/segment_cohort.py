@@ -117,10 +117,6 @@ RetryKilledOption = Annotated[
         rich_help_panel=_CLUSTER,
     ),
 ]
-RegionsOption = Annotated[
-    bool,
-    typer.Option("--regions", help="As for anofpdm segment.", rich_help_panel=_FILES),
-]
 KeepAnalysisOption = Annotated[
     bool,
     typer.Option("--keep-analysis", help="As for anofpdm segment.", rich_help_panel=_FILES),
@@ -140,7 +136,7 @@ def segment_cohort(
     match: MatchOption = None,
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
-    regions: RegionsOption = False,
+    regions: opt.RegionsOption = False,
     keep_analysis: KeepAnalysisOption = False,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
