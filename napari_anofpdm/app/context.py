@@ -91,6 +91,7 @@ class Context:
         self.compare_run = CompareRun(self.comparison, self.session)
         self.compared = ComparisonLayers(viewer, self.session, self.comparison)
         self.labelling = Labelling()
+        self.pointer.select_change = self._select_change
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._curves
@@ -119,6 +120,10 @@ class Context:
         viewer = self._viewer()
         assert viewer is not None
         return TwoTimes(viewer, self.comparison, self.compared, self.pointer)
+
+    def _select_change(self, position: Any) -> bool:
+        """Select a lesion of the comparison by a click, while both examinations are shown."""
+        return self.layouts.name == "two_times" and self.compared.select_at(position)
 
     def _on_comparison(self, found: FollowUp | None) -> None:
         if found is not None:

@@ -81,6 +81,26 @@ class ComparisonLayers:
             scale, start = (np.array(x) for x in (self._placed.scale, self._placed.translate))
             go_to_point(viewer, voxel * scale + start, centred=False)
 
+    def select_at(self, position: Any) -> bool:
+        """Select the lesion at a point, whose last coordinates are S, P, L in mm.
+
+        Returns
+        -------
+        bool
+            Whether there is a lesion of the comparison.
+        """
+        if self._placed is None or len(position) < len(WORLD_AXES):
+            return False
+        world = np.asarray(position[-len(WORLD_AXES) :], dtype=np.float64)
+        at = (world - np.array(self._placed.translate)) / np.array(self._placed.scale)
+        voxel = np.rint(at).astype(np.intp)
+        if (voxel < 0).any() or (voxel >= self._placed.data.shape).any():
+            return False
+        number = int(self._placed.data[tuple(voxel)])
+        if number:
+            self._comparison.select(number)
+        return bool(number)
+
     def _on_inserted(self, event: Any) -> None:
         found = event.value.metadata.pop(FOUND_KEY, None)
         if found is not None:

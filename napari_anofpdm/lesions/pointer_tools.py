@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,10 +23,16 @@ class PointerTools:
         Knows which lesion lies where.
     tools : MaskTools
         Adds and removes lesions.
+
+    Attributes
+    ----------
+    select_change : callable
+        Selects the lesion of a comparison at a point; returns whether there is one.
     """
 
     def __init__(self, session: Session, marks: LesionMarks, tools: MaskTools) -> None:
         self._session, self._marks, self._tools = session, marks, tools
+        self.select_change: Callable[[Any], bool] = lambda _: False
 
     def click(self, position: Any) -> bool:
         """Use a click.
@@ -43,6 +50,8 @@ class PointerTools:
         if self._tools.armed is not None:
             self._tools.use_at(position)
             return True
+        if self.select_change(position):
+            return False
         number = self._marks.number_at(position)
         if number is not None:
             self._session.select_lesion(number)

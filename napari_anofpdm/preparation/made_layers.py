@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anofpdm.preprocessing.chain import PreparedScans
     from anofpdm.preprocessing.skull.extraction import BrainExtraction
 
-_MASK_OPACITY = 0.4
+_OUTLINE_PX = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +76,14 @@ def add_extracted(viewer: Viewer, found: BrainExtraction, name: str) -> Labels:
 
 
 def add_brain_mask(viewer: Viewer, mask: Volume, name: str, record: dict[str, Any]) -> Labels:
-    """Add a brain mask that can be corrected with the brush, and the record of its extraction."""
+    """Add a brain mask that can be corrected with the brush, and the record of its extraction.
+
+    It is an outline, so that the scan under it can be judged.
+    """
     data, attributes, _ = layer_data(mask, f"{name} brain mask", "labels")
     note_preparation(attributes["metadata"], {"brain_extraction": record}, data)
-    added: Labels = viewer.add_labels(data, **attributes, opacity=_MASK_OPACITY)
+    added: Labels = viewer.add_labels(data, **attributes, opacity=1.0)
+    added.contour = _OUTLINE_PX
     return added
 
 

@@ -9,9 +9,10 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_anofpdm.host.notify import sentence_of
-from napari_anofpdm.session.engine_thread import Task, submit
+from napari_anofpdm.session.engine_thread import Task, is_cancelled, submit
 
 if TYPE_CHECKING:
+    from anofpdm import ModelBundle
     from anofpdm.analysis.estimate import RunEstimate
     from napari_anofpdm.session.run_request import RunRequest
 
@@ -56,7 +57,9 @@ class Outlook:
 class RunEstimator(QObject):
     """Answers the latest request after a short delay.
 
-    The first answer imports PyTorch, so no request is made before a scan is chosen.
+    The first answer imports PyTorch, so no request is made before a scan is chosen. The scan is
+    looked at on a thread of its own, and only the network is timed on that of the runs: a run that
+    is started meanwhile waits for one call of the network at most.
 
     Attributes
     ----------
@@ -99,9 +102,23 @@ class RunEstimator(QObject):
         if request is None:
             return
         if self.devices is None:
-            self._tasks.append(submit(_look, on_done=self._on_devices, on_error=self._on_error))
-        task = submit(_estimate, request, on_done=self._on_outlook, on_error=self._on_error)
+            look = submit(_look, on_done=self._on_devices, on_error=self._on_error, lane="look_up")
+            self._tasks.append(look)
+        task = submit(
+            _looked_at,
+            request,
+            on_done=lambda scan: self._time(request, scan),
+            on_error=self._on_error,
+            lane="look_up",
+        )
         self._tasks.append(task)
+
+    def _time(self, request: RunRequest, scan: _LookedAt) -> None:
+        if isalive(self):
+            task = submit(
+                _estimate, request, scan, on_done=self._on_outlook, on_error=self._on_error
+            )
+            self._tasks.append(task)
 
     def _on_devices(self, devices: Devices) -> None:
         if not isalive(self):
@@ -137,24 +154,40 @@ def _look() -> Devices:
     return Devices(device_name(resolve_device("auto")), unusable, why_no_cuda())
 
 
-def _estimate(request: RunRequest) -> Outlook:
+@dataclass(frozen=True, eq=False)
+class _LookedAt:
+    """The model and the scan of a request: slices to analyse, and warnings about them."""
+
+    model: ModelBundle
+    slices: int
+    warnings: tuple[str, ...]
+
+
+def _looked_at(request: RunRequest) -> _LookedAt:
     from anofpdm import load_bundle
-    from anofpdm.analysis.estimate import estimate_run
     from anofpdm.scans.preprocessing import preprocess
 
     model = load_bundle(request.bundle)
     known = model.metadata
     # The same preprocessing as in the run reports errors of a scan before the run starts.
     stack = preprocess(request.volumes, known.modalities, known.preprocessing, request.brain_mask)
+    warnings = tuple(request.in_short(text) for text in stack.warnings)
+    return _LookedAt(model, len(stack.slice_ids), warnings)
+
+
+def _estimate(request: RunRequest, scan: _LookedAt) -> Outlook:
+    from anofpdm.analysis.estimate import estimate_run
+
     estimate = estimate_run(
-        len(stack.slice_ids),
-        model,
+        scan.slices,
+        scan.model,
         steps=request.steps,
         device=request.device,
         precision=request.precision,
         batch_size=request.batch_size,
+        should_cancel=is_cancelled,
     )
-    return Outlook(estimate, tuple(request.in_short(text) for text in stack.warnings))
+    return Outlook(estimate, scan.warnings)
 
 
 def estimate_in_words(estimate: RunEstimate) -> str:

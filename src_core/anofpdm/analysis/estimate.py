@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from anofpdm.analysis.steps import estimate_nbytes
 from anofpdm.common.cost import measured_range
 from anofpdm.common.device import resolve_device, synchronize
+from anofpdm.common.errors import Cancelled
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.memory import default_batch_size, slice_bytes
@@ -58,6 +59,7 @@ def estimate_run(
     device: str = "auto",
     precision: Precision = "auto",
     batch_size: int | None = None,
+    should_cancel: Callable[[], bool] = lambda: False,
 ) -> RunEstimate:
     """Estimate a run of `anofpdm.analyze`.
 
@@ -69,11 +71,13 @@ def estimate_run(
         Number to be analysed; see `anofpdm.scans.preprocessing.preprocess`.
     bundle, steps, device, precision, batch_size
         As of `anofpdm.analyze`.
+    should_cancel : callable
+        Asked before each call of the network.
 
     Raises
     ------
     AnofpdmError
-        When the bundle or the device cannot be used.
+        When the bundle or the device cannot be used, or `Cancelled`.
     """
     import torch
 
@@ -85,7 +89,8 @@ def estimate_run(
     size = min(size, slices)
     seconds: tuple[float, float] | None
     try:
-        least, most = _seconds_a_slice(model, where, resolve_precision(precision, where), size)
+        resolved = resolve_precision(precision, where)
+        least, most = _seconds_a_slice(model, where, resolved, size, should_cancel)
     except (torch.OutOfMemoryError, MemoryError):
         seconds = None
     else:
@@ -130,12 +135,23 @@ def _key(
 
 
 def _seconds_a_slice(
-    model: ModelBundle, device: str, precision: ResolvedPrecision, size: int
+    model: ModelBundle,
+    device: str,
+    precision: ResolvedPrecision,
+    size: int,
+    should_cancel: Callable[[], bool],
 ) -> tuple[float, float]:
     """Least and most seconds that one slice and step takes in a batch of `size` slices."""
     key = _key(model, device, precision, size)
     if key not in _paces:
-        _paces[key] = _measured(_network_call(model, device, precision), size)
+        call = _network_call(model, device, precision)
+
+        def unless_cancelled(slices: int) -> float:
+            if should_cancel():
+                raise Cancelled("The estimate was cancelled.")
+            return call(slices)
+
+        _paces[key] = _measured(unless_cancelled, size)
     return _paces[key]
 
 

@@ -13,7 +13,7 @@ import torch
 from anofpdm.analysis import estimate
 from anofpdm.analysis.engine import analyze
 from anofpdm.analysis.estimate import estimate_run
-from anofpdm.common.errors import BundleError, DeviceError
+from anofpdm.common.errors import BundleError, Cancelled, DeviceError
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.scans.volume import Volume
 
@@ -114,6 +114,21 @@ def test_the_pace_is_measured_once(
     estimate_run(20, tiny_bundle, steps=3, device="cpu", precision="bfloat16", batch_size=2)
     assert first == 7
     assert len(sizes) == 14
+
+
+def test_an_estimate_that_is_cancelled_leaves_no_pace(
+    tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    sizes = _network(monkeypatch, clock, lambda n: 0.01 * n)
+
+    def estimate(should_cancel: Callable[[], bool]) -> None:
+        estimate_run(20, tiny_bundle, device="cpu", batch_size=2, should_cancel=should_cancel)
+
+    with pytest.raises(Cancelled):
+        estimate(lambda: len(sizes) == 2)
+    assert len(sizes) == 2
+    estimate(lambda: False)
+    assert len(sizes) == 2 + 7
 
 
 def test_the_analysis_takes_what_is_estimated(tiny_bundle: ModelBundle) -> None:

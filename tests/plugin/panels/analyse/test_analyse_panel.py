@@ -337,6 +337,29 @@ def test_an_estimate_that_fails_says_why(
     qtbot.waitUntil(lambda: panel.estimate.text() == "The bundle has gone.", timeout=LONG)
 
 
+def test_a_run_does_not_wait_for_an_estimate(
+    qtbot: QtBot,
+    viewer: Viewer,
+    panel: AnalysePanel,
+    scan: Layer,
+    monkeypatch: pytest.MonkeyPatch,
+    session: Session,
+) -> None:
+    looks, release = threading.Event(), threading.Event()
+
+    def look(*_: Any) -> None:
+        looks.set()
+        release.wait(LONG / 1000)
+
+    monkeypatch.setattr(run_estimator, "_looked_at", look)
+    panel.how.steps_box.setValue(5)
+    qtbot.waitUntil(looks.is_set, timeout=LONG)
+    _click(qtbot, panel.run_volume)
+    _until_idle(qtbot, viewer)
+    assert len(session.done) == 4
+    release.set()
+
+
 def test_estimates_in_words() -> None:
     from anofpdm.analysis.estimate import RunEstimate
 

@@ -46,6 +46,7 @@ def test_the_mask_becomes_a_layer_and_is_chosen(
     qtbot.waitUntil(lambda: not fields.brain.busy, timeout=LONG)
     mask = fields.mask_box.layer
     assert mask is not None and mask.name == "patient FLAIR brain mask" and mask.editable
+    assert mask.contour == 1  # the scan under it can be judged
     scan = volume_of(viewer.layers[0])
     np.testing.assert_array_equal(volume_of(mask).data > 0, scan.data > 0)
     np.testing.assert_allclose(volume_of(mask).affine, scan.affine)

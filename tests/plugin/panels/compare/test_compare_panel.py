@@ -17,6 +17,7 @@ from napari_anofpdm.app.context import Context
 from napari_anofpdm.panels.compare.change_model import COLUMNS, STATE
 from napari_anofpdm.panels.compare.panel import ComparePanel
 from napari_anofpdm.space.layer_volume import layer_data
+from napari_anofpdm.space.placement import place
 from tests.core.follow_up_cases import AFFINE, SHAPE, comparison
 from tests.plugin.patience import LONG
 
@@ -88,6 +89,14 @@ def test_the_table_tells_what_became_of_each_lesion(
     point = viewer.dims.point
     context.comparison.select(model.number(1))
     assert table.currentIndex().row() == 1 and viewer.dims.point == point
+    # So does a click on one, on either canvas; it does not take the click away from the point.
+    other = found.changes.table[0]
+    placed = place(Volume(found.changes.labels, AFFINE))
+    voxel = np.argwhere(placed.data == other.number)[0]
+    assert not context.pointer.click(voxel * np.array(placed.scale) + np.array(placed.translate))
+    assert table.currentIndex().row() == model.row_of(other.number)
+    assert not context.pointer.click((0.0, 0.0, 0.0))
+    assert context.comparison.selected == other.number
 
 
 def test_the_same_scan_twice_has_nothing_new(panel: ComparePanel, context: Context) -> None:
