@@ -219,7 +219,8 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         _draw_scan(plain, picture, index, window, crop)
         _draw_scan(overlay, picture, index, window, crop)
         image = _draw_overlay(overlay, picture, index, top, crop)
-        plain.set_title(label, fontsize=11, pad=3)
+        # Without a height of its own a title makes matplotlib build all ticks, which nobody sees.
+        plain.set_title(label, fontsize=11, pad=3, y=1.0)
         draw_sides(overlay)
         if picture.truth is not None:
             draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)

@@ -45,6 +45,13 @@ def test_what_needs_no_network_leaves_torch_alone() -> None:
         assert loaded.isdisjoint({"torch", *GUI}), code
 
 
+def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+    loaded = loaded_after("import anofpdm.cli.app")
+    assert loaded.isdisjoint(
+        {"torch", "zarr", "nibabel", "scipy", "matplotlib", "distributed", *GUI}
+    )
+
+
 def test_the_public_interface_and_a_network_need_neither_a_gui_nor_what_takes_seconds() -> None:
     loaded = loaded_after("from anofpdm import *\nload_bundle('flair-synth').network()")
     assert {"torch", "anofpdm.model.unet"} <= loaded
