@@ -30,12 +30,12 @@ from pathlib import Path
 
 import psutil
 
-from anofpdm.cohorts.executors.dask_cluster import DaskExecutor
 from anofpdm.cohorts.plan import Plan
 from anofpdm.cohorts.run import CohortProgress, run_cohort
 from anofpdm.cohorts.scan import CohortScan, Outcome
-from anofpdm.cohorts.stopping import Stop
-from anofpdm.cohorts.tries import Tries
+from anofpdm.common.executors.dask_cluster import DaskExecutor
+from anofpdm.common.executors.stopping import Stop
+from anofpdm.common.executors.tries import Tries
 from anofpdm.segmentation.image_file import ImageFile
 
 FIXED = ("--device", "cpu", "--skull", "keep", "--quiet")

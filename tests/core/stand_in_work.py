@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anofpdm.cohorts.scan import CohortScan, Outcome
-from anofpdm.cohorts.tries import MOST_TRIES, Tries
+from anofpdm.common.executors.tries import MOST_TRIES, Tries
 
 
 @dataclass(frozen=True)

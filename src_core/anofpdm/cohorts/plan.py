@@ -13,8 +13,8 @@ from anofpdm.cohorts.naming import Naming
 from anofpdm.cohorts.place import Place
 from anofpdm.cohorts.record import ScanRecord
 from anofpdm.cohorts.scan import CohortScan, Outcome
-from anofpdm.cohorts.tries import Tries
 from anofpdm.common.errors import AnofpdmError
+from anofpdm.common.executors.tries import Tries
 from anofpdm.segmentation.settings import SegmentationSettings
 
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from anofpdm.cohorts.executors.plain import Executor
 from anofpdm.cohorts.plan import Plan
-from anofpdm.cohorts.scan import Outcome, Work
-from anofpdm.cohorts.stopping import Stop
+from anofpdm.cohorts.scan import CohortScan, Outcome, Work
+from anofpdm.common.errors import AnofpdmError
+from anofpdm.common.executors.executor import Ended, Executor, SchedulerLostError
+from anofpdm.common.executors.stopping import Stop
 from anofpdm.common.progress import Pace, Progress
 
 _SECONDS_BETWEEN_TABLES = 60.0
@@ -83,7 +84,8 @@ def run_cohort(
         on_progress(pace(CohortProgress("Scans", total - found.left, total, failed=failed)))
 
     report()
-    for outcome in executor.outcomes(work, plan.todo, stop):
+    for ended in executor.run(work, plan.todo, stop):
+        outcome = _outcome(ended)
         found.left -= 1
         if outcome.status == "failed":
             found.failures.append(outcome)
@@ -96,3 +98,13 @@ def run_cohort(
             last, kept = clock(), len(found.failures)
     found.rows.sort(key=lambda row: str(row["scan"]))
     return found
+
+
+def _outcome(ended: Ended[CohortScan, Outcome]) -> Outcome:
+    """Return what became of a scan, also where its work itself was lost."""
+    error = ended.error
+    if error is None:
+        return ended.result()
+    told = str(error) if isinstance(error, AnofpdmError) else f"{type(error).__name__}: {error}"
+    tries = 0 if isinstance(error, SchedulerLostError) else 1
+    return Outcome(ended.task.name, "failed", reason=told, tries=tries)

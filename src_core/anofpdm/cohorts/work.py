@@ -15,7 +15,6 @@ from anofpdm.cohorts.record import InputFile, ScanRecord
 from anofpdm.cohorts.scan import CohortScan, Outcome
 from anofpdm.cohorts.table import row_of
 from anofpdm.cohorts.thumbnail import save_thumbnail
-from anofpdm.cohorts.tries import MOST_TRIES, Tries
 from anofpdm.common.errors import (
     AnofpdmError,
     BundleError,
@@ -23,6 +22,7 @@ from anofpdm.common.errors import (
     SettingsError,
     VolumeError,
 )
+from anofpdm.common.executors.tries import MOST_TRIES, Tries
 from anofpdm.model.bundle import load_bundle
 from anofpdm.results.folder import result_folder
 from anofpdm.segmentation.loaded_model import LoadedModel

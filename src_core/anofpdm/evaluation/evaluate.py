@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from anofpdm.evaluation.case_runner import over_cases
+from anofpdm.common.executors.choice import executor_of
 from anofpdm.evaluation.csv_table import CsvTable
 from anofpdm.evaluation.report.figures import Picture, draw_figures
 from anofpdm.evaluation.scan_cases import ScanCase
@@ -74,6 +74,7 @@ def evaluate(
     folder: Path,
     *,
     workers: int = 1,
+    scheduler: str | None = None,
     draws: int = 1000,
     seed: int = 0,
     on_case: Callable[[int, int], None] | None = None,
@@ -89,6 +90,8 @@ def evaluate(
         Gets `scans.csv`, `slices.csv` and `maps.csv`, written line by line.
     workers : int
         Parallel processes, each with one thread; 1 works in this process.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers take the place of processes.
     draws, seed : int
         Of the bootstrap over patients.
     on_case : callable, optional
@@ -98,14 +101,16 @@ def evaluate(
     -------
     Evaluation
     """
-    scoring = _Scoring(run, one_thread=workers > 1)
+    executor = executor_of(workers, scheduler)
+    scoring = _Scoring(run, one_thread=executor.parallel)
     with (
         Tally() as tally,
         CsvTable(folder / SCANS_CSV, SCAN_COLUMNS) as scans,
         CsvTable(folder / SLICES_CSV, SLICE_COLUMNS) as slices,
         CsvTable(folder / MAPS_CSV, MAP_COLUMNS) as maps,
     ):
-        for number, (_, scores) in enumerate(over_cases(scoring, cases, workers), start=1):
+        ended = executor.run(scoring, cases, in_order=True)
+        for number, scores in enumerate((one.result() for one in ended), start=1):
             for row in scan_rows(scores):
                 scans.write(row)
             for row in slice_rows(scores):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from anofpdm.evaluation.case_runner import over_cases
+from anofpdm.common.executors.choice import executor_of
 from anofpdm.evaluation.scan_cases import KnownScan, KnownScanCase
 from anofpdm.evaluation.smoothing import SMOOTHING_MM, intensity_map
 from anofpdm.method.calibration import Polarity
@@ -88,8 +88,9 @@ def describe_intensity(
     """
     rows = []
     measure = partial(_row_of_case, modality=modality, polarity=polarity)
-    for number, (_, row) in enumerate(over_cases(measure, cases, workers), start=1):
-        rows.append(row)
+    ended = executor_of(workers).run(measure, cases, in_order=True)
+    for number, one in enumerate(ended, start=1):
+        rows.append(one.result())
         if on_case is not None:
             on_case(number, len(cases))
     return IntensityDescription(tuple(rows), _summary(rows), modality, polarity)

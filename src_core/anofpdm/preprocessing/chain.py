@@ -123,7 +123,7 @@ def prepare_scans(
     record: dict[str, Any] = {}
     if brain_mask is not None and settings.skull not in ("auto", "keep"):
         raise SettingsError(
-            f"--brain-mask and --skull {settings.skull} cannot be combined; use one of them."
+            f"A brain mask and --skull {settings.skull} cannot be combined; use one of them."
         )
     registrations: dict[str, Registration] = {}
     scans = _on_one_grid(

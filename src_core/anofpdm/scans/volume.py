@@ -305,7 +305,7 @@ def _as_real_3d(data: NDArray[Any], name: str) -> NDArray[Any]:
         frames = int(np.prod(data.shape[3:]))
         raise VolumeError(
             f"{name} is a series of {frames} frames (shape {data.shape}), not one volume; name the "
-            "one you mean by its number, from 0, as in --image flair=FILE:0."
+            "one you mean by its number, from 0, as in FILE:0."
         )
     if data.ndim != 3 or 0 in data.shape:
         raise VolumeError(f"{name} has shape {data.shape}; a volume needs three axes of 1 or more.")

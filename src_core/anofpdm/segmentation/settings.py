@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.method.calibration import Calibration, Process, TimestepGrid, chosen_grid
+from anofpdm.method.calibration import TimestepGrid
 from anofpdm.method.settings import Settings
 from anofpdm.model.precision import Precision
 from anofpdm.preprocessing.chain import ChainSettings
@@ -89,7 +89,7 @@ class ResultFiles:
         if scan.source is None:
             raise SettingsError(
                 f"--dicom needs a scan that comes from DICOM, which {scan.name} does not; leave "
-                "it out, or give the DICOM folder as --image."
+                "it out, or give the DICOM folder."
             )
         return DicomOutput(scan.source.series, self.deidentify)
 
@@ -127,19 +127,6 @@ class SegmentationSettings:
     precision: Precision = "auto"
     batch_size: int | None = None
     files: ResultFiles = field(default_factory=ResultFiles)
-
-    @classmethod
-    def of(
-        cls,
-        reading: Settings,
-        calibration: Calibration | None,
-        process: Process | None = None,
-        steps: int | None = None,
-        t_max: int | None = None,
-        **others: Any,
-    ) -> Self:
-        """Take the noise levels that were given, else those of the calibration."""
-        return cls(reading, chosen_grid(calibration, process, steps, t_max), **others)
 
     def check(self, model: ModelBundle) -> None:
         """Check before the work starts that they fit a model and can be followed.

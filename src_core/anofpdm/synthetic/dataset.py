@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.common.processes.worker_processes import usable_cpus, worker_processes
+from anofpdm.common.executors.choice import executor_of
+from anofpdm.common.processes.worker_processes import usable_cpus
 from anofpdm.datasets.labels.rule import LESION_MM2
 from anofpdm.datasets.store.slices import SliceDataset, SliceDatasetWriter
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
@@ -28,6 +29,10 @@ class _Job:
     lesion_mm2: float
     twins: bool
     device: str
+
+    @property
+    def name(self) -> str:
+        return f"phantom-{self.seed}"
 
 
 def build_phantom_dataset(
@@ -93,20 +98,11 @@ def build_phantom_dataset(
         overwrite=overwrite,
     )
     with writer:
-        for done, (job, part) in enumerate(_drawn(jobs, workers), start=1):
-            _append(writer, job, part)
+        executor = executor_of(min(workers or usable_cpus(), len(jobs)))
+        for done, drawn in enumerate(executor.run(_draw, jobs, in_order=True), start=1):
+            _append(writer, drawn.task, drawn.result())
             if on_progress is not None:
                 on_progress(done, len(jobs))
-
-
-def _drawn(jobs: Sequence[_Job], workers: int | None) -> Iterator[tuple[_Job, LabelledSlices]]:
-    """Draw the phantoms in their order, in this process or in several."""
-    count = min(workers or usable_cpus(), len(jobs))
-    if count <= 1:
-        yield from ((job, _draw(job)) for job in jobs)
-        return
-    with worker_processes(count) as executor:
-        yield from zip(jobs, executor.map(_draw, jobs), strict=True)
 
 
 def _splits(count: int, validation_share: float) -> list[Literal["train", "val"]]:
@@ -114,7 +110,7 @@ def _splits(count: int, validation_share: float) -> list[Literal["train", "val"]
 
 
 def _append(writer: SliceDatasetWriter, job: _Job, part: LabelledSlices) -> None:
-    name, foreground = f"phantom-{job.seed}", part.foreground.cpu().numpy()
+    name, foreground = job.name, part.foreground.cpu().numpy()
     truth = part.truth.cpu().numpy()
     writer.append(
         part.images.cpu().numpy(),

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from anofpdm.cohorts.executors.dask_cluster import DaskExecutor
-from anofpdm.cohorts.executors.machine import gpus_of, worker_count
-from anofpdm.cohorts.executors.plain import PlainExecutor
 from anofpdm.cohorts.place import Place
 from anofpdm.cohorts.plan import Plan
 from anofpdm.cohorts.run import CohortProgress, run_cohort
 from anofpdm.cohorts.scan import CohortScan, Outcome
 from anofpdm.cohorts.shards import Shard
-from anofpdm.cohorts.stopping import Stop
-from anofpdm.cohorts.tries import Tries
 from anofpdm.common.errors import OutputError, SettingsError
+from anofpdm.common.executors.dask_cluster import DaskExecutor
+from anofpdm.common.executors.machine import gpus_of, worker_count
+from anofpdm.common.executors.plain import PlainExecutor
+from anofpdm.common.executors.stopping import Stop
+from anofpdm.common.executors.tries import Tries
 from tests.core.stand_in_work import StandInWork
 
 

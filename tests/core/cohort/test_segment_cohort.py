@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
-from anofpdm.cohorts.tries import Tries
+from anofpdm.common.executors.tries import Tries
 from tests.core.segmentation_cases import bundle, write_scan
 
 RESULTS = ("mask.nii.gz", "anomaly_map.nii.gz", "lesions.csv")

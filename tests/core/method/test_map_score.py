@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from anofpdm.cli.shared.reading import ReadingOptions
+from anofpdm.cli.shared.option_groups.reading import ReadingOptions
 from anofpdm.common.errors import DatasetError, SettingsError
 from anofpdm.common.validation import validated
 from anofpdm.guidance.rules import best_map_threshold

@@ -15,13 +15,17 @@ from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.evaluation import (
     DrawsOption,
     LesionOption,
+    SchedulerOption,
     WorkersOption,
     evaluation_document,
 )
 from anofpdm.cli.shared.exit_codes import IN_PART
-from anofpdm.cli.shared.sources import EvaluationSourceOptions, with_evaluation_sources
+from anofpdm.cli.shared.option_groups.run import RunOptions, with_run_options
+from anofpdm.cli.shared.option_groups.sources import (
+    EvaluationSourceOptions,
+    with_evaluation_sources,
+)
 from anofpdm.jobs.progress import JobProgress
-from anofpdm.method.calibration import chosen_grid
 from anofpdm.method.settings import Settings
 from anofpdm.results.folder import result_folder
 
@@ -40,6 +44,7 @@ FamiliesOption = Annotated[
 ]
 
 
+@with_run_options
 @with_evaluation_sources
 @with_console
 def compare(
@@ -48,15 +53,11 @@ def compare(
     family: FamiliesOption = None,
     lesion_mm2: LesionOption = None,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     draws: DrawsOption = 1000,
     overwrite: opt.OverwriteOption = False,
-    process: opt.ProcessOption = None,
-    steps: opt.StepsOption = None,
-    t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = "auto",
-    seed: opt.SeedOption = 0,
-    batch_size: opt.BatchSizeOption = None,
     *,
+    run: RunOptions,
     sources: EvaluationSourceOptions,
     console: Console,
 ) -> None:
@@ -74,38 +75,42 @@ def compare(
     from anofpdm.evaluation.report.html import html_report
     from anofpdm.model.bundle import load_bundle
 
+    if scheduler is not None:  # its workers have another current folder
+        sources = sources.absolute()
     model = load_bundle(bundle)
     calibration = model.metadata.calibration
     settings = Settings() if calibration is None else Settings.from_calibration(calibration)
-    grid = chosen_grid(calibration, process, steps, t_max)
+    grid = run.grid(calibration)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     chosen = family or [name for name in FAMILIES if name not in ("strides", "rivals")]
     methods, rivals = registered(settings, grid, calibration, chosen)
     area = training_lesion_mm2(model) if lesion_mm2 is None else lesion_mm2
     cases, skipped = sources.all_cases(model.metadata.modalities, console)
-    run = MethodsRun(
-        bundle=bundle,
+    methods_run = MethodsRun(
+        bundle=bundle if model.path is None else str(model.path.absolute()),
         methods=methods,
         rivals=rivals,
-        seed=seed,
-        device=resolve_device(device),
-        batch_size=batch_size,
+        seed=run.seed,
+        device=resolve_device(run.device),
+        precision=run.precision,
+        batch_size=run.batch_size,
         lesion_mm2=area,
     )
     names = (_JSON, _HTML, SCANS_CSV, SLICES_CSV, MAPS_CSV)
     with result_folder(out, overwrite=overwrite, names=names) as staging:
         with console.progress() as show:
             found = evaluate(
-                run,
+                methods_run,
                 cases,
                 staging,
                 workers=workers,
+                scheduler=scheduler,
                 draws=draws,
-                seed=seed,
+                seed=run.seed,
                 on_case=lambda done, total: show(JobProgress("Comparing on scans", done, total)),
             )
         document = evaluation_document(
-            sources.words, model, grid, settings, area, seed, draws, found.tables
+            sources.words, model, grid, settings, area, run.seed, draws, found.tables
         )
         families = {one.name: one.family for one in methods}
         document["families"] = families | {one.name: one.family for one in rivals}

@@ -15,7 +15,7 @@ from rich.table import Table
 from anofpdm.cli.commands.segment import KeepAnalysisOption
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.reading import ReadingOptions
+from anofpdm.cli.shared.option_groups.reading import ReadingOptions
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.results.folder import ANALYSIS_FOLDER, DEFAULT_NAMES, result_folder
 from anofpdm.segmentation.calibration_warnings import warn_of_calibration

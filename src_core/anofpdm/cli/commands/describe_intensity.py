@@ -11,7 +11,7 @@ from rich.table import Table
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.exit_codes import IN_PART
-from anofpdm.cli.shared.sources import SourceOptions, with_source_options
+from anofpdm.cli.shared.option_groups.sources import SourceOptions, with_source_options
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.method.calibration import Polarity
 from anofpdm.results.folder import result_folder

@@ -15,20 +15,25 @@ from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.evaluation import (
     DrawsOption,
     LesionOption,
+    SchedulerOption,
     WorkersOption,
     evaluation_document,
 )
 from anofpdm.cli.shared.exit_codes import IN_PART
-from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
-from anofpdm.cli.shared.sources import EvaluationSourceOptions, with_evaluation_sources
+from anofpdm.cli.shared.option_groups.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.run import RunOptions, with_run_options
+from anofpdm.cli.shared.option_groups.sources import (
+    EvaluationSourceOptions,
+    with_evaluation_sources,
+)
 from anofpdm.jobs.progress import JobProgress
-from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import result_folder
 from anofpdm.segmentation.calibration_warnings import warn_of_calibration
 
 _JSON, _HTML = "evaluation.json", "report.html"
 
 
+@with_run_options
 @with_evaluation_sources
 @with_reading_options
 @with_console
@@ -37,15 +42,11 @@ def evaluate(
     bundle: opt.BundleOption = "flair-synth",
     lesion_mm2: LesionOption = None,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     draws: DrawsOption = 1000,
     overwrite: opt.OverwriteOption = False,
-    process: opt.ProcessOption = None,
-    steps: opt.StepsOption = None,
-    t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = "auto",
-    seed: opt.SeedOption = 0,
-    batch_size: opt.BatchSizeOption = None,
     *,
+    run: RunOptions,
     sources: EvaluationSourceOptions,
     reading: ReadingOptions,
     console: Console,
@@ -62,36 +63,40 @@ def evaluate(
     from anofpdm.evaluation.report.html import html_report
     from anofpdm.model.bundle import load_bundle
 
+    if scheduler is not None:  # its workers have another current folder
+        sources = sources.absolute()
     model = load_bundle(bundle)
     calibration = model.metadata.calibration
     settings = reading.settings(calibration)
-    grid = chosen_grid(calibration, process, steps, t_max)
+    grid = run.grid(calibration)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     area = training_lesion_mm2(model) if lesion_mm2 is None else lesion_mm2
     cases, skipped = sources.all_cases(model.metadata.modalities, console)
     warn_of_calibration(console, model.name, calibration, settings, grid)
-    run = MethodsRun(
-        bundle=bundle,
+    methods_run = MethodsRun(
+        bundle=bundle if model.path is None else str(model.path.absolute()),
         methods=model_methods(settings, grid),
-        seed=seed,
-        device=resolve_device(device),
-        batch_size=batch_size,
+        seed=run.seed,
+        device=resolve_device(run.device),
+        precision=run.precision,
+        batch_size=run.batch_size,
         lesion_mm2=area,
     )
     names = (_JSON, _HTML, SCANS_CSV, SLICES_CSV, MAPS_CSV)
     with result_folder(out, overwrite=overwrite, names=names) as staging:
         with console.progress() as show:
             found = evaluate_model(
-                run,
+                methods_run,
                 cases,
                 staging,
                 workers=workers,
+                scheduler=scheduler,
                 draws=draws,
-                seed=seed,
+                seed=run.seed,
                 on_case=lambda done, total: show(JobProgress("Evaluating scans", done, total)),
             )
         document = evaluation_document(
-            sources.words, model, grid, settings, area, seed, draws, found.tables
+            sources.words, model, grid, settings, area, run.seed, draws, found.tables
         )
         text = json.dumps(document, indent=2, allow_nan=False)
         (staging / _JSON).write_text(text + "\n", encoding="utf-8")

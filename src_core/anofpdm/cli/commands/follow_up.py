@@ -13,10 +13,13 @@ from rich.table import Table
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import images_by_modality
-from anofpdm.cli.shared.preparation import PreparationOptions, with_preparation_options
-from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.preparation import (
+    PreparationOptions,
+    with_preparation_options,
+)
+from anofpdm.cli.shared.option_groups.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.run import RunOptions, with_run_options
 from anofpdm.cli.shared.slice_reports import SliceReports
-from anofpdm.method.calibration import chosen_grid
 from anofpdm.results.folder import result_folder
 from anofpdm.segmentation.calibration_warnings import warn_of_calibration
 from anofpdm.segmentation.image_file import ImageFile
@@ -79,6 +82,7 @@ MarginPercentOption = Annotated[
 ]
 
 
+@with_run_options
 @with_reading_options
 @with_preparation_options
 @with_console
@@ -93,14 +97,8 @@ def follow_up(
     form: opt.FormOption = None,
     keep_paths: opt.KeepPathsOption = False,
     overwrite: opt.OverwriteOption = False,
-    process: opt.ProcessOption = None,
-    steps: opt.StepsOption = None,
-    t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    seed: opt.SeedOption = 0,
-    batch_size: opt.BatchSizeOption = None,
     *,
+    run: RunOptions,
     reading: ReadingOptions,
     preparation: PreparationOptions,
     console: Console,
@@ -128,7 +126,7 @@ def follow_up(
     mask_file = None if brain_mask is None else ImageFile.of(brain_mask)
     calibration = model.metadata.calibration
     settings = reading.settings(calibration)
-    grid = chosen_grid(calibration, process, steps, t_max)
+    grid = run.grid(calibration)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     settings.check_reference(model.metadata.scored)
     with result_folder(out, overwrite=overwrite, names=file_names(modalities)) as staging:
@@ -146,7 +144,7 @@ def follow_up(
                 scans,
                 model,
                 settings,
-                NetworkRun(grid, seed, device, precision, batch_size),
+                NetworkRun(grid, run.seed, run.device, run.precision, run.batch_size),
                 preparation=preparation.chain(),
                 brain_mask=mask,
                 margin=margin,

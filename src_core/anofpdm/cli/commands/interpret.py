@@ -10,9 +10,13 @@ import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
+from anofpdm.cli.shared.option_groups.more_files import MoreFiles, with_more_files
+from anofpdm.cli.shared.option_groups.reading import (
+    ReadingOptions,
+    given_reading_options,
+    with_reading_options,
+)
 from anofpdm.cli.shared.outcome import summary_of
-from anofpdm.cli.shared.reading import ReadingOptions, given_reading_options, with_reading_options
 from anofpdm.common.errors import SettingsError
 from anofpdm.results.folder import INTERPRETATION_NAMES, result_folder
 from anofpdm.segmentation.calibration_warnings import warn_of_calibration

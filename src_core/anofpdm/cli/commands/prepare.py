@@ -12,8 +12,9 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_job_console
+from anofpdm.cli.shared.entities import parsed_entities
 from anofpdm.cli.shared.exit_codes import IN_PART
-from anofpdm.cli.shared.preparation import (
+from anofpdm.cli.shared.option_groups.preparation import (
     BiasFieldOption,
     RegisterOption,
     SkullMarginOption,
@@ -191,6 +192,15 @@ WorkersOption = Annotated[
         "--workers", min=1, help="Number of parallel processes.", show_default="one per CPU"
     ),
 ]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="A running Dask scheduler in place of --workers; its workers see SOURCE and DIR.zarr "
+        "under the same paths.",
+    ),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing dataset at this path.")
 ]
@@ -223,6 +233,7 @@ def prepare(
     seed: SeedOption = 0,
     splits: SplitsOption = None,
     workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
     overwrite: OverwriteOption = False,
     dry_run: opt.DryRunOption = False,
     *,
@@ -233,12 +244,15 @@ def prepare(
 
     Example: anofpdm prepare BraTS2021 --layout brats --out brats21.zarr
     """
+    from anofpdm.common.user_path import user_path
     from anofpdm.common.validation import validated
     from anofpdm.datasets.preparation.config import EXTENT_MM, PrepareConfig
     from anofpdm.datasets.preparation.prepare import prepare as prepare_dataset
     from anofpdm.preprocessing.chain import ChainSettings
     from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
+    if scheduler is not None:  # its workers have another current folder
+        source, out = user_path(source).absolute(), user_path(out).absolute()
     if field_of_view == "fixed" and extent_mm is None:
         extent_mm = EXTENT_MM
     config = validated(
@@ -277,6 +291,7 @@ def prepare(
                 config,
                 out,
                 workers=workers,
+                scheduler=scheduler,
                 overwrite=overwrite,
                 on_listed=lambda listing: _show_listing(console, listing),
                 on_progress=lambda stage, done, total: show(pace(JobProgress(stage, done, total))),
@@ -307,27 +322,6 @@ def parsed_shares(text: str) -> tuple[float, float, float]:
             f"--split {text} is not three shares; write TRAIN,VAL,TEST, such as 75,5,20."
         )
     return train, val, test
-
-
-def parsed_entities(pairs: list[str] | tuple[str, ...]) -> dict[str, str]:
-    """Read `--match`.
-
-    Raises
-    ------
-    SettingsError
-        When a pair has no "=", or a key comes twice.
-    """
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise SettingsError(f"--match {pair} is not a pair; write KEY=VALUE, such as run=1.")
-        if key in found:
-            raise SettingsError(
-                f"--match gives {key} twice ({found[key]} and {value}); a scan has one of them."
-            )
-        found[key] = value.removeprefix(f"{key}-")  # run=run-1 as it stands in the name
-    return found
 
 
 def _show_listing(console: Console, listing: Listing) -> None:

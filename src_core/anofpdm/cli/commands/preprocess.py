@@ -12,7 +12,7 @@ from rich.table import Table
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import named_images
-from anofpdm.cli.shared.preparation import (
+from anofpdm.cli.shared.option_groups.preparation import (
     PreparationOptions,
     with_preparation_options,
 )

@@ -11,13 +11,14 @@ import typer
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.cli.shared.inputs import images_by_modality
-from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
-from anofpdm.cli.shared.outcome import summary_of
-from anofpdm.cli.shared.preparation import (
+from anofpdm.cli.shared.option_groups.more_files import MoreFiles, with_more_files
+from anofpdm.cli.shared.option_groups.preparation import (
     PreparationOptions,
     with_preparation_options,
 )
-from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.run import RunOptions, with_run_options
+from anofpdm.cli.shared.outcome import summary_of
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.results.folder import ANALYSIS_FOLDER, result_folder
 from anofpdm.segmentation.image_file import ImageFile
@@ -65,6 +66,7 @@ KeepAnalysisOption = Annotated[
 ]
 
 
+@with_run_options
 @with_more_files
 @with_reading_options
 @with_preparation_options
@@ -80,14 +82,8 @@ def segment(
     regions: opt.RegionsOption = False,
     overwrite: opt.OverwriteOption = False,
     dicom: DicomOption = False,
-    process: opt.ProcessOption = None,
-    steps: opt.StepsOption = None,
-    t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    seed: opt.SeedOption = 0,
-    batch_size: opt.BatchSizeOption = None,
     *,
+    run: RunOptions,
     files_asked: MoreFiles,
     reading: ReadingOptions,
     preparation: PreparationOptions,
@@ -99,7 +95,6 @@ def segment(
     """
     from anofpdm.model.bundle import load_bundle
     from anofpdm.segmentation.segment import ScanFiles, segment_files
-    from anofpdm.segmentation.settings import SegmentationSettings
 
     model = load_bundle(bundle)
     calibration = model.metadata.calibration
@@ -107,19 +102,12 @@ def segment(
         images_by_modality(image, model.metadata.modalities),
         None if brain_mask is None else ImageFile.of(brain_mask),
     )
-    settings = SegmentationSettings.of(
+    settings = run.segmentation(
         reading.settings(calibration),
+        preparation.chain(),
         calibration,
-        process,
-        steps,
-        t_max,
-        preparation=preparation.chain(),
         form=form,
         keep_paths=keep_paths,
-        seed=seed,
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
         files=files_asked.beside(dicom=dicom, analysis=keep_analysis, regions=regions),
     )
     settings.check(model)

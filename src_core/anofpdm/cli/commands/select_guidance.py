@@ -13,6 +13,7 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_job_console
+from anofpdm.cli.shared.option_groups.run import RunOptions, with_run_options
 from anofpdm.cli.shared.slice_reports import SliceReports
 from anofpdm.common.atomic import claimed
 from anofpdm.common.errors import SettingsError
@@ -20,7 +21,6 @@ from anofpdm.method.calibration import (
     PAPER_MEDIAN_KERNEL,
     PAPER_MIN_COMPONENT_PIXELS,
     Criterion,
-    chosen_grid,
 )
 from anofpdm.method.settings_words import refinement_words
 
@@ -129,6 +129,7 @@ QuantileRangeOption = Annotated[
 ]
 
 
+@with_run_options
 @with_job_console
 def select_guidance(
     context: typer.Context,
@@ -148,16 +149,10 @@ def select_guidance(
     quantile_range: QuantileRangeOption = None,
     median: opt.MedianOption = None,
     min_component_pixels: opt.MinComponentPixelsOption = None,
-    process: opt.ProcessOption = None,
-    steps: opt.StepsOption = None,
-    t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    seed: opt.SeedOption = 0,
-    batch_size: opt.BatchSizeOption = None,
+    *,
+    run: RunOptions,
     keep_paths: opt.KeepPathsOption = False,
     dry_run: opt.DryRunOption = False,
-    *,
     console: Console,
     job: opt.JobOption = None,
 ) -> None:
@@ -192,11 +187,11 @@ def select_guidance(
         claims.enter_context(claimed(folder))
         model = load_bundle(bundle)
         slices = SliceDataset.open(dataset)
-        grid = chosen_grid(model.metadata.calibration, process, steps, t_max)
+        grid = run.grid(model.metadata.calibration)
         levels = len(model.timesteps(grid.steps, grid.t_max))
-        where = resolve_device(device)
+        where = resolve_device(run.device)
         # Steps are not kept, so memory does not depend on their number.
-        batch = batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
+        batch = run.batch_size or default_batch_size(model.metadata.network, 1, where, len(slices))
         search = partial(
             select,
             model,
@@ -206,9 +201,9 @@ def select_guidance(
             process=grid.process,
             steps=grid.steps,
             t_max=grid.t_max,
-            seed=seed,
+            seed=run.seed,
             device=where,
-            precision=precision,
+            precision=run.precision,
             batch_size=batch,
             fraction=fraction,
             criterion=criterion,
@@ -238,7 +233,13 @@ def select_guidance(
         calibrated = model.with_calibration(found.calibration).save(out)
         calibration = found.calibration
         document = guidance_document(
-            found, model, calibrated, slices, fraction=fraction, seed=seed, keep_paths=keep_paths
+            found,
+            model,
+            calibrated,
+            slices,
+            fraction=fraction,
+            seed=run.seed,
+            keep_paths=keep_paths,
         )
         write_guidance_report(folder, document)
     console.finish(

@@ -29,6 +29,15 @@ WorkersOption = Annotated[
         "--workers", min=1, help="Number of parallel processes, each with one thread and a scan."
     ),
 ]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="A running Dask scheduler in place of --workers; its workers see model and scans "
+        "under the same paths.",
+    ),
+]
 DrawsOption = Annotated[
     int,
     typer.Option("--draws", min=1, help="Resamples of the patients behind the 95 % intervals."),

@@ -71,7 +71,7 @@ def find_cases(
         seen = next((f"; {one.name} {one.reason}" for one in found.left_alone), "")
         raise DatasetError(
             f"{source} contains no subject in the layout {layout} (docs/datasets.md lists its file "
-            f"names{seen}); choose another folder or another --layout."
+            f"names{seen}); choose another folder or another layout."
         )
     return found
 
@@ -104,6 +104,4 @@ def _check_spelling(modalities: Sequence[str]) -> None:
     for modality in modalities:
         known = CONTRASTS.get(modality.lower(), modality)
         if known != modality:
-            raise DatasetError(
-                f"The modality {modality} is called {known} here; write --modality {known}."
-            )
+            raise DatasetError(f"The modality {modality} is called {known} here; write {known}.")

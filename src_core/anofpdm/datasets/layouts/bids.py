@@ -289,6 +289,6 @@ def _several(name: str, what: str, files: Sequence[BidsName], leave_out: Sequenc
     else:
         remedy = (
             "--match cannot distinguish them, so use a folder with only one of them, or list the "
-            "files in a table (--layout table)"
+            "files in a CSV table"
         )
     return f"{name} has {len(paths)} files for its {what} ({shown}); {remedy}."

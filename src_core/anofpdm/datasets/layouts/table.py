@@ -64,8 +64,7 @@ def table_cases(source: Path, modalities: Sequence[str]) -> Found:
             near = near_miss(modality, table.columns)
             raise DatasetError(
                 f"{source} has no column {modality} (it has {listed(table.columns)}"
-                f"{f'; is {near} meant?' if near else ''}); add it or name the modalities with "
-                "--modality."
+                f"{f'; is {near} meant?' if near else ''}); add it, or choose other modalities."
             )
     cases = [_case(row, modalities, source.parent) for row in table.rows]
     return Found(unique_cases(cases, source))

@@ -34,6 +34,7 @@ def prepare(
     out: str | Path,
     *,
     workers: int | None = None,
+    scheduler: str | None = None,
     overwrite: bool = False,
     on_listed: Callable[[Listing], None] | None = None,
     on_progress: OnProgress | None = None,
@@ -52,6 +53,9 @@ def prepare(
         The dataset's folder, customarily `NAME.zarr`.
     workers : int, optional
         Processes; one a CPU by default.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers take the place of processes. They see the paths
+        of `config` and `out` under the same names.
     overwrite : bool
         Replace an existing dataset at `out`.
     on_listed : callable, optional
@@ -78,7 +82,7 @@ def prepare(
     ):
         if on_listed is not None:
             on_listed(listing)
-        summaries, skipped = _finished_parts(listing, config, store, workers, show)
+        summaries, skipped = _finished_parts(listing, config, store, workers, scheduler, show)
         _check_labelled(summaries, config, listing, skipped)
         splits = listing.splits or _drawn_splits(listing.cases, summaries, config)
         _assemble(target.path, config, listing, store, summaries, splits, show)
@@ -102,6 +106,7 @@ def _finished_parts(
     config: PrepareConfig,
     store: PartStore,
     workers: int | None,
+    scheduler: str | None,
     show: OnProgress,
 ) -> tuple[dict[str, PartSummary], list[Skipped]]:
     """Make the parts that are not there yet; give the summaries of all."""
@@ -125,7 +130,7 @@ def _finished_parts(
         done += 1
         show("Preparing subjects", done, total)
 
-    reasons |= make_parts(requests, workers, advance)
+    reasons |= make_parts(requests, workers, advance, scheduler)
     summaries = {}
     for subject, key in keys.items():
         summary = store.summary(subject)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from anofpdm.common.errors import AnofpdmError
-from anofpdm.common.processes.worker_processes import asked_to_stop, usable_cpus, worker_processes
+from anofpdm.common.executors.choice import executor_of
+from anofpdm.common.processes.worker_processes import asked_to_stop, usable_cpus
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.parts import PartStore
 from anofpdm.datasets.preparation.subject import Recipe, subject_slices
@@ -38,9 +38,17 @@ class PartRequest:
     folder: Path
     key: str
 
+    @property
+    def name(self) -> str:
+        """The subject."""
+        return self.case.subject
+
 
 def make_parts(
-    requests: Sequence[PartRequest], workers: int | None, on_done: Callable[[], None]
+    requests: Sequence[PartRequest],
+    workers: int | None,
+    on_done: Callable[[], None],
+    scheduler: str | None = None,
 ) -> dict[str, str]:
     """Make the parts.
 
@@ -52,6 +60,8 @@ def make_parts(
         Processes; one a CPU that this process may use by default. 1 works in this process.
     on_done : callable
         Called after each part.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers take the place of processes.
 
     Returns
     -------
@@ -66,26 +76,13 @@ def make_parts(
         When a worker process was ended from outside.
     """
     reasons = {}
-    count = min(workers or usable_cpus(), len(requests))
-    outcomes = (
-        ((request, _make(request)) for request in requests)
-        if count <= 1
-        else _in_processes(requests, count)
-    )
-    for request, reason in outcomes:
+    executor = executor_of(min(workers or usable_cpus(), len(requests)), scheduler)
+    for ended in executor.run(_make, requests):
+        reason = ended.result()
         if reason is not None:
-            reasons[request.case.subject] = reason
+            reasons[ended.task.name] = reason
         on_done()
     return reasons
-
-
-def _in_processes(
-    requests: Sequence[PartRequest], count: int
-) -> Iterator[tuple[PartRequest, str | None]]:
-    with worker_processes(count) as executor:
-        pending = {executor.submit(_make, request): request for request in requests}
-        for future in as_completed(pending):
-            yield pending[future], future.result()
 
 
 def _make(request: PartRequest) -> str | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anofpdm.method.forward_process import NoisePredictor
     from anofpdm.method.schedule import NoiseSchedule
     from anofpdm.model.bundle import ModelBundle
+    from anofpdm.model.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,20 @@ class Rival:
     settings: Settings
 
     def maps(
-        self, stack: SliceStack, model: ModelBundle, *, seed: int, device: str, batch_size: int
+        self,
+        stack: SliceStack,
+        model: ModelBundle,
+        *,
+        seed: int,
+        device: str,
+        precision: Precision = "auto",
+        batch_size: int,
     ) -> NDArray[np.float32]:
         """Return the squared difference to the healthy reconstruction, (S, H, W)."""
         import torch
 
         scored = [model.metadata.modalities.index(name) for name in model.metadata.scored]
-        predictor = model.predictor(device)
+        predictor = model.predictor(device, precision)
         timesteps = model.timesteps(self.grid.steps, self.grid.t_max)
         found = []
         for start in range(0, len(stack.slices), batch_size):

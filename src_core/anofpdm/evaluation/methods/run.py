@@ -36,8 +36,10 @@ from anofpdm.method.interpretation import Interpretation
 from anofpdm.method.postprocessing import median_filter, remove_small_components
 from anofpdm.method.thresholds import slice_quantiles, slice_threshold, thresholded
 from anofpdm.model.bundle import ModelBundle, load_bundle
+from anofpdm.model.precision import Precision
 from anofpdm.results.fused_map import fused_map
 from anofpdm.results.native import to_native
+from anofpdm.segmentation.loaded_model import LoadedModel
 
 FUSED: Final = "fused map"
 _RIVAL_BATCH = 16
@@ -55,7 +57,7 @@ class MethodsRun:
         One or more; the curves of a subject are those of the first.
     rivals : tuple of Rival
     seed : int
-    device : str
+    device, precision : str
     batch_size : int or None
     lesion_mm2 : float
         Lesion area in a slice from which it is unhealthy.
@@ -66,6 +68,7 @@ class MethodsRun:
     rivals: tuple[Rival, ...] = ()
     seed: int = 0
     device: str = "cpu"
+    precision: Precision = "auto"
     batch_size: int | None = None
     lesion_mm2: float = LESION_MM2
 
@@ -95,6 +98,7 @@ class MethodsRun:
                 model,
                 seed=self.seed,
                 device=self.device,
+                precision=self.precision,
                 batch_size=self.batch_size or _RIVAL_BATCH,
             )
             maps[rival.name] = partial(_rival_map, read, found)
@@ -129,6 +133,7 @@ class MethodsRun:
             t_max=method.grid.t_max,
             seed=self.seed,
             device=self.device,
+            precision=self.precision,
             batch_size=self.batch_size,
         )
 
@@ -149,9 +154,9 @@ class MethodsRun:
 
 
 @lru_cache(maxsize=1)
-def loaded(bundle: str) -> ModelBundle:
-    """Load a model once in each process."""
-    return load_bundle(bundle)
+def loaded(bundle: str) -> LoadedModel:
+    """Load a model once in each process; its network stays."""
+    return LoadedModel.of(load_bundle(bundle))
 
 
 def training_lesion_mm2(model: ModelBundle) -> float:

@@ -38,7 +38,7 @@ def find_brain(volume: Volume, cancelled: ShouldCancel) -> tuple[NDArray[np.bool
     except ImportError as error:
         raise ToolMissingError(
             "deepbet is not installed; install it with pip install 'napari-anofpdm[skull]', or "
-            "give a brain mask with --brain-mask."
+            "give a brain mask."
         ) from error
     except (OSError, RuntimeError) as error:
         raise ToolMissingError(

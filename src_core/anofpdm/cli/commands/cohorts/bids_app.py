@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from anofpdm.cli.commands.cohorts.running import CohortRequest, run_request
-from anofpdm.cli.commands.cohorts.segment_cohort import (
+from anofpdm.cli.commands.cohorts.summary import cohort_summary
+from anofpdm.cli.shared import options as opt
+from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.entities import parsed_entities
+from anofpdm.cli.shared.exit_codes import IN_PART
+from anofpdm.cli.shared.option_groups.cohort import (
     MatchOption,
     RetriesOption,
     RetryKilledOption,
     SchedulerOption,
     WorkersOption,
-    entities,
 )
-from anofpdm.cli.commands.cohorts.summary import cohort_summary
-from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.exit_codes import IN_PART
-from anofpdm.cli.shared.preparation import PreparationOptions, with_preparation_options
-from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.preparation import (
+    PreparationOptions,
+    with_preparation_options,
+)
+from anofpdm.cli.shared.option_groups.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.run import RunOptions, with_run_options
 from anofpdm.common.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -69,6 +73,7 @@ SessionOption = Annotated[
 ]
 
 
+@with_run_options
 @with_reading_options
 @with_preparation_options
 @with_console
@@ -85,14 +90,8 @@ def bids(
     scheduler: SchedulerOption = None,
     retries: RetriesOption = 1,
     retry_killed: RetryKilledOption = False,
-    process: opt.ProcessOption = None,
-    steps: opt.StepsOption = None,
-    t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    seed: opt.SeedOption = 0,
-    batch_size: opt.BatchSizeOption = None,
     *,
+    run: RunOptions,
     reading: ReadingOptions,
     preparation: PreparationOptions,
     console: Console,
@@ -109,7 +108,6 @@ def bids(
     from anofpdm.cohorts.sources import find_scans
     from anofpdm.common.user_path import user_path
     from anofpdm.model.bundle import load_bundle
-    from anofpdm.segmentation.settings import SegmentationSettings
 
     dataset, root = user_path(bids_dir).absolute(), user_path(output_dir).absolute()
     naming = BidsNaming(dataset)
@@ -118,23 +116,16 @@ def bids(
         return
     model = load_bundle(bundle)
     known = model.metadata
-    settings = SegmentationSettings.of(
+    settings = run.segmentation(
         reading.settings(known.calibration),
+        preparation.chain(),
         known.calibration,
-        process,
-        steps,
-        t_max,
-        preparation=preparation.chain(),
         form=form,
-        seed=seed,
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
     )
     settings.check(model)
     if not dataset.is_dir():
         raise DatasetError(f"{bids_dir} is not a folder; choose a BIDS dataset.")
-    found = find_scans(dataset, known.modalities, "bids", entities(match), root)
+    found = find_scans(dataset, known.modalities, "bids", parsed_entities(match or ()), root)
     part = Participants(
         tuple(label.removeprefix("sub-") for label in participant_label or ()),
         tuple(label.removeprefix("ses-") for label in session_label or ()),

@@ -17,13 +17,13 @@ from anofpdm.cli.shared.exit_codes import CANCELLED, IN_PART
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
-    from anofpdm.cohorts.executors.plain import Executor
     from anofpdm.cohorts.naming import Naming
     from anofpdm.cohorts.place import Place
     from anofpdm.cohorts.plan import Plan
     from anofpdm.cohorts.run import CohortProgress
     from anofpdm.cohorts.shards import Part
     from anofpdm.cohorts.sources import FoundScans
+    from anofpdm.common.executors.executor import Executor
     from anofpdm.model.bundle import ModelBundle
     from anofpdm.segmentation.settings import SegmentationSettings
 
@@ -81,9 +81,9 @@ def run_request(request: CohortRequest, console: Console) -> None:
     from anofpdm.cohorts.place import Place
     from anofpdm.cohorts.plan import key_of, plan_of
     from anofpdm.cohorts.run import run_cohort
-    from anofpdm.cohorts.stopping import stop_on_signals
-    from anofpdm.cohorts.tries import Tries
     from anofpdm.cohorts.work import SegmentWork
+    from anofpdm.common.executors.stopping import stop_on_signals
+    from anofpdm.common.executors.tries import Tries
     from anofpdm.segmentation.calibration_warnings import warn_of_calibration
 
     model, settings, naming = request.model, request.settings, request.naming
@@ -142,9 +142,9 @@ def run_request(request: CohortRequest, console: Console) -> None:
 def _executor(request: CohortRequest, scans: int, place: Place, console: Console) -> Executor:
     from importlib.util import find_spec
 
-    from anofpdm.cohorts.executors.machine import gpus_of, worker_count
-    from anofpdm.cohorts.executors.plain import PlainExecutor
-    from anofpdm.cohorts.tries import Tries
+    from anofpdm.common.executors.machine import gpus_of, worker_count
+    from anofpdm.common.executors.plain import PlainExecutor
+    from anofpdm.common.executors.tries import Tries
 
     gpus, workers = gpus_of(request.settings.device), request.workers
     if workers is None:
@@ -157,7 +157,7 @@ def _executor(request: CohortRequest, scans: int, place: Place, console: Console
             workers = 1
     if workers == 1 and request.scheduler is None:
         return PlainExecutor()
-    from anofpdm.cohorts.executors.dask_cluster import DaskExecutor, check_dask
+    from anofpdm.common.executors.dask_cluster import DaskExecutor, check_dask
 
     check_dask()
     return DaskExecutor(

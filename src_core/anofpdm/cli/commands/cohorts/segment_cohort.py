@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +13,25 @@ from anofpdm.cli.commands.cohorts.running import CohortRequest, run_request
 from anofpdm.cli.commands.cohorts.sbatch import sbatch_script
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_job_console
-from anofpdm.cli.shared.more_files import MoreFiles, with_more_files
-from anofpdm.cli.shared.preparation import PreparationOptions, with_preparation_options
-from anofpdm.cli.shared.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.entities import parsed_entities
+from anofpdm.cli.shared.option_groups.cohort import (
+    CLUSTER,
+    MatchOption,
+    RetriesOption,
+    RetryKilledOption,
+    SchedulerOption,
+    WorkersOption,
+)
+from anofpdm.cli.shared.option_groups.more_files import MoreFiles, with_more_files
+from anofpdm.cli.shared.option_groups.preparation import (
+    PreparationOptions,
+    with_preparation_options,
+)
+from anofpdm.cli.shared.option_groups.reading import ReadingOptions, with_reading_options
+from anofpdm.cli.shared.option_groups.run import RunOptions, with_run_options
 from anofpdm.cohorts.sources import Arrangement
-from anofpdm.common.errors import SettingsError
 
-_FILES, _CLUSTER = "Input and output", "Workers"
+_FILES = "Input and output"
 
 SourceArgument = Annotated[
     Path,
@@ -49,35 +60,6 @@ LayoutOption = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
-MatchOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--match",
-        metavar="ENTITY=VALUE",
-        help="BIDS entity that a scan's name must have, such as run=1. Repeatable.",
-        rich_help_panel=_FILES,
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        metavar="N",
-        help="Processes on this machine (Dask); 1 works in this process.",
-        show_default="one a GPU, else one a core as far as memory goes; 1 without Dask",
-        rich_help_panel=_CLUSTER,
-    ),
-]
-SchedulerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler",
-        metavar="tcp://HOST:PORT",
-        help="A running Dask scheduler, whose workers see SOURCE and DIR under the same paths.",
-        rich_help_panel=_CLUSTER,
-    ),
-]
 ShardOption = Annotated[
     str | None,
     typer.Option(
@@ -85,7 +67,7 @@ ShardOption = Annotated[
         metavar="I/N",
         help="Segment only part I of N; merge the parts with anofpdm cohort merge.",
         show_default="by SLURM_ARRAY_TASK_ID in a SLURM array, else all scans",
-        rich_help_panel=_CLUSTER,
+        rich_help_panel=CLUSTER,
     ),
 ]
 SbatchOption = Annotated[
@@ -95,26 +77,7 @@ SbatchOption = Annotated[
         min=1,
         metavar="N",
         help="Print a script that runs this command as a SLURM array of N tasks, and exit.",
-        rich_help_panel=_CLUSTER,
-    ),
-]
-RetriesOption = Annotated[
-    int,
-    typer.Option(
-        "--retries",
-        min=0,
-        max=10,
-        metavar="N",
-        help="Further tries of a scan after a failure that may pass, such as a full disk.",
-        rich_help_panel=_CLUSTER,
-    ),
-]
-RetryKilledOption = Annotated[
-    bool,
-    typer.Option(
-        "--retry-killed",
-        help="Try scans again that were set aside because their process was killed twice.",
-        rich_help_panel=_CLUSTER,
+        rich_help_panel=CLUSTER,
     ),
 ]
 KeepAnalysisOption = Annotated[
@@ -123,6 +86,7 @@ KeepAnalysisOption = Annotated[
 ]
 
 
+@with_run_options
 @with_more_files
 @with_reading_options
 @with_preparation_options
@@ -144,14 +108,8 @@ def segment_cohort(
     print_sbatch: SbatchOption = None,
     retries: RetriesOption = 1,
     retry_killed: RetryKilledOption = False,
-    process: opt.ProcessOption = None,
-    steps: opt.StepsOption = None,
-    t_max: opt.TMaxOption = None,
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    seed: opt.SeedOption = 0,
-    batch_size: opt.BatchSizeOption = None,
     *,
+    run: RunOptions,
     files_asked: MoreFiles,
     reading: ReadingOptions,
     preparation: PreparationOptions,
@@ -164,7 +122,7 @@ def segment_cohort(
     """
     if print_sbatch is not None:
         cpus = workers or 4
-        gpu = device.startswith("cuda")
+        gpu = run.device.startswith("cuda")
         sys.stdout.write(
             sbatch_script(list(context.obj), print_sbatch, cpus, gpu=gpu, out=str(out))
         )
@@ -174,29 +132,21 @@ def segment_cohort(
     from anofpdm.cohorts.sources import find_scans
     from anofpdm.common.user_path import user_path
     from anofpdm.model.bundle import load_bundle
-    from anofpdm.segmentation.settings import SegmentationSettings
 
     model = load_bundle(bundle)
     known = model.metadata
-    settings = SegmentationSettings.of(
+    settings = run.segmentation(
         reading.settings(known.calibration),
+        preparation.chain(),
         known.calibration,
-        process,
-        steps,
-        t_max,
-        preparation=preparation.chain(),
         form=form,
         keep_paths=keep_paths,
-        seed=seed,
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
         files=files_asked.beside(dicom=False, analysis=keep_analysis, regions=regions),
     )
     settings.check(model)
     root = user_path(out).absolute()
     found = find_scans(
-        user_path(source).absolute(), known.modalities, layout, entities(match), root
+        user_path(source).absolute(), known.modalities, layout, parsed_entities(match or ()), root
     )
     request = CohortRequest(
         source=source.name,
@@ -212,17 +162,3 @@ def segment_cohort(
         retry_killed=retry_killed,
     )
     run_request(request, console)
-
-
-def entities(match: Sequence[str] | None) -> dict[str, str]:
-    """Read the options `--match ENTITY=VALUE`.
-
-    Raises
-    ------
-    SettingsError
-        When one has no "=".
-    """
-    pairs = [each.partition("=") for each in match or ()]
-    if wrong := [key for key, sign, _ in pairs if not sign]:
-        raise SettingsError(f"--match {wrong[0]} has no value; write --match ENTITY=VALUE.")
-    return {key: value for key, _, value in pairs}

@@ -1,4 +1,4 @@
-"""What a Dask worker does before its first scan."""
+"""What a Dask worker does before its first task."""
 
 from __future__ import annotations
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import islice
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
-from anofpdm.cohorts.executors.sent import apply, packed
-from anofpdm.cohorts.scan import CohortScan, Outcome, Work
-from anofpdm.cohorts.stopping import Stop
-from anofpdm.cohorts.tries import Tries
-from anofpdm.common.errors import SettingsError
+from anofpdm.common.errors import DatasetError, SettingsError
+from anofpdm.common.executors.executor import Ended, Found, Given, SchedulerLostError
+from anofpdm.common.executors.sent import apply, packed
+from anofpdm.common.executors.stopping import Stop
+from anofpdm.common.executors.tries import Tries
 from anofpdm.common.processes.child_environment import safe_children
 from anofpdm.common.processes.worker_processes import usable_cpus
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
 _AHEAD = 2
-"""Scans at a time that the scheduler knows, for each thread: one at work and one waiting."""
+"""Tasks at a time that the scheduler knows, for each thread: one at work and one waiting."""
 _LOOK_SECONDS = 5.0
 _WAIT_SECONDS = 60.0
 _LOST = "The connection to the Dask scheduler was lost; run the same command again."
@@ -41,19 +41,19 @@ def check_dask() -> None:
     """
     if find_spec("distributed") is None:
         raise SettingsError(
-            "Several workers need Dask, which is not installed; pip install "
-            "'napari-anofpdm[cluster]', or use --workers 1."
+            "Dask is not installed; pip install 'napari-anofpdm[cluster]', or use --workers 1 "
+            "without --scheduler."
         )
 
 
 @dataclass
 class DaskExecutor:
-    """Works in Dask's workers; a scan whose worker dies is given to another.
+    """Works in Dask's workers; a task whose worker dies is given to another.
 
     Attributes
     ----------
-    tries : Tries
-        Notes of the scans at work, which workers write.
+    tries : Tries or None
+        Notes of the tasks at work, where the work writes them: a stop then lets those finish.
     workers : int
         Processes to start here.
     scheduler : str or None
@@ -64,31 +64,40 @@ class DaskExecutor:
         Told the address of the dashboard, or why there is none.
     """
 
-    tries: Tries
+    tries: Tries | None = None
     workers: int = 1
     scheduler: str | None = None
     gpus: list[str] = field(default_factory=list)
     on_dashboard: Callable[[str], None] = lambda sentence: None
+    parallel = True
 
-    def outcomes(self, work: Work, scans: Sequence[CohortScan], stop: Stop) -> Iterator[Outcome]:
-        """Yield what becomes of each scan, as it ends, until a stop is asked for.
+    def run(
+        self,
+        work: Callable[[Given], Found],
+        tasks: Sequence[Given],
+        stop: Stop | None = None,
+        *,
+        in_order: bool = False,
+    ) -> Iterator[Ended[Given, Found]]:
+        """Yield each task as it ends; see `Executor`.
 
         Raises
         ------
         SettingsError
             When the scheduler cannot be reached.
         """
-        if not scans:
+        if not tasks:
             return
         with self._client() as client:
-            yield from _Window(client, work, scans, stop, self.tries).outcomes()
+            window = _Window(client, work, tasks, stop or Stop(), self.tries, in_order)
+            yield from window.ended()
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
         import dask
         from distributed import Client
 
-        from anofpdm.cohorts.executors.dask_worker import WorkerSetup
+        from anofpdm.common.executors.dask_worker import WorkerSetup
 
         with dask.config.set(_settings(self.workers)):
             if self.scheduler is not None:
@@ -110,7 +119,7 @@ class DaskExecutor:
     def _local(self, scratch: str) -> Iterator[Client]:
         from distributed import Client, LocalCluster
 
-        from anofpdm.cohorts.executors.dask_worker import WorkerSetup
+        from anofpdm.common.executors.dask_worker import WorkerSetup
 
         watched = find_spec("bokeh") is not None
         with safe_children():
@@ -142,66 +151,81 @@ class DaskExecutor:
                     cluster.close(timeout=10)
 
 
-class _Window:
-    """The scans that the scheduler knows at a time.
+class _Window(Generic[Given, Found]):
+    """The tasks that the scheduler knows at a time.
 
-    Whatever the size of a cohort, the scheduler holds a few scans for each worker, so that its
-    memory and the time for each scan stay the same.
+    However many tasks there are, the scheduler holds a few for each worker, so that its memory and
+    the time for each task stay the same.
     """
 
     def __init__(
-        self, client: Client, work: Work, scans: Sequence[CohortScan], stop: Stop, tries: Tries
+        self,
+        client: Client,
+        work: Callable[[Given], Found],
+        tasks: Sequence[Given],
+        stop: Stop,
+        tries: Tries | None,
+        in_order: bool,
     ) -> None:
         from distributed import as_completed
 
         self._client, self._stop, self._tries = client, stop, tries
-        # With each scan: what is scattered would be lost with the worker that holds it.
-        self._work = work
-        self._left = iter(scans)
-        self._open: dict[Future[Outcome], CohortScan] = {}
+        # With each task: what is scattered would be lost with the worker that holds it.
+        self._work, self._in_order = work, in_order
+        self._left = iter(tasks)
+        self._open: dict[Future[Found], Given] = {}
+        self._waiting: set[Future[Found]] = set()
         self._ended = as_completed(loop=client.loop, raise_errors=False)
         self._size, self._looked = 0, 0.0
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield what becomes of each scan, as it ends."""
-        self._client.wait_for_workers(1, timeout=_WAIT_SECONDS)
+    def ended(self) -> Iterator[Ended[Given, Found]]:
+        """Yield each task as it ends."""
+        try:
+            self._client.wait_for_workers(1, timeout=_WAIT_SECONDS)
+        except TimeoutError as error:
+            raise SettingsError(
+                f"The Dask scheduler has had no worker for {_WAIT_SECONDS:.0f} s; start workers, "
+                "and run the command again."
+            ) from error
         cancelled = lost = False
         try:
             self._fill()
             while self._open:
-                for future in self._ended.next_batch(block=True):
-                    scan = self._open.pop(future)
+                for future in self._due(self._ended.next_batch(block=True)):
+                    task = self._open.pop(future)
                     if not future.cancelled():
-                        yield self._outcome(scan, future)
+                        yield _ended(task, future)
                     elif not cancelled:
                         lost = True
-                        yield Outcome(scan.name, "failed", reason=_LOST, tries=0)
+                        yield Ended(task, error=SchedulerLostError(_LOST))
                 if self._stop.asked and not cancelled:
                     cancelled = True
                     self._cancel_waiting()
                 elif not self._stop.asked and not lost:
                     self._fill()
         except BaseException:
-            for scan in self._open.values():
-                self._tries.forget(scan.name)
+            if self._tries is not None:
+                for task in self._open.values():
+                    self._tries.forget(task.name)
             self._client.cancel(list(self._open))
             raise
 
-    def _outcome(self, scan: CohortScan, future: Future[Outcome]) -> Outcome:
-        error = future.exception() if future.status == "error" else None
-        if error is not None:
-            # Dask gave up on it, or the outcome could not be sent.
-            return Outcome(scan.name, "failed", reason=f"{type(error).__name__}: {error}")
-        outcome: Outcome = future.result()
-        future.release()
-        return outcome
+    def _due(self, batch: Iterable[Future[Found]]) -> Iterator[Future[Found]]:
+        """Yield what has ended, in the order of the tasks where that is asked for."""
+        if not self._in_order:
+            yield from batch
+            return
+        self._waiting.update(batch)
+        while self._open and (first := next(iter(self._open))) in self._waiting:
+            self._waiting.remove(first)
+            yield first
 
     def _fill(self) -> None:
         batch = list(islice(self._left, max(0, self._most() - len(self._open))))
         if not batch:
             return
         # One message for all of them: each costs the scheduler some milliseconds.
-        sent = [packed(self._work, scan) for scan in batch]
+        sent = [packed(self._work, task) for task in batch]
         futures = self._client.map(apply, sent, pure=False)
         self._open.update(zip(futures, batch, strict=True))
         self._ended.update(futures)
@@ -214,9 +238,26 @@ class _Window:
         return self._size
 
     def _cancel_waiting(self) -> None:
-        """Cancel the scans that no worker has begun: they have no note."""
-        waiting = [f for f, scan in self._open.items() if not self._tries.count(scan.name)]
+        """Cancel the tasks that no worker has begun: they have no note."""
+        tries = self._tries
+        waiting = [f for f, task in self._open.items() if not (tries and tries.count(task.name))]
         self._client.cancel(waiting)
+
+
+def _ended(task: Given, future: Future[Found]) -> Ended[Given, Found]:
+    error = future.exception() if future.status == "error" else None
+    if error is not None:
+        from distributed.scheduler import KilledWorker
+
+        if isinstance(error, KilledWorker):
+            error = DatasetError(
+                f"Each worker that took {task.name} was killed, perhaps because memory ran out; "
+                "give the workers more memory, or leave it out."
+            )
+        return Ended(task, error=error)
+    found = future.result()
+    future.release()
+    return Ended(task, found)
 
 
 def _settings(workers: int) -> dict[str, Any]:

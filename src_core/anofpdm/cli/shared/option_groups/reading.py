@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from anofpdm.cli.shared import options as opt
-from anofpdm.cli.shared import refinement_options as refining
+from anofpdm.cli.shared.option_groups import refinement as refining
 from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.common.errors import SettingsError
 from anofpdm.common.validation import validated

@@ -1,4 +1,4 @@
-"""Scans that were begun: what a killed process was at work on, and how often."""
+"""Tasks that were begun: what a killed process was at work on, and how often."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Final
 from anofpdm.common.atomic import cannot_write
 
 MOST_TRIES: Final = 2
-"""A scan whose process was killed so often is set aside."""
+"""A task whose process was killed so often is set aside."""
 
 
 class Tries:
-    """Notes of the scans that are at work, one small file each.
+    """Notes of the tasks that are at work, one small file each.
 
-    A process that ends removes the note of its scan, however the scan ended; one that is killed
+    A process that ends removes the note of its task, however that ended; one that is killed
     leaves it behind, with the number of tries.
 
     Parameters
     ----------
     folder : Path
-        Shared by all processes that work on the cohort.
+        Shared by all processes that work on the tasks.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def count(self, name: str) -> int:
-        """How many tries of a scan have ended with the death of their process, or run now."""
+        """How many tries of a task have ended with the death of their process, or run now."""
         try:
             return int(self._note(name).read_text(encoding="ascii"))
         except (OSError, ValueError):
@@ -38,7 +38,7 @@ class Tries:
 
     @contextmanager
     def one_more(self, name: str) -> Iterator[int]:
-        """Note a try of a scan while the block runs, and yield its number.
+        """Note a try of a task while the block runs, and yield its number.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Tries:
             self.forget(name)
 
     def forget(self, name: str) -> None:
-        """Remove the note of a scan: its process was not killed by it."""
+        """Remove the note of a task: its process was not killed by it."""
         with suppress(OSError):
             self._note(name).unlink()
 

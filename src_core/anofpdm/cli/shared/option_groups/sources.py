@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console
+from anofpdm.cli.shared.entities import parsed_entities
 from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.cli.shared.seed_range import seed_range
 from anofpdm.common.errors import SettingsError
@@ -38,6 +39,16 @@ LayoutOption = Annotated[
         "--layout",
         help="Layout of --source, as in anofpdm prepare.",
         show_default="table for a CSV file",
+        rich_help_panel=_CASES,
+    ),
+]
+MatchOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--match",
+        metavar="KEY=VALUE",
+        help="For the layout bids: an entity that a scan's name must have, such as run=1. "
+        "Repeatable.",
         rich_help_panel=_CASES,
     ),
 ]
@@ -90,6 +101,7 @@ class SourceOptions:
 
     source: SourceOption = None
     layout: LayoutOption = None
+    match: MatchOption = None
     phantoms: PhantomsOption = None
     form: opt.FormOption = None
 
@@ -140,7 +152,12 @@ class SourceOptions:
                 f"--source {self.source} needs its --layout: brats, atlas, bids or table."
             )
         config = validated(
-            PrepareConfig, source=self.source, layout=layout, modalities=modalities, form=self.form
+            PrepareConfig,
+            source=self.source,
+            layout=layout,
+            modalities=modalities,
+            match=parsed_entities(self.match or ()),
+            form=self.form,
         )
         listing = list_cases(config)
         for warning in (*listing.not_read, *listing.warnings):
@@ -157,6 +174,16 @@ class EvaluationSourceOptions(SourceOptions):
 
     dataset: DatasetOption = None
     split: SplitOption = "test"
+
+    def absolute(self) -> Self:
+        """Return the same by absolute paths."""
+        from anofpdm.common.user_path import user_path
+
+        return replace(
+            self,
+            source=self.source and user_path(self.source).absolute(),
+            dataset=self.dataset and user_path(self.dataset).absolute(),
+        )
 
     def all_cases(
         self, modalities: tuple[str, ...], console: Console

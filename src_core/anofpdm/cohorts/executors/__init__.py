@@ -1,1 +1,0 @@
-"""Where the scans of a cohort are worked on: in this process, or by Dask's workers."""
