@@ -19,6 +19,8 @@ from anofpdm.cli.commands.import_checkpoint import import_checkpoint
 from anofpdm.cli.commands.interpret import interpret
 from anofpdm.cli.commands.phantoms.phantom import phantom
 from anofpdm.cli.commands.phantoms.phantom_dataset import phantom_dataset
+from anofpdm.cli.commands.pictures.cine import cine
+from anofpdm.cli.commands.pictures.figure import figure
 from anofpdm.cli.commands.prepare import prepare
 from anofpdm.cli.commands.preprocess import preprocess
 from anofpdm.cli.commands.segment import segment
@@ -68,6 +70,8 @@ app.command(rich_help_panel=_USE)(bids)
 app.add_typer(cohort.app, name="cohort", rich_help_panel=_USE)
 app.command(rich_help_panel=_USE)(interpret)
 app.command("follow-up", rich_help_panel=_USE)(follow_up)
+app.command(rich_help_panel=_USE)(figure)
+app.command(rich_help_panel=_USE)(cine)
 app.command(rich_help_panel=_USE)(preprocess)
 app.command(rich_help_panel=_USE)(demo)
 app.command(rich_help_panel=_USE)(phantom)

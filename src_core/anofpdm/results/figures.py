@@ -1,4 +1,7 @@
-"""The report's picture: slices with map and mask, the M_t curves, the cosine of every slice."""
+"""The report's picture: slices with map and mask, the M_t curves, the cosine of every slice.
+
+What other pictures share with it stands here, too: planes as images, windows, sides, outlines.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from anofpdm.method.settings_words import (
@@ -25,17 +27,38 @@ from anofpdm.method.settings_words import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
+    from matplotlib.text import Text
 
     from anofpdm.analysis.analysis import Analysis
     from anofpdm.method.interpretation import Interpretation
     from anofpdm.method.settings import Settings
     from anofpdm.results.native import NativeResult
 
+Plane = Literal["axial", "coronal", "sagittal"]
+AXIS_ACROSS: dict[Plane, int] = {"axial": 2, "coronal": 1, "sagittal": 0}
+"""The canonical axis across the slices of each plane; slices are counted toward R, A or S."""
+
+
+class Sides(NamedTuple):
+    """The letter of the patient's side at each edge of a picture."""
+
+    left: str
+    right: str
+    top: str
+    bottom: str
+
+
+SIDES: dict[Plane, Sides] = {
+    "axial": Sides("R", "L", "A", "P"),
+    "coronal": Sides("R", "L", "S", "I"),
+    "sagittal": Sides("A", "P", "S", "I"),
+}
+_RIGHT_LEFT = Sides("R", "L", "", "")
 NOTICE = "Research use only - not a medical device"
 COLUMNS = 6
 _TITLE_INCHES, _LINE_INCHES, _LINE_CHARACTERS = 0.6, 0.24, 150
 _HEALTHY, _UNHEALTHY = "#0072B2", "#D55E00"
-_MASK, _TRUTH = "#00E5FF", "#F0E442"
+MASK_COLOUR, TRUTH_COLOUR = "#00E5FF", "#F0E442"
 _LINES = ("-", "--", ":", "-.")
 
 
@@ -185,9 +208,14 @@ def figure_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
     return np.array(sorted(picked), dtype=np.intp)
 
 
-def displayed(volume: NDArray[Any], index: int) -> NDArray[Any]:
-    """Axial slice `index` of a canonical volume as an image: anterior up, patient's right left."""
-    image: NDArray[Any] = volume[::-1, ::-1, index].T
+def displayed(volume: NDArray[Any], index: int, plane: Plane = "axial") -> NDArray[Any]:
+    """Slice `index` of a canonical volume as an image.
+
+    Axial slices are seen from the feet, coronal ones from the front: the patient's right is on the
+    left. Sagittal ones are seen from the patient's left: the face looks to the left.
+    """
+    flat: NDArray[Any] = volume.take(index, axis=AXIS_ACROSS[plane])
+    image: NDArray[Any] = flat[::-1, ::-1].T
     return image
 
 
@@ -197,7 +225,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
     positions = figure_slices(lesion[slice_ids], 2 * COLUMNS)
     window = grey_window(picture.scan)
     # At least up to the threshold, so that values far below it do not look like a lesion.
-    top = max(_map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))
+    top = max(map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))
     crop = head_box(picture.scan)
     axes = area.subplots(
         4,
@@ -223,7 +251,7 @@ def _draw_montage(area: SubFigure, picture: Picture, interpretation: Interpretat
         plain.set_title(label, fontsize=11, pad=3, y=1.0)
         draw_sides(overlay)
         if picture.truth is not None:
-            draw_contour(plain, displayed(picture.truth, index)[crop], _TRUTH)
+            draw_contour(plain, displayed(picture.truth, index)[crop], TRUTH_COLOUR)
     if image is not None:
         bar = area.colorbar(image, extend="max", cax=area.add_axes((0.918, 0.25, 0.012, 0.45)))
         known = "" if picture.truth is None else "; yellow line: true lesion"
@@ -250,11 +278,23 @@ def _draw_scan(
     )
 
 
-def draw_sides(axes: Axes) -> None:
-    """Mark the patient's right and left, readable on dark and on bright tissue."""
-    for x, side, align in ((0.03, "R", "left"), (0.97, "L", "right")):
-        text = axes.text(x, 0.5, side, transform=axes.transAxes, color="w", fontsize=11, ha=align)
-        text.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
+def draw_sides(axes: Axes, sides: Sides = _RIGHT_LEFT, size: float = 11) -> None:
+    """Mark the patient's sides at the edges, readable on dark and on bright tissue."""
+    marks = (
+        (0.03, 0.5, sides.left, "left", "center"),
+        (0.97, 0.5, sides.right, "right", "center"),
+        (0.5, 0.98, sides.top, "center", "top"),
+        (0.5, 0.02, sides.bottom, "center", "bottom"),
+    )
+    for x, y, letter, across, along in marks:
+        if letter:
+            readable(axes.text(x, y, letter, transform=axes.transAxes, color="w", fontsize=size,
+                               ha=across, va=along))  # fmt: skip
+
+
+def readable(text: Text) -> None:
+    """Give a text on a picture a dark ground; a rim would turn it into outlines in SVG and PDF."""
+    text.set_bbox({"facecolor": "black", "edgecolor": "none", "alpha": 0.5, "pad": 0.6})
 
 
 def _draw_overlay(
@@ -262,24 +302,28 @@ def _draw_overlay(
 ) -> Any:
     image = axes.imshow(
         displayed(picture.anomaly_map, index)[crop],
-        cmap=_transparent_at_zero(),
+        cmap=map_colours(),
         vmin=0.0,
         vmax=top,
         aspect=picture.spacing[1] / picture.spacing[0],
         interpolation="nearest",
     )
-    draw_contour(axes, displayed(picture.mask, index)[crop], _MASK)
+    draw_contour(axes, displayed(picture.mask, index)[crop], MASK_COLOUR)
     return image
 
 
-def draw_contour(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:
-    """Outline a mask on a displayed image."""
+def draw_contour(
+    axes: Axes, mask: NDArray[np.bool_], colour: str, width: float = 1.2, style: str = "-"
+) -> None:
+    """Outline a mask on a displayed image; the width is in points."""
     if not mask.any():
         return
     # The border keeps a lesion that touches the picture's edge closed.
     grid = np.pad(mask.astype(float), 1)
     rows, columns = np.arange(-1, mask.shape[0] + 1), np.arange(-1, mask.shape[1] + 1)
-    axes.contour(columns, rows, grid, levels=[0.5], colors=[colour], linewidths=1.2)
+    axes.contour(
+        columns, rows, grid, levels=[0.5], colors=[colour], linewidths=width, linestyles=style
+    )
     axes.set_xlim(-0.5, mask.shape[1] - 0.5)
     axes.set_ylim(mask.shape[0] - 0.5, -0.5)
 
@@ -365,7 +409,8 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
     axes.legend(fontsize=10, frameon=False, loc="best")
 
 
-def _transparent_at_zero() -> ListedColormap:
+def map_colours() -> ListedColormap:
+    """Colours of an anomaly map over a scan: transparent at 0."""
     colours = colormaps["inferno"](np.linspace(0.15, 1.0, 256))
     colours[:, 3] = np.linspace(0.0, 1.0, 256) ** 0.8 * 0.85
     return ListedColormap(colours)
@@ -380,15 +425,16 @@ def grey_window(scan: NDArray[Any]) -> tuple[float, float]:
     return low, high
 
 
-def _map_top(anomaly_map: NDArray[np.float32]) -> float:
+def map_top(anomaly_map: NDArray[np.float32]) -> float:
+    """Value of the map with the last colour: the 99.8th percentile of what is above 0."""
     positive = anomaly_map[anomaly_map > 0]
     return float(np.percentile(positive, 99.8)) if positive.size else 1.0
 
 
-def head_box(scan: NDArray[Any]) -> tuple[slice, slice]:
+def head_box(scan: NDArray[Any], plane: Plane = "axial") -> tuple[slice, slice]:
     """Rows and columns of the displayed image that hold the head, with a small margin."""
     filled = np.nan_to_num(scan) > 0.05 * grey_window(scan)[1]
-    shadow = displayed(filled.any(axis=2, keepdims=True), 0)
+    shadow = displayed(filled.any(axis=AXIS_ACROSS[plane], keepdims=True), 0, plane)
     ranges = []
     for axis in (1, 0):
         used = np.flatnonzero(shadow.any(axis=axis))

@@ -232,7 +232,7 @@ class SliceGeometry(BaseModel):
         out = np.zeros(self.shape, dtype=np.float32)
         canonical = self.orientation.to_canonical(out)
         for image, k in zip(maps, slice_ids, strict=True):
-            canonical[:, :, int(k)] = self._plane(image)
+            canonical[:, :, int(k)] = self.map_plane(image)
         return out
 
     def mask_to_native(
@@ -277,7 +277,7 @@ class SliceGeometry(BaseModel):
         ndarray, shape (x, y) of the canonical voxels, uint8 of 0 and 1
         """
         brain = self.orientation.to_canonical(foreground_native)[:, :, slice_id]
-        return np.asarray((self._plane(mask) >= _LESION_SHARE) & brain, dtype=np.uint8)
+        return np.asarray((self.map_plane(mask) >= _LESION_SHARE) & brain, dtype=np.uint8)
 
     def _check_fit(
         self, images: NDArray[Any], slice_ids: Sequence[int] | NDArray[np.integer[Any]]
@@ -288,7 +288,7 @@ class SliceGeometry(BaseModel):
                 f"{self.size}x{self.size}."
             )
 
-    def _plane(self, image: NDArray[Any]) -> NDArray[np.float32]:
+    def map_plane(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """Interpolate an image of the network onto canonical voxels, shape (x, y)."""
         down, across = self._onto_voxels
         native = down @ image.astype(np.float32) @ across.T

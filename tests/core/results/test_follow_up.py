@@ -13,9 +13,10 @@ from anofpdm.common.errors import SettingsError
 from anofpdm.results.figures import figure_slices
 from anofpdm.results.follow_up.files import write_change_csv
 from anofpdm.results.follow_up.matching import LesionChanges, Margin, compare_lesions
-from anofpdm.results.follow_up.picture import changed_slices, save_change_picture
+from anofpdm.results.follow_up.picture import save_change_picture
 from anofpdm.results.follow_up.section import changes_of
 from anofpdm.results.lesions import find_lesions
+from anofpdm.results.pictures.choosing import most_marked
 
 SHAPE = (40, 42, 30)
 AFFINE = np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 10], [0, 0, 0, 1]])
@@ -152,12 +153,12 @@ def test_the_table_has_a_line_for_each_lesion(tmp_path: Path) -> None:
     assert section["counts"] == {"new": 1, "gone": 0, "grown": 1, "shrunk": 0, "unchanged": 0}
 
 
-def test_the_most_changed_slices_are_chosen() -> None:
+def test_the_slices_with_most_are_chosen() -> None:
     changed = np.zeros(40)
     changed[[4, 20, 21, 30]] = (5, 9, 8, 1)
-    assert changed_slices(changed, 3).tolist() == [4, 20, 30]
-    assert changed_slices(changed, 1).tolist() == [20]
-    np.testing.assert_array_equal(changed_slices(np.zeros(40), 5), figure_slices(np.zeros(40), 5))
+    assert most_marked(changed, 3).tolist() == [4, 20, 30]
+    assert most_marked(changed, 1).tolist() == [20]
+    np.testing.assert_array_equal(most_marked(np.zeros(40), 5), figure_slices(np.zeros(40), 5))
 
 
 @pytest.mark.parametrize("after", [((20, 8, 8), 6), None])

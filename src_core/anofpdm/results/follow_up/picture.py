@@ -18,41 +18,16 @@ from anofpdm.results.figures import (
     displayed,
     draw_contour,
     draw_sides,
-    figure_slices,
     grey_window,
     head_box,
 )
 from anofpdm.results.follow_up.matching import LesionChanges
 from anofpdm.results.follow_up.states import STATE_COLOURS, STATES
+from anofpdm.results.pictures.choosing import most_marked
 from anofpdm.scans.orientation import Orientation
 
 COLUMNS = 5
 _WARNING = "#D55E00"
-
-
-def changed_slices(changed: NDArray[Any], count: int = COLUMNS) -> NDArray[np.intp]:
-    """Pick the slices that changed most, neighbours kept apart; spread evenly where none did.
-
-    Parameters
-    ----------
-    changed : ndarray, shape (n,)
-        Changed area of each slice.
-    count : int
-        The largest number of slices.
-
-    Returns
-    -------
-    ndarray of int
-        Positions, increasing.
-    """
-    apart = max(1, len(changed) // (4 * count))
-    picked: list[int] = []
-    for position in np.argsort(-changed, kind="stable").tolist():
-        if changed[position] <= 0 or len(picked) == count:
-            break
-        if all(abs(position - other) >= apart for other in picked):
-            picked.append(position)
-    return np.array(sorted(picked), dtype=np.intp) if picked else figure_slices(changed, count)
 
 
 def save_change_picture(
@@ -88,7 +63,7 @@ def save_change_picture(
     marked = [turn(mask).astype(bool) for mask in masks]
     groups = turn(changes.labels)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)[list(Orientation.of_affine(affine).axes)]
-    slices = changed_slices(((marked[0] ^ marked[1]) & (groups > 0)).sum(axis=(0, 1)))
+    slices = most_marked(((marked[0] ^ marked[1]) & (groups > 0)).sum(axis=(0, 1)), COLUMNS)
     box = head_box(np.maximum(*(scan / grey_window(scan)[1] for scan in turned)))
     lines = [line for text in warnings for line in wrap(f"Warning: {text}", 150)]
     head = 0.9 + 0.24 * len(lines)

@@ -1,0 +1,1 @@
+"""The commands that draw results for others to see: figures and films."""

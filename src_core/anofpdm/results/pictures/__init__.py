@@ -1,0 +1,1 @@
+"""Pictures of a result to show to others: figures, films and surfaces."""

@@ -1,0 +1,402 @@
+"""A figure of chosen slices, planes and columns, as PNG, SVG or PDF."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from anofpdm.common.atomic import atomic_path
+from anofpdm.common.errors import SettingsError
+from anofpdm.results.figures import AXIS_ACROSS, MASK_COLOUR, NOTICE, TRUTH_COLOUR, Plane
+from anofpdm.results.pictures.choosing import SliceChoice
+from anofpdm.results.pictures.columns import Column, Look, draw_panel, draw_scale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from anofpdm.results.pictures.content import Content
+
+Ground = Literal["white", "black"]
+SUFFIXES = (".png", ".svg", ".pdf")
+_PANELS = 6
+"""The largest number of panels in a row where columns do not need more."""
+_MOST_PIXELS = 30_000
+_MARGIN, _GAP, _APART, _BAR = 0.06, 0.03, 0.12, 0.62  # inches
+_INCH = 2.54  # cm
+_POINT = 1 / 72  # inches
+_LINE = 1.45
+"""Height of a line of text over its size."""
+# Text stays text: it can be searched and edited in the file.
+_AS_TEXT = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "anofpdm"}
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What a figure shows, and how large.
+
+    Attributes
+    ----------
+    slices : dict
+        The slices of each plane that is shown.
+    columns : tuple of Column
+        Drawn for each slice, from left to right.
+    width_cm : float
+        2 to 100.
+    dpi : int
+        Of a PNG, and of the rows of pixels in the other formats where they are resampled;
+        20 to 1200.
+    ground : {"white", "black"}
+        Colour of the page.
+    title : str or None
+        None takes the content's own; an empty one leaves it out.
+    font_size : float
+        In points, 4 to 30.
+    window : tuple of float, optional
+        Values of the scan that are black and white.
+    map_max : float, optional
+        Value of the map with the last colour.
+    """
+
+    slices: Mapping[Plane, SliceChoice] = field(
+        default_factory=lambda: {"axial": SliceChoice("most", 3)}
+    )
+    columns: tuple[Column, ...] = (Column(), Column(map=True), Column(mask=True))
+    width_cm: float = 17.0
+    dpi: int = 300
+    ground: Ground = "white"
+    title: str | None = None
+    font_size: float = 7.0
+    window: tuple[float, float] | None = None
+    map_max: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that no page has."""
+        for name, value, low, high in (
+            ("width", self.width_cm, 2, 100),
+            ("dpi", self.dpi, 20, 1200),
+            ("font size", self.font_size, 4, 30),
+        ):
+            if not low <= value <= high:
+                raise SettingsError(
+                    f"A figure's {name} lies between {low} and {high}; got {value:g}."
+                )
+        if self.window is not None and not self.window[0] < self.window[1]:
+            low, high = self.window
+            raise SettingsError(f"The window {low:g} to {high:g} is empty; give LOW,HIGH.")
+        if self.map_max is not None and not 0 < self.map_max < math.inf:
+            raise SettingsError(f"The map's last value is above 0; got {self.map_max:g}.")
+        if not self.slices or not self.columns:
+            raise SettingsError("A figure needs at least one plane and one column.")
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A plot under the panels.
+
+    Attributes
+    ----------
+    height : float
+        In inches.
+    draw : callable
+        Draws it on axes.
+    """
+
+    height: float
+    draw: Callable[[Axes], None]
+
+
+def picked_slices(content: Content, options: FigureOptions) -> dict[Plane, list[int]]:
+    """Return the slices of each plane that a figure shows.
+
+    Raises
+    ------
+    SettingsError
+        When the scan has no such slice.
+    """
+    filled = np.nan_to_num(content.scan) > 0
+    found = {}
+    for plane, choice in options.slices.items():
+        others = tuple(axis for axis in range(3) if axis != AXIS_ACROSS[plane])
+        used = np.flatnonzero(filled.any(axis=others))
+        head = (int(used[0]), int(used[-1])) if used.size else (0, content.slices(plane) - 1)
+        found[plane] = choice.picked(content.marked(plane), head, plane)
+    return found
+
+
+def slice_label(content: Content, plane: Plane, index: int) -> str:
+    """Name a slice by its number and, where the scan is not oblique, its place in mm."""
+    place = content.millimetres(plane, index)
+    axis = "xyz"[AXIS_ACROSS[plane]]
+    return f"{plane} {index}" + ("" if place is None else f" ({axis} = {place:+.0f} mm)")
+
+
+def draw_figure(
+    content: Content,
+    options: FigureOptions,
+    look: Look | None = None,
+    label: Callable[[Content, Plane, int], str] = slice_label,
+    aside: Aside | None = None,
+) -> Figure:
+    """Draw a figure.
+
+    All panels have one scale. Axial and coronal slices show the patient's right on the left.
+
+    Parameters
+    ----------
+    content : Content
+    options : FigureOptions
+    look : Look, optional
+        Taken from the content by default.
+    label : callable
+        Names a slice.
+    aside : Aside, optional
+        A plot under the panels.
+
+    Raises
+    ------
+    SettingsError
+        When a column or a slice is unavailable, or the figure would be too large.
+    """
+    for column in options.columns:
+        column.check(content)
+    look = look or Look.of(content, options.window, options.map_max)
+    page = _Page(content, options, look, picked_slices(content, options), aside)
+    return page.drawn(label)
+
+
+def save_figure(path: Path, figure: Figure, dpi: int, *, overwrite: bool = False) -> None:
+    """Write a figure; the suffix names the format.
+
+    Parameters
+    ----------
+    path : Path
+        It appears whole or not at all.
+    figure : Figure
+    dpi : int
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Raises
+    ------
+    SettingsError
+        When the suffix is not one of `SUFFIXES`.
+    OutputError
+        When the file exists or cannot be written.
+    """
+    check_suffix(path)
+    # Without a date the same figure gives the same file.
+    metadata: dict[str, Any] = {
+        ".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}
+    }[path.suffix.lower()]  # fmt: skip
+    with atomic_path(path, overwrite=overwrite) as part, rc_context(_AS_TEXT):
+        figure.savefig(part, dpi=dpi, metadata=metadata)
+
+
+def check_suffix(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> None:
+    """Refuse a file whose suffix names no format.
+
+    Raises
+    ------
+    SettingsError
+        Listing the formats.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise SettingsError(
+            f"The name of {path} ends in none of {', '.join(suffixes)}; choose one of them."
+        )
+
+
+class _Page:
+    """Where everything lies, in inches from the lower left corner."""
+
+    def __init__(
+        self,
+        content: Content,
+        options: FigureOptions,
+        look: Look,
+        slices: Mapping[Plane, list[int]],
+        aside: Aside | None,
+    ) -> None:
+        self._content, self._options, self._look = content, options, look
+        self._slices = {plane: picked for plane, picked in slices.items() if picked}
+        self._aside = aside
+        self._text = options.font_size * _POINT * _LINE
+        self.width = options.width_cm / _INCH
+        self._bar = _BAR * options.font_size / 7 if any(c.map for c in options.columns) else 0.0
+        columns = len(options.columns)
+        self._across = {
+            plane: max(1, min(len(picked), _PANELS // columns))
+            for plane, picked in self._slices.items()
+        }
+        self._scale = min(self._scale_of(plane) for plane in self._slices)
+        self._headings = 2 if columns > 1 else 1
+        self._header = self._header_lines()
+        rows = [
+            (plane, picked[first : first + self._across[plane]], first == 0)
+            for plane, picked in self._slices.items()
+            for first in range(0, len(picked), self._across[plane])
+        ]
+        self._rows = rows
+        panels = sum(self._row_height(plane, first) for plane, _, first in rows)
+        above = len(self._header) * self._text * 1.15
+        below = 2 * self._text + (aside.height if aside else 0.0)
+        self.height = 2 * _MARGIN + above + panels + below
+        self._top = self.height - _MARGIN - above
+        self._panels = panels
+        longest = max(self.width, self.height) * options.dpi
+        if longest > _MOST_PIXELS:
+            raise SettingsError(
+                f"The figure would be {self.width * _INCH:.0f} x {self.height * _INCH:.0f} cm, "
+                f"{longest:.0f} pixels along one side; choose fewer slices or a lower dpi."
+            )
+
+    def drawn(self, label: Callable[[Content, Plane, int], str]) -> Figure:
+        options = self._options
+        self._ink = "black" if options.ground == "white" else "white"
+        figure = Figure(
+            figsize=(self.width, self.height), dpi=options.dpi, facecolor=options.ground
+        )
+        FigureCanvasAgg(figure)
+        self._figure = figure
+        for number, (line, weight) in enumerate(self._header):
+            y = self.height - _MARGIN - number * self._text * 1.15
+            self._write(_MARGIN, y, line, va="top", weight=weight, size=options.font_size + 1)
+        top, shown = self._top, None
+        for plane, picked, first in self._rows:
+            shown = self._draw_row(plane, picked, first, top, label) or shown
+            top -= self._row_height(plane, first)
+        if shown is not None:
+            self._draw_bar(shown)
+        if self._aside is not None:
+            tall = self._aside.height
+            room = (0.62, 2 * self._text + 0.45, self.width - 0.8, tall - 0.6)
+            axes = figure.add_axes(self._share(*room), facecolor=options.ground)
+            self._aside.draw(axes)
+            for side in (*axes.spines.values(), axes.xaxis.label, axes.yaxis.label):
+                side.set_color(self._ink)
+            axes.tick_params(colors=self._ink, labelsize=options.font_size)
+            for text in (axes.xaxis.label, axes.yaxis.label):
+                text.set_fontsize(options.font_size)
+        self._draw_foot()
+        return figure
+
+    def _scale_of(self, plane: Plane) -> float:
+        """Inches per mm that fill the width with the panels of a row."""
+        columns, across = len(self._options.columns), self._across[plane]
+        gaps = across * (columns - 1) * _GAP + (across - 1) * _APART
+        room = self.width - 2 * _MARGIN - self._bar - gaps
+        width, _ = self._look.millimetres(self._content, plane)
+        if room <= 0.2:
+            raise SettingsError(
+                f"{columns} columns do not fit {self._options.width_cm:g} cm; choose a larger "
+                "width or fewer columns."
+            )
+        return room / (across * columns * width)
+
+    def _row_height(self, plane: Plane, first: bool) -> float:
+        _, tall = self._look.millimetres(self._content, plane)
+        lines = self._headings if first else 1
+        return tall * self._scale + lines * self._text + _GAP
+
+    def _header_lines(self) -> list[tuple[str, str]]:
+        title = self._content.title if self._options.title is None else self._options.title
+        letters = int(self.width / ((self._options.font_size + 1) * _POINT * 0.56))
+        return [(line, "bold") for line in wrap(title, max(letters, 10))]
+
+    def _draw_row(
+        self,
+        plane: Plane,
+        picked: list[int],
+        first: bool,
+        top: float,
+        label: Callable[[Content, Plane, int], str],
+    ) -> Any:
+        options, shown = self._options, None
+        wide, tall = (mm * self._scale for mm in self._look.millimetres(self._content, plane))
+        base = top - self._row_height(plane, first) + _GAP
+        left = _MARGIN
+        for place, index in enumerate(picked):
+            name = label(self._content, plane, index)
+            self._write(left, base + tall + 0.25 * self._text, name)
+            for number, column in enumerate(options.columns):
+                if first and self._headings > 1:
+                    self._write(left, base + tall + 1.25 * self._text, column.title, weight="bold")
+                axes = self._figure.add_axes(self._share(left, base, wide, tall))
+                found = draw_panel(
+                    axes, self._content, self._look, column, plane, index, options.font_size
+                )
+                shown = found if found is not None else shown
+                if first and place == 0 and number == 0:
+                    draw_scale(axes, wide / self._scale, options.font_size)
+                left += wide + _GAP
+            left += _APART - _GAP
+        return shown
+
+    def _draw_bar(self, shown: Any) -> None:
+        size = self._options.font_size
+        tall = min(0.7 * self._panels, 2.2)
+        left = self.width - _MARGIN - self._bar + 0.08
+        room = (left, self._top - self._headings * self._text - tall, 0.09, tall)
+        bar = self._figure.colorbar(
+            shown, cax=self._figure.add_axes(self._share(*room)), extend="max"
+        )
+        bar.set_label("anomaly map H (squared difference)", fontsize=size, color=self._ink)
+        bar.ax.tick_params(labelsize=size, colors=self._ink, length=2)
+        bar.outline.set_edgecolor(self._ink)  # type: ignore[operator]
+
+    def _draw_foot(self) -> None:
+        size, line = self._options.font_size, self._text
+        parts = [column.parts for column in self._options.columns]
+        handles = []
+        if any("mask" in drawn for drawn in parts):
+            handles.append(Line2D([], [], color=MASK_COLOUR, lw=2, label="mask"))
+        if any("reference" in drawn for drawn in parts):
+            handles.append(
+                Line2D([], [], color=TRUTH_COLOUR, lw=2, ls="--", label="reference (known lesion)")
+            )
+        if handles:
+            self._figure.legend(
+                handles=handles,
+                loc="lower left",
+                bbox_to_anchor=(_MARGIN / self.width, (_MARGIN + line) / self.height),
+                ncols=len(handles),
+                fontsize=size,
+                frameon=False,
+                labelcolor=self._ink,
+                borderpad=0,
+                borderaxespad=0,
+                handlelength=1.5,
+            )
+        self._write(_MARGIN, _MARGIN, self._content.footer, size=size - 1)
+        self._write(self.width - _MARGIN, _MARGIN, NOTICE, size=size - 1, ha="right")
+
+    def _write(
+        self, x: float, y: float, text: str, *, size: float | None = None, **more: Any
+    ) -> None:
+        # No equations: a file's name may hold a dollar sign.
+        self._figure.text(
+            x / self.width,
+            y / self.height,
+            text,
+            fontsize=size or self._options.font_size,
+            color=self._ink,
+            parse_math=False,
+            **more,
+        )
+
+    def _share(
+        self, left: float, bottom: float, width: float, height: float
+    ) -> tuple[float, float, float, float]:
+        return (
+            left / self.width, bottom / self.height, width / self.width, height / self.height
+        )  # fmt: skip

@@ -1,0 +1,186 @@
+"""Figures of chosen slices: sides, positions, formats and what they refuse."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from numpy.typing import NDArray
+
+from anofpdm.common.errors import OutputError, SettingsError
+from anofpdm.results.figures import AXIS_ACROSS, SIDES, Plane
+from anofpdm.results.pictures.choosing import SliceChoice, marked_range, slice_choices
+from anofpdm.results.pictures.columns import Column, Look, draw_panel
+from anofpdm.results.pictures.content import Content
+from anofpdm.results.pictures.figure import (
+    FigureOptions,
+    draw_figure,
+    picked_slices,
+    save_figure,
+    slice_label,
+)
+from anofpdm.scans.volume import Volume
+
+LPS = np.diag([-2.0, -2.0, 3.0, 1.0])
+
+
+def head(affine: NDArray[np.float64] = LPS, shape: tuple[int, int, int] = (30, 36, 20)) -> Volume:
+    """An ellipsoid with a bright spot right, anterior and superior of its middle."""
+    grid = np.indices(shape).astype(float)
+    middle = (np.array(shape) - 1) / 2
+    radius = sum(((grid[k] - middle[k]) / middle[k]) ** 2 for k in range(3))
+    world = np.einsum("ij,j...->i...", affine[:3, :3], grid - middle[:, None, None, None])
+    spot = np.linalg.norm(world - np.array([14, 16, 12])[:, None, None, None], axis=0) < 6
+    return Volume(np.where(radius < 1, 100.0, 0.0) + 200.0 * spot, affine, "flair")
+
+
+def content(**more: Any) -> Content:
+    scan = head()
+    spot = scan.data > 150
+    given = {"mask": spot, "anomaly_map": spot * 0.5, "reference": spot} | more
+    return Content.of(scan, title="scan.nii.gz: $1 of 2$", footer="model 1.0", **given)
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_letters_stand_where_the_patient_has_his_sides(plane: Plane, mirrored: bool) -> None:
+    """The spot lies right, anterior and superior: in the upper left quarter of every plane."""
+    affine = LPS @ np.diag([-1.0, -1.0, -1.0, 1.0]) if mirrored else LPS
+    shown = Content.of(head(affine))
+    bright = np.unravel_index(np.argmax(shown.scan), shown.scan.shape)
+    axes = Figure().add_axes((0.0, 0.0, 1.0, 1.0))
+    index = int(bright[AXIS_ACROSS[plane]])
+    draw_panel(axes, shown, Look.of(shown), Column(), plane, index, 7)
+    image = np.asarray(axes.images[0].get_array())
+    rows, columns = np.nonzero(image > 150)
+    assert rows.mean() < 0.4 * image.shape[0]
+    assert columns.mean() < 0.4 * image.shape[1]
+    places = {text.get_text(): text.get_position() for text in axes.texts}
+    assert set(places) == set(SIDES[plane])
+    at_left = min(places, key=lambda letter: places[letter][0])
+    at_top = max(places, key=lambda letter: places[letter][1])
+    assert at_left == {"axial": "R", "coronal": "R", "sagittal": "A"}[plane]
+    assert at_top == {"axial": "A", "coronal": "S", "sagittal": "S"}[plane]
+
+
+def test_a_figure_holds_its_words_as_text(tmp_path: Path) -> None:
+    options = FigureOptions(
+        slices=slice_choices(["most:1", "coronal=20"], ["axial", "coronal", "sagittal"]),
+        columns=(Column(), Column(map=True, mask=True), Column(reference=True)),
+        dpi=50,
+    )
+    figure = draw_figure(content(), options)
+    save_figure(tmp_path / "figure.svg", figure, 50)
+    svg = (tmp_path / "figure.svg").read_text(encoding="utf-8")
+    words = re.findall(r"<text[^>]*>([^<]*)<", svg)
+    (axial,) = picked_slices(content(), options)["axial"]
+    for expected in (
+        "scan.nii.gz: $1 of 2$", "scan", "anomaly map, mask", "reference", "20 mm", "model 1.0",
+        "anomaly map H (squared difference)", "Research use only - not a medical device",
+        *"RLAPSI", slice_label(content(), "axial", axial), "coronal 20 (y = -30 mm)",
+    ):  # fmt: skip
+        assert any(word.startswith(expected) for word in words), expected
+
+
+def test_a_figure_is_as_large_as_asked_in_every_format(tmp_path: Path) -> None:
+    options = FigureOptions(width_cm=12.7, dpi=60, ground="black", title="")
+    figure = draw_figure(content(), options)
+    for suffix in (".png", ".pdf"):
+        save_figure(tmp_path / f"figure{suffix}", figure, 60)
+    image = imread(tmp_path / "figure.png")
+    assert image.shape[1] == 300
+    assert image[0, 0, :3].tolist() == [0, 0, 0]
+    pdf = (tmp_path / "figure.pdf").read_bytes()
+    assert b"/FontFile2" in pdf or b"/Type0" in pdf
+    first = (tmp_path / "figure.pdf").read_bytes()
+    save_figure(tmp_path / "figure.pdf", figure, 60, overwrite=True)
+    assert (tmp_path / "figure.pdf").read_bytes() == first
+    with pytest.raises(OutputError, match="already exists"):
+        save_figure(tmp_path / "figure.pdf", figure, 60)
+
+
+def test_all_panels_have_one_scale() -> None:
+    options = FigureOptions(slices=slice_choices(["most:2"], ["axial", "sagittal"]), dpi=50)
+    figure = draw_figure(content(), options)
+    look = Look.of(content())
+    wide, tall = figure.get_size_inches()
+    scales = set()
+    for axes in figure.axes:
+        if axes.images:
+            rows, columns = axes.images[0].get_array().shape  # type: ignore[union-attr]
+            planes = {
+                (box[0].stop - box[0].start, box[1].stop - box[1].start): plane
+                for plane, box in look.boxes.items()
+            }
+            across, down = look.millimetres(content(), planes[rows, columns])
+            place = axes.get_position()
+            scales |= {round(place.width * wide / across, 6), round(place.height * tall / down, 6)}
+    assert len(scales) == 1
+
+
+def test_slices_are_chosen_by_number_by_lesion_or_evenly() -> None:
+    marked = np.zeros(40, dtype=int)
+    marked[10:30] = 5
+    marked[15] = 9
+
+    def picked(text: str, area: NDArray[Any] = marked) -> list[int]:
+        return SliceChoice.of(text).picked(area, (2, 37), "axial")
+
+    assert picked("7,3") == [7, 3]
+    assert picked("3-9:3, 5") == [3, 6, 9, 5]
+    assert picked("most:1") == [15]
+    assert picked("even:4") == [12, 17, 22, 27]
+    assert picked("even:2", np.zeros(40)) == [10, 28]
+    assert picked("most:3", np.zeros(40)) == picked("even:3", np.zeros(40))
+    assert marked_range(marked).numbers == tuple(range(10, 30))
+    with pytest.raises(SettingsError, match=r"no axial slice 40; it has 0 to 39"):
+        picked("38-40")
+    for wrong in ("", "a", "9-3", "most:0", "3-9:0", "most"):
+        with pytest.raises(SettingsError, match="names no slices"):
+            SliceChoice.of(wrong)
+    with pytest.raises(SettingsError, match="shown are axial"):
+        slice_choices(["coronal=3"], ["axial"])
+
+
+def test_positions_are_in_mm_unless_the_scan_is_oblique() -> None:
+    straight = Content.of(head())
+    assert slice_label(straight, "axial", 4) == "axial 4 (z = +12 mm)"
+    turned = np.array([[1, 0, 0, 0], [0, 0.97, -0.24, 0], [0, 0.24, 0.97, 0], [0, 0, 0, 1]]) @ LPS
+    oblique = Content.of(head(turned))
+    assert slice_label(oblique, "axial", 4) == "axial 4"
+    assert slice_label(oblique, "sagittal", 4) == "sagittal 4 (x = -50 mm)"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width_cm": 500.0}, "width"),
+        ({"dpi": 5}, "dpi"),
+        ({"window": (3.0, 3.0)}, "empty"),
+        ({"map_max": 0.0}, "above 0"),
+        ({"columns": ()}, "at least one"),
+    ],
+)
+def test_values_that_no_page_has_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        FigureOptions(**options)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--keep-analysis"):
+        draw_figure(content(), FigureOptions(columns=(Column.of("healthy"),)))
+    with pytest.raises(SettingsError, match="--reference"):
+        draw_figure(content(reference=None), FigureOptions(columns=(Column.of("reference"),)))
+    with pytest.raises(SettingsError, match="'lesion' in the column"):
+        Column.of("map+lesion")
+    with pytest.raises(SettingsError, match=r"none of \.png, \.svg, \.pdf"):
+        save_figure(tmp_path / "a.jpg", draw_figure(content(), FigureOptions()), 50)
+    with pytest.raises(SettingsError, match="fewer slices"):
+        draw_figure(content(), FigureOptions(width_cm=100.0, dpi=1200))
+    with pytest.raises(SettingsError, match="shape"):
+        content(mask=np.zeros((3, 3, 3)))
