@@ -92,7 +92,7 @@ class SliceChoice:
             return _spread(*head, self.count)
         if self.kind == "even":
             return _spread(int(used[0]), int(used[-1]), self.count)
-        return most_marked(marked, self.count).tolist()
+        return [int(k) for k in most_marked(marked, self.count)]
 
 
 def most_marked(marked: NDArray[Any], count: int) -> NDArray[np.intp]:

@@ -93,16 +93,16 @@ class Content:
                 )
             return orientation.to_canonical(array)
 
-        masks = {"mask": mask, "reference": reference}
+        def marked(name: str, array: NDArray[Any] | None) -> NDArray[np.bool_] | None:
+            return None if array is None else np.asarray(turned(name, array) != 0)
+
         return cls(
             scan=orientation.to_canonical(scan.data),
             affine=orientation.canonical_affine(scan.affine, scan.shape),
             anomaly_map=turned("anomaly map", anomaly_map),
+            mask=marked("mask", mask),
+            reference=marked("reference", reference),
             healthy=turned("healthy prediction", healthy),
-            **{
-                name: None if array is None else turned(name, array) != 0
-                for name, array in masks.items()
-            },
             **more,
         )
 
@@ -131,7 +131,8 @@ class Content:
         if lesion is None:
             return np.zeros(self.slices(plane), dtype=np.intp)
         axes = tuple(axis for axis in range(3) if axis != AXIS_ACROSS[plane])
-        return np.count_nonzero(lesion, axis=axes)
+        areas: NDArray[np.intp] = np.count_nonzero(lesion, axis=axes)
+        return areas
 
 
 def healthy_scan(

@@ -37,7 +37,7 @@ _POINT = 1 / 72  # inches
 _LINE = 1.45
 """Height of a line of text over its size."""
 # Text stays text: it can be searched and edited in the file.
-_AS_TEXT = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "anofpdm"}
+_AS_TEXT: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "anofpdm"}
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,12 @@ class FigureOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that no page has."""
-        for name, value, low, high in (
+        limits: tuple[tuple[str, float, float, float], ...] = (
             ("width", self.width_cm, 2, 100),
             ("dpi", self.dpi, 20, 1200),
             ("font size", self.font_size, 4, 30),
-        ):
+        )
+        for name, value, low, high in limits:
             if not low <= value <= high:
                 raise SettingsError(
                     f"A figure's {name} lies between {low} and {high}; got {value:g}."
@@ -282,10 +283,11 @@ class _Page:
             room = (0.62, 2 * self._text + 0.45, self.width - 0.8, tall - 0.6)
             axes = figure.add_axes(self._share(*room), facecolor=options.ground)
             self._aside.draw(axes)
-            for side in (*axes.spines.values(), axes.xaxis.label, axes.yaxis.label):
+            for side in axes.spines.values():
                 side.set_color(self._ink)
             axes.tick_params(colors=self._ink, labelsize=options.font_size)
             for text in (axes.xaxis.label, axes.yaxis.label):
+                text.set_color(self._ink)
                 text.set_fontsize(options.font_size)
         self._draw_foot()
         return figure
@@ -352,7 +354,7 @@ class _Page:
         )
         bar.set_label("anomaly map H (squared difference)", fontsize=size, color=self._ink)
         bar.ax.tick_params(labelsize=size, colors=self._ink, length=2)
-        bar.outline.set_edgecolor(self._ink)  # type: ignore[operator]
+        bar.outline.set_edgecolor(self._ink)
 
     def _draw_foot(self) -> None:
         size, line = self._options.font_size, self._text

@@ -27,6 +27,7 @@ from anofpdm.results.pictures.figure import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -235,12 +236,16 @@ def _one_slice(options: FigureOptions, plane: Plane, index: int) -> FigureOption
     return replace(options, slices={plane: SliceChoice("numbers", 1, (index,))})
 
 
-def _drawn(content: Content, options: FigureOptions, look: Look, **more: Any) -> Any:
-    figure = draw_figure(content, options, look, **more)
-    canvas = figure.canvas
+def _drawn(content: Content, options: FigureOptions, look: Look, **more: Any) -> NDArray[np.uint8]:
+    return pixels_of(draw_figure(content, options, look, **more))
+
+
+def pixels_of(figure: Figure) -> NDArray[np.uint8]:
+    """Draw a figure and return its pixels, shape (rows, columns, 3)."""
+    canvas: Any = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return np.array(canvas.buffer_rgba(), dtype=np.uint8)[..., :3]
 
 
 def _draw_curve(

@@ -42,7 +42,8 @@ class Surface:
         """Volume enclosed by the surface of each label, by its number; 0 where there is none."""
         corners = self.vertices[self.triangles]
         signed = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
-        return np.bincount(self._owners, signed, minlength=int(self.labels.max(initial=0)) + 1)
+        count = int(self.labels.max(initial=0)) + 1
+        return np.bincount(self._owners, signed, minlength=count).astype(np.float64)
 
     @property
     def _owners(self) -> NDArray[np.int32]:
@@ -89,7 +90,7 @@ def surface_of(
             break
         pooled += 1
     sizes[0] = 0
-    return _with_volumes(_smoothed(surface), sizes * voxel)
+    return _with_volumes(_smoothed(surface), np.asarray(sizes * voxel, dtype=np.float64))
 
 
 def brain_surface(
@@ -147,7 +148,10 @@ def _factors(spacing: NDArray[np.float64], pooled: int) -> NDArray[np.intp]:
     """Voxels that are pooled along each axis; long ones less, so that the pools are cubes."""
     if pooled == 1:
         return np.ones(3, dtype=np.intp)
-    return np.maximum(1, np.rint(pooled * spacing.min() / spacing)).astype(np.intp)
+    factors: NDArray[np.intp] = np.maximum(1, np.rint(pooled * spacing.min() / spacing)).astype(
+        np.intp
+    )
+    return factors
 
 
 def _blocks(values: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
@@ -219,7 +223,10 @@ def _owners(
     full = np.pad(shares, 1)
     ends = [tuple(side(vertices).astype(np.intp).T + 1) for side in (np.floor, np.ceil)]
     first, second = ends
-    return np.where(full[first] >= full[second], numbers[first], numbers[second])
+    owners: NDArray[np.int32] = np.where(
+        full[first] >= full[second], numbers[first], numbers[second]
+    )
+    return owners
 
 
 def _smoothed(surface: Surface) -> Surface:
