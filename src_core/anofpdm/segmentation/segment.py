@@ -99,7 +99,7 @@ def segment_files(
         modality: file.read(modality, form=settings.form, keep_path=settings.keep_paths)
         for modality, file in scan.images.items()
     }
-    target = settings.files.dicom_output(next(iter(volumes.values())))
+    target = settings.files.dicom_output(next(iter(volumes.values())), messages)
     mask = None
     if scan.brain_mask is not None:
         mask = scan.brain_mask.read(form=settings.form, keep_path=settings.keep_paths)

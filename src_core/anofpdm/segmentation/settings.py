@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anofpdm.model.bundle import ModelBundle
     from anofpdm.results.dicom.files import DicomOutput
     from anofpdm.scans.volume import Volume
+    from anofpdm.segmentation.messages import Messages
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class ResultFiles:
     fused_map, nrrd : bool
     dicom : bool
         Mask, map and measurements as DICOM; the scan must come from DICOM.
+    mixed : bool
+        A scan that does not come from DICOM gets a warning in place of an error.
     deidentify : bool
         Without what names the patient in DICOM results.
     analysis : bool
@@ -39,6 +42,7 @@ class ResultFiles:
     fused_map: bool = False
     nrrd: bool = False
     dicom: bool = False
+    mixed: bool = False
     deidentify: bool = False
     analysis: bool = False
     regions: bool = False
@@ -69,23 +73,28 @@ class ResultFiles:
 
             check_dicom_output()
 
-    def dicom_output(self, scan: Volume) -> DicomOutput | None:
-        """Return where DICOM results of a scan belong; None if none were asked for.
+    def dicom_output(self, scan: Volume, messages: Messages) -> DicomOutput | None:
+        """Return where DICOM results of a scan belong; None if none are written.
 
         Parameters
         ----------
         scan : Volume
             On whose voxels the results lie.
+        messages : Messages
+            Warned where scans are mixed and this one did not come from DICOM.
 
         Raises
         ------
         SettingsError
-            When the scan came from no DICOM series.
+            When the scan came from no DICOM series, and scans are not mixed.
         """
         if not self.dicom:
             return None
         from anofpdm.results.dicom.files import DicomOutput
 
+        if scan.source is None and self.mixed:
+            messages.warn(f"{scan.name} does not come from DICOM; it has no DICOM results.")
+            return None
         if scan.source is None:
             raise SettingsError(
                 f"--dicom needs a scan that comes from DICOM, which {scan.name} does not; leave "

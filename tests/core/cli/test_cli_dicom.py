@@ -74,6 +74,31 @@ def segment(exam: Path, *more: object) -> Result:
                "--out", exam.parent / "out", *QUICK, *more)  # fmt: skip
 
 
+def test_a_cohort_has_dicom_results_beside_each_dicom_scan(exam: Path) -> None:
+    source, out = exam.parent / "source", exam.parent / "out"
+    source.mkdir()
+    exam.rename(source / "exam")
+    write_scan(source / "other.nii.gz")
+    given = ("--bundle", exam.parent / "tiny", "--out", out, "--workers", 1, "--json", *QUICK)
+    result = run("segment-cohort", source, *given, "--dicom")
+    assert result.exit_code == 0, result.stderr
+    folder = out / "scans" / "exam"
+    written = dcmread(folder / DICOM_NAMES[0])
+    assert written.PatientName == dcmread(next((source / "exam" / "a").iterdir())).PatientName
+    assert np.count_nonzero(written.pixel_array) == np.count_nonzero(
+        read_volume(folder / "mask.nii.gz").data
+    )
+    assert all((folder / name).is_file() for name in DICOM_NAMES)
+    other = out / "scans" / "other"
+    assert not any((other / name).exists() for name in DICOM_NAMES)
+    (warning,) = [
+        text
+        for text in json.loads((other / "report.json").read_text())["warnings"]
+        if "DICOM" in text
+    ]
+    assert warning == "other.nii.gz does not come from DICOM; it has no DICOM results."
+
+
 def test_segment_writes_dicom_and_nrrd(exam: Path) -> None:
     result = segment(exam, "--dicom", "--nrrd", "--json", "--keep-analysis")
     assert result.exit_code == 0, result.stderr

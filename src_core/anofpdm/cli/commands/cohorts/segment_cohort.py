@@ -84,6 +84,14 @@ KeepAnalysisOption = Annotated[
     bool,
     typer.Option("--keep-analysis", help="As for anofpdm segment.", rich_help_panel=_FILES),
 ]
+DicomOption = Annotated[
+    bool,
+    typer.Option(
+        "--dicom",
+        help="As for anofpdm segment, for each scan that comes from DICOM; others get a warning.",
+        rich_help_panel=_FILES,
+    ),
+]
 
 
 @with_run_options
@@ -102,6 +110,7 @@ def segment_cohort(
     keep_paths: opt.KeepPathsOption = False,
     regions: opt.RegionsOption = False,
     keep_analysis: KeepAnalysisOption = False,
+    dicom: DicomOption = False,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
     shard: ShardOption = None,
@@ -141,7 +150,7 @@ def segment_cohort(
         known.calibration,
         form=form,
         keep_paths=keep_paths,
-        files=files_asked.beside(dicom=False, analysis=keep_analysis, regions=regions),
+        files=files_asked.beside(dicom=dicom, mixed=dicom, analysis=keep_analysis, regions=regions),
     )
     settings.check(model)
     root = user_path(out).absolute()

@@ -25,8 +25,10 @@ class MoreFiles:
     nrrd: opt.NrrdOption = False
     deidentify: opt.DeidentifyOption = False
 
-    def beside(self, *, dicom: bool, analysis: bool = False, regions: bool = False) -> ResultFiles:
-        """Return what is written beside the usual files.
+    def beside(
+        self, *, dicom: bool, mixed: bool = False, analysis: bool = False, regions: bool = False
+    ) -> ResultFiles:
+        """Return what is written beside the usual files; see `ResultFiles`.
 
         Raises
         ------
@@ -41,6 +43,7 @@ class MoreFiles:
             fused_map=self.fused_map,
             nrrd=self.nrrd,
             dicom=dicom,
+            mixed=mixed,
             deidentify=self.deidentify,
             analysis=analysis,
             regions=regions,
