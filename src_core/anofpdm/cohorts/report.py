@@ -23,6 +23,7 @@ table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-size: 13px; }
 th, td { border-bottom: 1px solid #ddd; padding: .25rem .6rem; text-align: right;
   vertical-align: top; }
 th:first-child, td:first-child, td.text { text-align: left; }
+td:first-child { max-width: 16rem; overflow-wrap: anywhere; }
 td.flags { color: #a40; max-width: 24rem; text-align: left; }
 img { height: 96px; display: block; }
 """

@@ -235,4 +235,6 @@ def cannot_write(target: Path) -> Iterator[None]:
 
 def _error(target: Path, error: OSError) -> OutputError:
     reason = error.strerror or str(error)
-    return OutputError(f"{target} cannot be written ({reason}); choose another path.")
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "free some space, or choose another path" if full else "choose another path"
+    return OutputError(f"{target} cannot be written ({reason}); {remedy}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -123,15 +124,18 @@ class DaskExecutor:
 
         watched = find_spec("bokeh") is not None
         with safe_children():
-            cluster = LocalCluster(
-                n_workers=self.workers,
-                threads_per_worker=2 if self.gpus else 1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                local_directory=scratch,
-                silence_logs=60,
-            )
+            with warnings.catch_warnings():
+                # A slow disk is nothing that the user could change.
+                warnings.filterwarnings("ignore", "Creating scratch directories")
+                cluster = LocalCluster(
+                    n_workers=self.workers,
+                    threads_per_worker=2 if self.gpus else 1,
+                    processes=True,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",
+                    local_directory=scratch,
+                    silence_logs=60,
+                )
             client = Client(cluster, set_as_default=False)
             try:
                 client.register_plugin(WorkerSetup(self.gpus, own=True))

@@ -112,8 +112,8 @@ def run_request(request: CohortRequest, console: Console) -> None:
             for scan in plan.todo:
                 Tries(place.tries).forget(scan.name)
         console.note(
-            f"{plan.total} scans: {len(plan.rows)} done before, {len(plan.todo)} to segment, "
-            f"{len(plan.failures)} that cannot be segmented."
+            f"Scans: {plan.total} ({len(plan.rows)} done before, {len(plan.todo)} to segment, "
+            f"{len(plan.failures)} that cannot be segmented)."
         )
         executor = _executor(request, len(plan.todo), place, console)
         with (
