@@ -115,7 +115,7 @@ def test_path_below_a_regular_file(tmp_path: Path) -> None:
 
 
 def test_full_disk_is_an_output_error_and_other_os_errors_pass(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="No space left.*free some"), atomic_path(tmp_path / "x"):
+    with pytest.raises(OutputError, match=r"No space left.*free some"), atomic_path(tmp_path / "x"):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "x"):
         (tmp_path / "missing").read_bytes()
