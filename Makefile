@@ -55,9 +55,10 @@ pictures: $(VENV)/.installed
 test: $(VENV)/.installed
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-# With the tests of ten seconds and more, which `test` leaves to the night.
+# With the tests of ten seconds and more, which `test` leaves to the night, and with napari's window
+# for every viewer: most tests of the plugin do without it in `test`.
 test-all: $(VENV)/.installed
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal -m ""
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist worksteal -m "" --windows
 
 # In an environment of its own: with both bindings in one, pytest-qt takes PySide6 unasked.
 test-pyside: $(PYSIDE)/.installed

@@ -32,6 +32,13 @@ def _real_scans_folder() -> Path:
     return Path(named) if named else ROOT.parent / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer napari's window for every viewer of the tests; it takes long to make."""
+    parser.addoption(
+        "--windows", action="store_true", help="test the plugin in whole napari windows throughout"
+    )
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what is imported: each viewer asks it to look at everything."""
     _freeze()

@@ -14,7 +14,7 @@ from anofpdm.model.unet_config import UNetConfig
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_metadata() -> BundleMetadata:
     """Two modalities, one of them scored; not calibrated; no weights yet."""
     return BundleMetadata(
@@ -38,7 +38,7 @@ def tiny_metadata() -> BundleMetadata:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_bundle(tiny_metadata: BundleMetadata) -> ModelBundle:
     """The bundle of `tiny_metadata` with seeded random weights in every layer."""
     network = UNet(tiny_metadata.network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import nibabel as nib
@@ -42,6 +43,11 @@ def bundle(
     modalities: tuple[str, ...] = ("flair",), calibration: Calibration | None = CALIBRATION
 ) -> ModelBundle:
     """A network of random weights on a grid of 16x16 pixels."""
+    return _uncalibrated(modalities).with_calibration(calibration)
+
+
+@functools.cache
+def _uncalibrated(modalities: tuple[str, ...]) -> ModelBundle:
     network = UNetConfig(
         image_size=SIZE,
         in_channels=len(modalities),
@@ -61,7 +67,6 @@ def bundle(
         modalities=modalities,
         scored=modalities[:1],
         preprocessing=PreprocessingConfig(size=SIZE, extent_mm=80.0),
-        calibration=calibration,
     )
     generator = torch.Generator().manual_seed(0)
     weights = {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from napari._vispy import canvas
 from napari.settings import NapariSettings
+from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.action_manager import action_manager
 from napari.utils.notifications import Notification, notification_manager
 from npe2 import PluginManifest
@@ -98,9 +99,21 @@ def make_napari_viewer_proxy(
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[[], Viewer]) -> Viewer:
-    """A napari viewer, not shown, as plugins get it: private access warns, and warnings fail."""
-    return make_napari_viewer_proxy()
+def viewer(request: pytest.FixtureRequest) -> Iterator[Viewer]:
+    """A napari viewer as plugins get it: private access warns, and warnings fail.
+
+    Its window, not shown, is made only for tests with the marker `window` and in runs with
+    `--windows`.
+    """
+    from tests.plugin.windowless import WindowlessViewer, has_window
+
+    if has_window(request):
+        yield request.getfixturevalue("make_napari_viewer_proxy")()
+        return
+    request.getfixturevalue("qapp")
+    viewer = WindowlessViewer()
+    yield PublicOnlyProxy(viewer)
+    viewer.close()
 
 
 @pytest.fixture

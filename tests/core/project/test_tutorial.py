@@ -47,6 +47,7 @@ def quickened(command: list[str], text: str) -> list[str]:
     return command + found[2].split() if command[1] == "select-guidance" else command
 
 
+@pytest.mark.nightly
 def test_the_tutorial_leads_from_scans_to_a_mask(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,8 @@ from napari_anofpdm.reading.view_bar import ViewBar
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+pytestmark = pytest.mark.window
+
 _KINDS = (
     QAbstractButton,
     QComboBox,
@@ -82,7 +84,9 @@ def _said(widget: QWidget) -> str:
     return f"{type(widget).__name__} {_name(widget)!r} in {type(above).__name__}"
 
 
-def test_every_control_has_a_name_a_tooltip_and_the_keyboard(viewer: Viewer) -> None:
+def test_controls_have_names_tooltips_and_the_keyboard_and_the_canvas_is_black(
+    viewer: Viewer,
+) -> None:
     open_reading(viewer)
     window = main_window(viewer)
     bars = [*window.findChildren(ViewBar), *window.findChildren(PointBar)]
@@ -94,10 +98,6 @@ def test_every_control_has_a_name_a_tooltip_and_the_keyboard(viewer: Viewer) -> 
         assert not [_said(each) for each in controls if not _tip(each, root)]
         assert not [_said(x) for x in controls if x.focusPolicy() == Qt.FocusPolicy.NoFocus]
         assert FRAME in root.styleSheet()
-
-
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_canvas_is_black_in_every_theme(viewer: Viewer, theme: str) -> None:
-    open_reading(viewer)
-    viewer.theme = theme
-    assert tuple(viewer.canvas.background_color) == tuple(ColorValue("black"))
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        assert tuple(viewer.canvas.background_color) == tuple(ColorValue("black"))

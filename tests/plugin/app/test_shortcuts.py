@@ -52,6 +52,7 @@ def test_a_key_replaces_the_action_that_it_names() -> None:
             assert shortcut.key in map(str, default_shortcuts[shortcut.instead_of])
 
 
+@pytest.mark.window
 def test_no_key_is_one_of_a_layer_or_menu(viewer: Viewer) -> None:
     from napari._app_model import get_app_model
 
@@ -83,6 +84,7 @@ def _canvas() -> QWidget:
     return canvas
 
 
+@pytest.mark.window
 def test_keys_work_on_the_canvas_while_labels_are_painted(viewer: Viewer, qtbot: QtBot) -> None:
     bind_shortcuts(viewer)
     labels = viewer.add_labels(np.zeros((4, 5, 6), dtype=np.uint8))

@@ -78,6 +78,7 @@ def test_a_layer_that_knows_where_it_lies_keeps_that() -> None:
     assert layer.metadata["volume"] is volume
 
 
+@pytest.mark.window
 def test_preparing_twice_is_once(viewer: Viewer) -> None:
     context = prepare(viewer)
     overlays, keys = list(viewer.canvas.overlays), dict(viewer.keymap)
@@ -88,6 +89,7 @@ def test_preparing_twice_is_once(viewer: Viewer) -> None:
     assert len(viewer.layers.events.inserted.callbacks) == callbacks
 
 
+@pytest.mark.window
 def test_the_sample_is_shown_with_marks_and_window(
     viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

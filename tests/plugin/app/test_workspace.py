@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+pytestmark = pytest.mark.window
+
+
 def dock(viewer: Viewer, title: str) -> QDockWidget:
     above: QWidget | None = viewer.window.dock_widgets[title]
     while not isinstance(above, QDockWidget):
@@ -43,7 +46,7 @@ def test_panels_are_those_of_the_manifest() -> None:
     assert offered == {panel.name: panel.python_name for panel in PANELS}
 
 
-def test_one_command_opens_what_reading_needs(viewer: Viewer) -> None:
+def one_command_opens_what_reading_needs(viewer: Viewer) -> None:
     open_reading(viewer)
     names = ["Prepare", "Analyse", "Explore", "Export"]
     assert {f"{name} (AnoFPDM)" for name in names} <= set(viewer.window.dock_widgets)
@@ -57,8 +60,7 @@ def test_one_command_opens_what_reading_needs(viewer: Viewer) -> None:
     assert corner == Qt.DockWidgetArea.LeftDockWidgetArea
 
 
-def test_reading_and_training_hide_each_others_panels(viewer: Viewer) -> None:
-    open_reading(viewer)
+def reading_and_training_hide_each_others_panels(viewer: Viewer) -> None:
     open_training(viewer)
     hidden = {
         panel.name: dock(viewer, panel.title).isHidden()
@@ -72,8 +74,7 @@ def test_reading_and_training_hide_each_others_panels(viewer: Viewer) -> None:
     assert not dock(viewer, "Explore (AnoFPDM)").isHidden()
 
 
-def test_curves_are_shown_on_request(viewer: Viewer) -> None:
-    open_reading(viewer)
+def curves_are_shown_on_request(viewer: Viewer) -> None:
     toggle_panel(viewer, panel_named("Curves"))
     curves = dock(viewer, "Curves (AnoFPDM)")
     assert not curves.isHidden()
@@ -104,14 +105,21 @@ def test_curves_opened_in_a_low_window_get_room_in_a_higher_one(
     assert curves.height() >= 380
 
 
-def test_opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Viewer) -> None:
-    open_reading(viewer)
+def opening_again_brings_hidden_panels_back_and_makes_no_second(viewer: Viewer) -> None:
     before = dict(viewer.window.dock_widgets)
     hidden = dock(viewer, panel_named("Export").title)
     hidden.hide()
     open_reading(viewer)
     assert not hidden.isHidden()
     assert dict(viewer.window.dock_widgets) == before
+
+
+def test_what_reading_and_training_open(viewer: Viewer) -> None:
+    """In one window, which takes seconds to make."""
+    one_command_opens_what_reading_needs(viewer)
+    opening_again_brings_hidden_panels_back_and_makes_no_second(viewer)
+    curves_are_shown_on_request(viewer)
+    reading_and_training_hide_each_others_panels(viewer)
 
 
 def in_front(viewer: Viewer, name: str) -> bool:
@@ -125,44 +133,48 @@ def in_front(viewer: Viewer, name: str) -> bool:
 
 
 # The plugin's own entries, and those that napari puts into its Plugins menu.
-@pytest.mark.parametrize("command", ["show_explore", "explore"])
-def test_a_menu_entry_brings_a_tab_to_the_front(viewer: Viewer, qtbot: QtBot, command: str) -> None:
+COMMANDS = ("show_explore", "explore")
+
+
+def execute(command: str) -> None:
+    get_app_model().commands.execute_command(f"napari-anofpdm.{command}").result()
+
+
+def test_menu_entries_bring_tabs_to_the_front(viewer: Viewer, qtbot: QtBot) -> None:
     open_reading(viewer)
     window = dock(viewer, PANELS[0].title).window()
     assert window is not None
     with qtbot.waitExposed(window, timeout=LONG):
         window.show()
+    for command in COMMANDS:
+        show_panel(viewer, panel_named("Analyse"))
+        qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
+        assert not in_front(viewer, "Explore")
+        execute(command)
+        qtbot.waitUntil(lambda: in_front(viewer, "Explore"), timeout=LONG)
+        assert not in_front(viewer, "Analyse")
+    # The Plugins menu hides a panel in front, and shows it in front.
+    show_panel(viewer, panel_named("Analyse"))
     qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
-    assert not in_front(viewer, "Explore")
-    get_app_model().commands.execute_command(f"napari-anofpdm.{command}").result()
-    qtbot.waitUntil(lambda: in_front(viewer, "Explore"), timeout=LONG)
-    assert not in_front(viewer, "Analyse")
+    execute("analyse")
+    assert dock(viewer, "Analyse (AnoFPDM)").isHidden()
+    execute("analyse")
+    qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
 
 
-def test_the_plugins_menu_hides_a_panel_in_front_and_shows_it_in_front(
+def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
     viewer: Viewer, qtbot: QtBot
 ) -> None:
     open_reading(viewer)
-    window = dock(viewer, PANELS[0].title).window()
-    assert window is not None
-    with qtbot.waitExposed(window, timeout=LONG):
-        window.show()
-    qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
-    get_app_model().commands.execute_command("napari-anofpdm.analyse").result()
-    assert dock(viewer, "Analyse (AnoFPDM)").isHidden()
-    get_app_model().commands.execute_command("napari-anofpdm.analyse").result()
-    qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
+    for command in COMMANDS:
+        closed_and_back(viewer, qtbot, command)
 
 
-@pytest.mark.parametrize("command", ["show_explore", "explore"])
-def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
-    viewer: Viewer, qtbot: QtBot, command: str
-) -> None:
-    open_reading(viewer)
+def closed_and_back(viewer: Viewer, qtbot: QtBot, command: str) -> None:
     title = "Explore (AnoFPDM)"
     viewer.window.remove_dock_widget(viewer.window.dock_widgets[title])
     assert title not in viewer.window.dock_widgets
-    get_app_model().commands.execute_command(f"napari-anofpdm.{command}").result()
+    execute(command)
     reading = [p for p in PANELS if p.area == "right" and p.workspace == "read"]
     column = {dock(viewer, panel.title) for panel in reading}
     back = dock(viewer, title)

@@ -27,6 +27,7 @@ def root(tmp_path: Path, tiny_analysis: Analysis) -> Path:
     return tmp_path / "results"
 
 
+@pytest.mark.window
 def test_a_readers_work_is_stored_and_comes_back(
     root: Path, viewer: Viewer, context: Context, qtbot: QtBot, told: list[tuple[str, str]]
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_readers_work_is_stored_and_comes_back(
     assert not [text for kind, text in told if kind == "error"]
 
 
+@pytest.mark.window
 def test_the_panel_walks_and_exports(
     root: Path, tmp_path: Path, viewer: Viewer, context: Context, qtbot: QtBot
 ) -> None:

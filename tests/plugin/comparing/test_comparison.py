@@ -103,24 +103,25 @@ def test_a_second_comparison_takes_the_place_of_the_first(room: Context, shown: 
     assert room.layouts.name == "single" and not drawn(shown)
 
 
+@pytest.mark.window
 def test_a_stored_comparison_opens_with_its_panel(
-    room: Context, shown: Viewer, qtbot: QtBot, tmp_path: Path
+    context: Context, viewer: Viewer, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    shown.open(str(written(tmp_path)), plugin="napari-anofpdm")
-    qtbot.waitUntil(lambda: room.comparison.found is not None, timeout=LONG)
-    found = room.comparison.found
+    viewer.open(str(written(tmp_path)), plugin="napari-anofpdm")
+    qtbot.waitUntil(lambda: context.comparison.found is not None, timeout=LONG)
+    found = context.comparison.found
     assert found is not None and found.changes.count("grown") == 1
-    assert room.compared.baseline is shown.layers[1].__wrapped__
-    assert "Compare (AnoFPDM)" in shown.window.dock_widgets
+    assert context.compared.baseline is viewer.layers[0].__wrapped__
+    assert "Compare (AnoFPDM)" in viewer.window.dock_widgets
 
 
 def test_a_damaged_comparison_is_a_sentence(
-    room: Context, shown: Viewer, told: list[tuple[str, str]], tmp_path: Path
+    context: Context, viewer: Viewer, told: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     (written(tmp_path) / "follow_up_mask.nii.gz").unlink()
-    assert shown.open(str(tmp_path), plugin="napari-anofpdm") == []
+    assert viewer.open(str(tmp_path), plugin="napari-anofpdm") == []
     assert "follow_up_mask.nii.gz is missing" in told[-1][1]
-    assert room.comparison.found is None
+    assert context.comparison.found is None
 
 
 def request() -> CompareRequest:
@@ -143,6 +144,8 @@ def run_of(
 def test_a_run_shows_its_stages_and_its_result(
     context: Context, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(context.layouts, "show", lambda name: None)
+
     def work(request: CompareRequest, listener: FollowUpListener) -> FollowUp:
         listener.stage("Registering")
         return comparison()

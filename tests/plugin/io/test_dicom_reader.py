@@ -100,6 +100,7 @@ def test_the_dialog_offers_usable_series(exam: Path, qtbot: QtBot) -> None:
     assert table.item(1, 1).text() == "flair of Nightingale"
 
 
+@pytest.mark.window
 def test_each_file_of_a_series_opens_it_once(tmp_path: Path, viewer: Viewer) -> None:
     paths = [path.rename(path.with_suffix(".dcm")) for path in write_series(tmp_path)]
     for path in paths[:3]:

@@ -305,6 +305,7 @@ def test_a_damaged_analysis_is_one_sentence(tmp_path: Path, errors: list[str]) -
     assert str(tmp_path) not in sentence
 
 
+@pytest.mark.window
 def test_the_viewer_opens_scan_and_mask_and_saves_them(
     viewer: Viewer, scan: Path, mask: Path, tmp_path: Path
 ) -> None:
@@ -330,6 +331,7 @@ def _drop(path: Path) -> None:
     QApplication.sendEvent(target, QDropEvent(QPointF(5, 5), copy, mime, left, none))
 
 
+@pytest.mark.window
 def test_with_the_preference_set_a_dropped_file_comes_to_us(
     viewer: Viewer, scan: Path, tmp_path: Path, errors: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

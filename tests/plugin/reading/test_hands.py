@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
+KEYS = {
+    Qt.Key.Key_Up: 1,
+    Qt.Key.Key_Right: 1,
+    Qt.Key.Key_PageUp: 1,
+    Qt.Key.Key_Down: -1,
+    Qt.Key.Key_Left: -1,
+    Qt.Key.Key_PageDown: -1,
+}
 
 
 @pytest.fixture
@@ -28,7 +36,7 @@ def canvas(shown: Viewer) -> QWidget:
     return found
 
 
-def test_the_wheel_changes_the_slice_and_not_the_zoom(shown: Viewer, canvas: QWidget) -> None:
+def the_wheel_changes_the_slice_and_not_the_zoom(shown: Viewer, canvas: QWidget) -> None:
     zoom, before = shown.scene.camera.zoom, shown.dims.point
     turn_wheel(canvas, 3)
     assert shown.dims.point[0] == pytest.approx(before[0] + 3 * 4.0)
@@ -40,7 +48,7 @@ def test_the_wheel_changes_the_slice_and_not_the_zoom(shown: Viewer, canvas: QWi
     assert shown.scene.camera.zoom == zoom
 
 
-def test_control_and_wheel_zoom_about_the_pointer(shown: Viewer, canvas: QWidget) -> None:
+def control_and_wheel_zoom_about_the_pointer(shown: Viewer, canvas: QWidget) -> None:
     at = canvas.rect().center() + QPoint(60, 30)
     before, point = shown.scene.camera.zoom, shown.dims.point
     centre = np.array(shown.scene.camera.center[1:])
@@ -53,7 +61,7 @@ def test_control_and_wheel_zoom_about_the_pointer(shown: Viewer, canvas: QWidget
     np.testing.assert_allclose(now, under, atol=2 / before)
 
 
-def test_the_wheel_is_naparis_in_3d_and_without_a_scan(shown: Viewer) -> None:
+def the_wheel_is_naparis_in_3d_and_without_a_scan(shown: Viewer) -> None:
     assert not shown.scene.camera.mouse_zoom
     shown.dims.ndisplay = 3
     assert shown.scene.camera.mouse_zoom
@@ -63,12 +71,13 @@ def test_the_wheel_is_naparis_in_3d_and_without_a_scan(shown: Viewer) -> None:
     assert shown.scene.camera.mouse_zoom
 
 
-def test_another_active_layer_does_not_give_the_wheel_back(shown: Viewer) -> None:
-    shown.add_labels(np.zeros((24, 40, 30), np.uint8))
+def another_active_layer_does_not_give_the_wheel_back(shown: Viewer) -> None:
+    other = shown.add_labels(np.zeros((24, 40, 30), np.uint8))
     assert not shown.scene.camera.mouse_zoom
+    shown.layers.remove(other)
 
 
-def test_the_right_button_sets_the_window_and_not_the_zoom(
+def the_right_button_sets_the_window_and_not_the_zoom(
     shown: Viewer, canvas: QWidget, qtbot: QtBot
 ) -> None:
     scan, zoom = shown.layers[0], shown.scene.camera.zoom
@@ -88,35 +97,22 @@ def test_the_right_button_sets_the_window_and_not_the_zoom(
     assert shown.scene.camera.zoom == zoom
 
 
-@pytest.mark.parametrize(
-    ("key", "by"),
-    [
-        (Qt.Key.Key_Up, 1),
-        (Qt.Key.Key_Right, 1),
-        (Qt.Key.Key_PageUp, 1),
-        (Qt.Key.Key_Down, -1),
-        (Qt.Key.Key_Left, -1),
-        (Qt.Key.Key_PageDown, -1),
-    ],
-)
-def test_arrows_and_page_keys_change_the_slice(
-    room: Context,
-    shown: Viewer,
-    canvas: QWidget,
-    qtbot: QtBot,
-    tiny_analysis: Analysis,
-    key: Qt.Key,
-    by: int,
+def arrows_and_page_keys_change_the_slice(
+    room: Context, shown: Viewer, canvas: QWidget, qtbot: QtBot, analysis: Analysis
 ) -> None:
-    room.session.set_analysis(tiny_analysis)
-    shown.dims.last_used = 0  # the axis of steps, as after a run
-    before, step = shown.dims.point[-3], room.session.step
-    qtbot.keyClick(canvas, key)
-    assert shown.dims.point[-3] == pytest.approx(before + 4.0 * by)
-    assert room.session.step == step
+    room.session.set_analysis(analysis)
+    axis, step = shown.dims.ndim - 3, room.session.step
+    for key, by in KEYS.items():
+        shown.dims.set_point(axis, 40.0)
+        shown.dims.last_used = 0  # the axis of steps, as after a run
+        before = shown.dims.point[axis]
+        qtbot.keyClick(canvas, key)
+        assert shown.dims.point[axis] == pytest.approx(before + 4.0 * by), key
+        assert room.session.step == step
+    room.session.close_analysis()
 
 
-def test_space_hides_all_but_the_scans_while_it_is_held(
+def space_hides_all_but_the_scans_while_it_is_held(
     shown: Viewer, canvas: QWidget, qtbot: QtBot
 ) -> None:
     mask = Labels(np.ones((24, 40, 30), np.uint8), opacity=0.6)
@@ -130,3 +126,17 @@ def test_space_hides_all_but_the_scans_while_it_is_held(
     qtbot.keyRelease(canvas, Qt.Key.Key_Space)
     assert mask.opacity == 0.6
     assert mask.mode == "paint"
+    shown.layers.remove(mask)
+
+
+def test_hands_on_a_canvas(
+    room: Context, shown: Viewer, canvas: QWidget, qtbot: QtBot, tiny_analysis: Analysis
+) -> None:
+    """In one window, which takes seconds to make."""
+    the_wheel_changes_the_slice_and_not_the_zoom(shown, canvas)
+    control_and_wheel_zoom_about_the_pointer(shown, canvas)
+    another_active_layer_does_not_give_the_wheel_back(shown)
+    the_right_button_sets_the_window_and_not_the_zoom(shown, canvas, qtbot)
+    space_hides_all_but_the_scans_while_it_is_held(shown, canvas, qtbot)
+    arrows_and_page_keys_change_the_slice(room, shown, canvas, qtbot, tiny_analysis)
+    the_wheel_is_naparis_in_3d_and_without_a_scan(shown)

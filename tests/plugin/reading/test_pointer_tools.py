@@ -44,7 +44,7 @@ def analysed(
     return viewer, context
 
 
-def test_a_click_selects_adds_and_removes_in_every_plane(
+def a_click_selects_adds_and_removes_in_every_plane(
     analysed: tuple[Viewer, Context], qtbot: QtBot
 ) -> None:
     viewer, context = analysed
@@ -79,6 +79,7 @@ def test_a_click_selects_adds_and_removes_in_every_plane(
         timeout=LONG,
     )
     assert viewer.dims.point == before
+    tools.arm(None)
 
 
 def a_tool_in_hand_puts_the_brush_away(analysed: tuple[Viewer, Context]) -> None:
@@ -131,8 +132,9 @@ def the_scale_bar_leaves_the_lower_letter_free(analysed: tuple[Viewer, Context])
     assert length * viewer.scene.camera.zoom <= 0.3 * viewer.canvas.size[1]
 
 
-def test_marks_tools_and_keys_beside_the_clicks(analysed: tuple[Viewer, Context]) -> None:
+def test_clicks_marks_tools_and_keys(analysed: tuple[Viewer, Context], qtbot: QtBot) -> None:
     """In one window, which takes seconds to make."""
+    a_click_selects_adds_and_removes_in_every_plane(analysed, qtbot)
     the_scale_bar_leaves_the_lower_letter_free(analysed)
     marks_are_not_in_the_layer_list(analysed)
     a_tool_in_hand_puts_the_brush_away(analysed)

@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 
-@pytest.fixture
-def planes(room: Context, shown: Viewer) -> ThreePlanes:
-    room.layouts.show("planes")
-    settle()
-    found = room.layouts.shown
-    assert isinstance(found, ThreePlanes)
-    return found
-
-
 def _canvas(viewer: Viewer) -> QtViewer:
     return Central(viewer).canvas
 
@@ -131,19 +122,20 @@ def keys_over_a_further_plane_are_the_viewers(
     assert shown.dims.point[moved] != before[moved]
 
 
-def test_three_planes_in_sight(planes: ThreePlanes, shown: Viewer, qtbot: QtBot) -> None:
-    """All that holds while they are shown, in one window: each takes seconds to make."""
-    the_three_planes_are_axial_coronal_and_sagittal(planes, shown)
-    a_click_in_one_plane_moves_the_others(planes, shown)
-    the_wheel_goes_through_the_plane_under_it(planes, shown)
-    zoom_and_centre_are_shared(planes, shown)
-    what_changes_in_place_is_drawn_anew(planes, shown)
-    keys_over_a_further_plane_are_the_viewers(planes, shown, qtbot)
-    layers_come_go_and_move(planes, shown)
-    layers_share_their_voxels_and_follow(planes, shown)
+def map_and_mask_of_an_analysis_are_in_every_plane(
+    room: Context, planes: ThreePlanes, shown: Viewer, analysis: Analysis
+) -> None:
+    room.session.set_analysis(analysis)
+    names = [layer.name for layer in shown.layers]
+    assert "Anomaly map" in names and "Mask (preview)" in names
+    for view in planes.views:
+        assert [layer.name for layer in view.model.layers] == names
+        assert view.model.dims.ndim == 4
+    assert [plane_in_view(view.model) for view in planes.views] == ["coronal", "sagittal"]
+    room.session.close_analysis()
 
 
-def test_the_single_view_comes_back(room: Context, shown: Viewer) -> None:
+def the_single_view_comes_back(room: Context, shown: Viewer) -> None:
     room.layouts.show_plane("sagittal")
     shown.scene.camera.zoom = 3.21
     room.layouts.show("planes")
@@ -156,25 +148,28 @@ def test_the_single_view_comes_back(room: Context, shown: Viewer) -> None:
     assert fourth is not None and fourth.isHidden()
 
 
-def test_one_key_opens_and_closes_the_planes(room: Context, shown: Viewer, qtbot: QtBot) -> None:
-    native = _canvas(shown).canvas.native
-    qtbot.keyClick(native, Qt.Key.Key_Q)
-    assert isinstance(room.layouts.shown, ThreePlanes)
-    qtbot.keyClick(native, Qt.Key.Key_9)
+def test_three_planes(room: Context, shown: Viewer, qtbot: QtBot, tiny_analysis: Analysis) -> None:
+    """All that holds from the key that opens them to the one that closes them, in one window.
+
+    The window takes seconds to make.
+    """
+    qtbot.keyClick(_canvas(shown).canvas.native, Qt.Key.Key_Q)
+    settle()
+    planes = room.layouts.shown
+    assert isinstance(planes, ThreePlanes)
+    the_three_planes_are_axial_coronal_and_sagittal(planes, shown)
+    a_click_in_one_plane_moves_the_others(planes, shown)
+    the_wheel_goes_through_the_plane_under_it(planes, shown)
+    zoom_and_centre_are_shared(planes, shown)
+    what_changes_in_place_is_drawn_anew(planes, shown)
+    keys_over_a_further_plane_are_the_viewers(planes, shown, qtbot)
+    layers_come_go_and_move(planes, shown)
+    layers_share_their_voxels_and_follow(planes, shown)
+    map_and_mask_of_an_analysis_are_in_every_plane(room, planes, shown, tiny_analysis)
+    qtbot.keyClick(_canvas(shown).canvas.native, Qt.Key.Key_9)
     assert room.layouts.shown is None
     assert plane_in_view(shown) == "coronal"
-
-
-def test_map_and_mask_of_an_analysis_are_in_every_plane(
-    room: Context, planes: ThreePlanes, shown: Viewer, tiny_analysis: Analysis
-) -> None:
-    room.session.set_analysis(tiny_analysis)
-    names = [layer.name for layer in shown.layers]
-    assert "Anomaly map" in names and "Mask (preview)" in names
-    for view in planes.views:
-        assert [layer.name for layer in view.model.layers] == names
-        assert view.model.dims.ndim == 4
-    assert [plane_in_view(view.model) for view in planes.views] == ["coronal", "sagittal"]
+    the_single_view_comes_back(room, shown)
 
 
 @pytest.mark.nightly

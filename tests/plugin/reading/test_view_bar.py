@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
+pytestmark = pytest.mark.window
+
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -35,7 +37,7 @@ def _pressed(bar: ViewBar) -> list[str]:
     return [name for name, button in bar.planes.items() if button.isChecked()]
 
 
-def test_the_planes_follow_button_and_key(bar: ViewBar, viewer: Viewer, qtbot: QtBot) -> None:
+def the_planes_follow_button_and_key(bar: ViewBar, viewer: Viewer, qtbot: QtBot) -> None:
     assert _pressed(bar) == ["axial"]
     qtbot.mouseClick(bar.planes["sagittal"], LEFT)
     assert tuple(viewer.dims.order) == (2, 0, 1)
@@ -49,14 +51,14 @@ def test_the_planes_follow_button_and_key(bar: ViewBar, viewer: Viewer, qtbot: Q
     assert _pressed(bar) == []
 
 
-def test_the_window_buttons_set_the_contrast(bar: ViewBar, viewer: Viewer, qtbot: QtBot) -> None:
+def the_window_buttons_set_the_contrast(bar: ViewBar, viewer: Viewer, qtbot: QtBot) -> None:
     scan = viewer.layers[0]
     for name, button in reversed(bar.windows.items()):
         qtbot.mouseClick(button, LEFT)
         assert tuple(scan.contrast_limits) == pytest.approx(window_limits(scan.data, name))
 
 
-def test_the_open_menu_opens(bar: ViewBar, viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+def the_open_menu_opens(bar: ViewBar, viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[str, object]] = []
     for name in ("open_files", "open_analysis"):
         monkeypatch.setattr(
@@ -69,12 +71,23 @@ def test_the_open_menu_opens(bar: ViewBar, viewer: Viewer, monkeypatch: pytest.M
     assert opened == [("open_files", viewer), ("open_analysis", viewer)]
 
 
-def test_the_bars_are_made_once(bar: ViewBar, viewer: Viewer) -> None:
+def the_bars_are_made_once(bar: ViewBar, viewer: Viewer) -> None:
     bar.hide()
     assert show_bars(viewer, curves=lambda: None) is bar
     assert not bar.isHidden()
 
 
-def test_every_control_says_what_it_does(bar: ViewBar) -> None:
+def every_control_says_what_it_does(bar: ViewBar) -> None:
     for button in bar.findChildren(QPushButton):
         assert button.toolTip().endswith("."), button.text()
+
+
+def test_the_bar(
+    bar: ViewBar, viewer: Viewer, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one window, which takes seconds to make."""
+    the_planes_follow_button_and_key(bar, viewer, qtbot)
+    the_window_buttons_set_the_contrast(bar, viewer, qtbot)
+    the_open_menu_opens(bar, viewer, monkeypatch)
+    the_bars_are_made_once(bar, viewer)
+    every_control_says_what_it_does(bar)

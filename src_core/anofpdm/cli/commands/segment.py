@@ -10,7 +10,7 @@ import typer
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.inputs import images_by_modality
+from anofpdm.cli.shared.inputs import check_existence, images_by_modality
 from anofpdm.cli.shared.option_groups.more_files import MoreFiles, with_more_files
 from anofpdm.cli.shared.option_groups.preparation import (
     PreparationOptions,
@@ -94,14 +94,10 @@ def segment(
     Example: anofpdm segment --image flair=scan.nii.gz --out results
     """
     from anofpdm.model.bundle import load_bundle
-    from anofpdm.segmentation.segment import ScanFiles, segment_files
 
     model = load_bundle(bundle)
     calibration = model.metadata.calibration
-    scan = ScanFiles(
-        images_by_modality(image, model.metadata.modalities),
-        None if brain_mask is None else ImageFile.of(brain_mask),
-    )
+    images = images_by_modality(image, model.metadata.modalities)
     settings = run.segmentation(
         reading.settings(calibration),
         preparation.chain(),
@@ -111,6 +107,12 @@ def segment(
         files=files_asked.beside(dicom=dicom, analysis=keep_analysis, regions=regions),
     )
     settings.check(model)
+    check_existence(images.values())
+
+    # After the checks: it imports torch, which takes seconds.
+    from anofpdm.segmentation.segment import ScanFiles, segment_files
+
+    scan = ScanFiles(images, None if brain_mask is None else ImageFile.of(brain_mask))
 
     @contextmanager
     def progress() -> Iterator[SliceReports]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from anofpdm.common.errors import SettingsError
+from anofpdm.common.errors import SettingsError, VolumeError
 from anofpdm.scans.modalities import in_model_order
 from anofpdm.segmentation.image_file import ImageFile
 
@@ -50,6 +50,13 @@ def images_by_modality(
             raise SettingsError(f"{option} gives the modality {modality} twice; give it only once.")
         found[modality] = ImageFile.of(match["path"] if match else spec)
     return in_model_order(found, modalities, option)
+
+
+def check_existence(files: Iterable[ImageFile]) -> None:
+    """Raise VolumeError for a file that does not exist, before what takes seconds to import."""
+    for file in files:
+        if not file.path.exists():
+            raise VolumeError(f"{file.path} does not exist; check the path.")
 
 
 def named_images(specs: Sequence[str]) -> dict[str, ImageFile]:

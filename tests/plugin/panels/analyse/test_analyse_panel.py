@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QMessageBox
 from anofpdm import Volume, analyze
 from anofpdm.model.bundle import ModelBundle
 from napari_anofpdm.app.context import context_of
+from napari_anofpdm.app.docks import analyse as analyse_dock
 from napari_anofpdm.app.docks.analyse import AnalyseDock
 from napari_anofpdm.panels.analyse import panel as analyse_panel
 from napari_anofpdm.panels.analyse import run_estimator
@@ -33,8 +34,20 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def brought(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the panels that are brought to the front, for which they need a window."""
+    names: list[str] = []
+    monkeypatch.setattr(analyse_dock, "show_panel", lambda _, panel: names.append(panel.name))
+    return names
+
+
+@pytest.fixture
 def panel(
-    qtbot: QtBot, viewer: Viewer, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot,
+    viewer: Viewer,
+    tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    brought: list[str],
 ) -> Iterator[AnalysePanel]:
     monkeypatch.setattr(run_estimator, "_DELAY_MS", 0)
     panel = AnalyseDock(viewer)
@@ -158,6 +171,7 @@ def test_run_this_slice_takes_the_one_in_view(
     scan: Layer,
     no_estimate: None,
     session: Session,
+    brought: list[str],
 ) -> None:
     for index in (1, 4):
         viewer.dims.set_point(viewer.dims.ndim - 3, scan.translate[0] + index * scan.scale[0])
@@ -167,6 +181,8 @@ def test_run_this_slice_takes_the_one_in_view(
         assert analysis is not None
         assert analysis.slice_ids.tolist() == [index]
     assert panel.outcome.text() == "Analysed 1 slice."
+    qtbot.waitUntil(lambda: bool(brought), timeout=LONG)
+    assert set(brought) == {"Explore"}
 
 
 def test_one_slice_takes_the_place_of_a_volume_only_when_the_user_agrees(
@@ -218,8 +234,8 @@ def test_cancel_stops_the_run_and_the_next_one_completes(
     session: Session,
 ) -> None:
     _click(qtbot, panel.run_volume)
-    qtbot.waitUntil(lambda: len(session.done) == 1, timeout=LONG)
-    assert "slice 1 of 4 done" in panel.bar.words.text()
+    qtbot.waitUntil(lambda: "slice 1 of 4 done" in panel.bar.words.text(), timeout=LONG)
+    assert len(session.done) == 1
     assert panel.bar.bar.value() > 0
     _click(qtbot, panel.bar.cancel)
     assert not panel.bar.cancel.isEnabled()

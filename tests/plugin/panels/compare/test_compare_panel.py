@@ -20,6 +20,7 @@ from napari_anofpdm.space.layer_volume import layer_data
 from napari_anofpdm.space.placement import place
 from tests.core.follow_up_cases import AFFINE, SHAPE, comparison
 from tests.plugin.patience import LONG
+from tests.plugin.windowless import has_window
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -27,7 +28,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, viewer: Viewer, context: Context, tiny_bundle: Path) -> ComparePanel:
+def panel(
+    qtbot: QtBot,
+    viewer: Viewer,
+    context: Context,
+    tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> ComparePanel:
+    """The panel; two canvases side by side need a window."""
+    if not has_window(request):
+        monkeypatch.setattr(context.layouts, "show", lambda name: None)
     panel = ComparePanel(
         viewer,
         context.session,
@@ -64,6 +75,7 @@ def test_the_scan_opened_first_is_the_baseline(panel: ComparePanel, viewer: View
     assert request is not None and request.register == "off"
 
 
+@pytest.mark.window
 def test_the_table_tells_what_became_of_each_lesion(
     panel: ComparePanel, context: Context, viewer: Viewer
 ) -> None:

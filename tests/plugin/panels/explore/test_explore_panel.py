@@ -537,6 +537,7 @@ def test_only_a_mask_on_the_scans_grid_is_a_reference(
     assert not reference.fault.isVisible() and reference.volume.isVisible()
 
 
+@pytest.mark.window
 def test_the_scores_follow_an_undone_stroke(
     explored: ExplorePanel, viewer: Viewer, session: Session, until: Until
 ) -> None:

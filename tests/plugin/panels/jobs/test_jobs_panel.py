@@ -141,6 +141,7 @@ def test_the_latest_is_first_and_the_choice_stays(panel: JobsPanel) -> None:
     assert panel.chosen.folder == old
 
 
+@pytest.mark.window
 def test_a_finished_selection_shows_accuracy_and_gives_its_model(
     panel: JobsPanel, viewer: Viewer, tiny_bundle: Path, qtbot: QtBot
 ) -> None:

@@ -15,7 +15,7 @@ from anofpdm import Volume
 from anofpdm.datasets.case import Annotation
 from anofpdm.datasets.labels.annotations import read_annotations
 from napari_anofpdm.app.docks.label import LabelDock
-from napari_anofpdm.app.shortcuts import mark_first, mark_last
+from napari_anofpdm.app.shortcuts import KEYS, mark_first, mark_last
 from napari_anofpdm.panels.label.panel import LabelPanel
 from napari_anofpdm.session.labelling import Labelling
 from napari_anofpdm.space.layer_volume import layer_data
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
+    from napari_anofpdm.app.context import Context
+
 LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def panel(viewer: Viewer, qtbot: QtBot, tmp_path: Path) -> LabelPanel:
+def panel(viewer: Viewer, context: Context, qtbot: QtBot, tmp_path: Path) -> LabelPanel:
     # The third axis runs toward the feet: the file's slice 0 is the highest.
     affine = np.diag([1.0, 1.0, -2.0, 1.0])
     volume = Volume(np.zeros((6, 7, 20), np.float32), affine)
     volume = replace(volume, path=tmp_path / "scans" / "p01.nii.gz")
     data, attributes, _ = layer_data(volume, "scan", "image")
-    panel = LabelDock(viewer)
+    panel = LabelPanel(viewer, context.labelling, KEYS)
     qtbot.addWidget(panel)
     assert not panel.first.isEnabled()
     viewer.add_image(data, **attributes)
@@ -255,6 +257,7 @@ def test_a_scan_stays_when_others_come_while_a_range_is_open(
     assert panel.subject.text() == "p01" and panel._marks.open_end == 3
 
 
+@pytest.mark.window
 def test_a_closed_panel_labels_no_more(viewer: Viewer, qtbot: QtBot, tmp_path: Path) -> None:
     def opened() -> LabelPanel:
         panel = LabelDock(viewer)

@@ -113,6 +113,7 @@ def test_prepared_scans_take_the_places_of_the_raw_ones(
     assert panel.scans.count() == 2 and panel.alignment.second_box.layer == viewer.layers[2]
 
 
+@pytest.mark.window
 def test_the_alignment_is_checked_and_all_is_shown_as_before(
     panel: PrepareDock, viewer: Viewer, context: Context
 ) -> None:
