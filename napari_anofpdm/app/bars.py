@@ -39,7 +39,7 @@ def show_bars(viewer: napari.viewer.Viewer, curves: Callable[[], None]) -> ViewB
             each.show()
         return bars[0]
     context = context_of(viewer)
-    bar = ViewBar(viewer, context.layouts, KEYS)
+    bar = ViewBar(viewer, context.layouts, context.measure, KEYS)
     bar.scans_wanted.connect(lambda: open_files(viewer))
     bar.analysis_wanted.connect(lambda: open_analysis(viewer))
     bar.shortcuts_wanted.connect(lambda: show_shortcuts(viewer))

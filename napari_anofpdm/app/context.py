@@ -20,6 +20,8 @@ from napari_anofpdm.layers.scan_link import ScanLink
 from napari_anofpdm.lesions.marks import LesionMarks
 from napari_anofpdm.lesions.mask_tools import MaskTools
 from napari_anofpdm.lesions.pointer_tools import PointerTools
+from napari_anofpdm.measuring.marks import MeasureMarks
+from napari_anofpdm.measuring.tools import MeasureTools
 from napari_anofpdm.preparation.preparer import Preparer
 from napari_anofpdm.reading.hands import Hands
 from napari_anofpdm.reading.layouts import Layouts
@@ -53,6 +55,8 @@ class Context:
     edited : EditedMask
     marks : LesionMarks
     tools : MaskTools
+    measure : MeasureTools
+    measured : MeasureMarks
     pointer : PointerTools
     interpreter : Interpreter
     scans : ScanLink
@@ -81,7 +85,9 @@ class Context:
         self.edited = EditedMask(viewer, self.session)
         self.marks = LesionMarks(viewer, self.session)
         self.tools = MaskTools(viewer, self.session, self.layers)
-        self.pointer = PointerTools(self.session, self.marks, self.tools)
+        self.measure = MeasureTools(viewer, self.session)
+        self.measured = MeasureMarks(viewer, self.session)
+        self.pointer = PointerTools(self.session, self.marks, self.tools, self.measure)
         self.interpreter = Interpreter(self.session)
         self.scans = ScanLink(viewer, self.session)
         self.run = AnalysisRun(self.session)
@@ -95,6 +101,10 @@ class Context:
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._curves
+        self.layouts.changed.connect(self._draw_measurements)
+        self._draw_measurements()
+        self.tools.armed_changed.connect(self._on_mask_tool)
+        self.measure.armed_changed.connect(self._on_measure_tool)
         self.preparer = Preparer(viewer, self.session, self.scans.scan_of)
         self.alignment = AlignmentCheck(viewer, self.session, self.layouts, self.pointer)
         self.layouts.two_times = self._two_times
@@ -112,6 +122,18 @@ class Context:
         viewer = self._viewer()
         assert viewer is not None
         return CurvesPanel(viewer, self.session)
+
+    def _draw_measurements(self, _: object = None) -> None:
+        canvases = self.layouts.canvases
+        self.measured.draw_on(canvases[:1] if self.layouts.name == "two_times" else canvases)
+
+    def _on_mask_tool(self, tool: object) -> None:
+        if tool is not None:
+            self.measure.arm(None)
+
+    def _on_measure_tool(self, tool: object) -> None:
+        if tool is not None:
+            self.tools.arm(None)
 
     def _two_times(self) -> TwoTimes:
         """Arrange the examinations of the comparison side by side."""

@@ -40,6 +40,11 @@ def show_compare(viewer: napari.viewer.Viewer) -> None:
     show_panel(viewer, panel_named("Compare"))
 
 
+def show_measure(viewer: napari.viewer.Viewer) -> None:
+    """Show the Measure panel."""
+    show_panel(viewer, panel_named("Measure"))
+
+
 def show_label(viewer: napari.viewer.Viewer) -> None:
     """Show the Label panel."""
     show_panel(viewer, panel_named("Label"))

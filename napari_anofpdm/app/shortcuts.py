@@ -112,7 +112,7 @@ def _move_slice(viewer: napari.viewer.Viewer, by: int) -> None:
 
 def hide_overlays(viewer: napari.viewer.Viewer) -> Generator[None]:
     """Hide all but the scans while the key is held; a brush rests, as it does in napari."""
-    with hidden_overlays(viewer):
+    with hidden_overlays(viewer), context_of(viewer).measured.hidden():
         yield
 
 
@@ -197,6 +197,32 @@ def interpolate_mask(viewer: napari.viewer.Viewer) -> None:
     context_of(viewer).tools.interpolate()
 
 
+def draw_rulers(viewer: napari.viewer.Viewer) -> None:
+    """Let drags in the canvas draw rulers, or end that."""
+    context_of(viewer).measure.toggle("ruler")
+
+
+def draw_ellipses(viewer: napari.viewer.Viewer) -> None:
+    """Let drags in the canvas draw ellipses, or end that."""
+    context_of(viewer).measure.toggle("ellipse")
+
+
+def draw_rectangles(viewer: napari.viewer.Viewer) -> None:
+    """Let drags in the canvas draw rectangles, or end that."""
+    context_of(viewer).measure.toggle("rectangle")
+
+
+def delete_measurement(viewer: napari.viewer.Viewer) -> None:
+    """Delete the selected measurement."""
+    measurements = context_of(viewer).session.measurements
+    measurements.remove(measurements.selected)
+
+
+def undo_measurement(viewer: napari.viewer.Viewer) -> None:
+    """Take back the last change of the measurements."""
+    context_of(viewer).session.measurements.undo()
+
+
 def next_case(viewer: napari.viewer.Viewer) -> None:
     """Open the next case of the worklist."""
     context_of(viewer).cases.walk(1)
@@ -267,6 +293,13 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("F7", "Grow the selected lesion, or the mask", grow_mask),
     Shortcut("F8", "Shrink the selected lesion, or the mask", shrink_mask),
     Shortcut("F9", "Fill the slices between painted ones", interpolate_mask),
+    Shortcut("Shift+M", "Ruler: drag to measure a length, or end that", draw_rulers),
+    Shortcut("Shift+E", "Ellipse: drag to measure the values in it, or end that", draw_ellipses),
+    Shortcut(
+        "Shift+B", "Rectangle: drag to measure the values in it, or end that", draw_rectangles
+    ),
+    Shortcut("Shift+D", "Delete the selected measurement", delete_measurement),
+    Shortcut("Shift+Z", "Take back the last change of the measurements", undo_measurement),
     Shortcut("Shift+N", "Next case of the worklist", next_case),
     Shortcut("Shift+U", "Previous case of the worklist", previous_case),
     Shortcut("Shift+R", "The open case is reviewed, or not yet", toggle_reviewed),

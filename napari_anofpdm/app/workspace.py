@@ -57,6 +57,7 @@ PANELS = (
     Panel("Export", "right"),
     Panel("Compare", "right"),
     Panel("Worklist", "right"),
+    Panel("Measure", "right"),
     Panel("Label", "right", "train"),
     Panel("Jobs", "right", "train"),
     Panel("Curves", "bottom"),

@@ -24,9 +24,9 @@ _SOON_MS = 700
 class CaseSaver:
     """Watches the session while the scan of a case is in view.
 
-    Settings, verdicts, notes and the edited mask are stored together, and a new analysis once it
-    is complete. What is to be stored is taken at the change, so another scan in view loses
-    nothing.
+    Settings, verdicts, notes, measurements and the edited mask are stored together, and a new
+    analysis once it is complete. What is to be stored is taken at the change, so another scan in
+    view loses nothing.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ class CaseSaver:
         self._soon.timeout.connect(lambda: self.flush())
         for changed in (session.review_changed, session.settings_changed, session.edited_changed):
             changed.connect(self._on_change)
+        session.measurements.changed.connect(self._on_change)
         session.native_changed.connect(self._on_native)
         session.closed.connect(self._on_closed)
 
@@ -106,9 +107,10 @@ class CaseSaver:
         from anofpdm.worklist.case_review import save_review
 
         edited = None if session.edited is None else session.edited.mask
+        drawn = session.measurements.items
 
         def save(reviewed: Any = shown) -> None:
-            save_review(case, analysis, settings, reviewed, edited)
+            save_review(case, analysis, settings, reviewed, edited, drawn)
 
         self._waiting = save
         self._soon.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,7 @@ class OpenCase:
         viewer, analysis, review = self._viewer(), self._session.analysis, self._review
         if viewer is None or analysis is None or review is None:
             return
-        self._review = type(review)(review.settings, review.lesions)  # shown once
+        self._review = replace(review, edited=None)  # shown once
         if mask.shape != analysis.geometry.shape:
             show_warning("The corrected mask belongs to another scan and was left out.")
             self._finish()
@@ -179,6 +180,8 @@ class OpenCase:
         if case is None or self._scan is None or shown is None or analysis is None:
             return
         self._restores, self._review = False, None
+        if review is not None and review.measurements:
+            session.measurements.restore(review.measurements)
         if review is not None and review.lesions is not None:
             try:
                 affine = np.asarray(analysis.geometry.affine)

@@ -46,6 +46,7 @@ class TwoTimes:
         self._viewer, self._layers = weakref.ref(viewer), layers
         central = Central(viewer)
         self.views = [PlaneView(viewer, central.canvas, pointer, shows=is_later, always=is_later)]
+        self.views[0].hands.measuring = False  # the values would be the baseline's
         self._central: Central | None = central
         central.put_right(*(view.canvas for view in self.views))
         self._hidden: list[Layer] = []

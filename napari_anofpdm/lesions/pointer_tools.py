@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from napari_anofpdm.lesions.marks import LesionMarks
     from napari_anofpdm.lesions.mask_tools import MaskTools
     from napari_anofpdm.session.session import Session
+
+
+class Grip(Protocol):
+    """A hold on a measurement while the button is down."""
+
+    def move(self, position: Any) -> None:
+        """Follow the pointer."""
+
+    def release(self) -> None:
+        """Let go."""
+
+
+class Measuring(Protocol):
+    """Draws and moves measurements."""
+
+    def press(self, position: Any, axis: str | None, mm_per_px: float) -> Grip | None:
+        """Take hold of a measurement, or begin one."""
 
 
 class PointerTools:
@@ -23,6 +40,8 @@ class PointerTools:
         Knows which lesion lies where.
     tools : MaskTools
         Adds and removes lesions.
+    measuring : Measuring
+        Draws and moves measurements.
 
     Attributes
     ----------
@@ -30,9 +49,33 @@ class PointerTools:
         Selects the lesion of a comparison at a point; returns whether there is one.
     """
 
-    def __init__(self, session: Session, marks: LesionMarks, tools: MaskTools) -> None:
+    def __init__(
+        self, session: Session, marks: LesionMarks, tools: MaskTools, measuring: Measuring
+    ) -> None:
         self._session, self._marks, self._tools = session, marks, tools
+        self._measuring = measuring
         self.select_change: Callable[[Any], bool] = lambda _: False
+
+    def press(self, position: Any, axis: str | None, mm_per_px: float) -> Grip | None:
+        """Take hold of a measurement under the pointer, or begin one.
+
+        Parameters
+        ----------
+        position : sequence of float
+            World coordinates; the last three are S, P, L in mm.
+        axis : {"S", "P", "L"} or None
+            Across the slices of the canvas.
+        mm_per_px : float
+            Of the canvas.
+
+        Returns
+        -------
+        Grip or None
+            None where the press does something else, as with another tool in hand.
+        """
+        if self._tools.armed is not None:
+            return None
+        return self._measuring.press(position, axis, mm_per_px)
 
     def click(self, position: Any) -> bool:
         """Use a click.

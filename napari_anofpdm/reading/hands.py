@@ -22,6 +22,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Left drag", "Move the picture"),
     ("Right drag", "Window: right is wider, up is brighter"),
     ("Click", "Select the lesion there; where three planes are shown, go to the point"),
+    ("Left drag with a measuring tool", "Draw a ruler or a region; its ends can be moved later"),
     ("Shift + wheel", "Radius of Add, while that tool is in hand"),
 )
 """What wheel and buttons do, for the help."""
@@ -31,8 +32,21 @@ _STILL_PX = 3.0  # a press that moves less is a click
 _LEFT, _RIGHT = 1, 2
 
 
+class Grip(Protocol):
+    """A hold on what is under the pointer, while the left button is down."""
+
+    def move(self, position: Any) -> None:
+        """Follow the pointer to a point of the world."""
+
+    def release(self) -> None:
+        """Let go."""
+
+
 class Pointer(Protocol):
-    """What clicks do to lesions and mask."""
+    """What clicks and drags do to lesions, mask and measurements."""
+
+    def press(self, position: Any, axis: str | None, mm_per_px: float) -> Grip | None:
+        """Take hold of what is under the pointer, or begin to draw; None leaves it to others."""
 
     def click(self, position: Any) -> bool:
         """Use a click at a point of the world; return whether it is used up."""
@@ -60,6 +74,8 @@ class Hands:
         self._canvas, self._main = weakref.ref(canvas), weakref.ref(main)
         self._pointer = pointer
         self._turned = 0.0
+        self.measuring = True
+        """Whether measurements can be drawn here: not where another scan is shown."""
         self.pointing = False
         """Whether a click goes to a point, as it does where several planes are shown."""
         self._napari_wheel = _replace_wheel(canvas, self._wheel)
@@ -127,6 +143,20 @@ class Hands:
         if not left or main is None or not self._is_ours() or is_painting(main):
             return
         start = np.asarray(event.pos, dtype=np.float64)
+        grip = None
+        if self.measuring:
+            mm_per_px = 1.0 / canvas.scene.camera.zoom
+            grip = self._pointer.press(event.position, axis_through(canvas), mm_per_px)
+        if grip is not None:
+            # napari's camera, which would move the picture, must not see the button.
+            event.handled = True
+            yield
+            while event.type == "mouse_move":
+                grip.move(event.position)
+                event.handled = True
+                yield
+            grip.release()
+            return
         yield
         while event.type == "mouse_move":
             if np.abs(np.asarray(event.pos) - start).max() > _STILL_PX:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from psygnal import Signal
 
+from napari_anofpdm.reading.central import Central
 from napari_anofpdm.reading.slices import axis_through
 from napari_anofpdm.space.camera import fit_head, view_of
 from napari_anofpdm.space.views import PlaneName, show_plane
 
 if TYPE_CHECKING:
+    from napari.qt import QtViewer
     from napari.viewer import Viewer
     from qtpy.QtWidgets import QWidget
 
@@ -86,6 +88,15 @@ class Layouts:
     def shown(self) -> Arrangement | None:
         """The arrangement in use; None while there is one canvas only."""
         return self._shown
+
+    @property
+    def canvases(self) -> list[tuple[Viewer, QtViewer]]:
+        """The viewer with its own canvas, and the models and canvases beside it."""
+        viewer = self._viewer()
+        if viewer is None or self._session.is_closed:
+            return []
+        views = [] if self._shown is None else self._shown.views
+        return [(viewer, Central(viewer).canvas), *((v.model, v.canvas) for v in views)]
 
     def show(self, name: LayoutName) -> None:
         """Change to a layout; the single view comes back as it was left."""

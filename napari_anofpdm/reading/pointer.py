@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_anofpdm.layers.roles import ROLE
+from napari_anofpdm.space.frame import Frame
 from napari_anofpdm.space.head_box import scan_in_front
 from napari_anofpdm.space.placement import WORLD_AXES
 
@@ -43,7 +44,8 @@ def words_at(viewer: Viewer, position: Sequence[float]) -> str:
     value = _value_at(scan, world)
     if value is None:
         return ""
-    words = [f"{_in_words(_ras_of(scan, world))} mm", f"scan {value:.4g}"]
+    ras = Frame.of(scan.metadata["volume"]).to_ras(world)
+    words = [f"{_in_words(ras)} mm", f"scan {value:.4g}"]
     found = next((each for each in viewer.layers if each.metadata.get(ROLE) == "map"), None)
     strength = None if found is None else _value_at(found, world)
     if strength is not None:
@@ -62,15 +64,6 @@ def _value_at(layer: Layer, world: NDArray[np.float64]) -> float | None:
     if np.any(index < 0) or np.any(index >= shape):
         return None
     return float(layer.data[tuple(int(k) for k in index)])
-
-
-def _ras_of(scan: Layer, world: NDArray[np.float64]) -> NDArray[np.float64]:
-    from anofpdm.scans.orientation import Orientation
-
-    volume: Any = scan.metadata["volume"]
-    orientation = Orientation.of_affine(volume.affine)
-    affine = orientation.canonical_affine(volume.affine, volume.shape)
-    return np.asarray(affine[:3, :3] @ _index_of(scan, world)[::-1] + affine[:3, 3])
 
 
 def _in_words(ras: NDArray[np.float64]) -> str:

@@ -12,12 +12,15 @@ from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QToolBar
 from napari_anofpdm.host.focus import show_focus
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.windows import WINDOWS, WindowName, set_window
+from napari_anofpdm.measuring.tools import TOOLS
 from napari_anofpdm.space.camera import fit_head
 from napari_anofpdm.space.views import PLANES, PlaneName, plane_in_view
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from anofpdm.results.measuring.measurement import MeasurementKind
+    from napari_anofpdm.measuring.tools import MeasureTools
     from napari_anofpdm.reading.layouts import LayoutName, Layouts
 
 _PLANE_TIPS: dict[PlaneName, str] = {
@@ -46,6 +49,8 @@ class ViewBar(QToolBar):
     ----------
     viewer : napari.viewer.Viewer
     layouts : Layouts
+    measure : MeasureTools
+        The tools that draw rulers and regions.
     keys : mapping of str to str
         The key of each action, for the tooltips.
 
@@ -67,18 +72,23 @@ class ViewBar(QToolBar):
     shortcuts_wanted = Signal()
     explanation_wanted = Signal()
 
-    def __init__(self, viewer: Viewer, layouts: Layouts, keys: Mapping[str, str]) -> None:
+    def __init__(
+        self, viewer: Viewer, layouts: Layouts, measure: MeasureTools, keys: Mapping[str, str]
+    ) -> None:
         super().__init__("AnoFPDM")
         self.setObjectName("anofpdm view bar")
         self.setMovable(False)
         show_focus(self)
         self._viewer, self._layouts, self._keys = viewer, layouts, keys
+        self._measure = measure
         self.planes: dict[PlaneName, QPushButton] = {}
         self.layouts: dict[LayoutName, QPushButton] = {}
         self.windows: dict[WindowName, QPushButton] = {}
+        self.measures: dict[MeasurementKind, QPushButton] = {}
         self._add_files()
         self._add_views()
         self._add_windows()
+        self._add_measures()
         self.curves = self._button(
             "Curves", "Show or hide the curves of the slice in view.", self.curves_wanted.emit
         )
@@ -95,6 +105,7 @@ class ViewBar(QToolBar):
         camera, dims = viewer.scene.camera.events, viewer.dims.events
         changes = (dims.order, dims.ndisplay, dims.ndim, camera.orientation, layouts.changed)
         listen(self, [(change, self._renew) for change in changes])
+        listen(self, [(measure.armed_changed, self._show_armed)])
         self._renew()
 
     def _add_files(self) -> None:
@@ -140,6 +151,20 @@ class ViewBar(QToolBar):
                 kind.capitalize(), tip, partial(set_window, self._viewer, kind)
             )
         self.addSeparator()
+
+    def _add_measures(self) -> None:
+        for kind, tool in TOOLS.items():
+            self.measures[kind] = self._button(
+                tool.title,
+                f"{tool.tip} Key {self._keys[tool.action]}.",
+                partial(self._measure.toggle, kind),
+                checkable=True,
+            )
+        self.addSeparator()
+
+    def _show_armed(self, tool: MeasurementKind | None) -> None:
+        for kind, button in self.measures.items():
+            button.setChecked(kind == tool)
 
     def _button(
         self, text: str, tip: str, clicked: Callable[[], object], *, checkable: bool = False

@@ -9,6 +9,7 @@ from psygnal import Signal
 
 from napari_anofpdm.session.kept_analyses import KeptAnalyses, KeptAnalysis
 from napari_anofpdm.session.lesion_reviews import LesionReviews
+from napari_anofpdm.session.measurements import Measurements
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,6 +100,8 @@ class Session:
         The committed mask that the user works on, until the settings change.
     reviews : LesionReviews
         The verdicts and notes of the user, and the lesion that is selected.
+    measurements : Measurements
+        The rulers and regions on the scan in view.
     own_colours : bool
         Whether each lesion is outlined in a colour of its own.
     is_announcing : bool
@@ -131,6 +134,7 @@ class Session:
         self.is_closed = self.is_announcing = self.own_colours = False
         self.scan: Scan | None = None
         self._kept = KeptAnalyses()
+        self.measurements = Measurements()
         self._clear()
 
     def _clear(self) -> None:
@@ -201,6 +205,7 @@ class Session:
             self._kept.put(self.scan, self._put_away(self.analysis))
         self._clear()
         self.scan = scan
+        self.measurements.show_scan(scan)
         kept = self._kept.take(scan)
         if kept is not None:
             self._take_up(kept)

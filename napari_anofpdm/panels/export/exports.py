@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anofpdm.results.folder import (
     ANALYSIS_FOLDER,
@@ -47,6 +47,8 @@ class Export:
         The series that the scan came from.
     regions : TemplateFit or None
         Names the region near each lesion.
+    measurements : tuple of dict
+        What the report lists of the reader's rulers and regions.
     """
 
     analysis: Analysis
@@ -58,6 +60,7 @@ class Export:
     edited_review: ReviewedLesions | None = None
     dicom: DicomOutput | None = None
     regions: TemplateFit | None = None
+    measurements: tuple[dict[str, Any], ...] = ()
 
 
 def with_companions(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -115,6 +118,8 @@ def write_export(
             warnings=(*analysis.metadata.warnings, *export.remarks),
             reviewed=export.reviewed,
         )
+        if export.measurements:
+            report["measurements"] = list(export.measurements)
         files = set(names).difference(DICOM_NAMES)
         if export.regions is not None:
             add_regions(report, export.regions)

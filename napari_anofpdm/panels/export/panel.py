@@ -26,6 +26,7 @@ from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.notify import show_failure, show_info
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.roles import ROLE, SOURCES
+from napari_anofpdm.measuring.measured import entries_of
 from napari_anofpdm.panels.export.export_choice import ANALYSIS, DICOM, EDITED, NRRD, ExportChoice
 from napari_anofpdm.panels.export.export_folder import proposed_folder
 from napari_anofpdm.panels.export.exports import Export, write_export
@@ -268,6 +269,7 @@ class ExportPanel(DockedPanel):
             session.reviews.edited,
             self._dicom(),
             self._regions.fit,
+            tuple(entries_of(self._viewer, session)),
         )
 
     def _dicom(self) -> DicomOutput | None:

@@ -9,6 +9,7 @@ import pytest
 from anofpdm.common.errors import DatasetError, OutputError, SettingsError
 from anofpdm.results.folder import ANALYSIS_FOLDER, MASK_FILE, REPORT_FILE
 from anofpdm.results.lesions import find_lesions
+from anofpdm.results.measuring.measurement import Measurement
 from anofpdm.results.review.verdicts import Review, ReviewedLesions
 from anofpdm.worklist.case import CASE_FILE, Case
 from anofpdm.worklist.case_review import (
@@ -88,13 +89,18 @@ def test_a_review_comes_back_and_is_exported(tmp_path: Path) -> None:
     lesions = find_lesions(edited, np.array(done.geometry.affine))
     review = Review().with_verdict(1, "accepted").with_note(2, "=artefact")
     case, other = Case("=one", tmp_path / "one"), Case("two", tmp_path / "two")
-    save_review(case, done, done.default_settings(), ReviewedLesions(lesions, review), edited)
+    drawn = (Measurement(kind="ruler", plane="axial", first=(0, 0, 0), second=(3, 4, 0)),)
+    work = (done.default_settings(), ReviewedLesions(lesions, review), edited)
+    save_review(case, done, *work, drawn)
     stored = load_review(case)
     assert stored.settings is not None and stored.settings.settings == done.default_settings()
     assert stored.edited is not None and stored.lesions is not None
     np.testing.assert_array_equal(stored.edited, edited > 0)
     back = stored.lesions.on(lesions, np.array(done.geometry.affine)).review
     assert back.entries == review.entries
+    assert stored.measurements == drawn
+    save_review(case, done, *work)
+    assert load_review(case).measurements == ()
 
     case.write(reviewed=True, note="check")
     table = tmp_path / "reviews.csv"

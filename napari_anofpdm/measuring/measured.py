@@ -1,0 +1,66 @@
+"""What the measurements on the scan in view come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_anofpdm.space.head_box import scan_in_front
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from anofpdm import Volume
+    from anofpdm.results.measuring.measurement import Measurement
+    from napari_anofpdm.session.session import Session
+
+
+def scan_to_measure(viewer: Viewer) -> Volume | None:
+    """Return the scan in front, with its true affine."""
+    scan = scan_in_front(viewer)
+    volume: Volume | None = None if scan is None else scan.metadata["volume"]
+    return volume
+
+
+def entries_of(
+    viewer: Viewer, session: Session, measurements: Sequence[Measurement] | None = None
+) -> list[dict[str, Any]]:
+    """Return what a report lists of measurements; see `anofpdm.results.measuring.values`.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    measurements : sequence of Measurement, optional
+        All on the scan in view by default.
+    """
+    from anofpdm.results.measuring.values import measured
+
+    chosen = session.measurements.items if measurements is None else measurements
+    scan = scan_to_measure(viewer)
+    if scan is None or not chosen:
+        return []
+    return measured(chosen, scan, _map_on(scan, session))
+
+
+def _map_on(scan: Volume, session: Session) -> Volume | None:
+    """Return the anomaly map, if the scan has the voxels that were analysed."""
+    analysis, native = session.analysis, session.native
+    if analysis is None or native is None or native.anomaly_map is None:
+        return None
+    found = analysis.geometry.as_volume(native.anomaly_map)
+    same = found.shape == scan.shape and np.allclose(found.affine, scan.affine, atol=1e-3)
+    return found if same else None
+
+
+def in_words(entry: Mapping[str, Any]) -> str:
+    """Return what stands beside a measurement on the canvas, in one or two lines."""
+    if entry["kind"] == "ruler":
+        return f"{entry['length_mm']:.1f} mm"
+    lines = [f"{entry['area_mm2']:.0f} mm²"]
+    scan = entry["scan"]
+    if scan is not None:
+        lines.insert(0, f"{scan['mean']:.4g} ± {0.0 if scan['sd'] is None else scan['sd']:.3g}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The panel that lists rulers and regions as a table."""

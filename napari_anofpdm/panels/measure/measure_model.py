@@ -1,0 +1,100 @@
+"""`MeasureModel`: the measurements as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+TITLES = (
+    ("#", "Number on the canvas."),
+    ("of", "What was measured."),
+    ("size", "Length in mm, or area in mm²."),
+    ("mean", "Mean of the voxels."),
+    ("SD", "Standard deviation of the voxels (N - 1)."),
+    ("min", "Lowest value."),
+    ("max", "Highest value."),
+    ("n", "Number of voxels whose centres lie within."),
+)
+_ALIGNED = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class _Row(NamedTuple):
+    measurement: int
+    texts: tuple[str, ...]
+
+
+class MeasureModel(QAbstractTableModel):
+    """One row for a ruler; for a region one for the scan, and one for the anomaly map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[_Row] = []
+
+    def set_entries(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Show what the report lists of measurements."""
+        self.beginResetModel()
+        self._rows = [row for at, entry in enumerate(entries) for row in _rows_of(at, entry)]
+        self.endResetModel()
+
+    def measurement(self, row: int) -> int:
+        """Return the index of the measurement in a row."""
+        return self._rows[row].measurement
+
+    def row_of(self, measurement: int | None) -> int | None:
+        """Return the first row of a measurement, or None."""
+        rows = (at for at, row in enumerate(self._rows) if row.measurement == measurement)
+        return next(rows, None)
+
+    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Return the number of rows."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(TITLES)
+
+    def headerData(  # noqa: N802 - Qt's name
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the title or the explanation of a column."""
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return TITLES[section][0]
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return TITLES[section][1]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the text of a cell, or how it is aligned."""
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._rows[index.row()].texts[index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() != 1:
+            return _ALIGNED
+        return None
+
+
+def _rows_of(index: int, entry: Mapping[str, Any]) -> list[_Row]:
+    number = str(entry["number"])
+    if entry["kind"] == "ruler":
+        return [_Row(index, (number, "length", f"{entry['length_mm']:.1f} mm", *("",) * 5))]
+    size = f"{entry['area_mm2']:.0f} mm²"
+    rows = [_Row(index, (number, "scan", size, *_values(entry["scan"])))]
+    if entry["anomaly_map"] is not None:
+        rows.append(_Row(index, ("", "map", "", *_values(entry["anomaly_map"]))))
+    return rows
+
+
+def _values(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if found is None:
+        return ("", "", "", "", "0")
+    numbers = (found[name] for name in ("mean", "sd", "minimum", "maximum"))
+    return (*("" if x is None else _short(x) for x in numbers), str(found["voxels"]))
+
+
+def _short(value: float) -> str:
+    """Return a number in some five letters."""
+    return f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.3g}"
