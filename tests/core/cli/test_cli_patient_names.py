@@ -100,7 +100,7 @@ def test_prepare_names_no_folder(patient: Path, kept: bool) -> None:
     labels.write_text("subject,label,colour\nsub-01,unhealthy,red\nsub-99,healthy,blue\n")
     run(
         "prepare", anat, "--out", out, "--layout", "bids", "--modality", "flair",
-        "--labels", labels, *(["--keep-paths"] if kept else []),
+        "--labels", labels, "--workers", 1, *(["--keep-paths"] if kept else []),
     )  # fmt: skip
     report = (out / "prepared.json").read_text()
     for expected in ("derivatives", "lesion of sub-02", "colour", "sub-99", "sub-03", "sub-04"):

@@ -52,7 +52,7 @@ def test_an_unseen_lesion_is_found() -> None:
         pytest.param("ms/patient19/flair.nii.gz", False, marks=pytest.mark.nightly),
         ("stroke/flair_5mm_oblique.nii.gz", False),
         pytest.param("odd/flair_oblique_19deg.nii.gz", False, marks=pytest.mark.nightly),
-        ("ms_raw/flair_oblique_skull.nii.gz", True),
+        pytest.param("ms_raw/flair_oblique_skull.nii.gz", True, marks=pytest.mark.nightly),
     ],
 )
 def test_real_scans_come_back_on_their_own_grid(

@@ -73,6 +73,7 @@ def test_plain_way_follows_the_equation(
 @pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="the fused kernels need Triton"
 )
+@pytest.mark.nightly
 def test_kernels_follow_the_equation_and_its_gradients() -> None:
     """In Triton's interpreter, which must be chosen before Triton is imported."""
     done = subprocess.run(

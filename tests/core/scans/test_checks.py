@@ -191,10 +191,10 @@ def test_a_file_named_after_another_contrast_is_noticed(name: str, suspicious: b
 @pytest.mark.parametrize(
     "name",
     [
-        "ms/patient19/flair",
+        pytest.param("ms/patient19/flair", marks=pytest.mark.nightly),
         "ms/patient07/flair",
-        "ms/patient19/t1",
-        "ms/patient19/t2",
+        pytest.param("ms/patient19/t1", marks=pytest.mark.nightly),
+        pytest.param("ms/patient19/t2", marks=pytest.mark.nightly),
         "stroke/flair_5mm_oblique",
         "stroke/dwi_float64",
         "healthy/t1_colin27_brain",

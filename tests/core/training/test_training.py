@@ -17,7 +17,13 @@ from anofpdm.datasets import SliceDataset
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.unet import UNet
-from anofpdm.training import TrainingConfig, TrainingProgress, export_bundle, train
+from anofpdm.training import (
+    TrainingConfig,
+    TrainingProgress,
+    TrainingResult,
+    export_bundle,
+    train,
+)
 from anofpdm.training.data.batches import Batches
 from anofpdm.training.data.data_order import DataOrder
 from anofpdm.training.data.draws import SharedDraws
@@ -318,10 +324,11 @@ def test_faint_lesions_lie_between_slice_and_twin(tmp_path: Path) -> None:
         TrainingConfig(faintest_lesion=0.1)
 
 
-def test_a_run_can_start_from_a_bundle(tmp_path: Path, dataset: SliceDataset) -> None:
-    first = train(make_config(), dataset, tmp_path / "first")
-    assert first.bundle is not None
-    bundle = load_bundle(first.bundle)
+def test_a_run_can_start_from_a_bundle(
+    tmp_path: Path, dataset: SliceDataset, whole: TrainingResult
+) -> None:
+    assert whole.bundle is not None
+    bundle = load_bundle(whole.bundle)
     tuned = train(make_config(steps=1, lr=1e-12), dataset, tmp_path / "tuned", start_from=bundle)
     expected = bundle.network().state_dict()
     for name, values in load_checkpoint(tuned.checkpoint).network.items():

@@ -16,7 +16,7 @@ from anofpdm.common.errors import (
 )
 from anofpdm.datasets import SliceDataset
 from anofpdm.model.bundle import load_bundle
-from anofpdm.training import TrainingProgress, export_bundle, train
+from anofpdm.training import TrainingProgress, TrainingResult, export_bundle, train
 from anofpdm.training.monitor.held_out import HeldOutLoss
 from anofpdm.training.run.checkpoints import list_checkpoints, load_checkpoint
 from tests.core.training_cases import (
@@ -29,11 +29,14 @@ from tests.core.training_cases import (
 )
 
 
+def folder_of(result: TrainingResult) -> Path:
+    return result.checkpoint.parents[1]
+
+
 @pytest.mark.parametrize("step", [4, 5])
 def test_resumed_run_ends_with_the_same_bits(
-    tmp_path: Path, dataset: SliceDataset, step: int
+    tmp_path: Path, dataset: SliceDataset, whole: TrainingResult, step: int
 ) -> None:
-    whole = train(make_config(), dataset, tmp_path / "whole")
     progress, should_stop = stop_after(step)
     part = train(
         make_config(), dataset, tmp_path / "parts", progress=progress, should_stop=should_stop
@@ -44,10 +47,10 @@ def test_resumed_run_ends_with_the_same_bits(
     assert_same_state(whole.checkpoint, rest.checkpoint)
 
 
-def test_bundle_of_an_earlier_checkpoint(tmp_path: Path, dataset: SliceDataset) -> None:
-    train(make_config(), dataset, tmp_path / "run")
-    first = list_checkpoints(tmp_path / "run")[0]
-    bundle = export_bundle(tmp_path / "run", tmp_path / "early", checkpoint=first)
+def test_bundle_of_an_earlier_checkpoint(tmp_path: Path, whole: TrainingResult) -> None:
+    run = folder_of(whole)
+    first = list_checkpoints(run)[0]
+    bundle = export_bundle(run, tmp_path / "early", checkpoint=first)
     assert bundle.metadata.training["step"] == 4
 
 
@@ -113,11 +116,11 @@ def test_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_damaged_latest_checkpoint_gives_way_to_the_one_before_on_request(
-    tmp_path: Path, dataset: SliceDataset
+    tmp_path: Path, dataset: SliceDataset, whole: TrainingResult
 ) -> None:
-    whole = train(make_config(), dataset, tmp_path / "whole")
     run = tmp_path / "run"
-    latest = train(make_config(), dataset, run).checkpoint
+    shutil.copytree(folder_of(whole), run)
+    latest = list_checkpoints(run)[-1]
     latest.write_bytes(latest.read_bytes()[:-500])
     with pytest.raises(
         CheckpointError,

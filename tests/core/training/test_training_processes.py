@@ -55,6 +55,7 @@ def final(run: Path) -> Checkpoint:
     return load_checkpoint(list_checkpoints(run)[-1])
 
 
+@pytest.mark.nightly
 def test_two_processes_make_the_steps_of_one(folder: Path, tmp_path: Path) -> None:
     alone = train(without_dropout(), make_dataset(tmp_path / "d.zarr"), tmp_path / "run")
     shared = final(folder / "whole")
@@ -71,6 +72,7 @@ def test_two_processes_make_the_steps_of_one(folder: Path, tmp_path: Path) -> No
         torch.testing.assert_close(shared.ema[name], weight, rtol=0, atol=2e-4)
 
 
+@pytest.mark.nightly
 def test_the_first_process_alone_writes(folder: Path) -> None:
     run = folder / "whole"
     lines = events(run)
@@ -82,6 +84,7 @@ def test_the_first_process_alone_writes(folder: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.nightly
 def test_one_processs_wish_stops_both_and_the_resumed_run_ends_with_the_same_bits(
     folder: Path,
 ) -> None:
@@ -93,18 +96,21 @@ def test_one_processs_wish_stops_both_and_the_resumed_run_ends_with_the_same_bit
     )
 
 
+@pytest.mark.nightly
 def test_processes_with_unlike_clocks_end_together(folder: Path) -> None:
     first, second = (n["timed"] for n in noted(folder))
     assert first == second
     assert first[1] and 2 < first[0] < 20
 
 
+@pytest.mark.nightly
 def test_the_firsts_errors_reach_all(folder: Path) -> None:
     refused = [n["refused"] for n in noted(folder)]
     assert refused[0] == refused[1]
     assert "already contains a run" in refused[0]
 
 
+@pytest.mark.nightly
 def test_sigterm_to_torchrun_saves(folder: Path) -> None:
     first, second = (n["terminated"] for n in noted(folder))
     assert first == second
@@ -114,6 +120,7 @@ def test_sigterm_to_torchrun_saves(folder: Path) -> None:
     assert events(folder / "terminated")[-1] == {"event": "stopped", "step": step}
 
 
+@pytest.mark.nightly
 def test_a_run_of_two_processes_goes_on_in_one(folder: Path, tmp_path: Path) -> None:
     run = folder / "terminated"
     steps = final(run).step + 1
