@@ -99,7 +99,7 @@ def make_napari_viewer_proxy(
 
 
 @pytest.fixture
-def viewer(request: pytest.FixtureRequest) -> Iterator[Viewer]:
+def viewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Viewer]:
     """A napari viewer as plugins get it: private access warns, and warnings fail.
 
     Its window, not shown, is made only for tests with the marker `window` and in runs with
@@ -110,7 +110,10 @@ def viewer(request: pytest.FixtureRequest) -> Iterator[Viewer]:
     if has_window(request):
         yield request.getfixturevalue("make_napari_viewer_proxy")()
         return
+    from napari_anofpdm.reading.layouts import Layouts
+
     request.getfixturevalue("qapp")
+    monkeypatch.setattr(Layouts, "canvases", ())
     viewer = WindowlessViewer()
     yield PublicOnlyProxy(viewer)
     viewer.close()

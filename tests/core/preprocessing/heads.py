@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,20 @@ def _template() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
 
 def brain() -> tuple[Volume, NDArray[np.bool_]]:
     """Return the template's brain, 3 mm, and where it is."""
+    return _copy(*_brain())
+
+
+def head() -> tuple[Volume, NDArray[np.bool_]]:
+    """Return a head of 3 mm voxels, and where its brain is."""
+    return _copy(*_head())
+
+
+def _copy(volume: Volume, inside: NDArray[np.bool_]) -> tuple[Volume, NDArray[np.bool_]]:
+    return replace(volume, data=volume.data.copy(), affine=volume.affine.copy()), inside.copy()
+
+
+@functools.cache
+def _brain() -> tuple[Volume, NDArray[np.bool_]]:
     data, affine = _template()
     inside = ndimage.binary_fill_holes(data > 0.1 * data.max())
     padded = np.pad(np.where(inside, 100 * data / data.max(), 0), 8)
@@ -30,9 +45,9 @@ def brain() -> tuple[Volume, NDArray[np.bool_]]:
     return volume, np.pad(inside, 8)
 
 
-def head() -> tuple[Volume, NDArray[np.bool_]]:
-    """Return a head of 3 mm voxels, and where its brain is."""
-    volume, inside = brain()
+@functools.cache
+def _head() -> tuple[Volume, NDArray[np.bool_]]:
+    volume, inside = _brain()
     away = ndimage.distance_transform_edt(~inside, sampling=volume.spacing)
     noise = np.random.default_rng(0).rayleigh(1.0, inside.shape)
     scalp = (away > 6) & (away < 15)

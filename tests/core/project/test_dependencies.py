@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -101,7 +102,7 @@ def _imported(root: Path, folders: Iterable[str]) -> set[str]:
         module
         for folder in folders
         for path in (root / folder).rglob("*.py")
-        for module in _modules(ast.parse(path.read_text(encoding="utf-8")))
+        for module in _modules(path)
     }
     tops = {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) - OWN
     found = {DISTRIBUTIONS.get(top, top) for top in tops}
@@ -109,9 +110,13 @@ def _imported(root: Path, folders: Iterable[str]) -> set[str]:
     return _names(found)
 
 
-def _modules(tree: ast.AST) -> Iterable[str]:
-    for node in ast.walk(tree):
+@functools.cache
+def _modules(path: Path) -> frozenset[str]:
+    """Absolute imports of a file, which several tests ask for."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module
+            found.add(node.module)
+    return frozenset(found)
