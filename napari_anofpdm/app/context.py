@@ -33,6 +33,7 @@ from napari_anofpdm.session.runner import AnalysisRun
 from napari_anofpdm.session.session import Session
 
 if TYPE_CHECKING:
+    from napari.qt import QtViewer
     from napari.viewer import Viewer
     from qtpy.QtWidgets import QWidget
 
@@ -101,8 +102,8 @@ class Context:
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._curves
-        self.layouts.changed.connect(self._draw_measurements)
-        self._draw_measurements()
+        self.measured.canvases = self._canvases_to_measure
+        self.layouts.changed.connect(self.measured.look_for_canvases)
         self.tools.armed_changed.connect(self._on_mask_tool)
         self.measure.armed_changed.connect(self._on_measure_tool)
         self.preparer = Preparer(viewer, self.session, self.scans.scan_of)
@@ -123,9 +124,10 @@ class Context:
         assert viewer is not None
         return CurvesPanel(viewer, self.session)
 
-    def _draw_measurements(self, _: object = None) -> None:
+    def _canvases_to_measure(self) -> list[tuple[Viewer, QtViewer]]:
+        """Return the canvases that show the scan in view."""
         canvases = self.layouts.canvases
-        self.measured.draw_on(canvases[:1] if self.layouts.name == "two_times" else canvases)
+        return canvases[:1] if self.layouts.name == "two_times" else canvases
 
     def _on_mask_tool(self, tool: object) -> None:
         if tool is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,29 +28,29 @@ class MeasureMarks:
 
     Attributes
     ----------
+    canvases : callable
+        Returns the canvases to draw on, each with its model.
     drawings : list of Drawing
-        One for each canvas.
+        One for each canvas, from the first measurement on.
     """
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self._viewer, self._session = weakref.ref(viewer), session
+        self.canvases: Callable[[], Sequence[tuple[Viewer, QtViewer]]] = list
         self.drawings: list[Drawing] = []
         self._entries: list[dict[str, Any]] = []
         self._frame: Frame | None = None
         self._hidden = False
-        session.measurements.changed.connect(self._renew)
+        session.measurements.changed.connect(self._on_change)
         session.native_changed.connect(self._renew)
         session.closed.connect(self._forget)
 
-    def draw_on(self, canvases: Sequence[tuple[Viewer, QtViewer]]) -> None:
-        """Draw on these canvases, and no longer on others.
-
-        Parameters
-        ----------
-        canvases : sequence of (ViewerModel, QtViewer)
-        """
+    def look_for_canvases(self, _: object = None) -> None:
+        """Draw on the canvases that there are now, once there is something to draw."""
+        if not self.drawings and not self._session.measurements.items:
+            return
         former, self.drawings = self.drawings, []
-        for model, canvas in canvases:
+        for model, canvas in self.canvases():
             known = next((each for each in former if each.is_of(model)), None)
             if known is None:
                 known = Drawing(model, canvas)
@@ -71,6 +71,12 @@ class MeasureMarks:
         finally:
             self._hidden = False
             self._renew()
+
+    def _on_change(self) -> None:
+        if self.drawings:
+            self._renew()
+        else:
+            self.look_for_canvases()
 
     def _renew(self, _: object = None) -> None:
         viewer = self._viewer()
