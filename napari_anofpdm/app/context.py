@@ -35,10 +35,10 @@ from napari_anofpdm.session.session import Session
 if TYPE_CHECKING:
     from napari.qt import QtViewer
     from napari.viewer import Viewer
-    from qtpy.QtWidgets import QWidget
 
     from anofpdm.results.follow_up.comparison import FollowUp
     from napari_anofpdm.comparing.two_times import TwoTimes
+    from napari_anofpdm.reading.surfaces.quarter import Quarter
 
 
 class Context:
@@ -101,7 +101,7 @@ class Context:
         self.pointer.select_change = self._select_change
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
-        self.layouts.fourth = self._curves
+        self.layouts.fourth = self._quarter
         self.measured.canvases = self._canvases_to_measure
         self.layouts.changed.connect(self.measured.look_for_canvases)
         self.tools.armed_changed.connect(self._on_mask_tool)
@@ -116,13 +116,15 @@ class Context:
         viewer.window.main_menu.destroyed.connect(self.session.close)
         self.opener = AnalysisOpener(viewer, self.session, self.scans)
 
-    def _curves(self) -> QWidget:
-        """Make the panel in the fourth quarter of the three planes."""
+    def _quarter(self) -> Quarter:
+        """Make the fourth quarter of the three planes: the curves, and the surfaces."""
         from napari_anofpdm.panels.curves.panel import CurvesPanel
+        from napari_anofpdm.reading.surfaces.quarter import Quarter
+        from napari_anofpdm.reading.surfaces.view import SurfaceView
 
         viewer = self._viewer()
         assert viewer is not None
-        return CurvesPanel(viewer, self.session)
+        return Quarter(CurvesPanel(viewer, self.session), SurfaceView(viewer, self.session))
 
     def _canvases_to_measure(self) -> list[tuple[Viewer, QtViewer]]:
         """Return the canvases that show the scan in view."""

@@ -85,6 +85,11 @@ def toggle_planes(viewer: napari.viewer.Viewer) -> None:
     context_of(viewer).layouts.toggle("planes")
 
 
+def toggle_surfaces(viewer: napari.viewer.Viewer) -> None:
+    """Show lesions and brain in 3-D beside the three planes, or the curves again."""
+    context_of(viewer).layouts.toggle_surfaces()
+
+
 def toggle_side_by_side(viewer: napari.viewer.Viewer) -> None:
     """Show scan, healthy prediction and map side by side, or one canvas again."""
     context_of(viewer).layouts.toggle("side_by_side")
@@ -264,6 +269,7 @@ def explain(viewer: napari.viewer.Viewer) -> QDialog:
 
 SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Q", "Three planes with a crosshair, and back", toggle_planes),
+    Shortcut("Shift+Q", "Lesions and brain in 3-D beside the planes, and back", toggle_surfaces),
     Shortcut("G", "Scan, healthy prediction and map side by side, and back", toggle_side_by_side),
     Shortcut("8", "Axial slices", show_axial),
     Shortcut("9", "Coronal slices", show_coronal),

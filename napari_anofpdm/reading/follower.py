@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels, Layer, Points
 
 from napari_anofpdm.layers.roles import ROLE
@@ -66,7 +67,7 @@ class Follower:
         self.layer = Layer.create(data, attributes, kind)
         looks = next(own for kind, own in _OWN_LOOKS.items() if isinstance(original, kind))
         for name in looks:  # not all of them are among a layer's attributes
-            setattr(self.layer, name, getattr(original, name))
+            _copy_look(name, original, self.layer)
         names = (*_LOOKS, *looks, *_PLACE) + (() if always else ("visible",))
         self._heard: list[tuple[Any, Callable[..., None]]] = [
             (getattr(original.events, name), self._copier(name)) for name in names
@@ -91,7 +92,7 @@ class Follower:
             own = mine()
             original = None if own is None else own._original()
             if own is not None and original is not None:
-                setattr(own.layer, name, getattr(original, name))
+                _copy_look(name, original, own.layer)
 
         return copy
 
@@ -112,6 +113,13 @@ class Follower:
         if now == self._shown_at:
             self._outdated(self)
         self._shown_at = now
+
+
+def _copy_look(name: str, original: Layer, layer: Layer) -> None:
+    """Give a layer an attribute of another; napari warns of the looks of no points."""
+    value = getattr(original, name)
+    if not (isinstance(value, np.ndarray) and value.shape[:1] == (0,)):
+        setattr(layer, name, value)
 
 
 def _point_of(viewer: Viewer) -> tuple[Any, ...]:

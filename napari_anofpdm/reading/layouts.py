@@ -16,11 +16,11 @@ from napari_anofpdm.space.views import PlaneName, show_plane
 if TYPE_CHECKING:
     from napari.qt import QtViewer
     from napari.viewer import Viewer
-    from qtpy.QtWidgets import QWidget
 
     from napari_anofpdm.layers.step_layers import StepLayers
     from napari_anofpdm.reading.hands import Hands, Pointer
     from napari_anofpdm.reading.plane_view import PlaneView
+    from napari_anofpdm.reading.surfaces.quarter import Quarter
     from napari_anofpdm.session.session import Session
 
 LayoutName = Literal["single", "planes", "side_by_side", "two_times"]
@@ -78,10 +78,10 @@ class Layouts:
         self._shown: Arrangement | None = None
         self._before: Callable[[], None] = lambda: None
         self.name: LayoutName = "single"
-        self.fourth: Callable[[], QWidget] | None = None
+        self.fourth: Callable[[], Quarter] | None = None
         self.two_times: Callable[[], Arrangement] | None = None
         # Made once; it belongs to the window from then on.
-        self._quarter: QWidget | None = None
+        self._quarter: Quarter | None = None
         session.closed.connect(self._forget)
 
     @property
@@ -110,12 +110,11 @@ class Layouts:
         if name != "single":
             self._before = _restorer(viewer)
         if name == "planes":
-            from qtpy.QtWidgets import QWidget
-
             from napari_anofpdm.reading.three_planes import ThreePlanes
 
             if self._quarter is None:
-                self._quarter = QWidget() if self.fourth is None else self.fourth()
+                assert self.fourth is not None
+                self._quarter = self.fourth()
             self._shown = ThreePlanes(viewer, self._pointer, self._quarter)
             self._hands.pointing = True
         elif name == "side_by_side":
@@ -131,6 +130,16 @@ class Layouts:
     def toggle(self, name: LayoutName) -> None:
         """Change to a layout, or back to the single view."""
         self.show("single" if self.name == name else name)
+
+    def toggle_surfaces(self) -> None:
+        """Show the surfaces in the fourth quarter of the three planes, or the curves again."""
+        was_open = self.name == "planes"
+        self.show("planes")
+        if self._quarter is not None:
+            if was_open:
+                self._quarter.toggle()
+            else:
+                self._quarter.show_surfaces(True)
 
     @property
     def axis_in_hand(self) -> str | None:

@@ -137,6 +137,12 @@ class ViewBar(QToolBar):
                 partial(self._layouts.toggle, name),
                 checkable=True,
             )
+        self.surfaces = self._button(
+            "3-D",
+            f"Lesions and brain as surfaces beside the three planes. "
+            f"Key {self._keys['toggle_surfaces']}.",
+            self._layouts.toggle_surfaces,
+        )
         self.fit = self._button("Fit", "Fit the head into the canvas.", self._fit)
         self.addSeparator()
 

@@ -1,10 +1,10 @@
-"""The four persistent threads for all of the plugin's long work.
+"""The five persistent threads for all of the plugin's long work.
 
 PyTorch caches its cuDNN plans per thread, so work must not move between the threads of a pool.
 A run occupies the thread "analyse" for minutes; all calls of the network are made there. The
 interpretation, which must follow the sliders, has its own thread, and so has the preparation of
 scans, which need not wait for a run. What is looked up before a run has one, too: it must not hold
-the run back.
+the run back. Figures and surfaces are drawn on the fifth, so that no slider waits for them.
 Results, progress and errors return to the GUI thread, in order.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
-Lane = Literal["analyse", "interpret", "prepare", "look_up"]
+Lane = Literal["analyse", "interpret", "prepare", "look_up", "draw"]
 
 # A network call ends within seconds; a daemon thread that takes longer ends with Python.
 _JOIN_SECONDS = 30.0
@@ -95,7 +95,7 @@ def submit(
         Takes the return value.
     on_error : callable, optional
         Takes the exception, or `anofpdm.common.errors.Cancelled` after `Task.cancel`.
-    lane : {"analyse", "interpret", "prepare", "look_up"}
+    lane : {"analyse", "interpret", "prepare", "look_up", "draw"}
         The thread to use.
     """
     _deliverer()

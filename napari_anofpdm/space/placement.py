@@ -149,6 +149,27 @@ def place_point(geometry: SliceGeometry, point: NDArray[np.float64]) -> NDArray[
     return np.asarray(voxel[::-1] * scale + np.asarray(translate), dtype=np.float64)
 
 
+def scan_point(geometry: SliceGeometry, position: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the point of the scan at a position in the viewer: the inverse of `place_point`.
+
+    Parameters
+    ----------
+    geometry : SliceGeometry
+        The geometry of an analysis.
+    position : ndarray, shape (3,)
+        World coordinates S, P, L in mm.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        RAS in mm, by the scan's true affine.
+    """
+    scale, translate = _grid(geometry.canonical_affine, tuple(reversed(geometry.canonical_shape)))
+    voxel = (np.asarray(position) - np.asarray(translate)) / np.asarray(scale)
+    point = geometry.canonical_affine @ np.append(voxel[::-1], 1.0)
+    return np.asarray(point[:3], dtype=np.float64)
+
+
 def _grid(
     canonical_affine: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:

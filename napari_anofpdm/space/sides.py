@@ -16,6 +16,7 @@ _PLACES = {
     "top": "top_center",
     "bottom": "bottom_center",
 }
+_NAMES = {side: f"anofpdm_{side}" for side in _PLACES}
 _FONT_SIZE = 14
 
 
@@ -56,25 +57,30 @@ def sides_in_view(viewer: Viewer) -> Sides:
     return Sides(left, right, top, bottom)
 
 
+def show_sides(viewer: Viewer, sides: Sides) -> None:
+    """Show letters at the edges of the canvas of a viewer."""
+    from napari.components.overlays import TextOverlay
+
+    overlays = viewer.canvas.overlays
+    for side, letter in sides._asdict().items():
+        name = _NAMES[side]
+        if name not in overlays:
+            overlays[name] = TextOverlay(position=_PLACES[side], font_size=_FONT_SIZE, gridded=True)
+        overlays[name].text = letter
+        overlays[name].visible = bool(letter)
+
+
 def mark_sides(viewer: Viewer) -> None:
     """Show the patient's sides at the edges of the canvas, and update them with the view.
 
     The marks are overlays of napari's canvas: they stay at its edges at any zoom, follow the theme
     and appear in every screenshot. A second call changes nothing.
     """
-    from napari.components.overlays import TextOverlay
-
-    names = {side: f"anofpdm_{side}" for side in _PLACES}
-    overlays = viewer.canvas.overlays
-    if names["left"] in overlays:
+    if _NAMES["left"] in viewer.canvas.overlays:
         return
-    for side, position in _PLACES.items():
-        overlays[names[side]] = TextOverlay(position=position, font_size=_FONT_SIZE, gridded=True)
 
     def refresh(event: object = None) -> None:
-        for side, letter in sides_in_view(viewer)._asdict().items():
-            overlays[names[side]].text = letter
-            overlays[names[side]].visible = bool(letter)
+        show_sides(viewer, sides_in_view(viewer))
 
     for changed in (viewer.dims.events.order, viewer.dims.events.ndisplay, viewer.dims.events.ndim):
         changed.connect(refresh)
