@@ -30,6 +30,7 @@ from napari_anofpdm.measuring.measured import entries_of
 from napari_anofpdm.panels.export.export_choice import ANALYSIS, DICOM, EDITED, NRRD, ExportChoice
 from napari_anofpdm.panels.export.export_folder import proposed_folder
 from napari_anofpdm.panels.export.exports import Export, write_export
+from napari_anofpdm.panels.export.picture_job import Source
 from napari_anofpdm.panels.export.source_series import (
     NEEDS_HIGHDICOM,
     NEEDS_SIMPLEITK,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from anofpdm import Volume
     from anofpdm.results.dicom.files import DicomOutput
+    from napari_anofpdm.panels.export.picture_dialog import PictureDialog
     from napari_anofpdm.session.region_names import RegionNames
     from napari_anofpdm.session.session import Session
 
@@ -78,6 +80,7 @@ class ExportPanel(DockedPanel):
         self._viewer, self._session, self._regions = viewer, session, regions
         self._task: engine_thread.Task | None = None
         self._folder_is_own = False
+        self._pictures: PictureDialog | None = None
         self.written: Path | None = None
         self._make_controls()
         self._lay_out()
@@ -101,6 +104,10 @@ class ExportPanel(DockedPanel):
         self.browse.setToolTip("Choose the folder.")
         self.export = QPushButton("Export")
         self.export.setToolTip("Write the selected items to the folder.")
+        self.picture = QPushButton("Figure or film…")
+        self.picture.setToolTip(
+            "Draw slices as a figure (PDF, SVG, PNG), or a film of slices or noise steps (GIF)."
+        )
         self.state = wrapped_label()
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
@@ -136,6 +143,7 @@ class ExportPanel(DockedPanel):
         for widget in (self.export, self.state, self.bar, self.question, self.outcome):
             column.addWidget(widget)
         column.addWidget(self.open_folder)
+        column.addWidget(self.picture)
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -154,6 +162,7 @@ class ExportPanel(DockedPanel):
         self.keep.clicked.connect(self.refresh)
         self.edited_mask.chosen.connect(self.refresh)
         self.open_folder.clicked.connect(self._open_folder)
+        self.picture.clicked.connect(lambda: self.draw_picture())
         session, layers = self._session, self._viewer.layers.events
         listen(
             self,
@@ -162,6 +171,8 @@ class ExportPanel(DockedPanel):
                 (session.slices_done, self.refresh),
                 (session.settings_changed, self.refresh),
                 (session.native_changed, self.refresh),
+                (session.native_changed, self._renew_picture),
+                (session.edited_changed, self._renew_picture),
                 (layers.inserted, self._renew_folder),
                 (layers.removed, self.refresh),
                 (layers.reordered, self.refresh),
@@ -271,6 +282,42 @@ class ExportPanel(DockedPanel):
             self._regions.fit,
             tuple(entries_of(self._viewer, session)),
         )
+
+    def draw_picture(self) -> PictureDialog:
+        """Open the form for figures and films, or bring it to the front."""
+        from napari_anofpdm.panels.export.picture_dialog import PictureDialog
+
+        if self._pictures is None or not isalive(self._pictures):
+            self._pictures = PictureDialog(
+                self._picture_source, lambda: Path(self.folder.text().strip()) / "figure", self
+            )
+        self._pictures.show()
+        self._pictures.raise_()
+        return self._pictures
+
+    def _renew_picture(self, _: object = None) -> None:
+        if self._pictures is not None and isalive(self._pictures):
+            self._pictures.refresh()
+
+    def _picture_source(self) -> Source | None:
+        """Return the result in view, with the first opened mask as the reference."""
+        session = self._session
+        analysis, found, native = session.analysis, session.volume_result, session.measured
+        if analysis is None or found is None or native is None:
+            return None
+        return Source(analysis, found, native, self._reference())
+
+    def _reference(self) -> Volume | None:
+        from napari.layers import Labels
+
+        analysis = self._session.analysis
+        for layer in self._viewer.layers:
+            volume: Volume | None = layer.metadata.get("volume")
+            if analysis is None or volume is None or ROLE in layer.metadata:
+                continue
+            if isinstance(layer, Labels) and volume.shape == analysis.geometry.shape:
+                return volume
+        return None
 
     def _dicom(self) -> DicomOutput | None:
         from anofpdm.results.dicom.files import DicomOutput

@@ -10,7 +10,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 NOTHING_YET = "3-D: no result yet"
-_BRAIN_COLOUR, _BRAIN_OPACITY = (0.75, 0.75, 0.75, 1.0), 0.3
+_BRAIN_COLOUR, _BRAIN_OPACITY = (0.75, 0.75, 0.75, 1.0), 0.4
 _POINT_MM = 4.0
+_MARK_MS = 60
 _AXES = ("S", "A", "L")
 """Of the canvas. In 3-D napari would draw S, P, L, the axes of the planes, as in a mirror."""
 _RAS_TO_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -75,7 +76,12 @@ class SurfaceView(QWidget):
         self.bodies = Bodies(session)
         self.model: ViewerModel | None = None
         self.canvas: QtViewer | None = None
-        self._seen_of: object = None
+        self._fitted: tuple[object, bool] = (None, False)
+        # The planes are drawn before the surfaces.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_MARK_MS)
+        self._soon.timeout.connect(self._mark)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(2)
@@ -85,7 +91,7 @@ class SurfaceView(QWidget):
             (session.selected_changed, self._paint),
             (session.review_changed, self._paint),
             (session.closed, self._leave),
-            (viewer.dims.events.point, self._mark),
+            (viewer.dims.events.point, self._mark_soon),
         ]
         for signal, method in self._heard:
             signal.connect(method)
@@ -164,10 +170,22 @@ class SurfaceView(QWidget):
         model.layers.selection.clear()
         empty = bodies.lesions is None and bodies.brain is None
         set_title(model, NOTHING_YET if empty else "3-D")
-        if len(model.layers) and self._seen_of is not bodies.analysis:
-            self._seen_of = bodies.analysis
-            self.look_from("Front")
+        self._fit()
         self._mark()
+
+    def _fit(self) -> None:
+        """Fit what is new into the canvas: an analysis, and its brain when that comes."""
+        bodies = self.bodies
+        fitted = (bodies.analysis, bodies.brain is not None)
+        if bodies.lesions is None and bodies.brain is None:
+            self._fitted = (None, False)
+        elif fitted != self._fitted and self.model is not None:
+            is_new = self._fitted[0] is not bodies.analysis
+            self._fitted = fitted
+            if is_new:
+                self.look_from("Front")
+            else:
+                self.model.reset_view(reset_camera_angle=False)
 
     def _layer(self, name: str, surface: Surface) -> SurfaceLayer:
         from napari.layers import Surface as SurfaceLayer
@@ -180,7 +198,7 @@ class SurfaceView(QWidget):
             shading="smooth",
             opacity=_BRAIN_OPACITY if brain else 1.0,
             # What lies within shows through, whatever the order of the triangles.
-            blending="additive" if brain else "opaque",
+            blending="translucent_no_depth" if brain else "opaque",
             visible=self.brain.isChecked() or not brain,
             axis_labels=_AXES,
             metadata={"surface": surface},
@@ -209,6 +227,10 @@ class SurfaceView(QWidget):
     def _show_brain(self, shown: bool) -> None:
         if self.model is not None and "brain" in self.model.layers:
             self.model.layers["brain"].visible = shown
+
+    def _mark_soon(self, _: object = None) -> None:
+        if self.isVisible():
+            self._soon.start()
 
     def _mark(self, _: object = None) -> None:
         """Mark the point in view of the planes."""

@@ -122,13 +122,17 @@ def picture_of(
         mask=turn(native.mask).astype(bool),
         truth=None if truth is None else turn(truth).astype(bool),
         spacing=(x, y, z),
-        title=f"{name}: {lesions['volume_ml']:.2f} ml marked in {count} "
-        f"component{'' if count == 1 else 's'}",
+        title=found_words(name, lesions["volume_ml"], count),
         warnings=tuple(report["warnings"]),
         footer=f"bundle {bundle['name']} {bundle['version']} ({bundle['hash'][:12]}), "
         f"{modality.upper()}, {run['process'].upper()}, {len(run['timesteps'])} steps up to "
         f"t = {run['timesteps'][-1]}, seed {run['seed']}, {run['device']}",
     )
+
+
+def found_words(name: str, volume_ml: float, count: int) -> str:
+    """Say in a line what was found."""
+    return f"{name}: {volume_ml:.2f} ml marked in {count} component{'' if count == 1 else 's'}"
 
 
 def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -> None:

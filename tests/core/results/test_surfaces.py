@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from anofpdm.results.lesions import find_lesions
 from anofpdm.results.pictures.surfaces import Surface, brain_surface, surface_of
 
 SHAPE = (40, 40, 20)
@@ -49,6 +50,16 @@ def test_each_lesion_has_the_volume_and_the_place_of_its_voxels(most: int) -> No
             middle = affine[:3, :3] @ np.argwhere(inside).mean(axis=0) + affine[:3, 3]
             found = surface.vertices[surface.labels == number].mean(axis=0)
             np.testing.assert_allclose(found, middle, atol=0.1)
+
+
+def test_lesions_of_any_shape_keep_their_volume() -> None:
+    """Speckles touch at corners and edges, where marching cubes is ambiguous."""
+    speckles = np.random.default_rng(3).random((24, 24, 24)) < 0.06
+    affine = np.diag([0.9, 0.8, 1.1, 1.0])
+    lesions = find_lesions(speckles, affine)
+    surface = surface_of(lesions.labels, affine)
+    wanted = [1000 * lesion.volume_ml for lesion in lesions.table]
+    np.testing.assert_allclose(surface.volumes_mm3[1:], wanted, rtol=0.05)
 
 
 def test_the_surface_is_closed_and_smooth() -> None:

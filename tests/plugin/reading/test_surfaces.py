@@ -46,7 +46,7 @@ def test_lesions_in_3d(room: Context, shown: Viewer, tiny_analysis: Analysis, qt
     view = _view(room)
     assert view.isVisible() and not view.model.layers  # type: ignore[union-attr]
     the_surfaces_follow_the_mask(room, view, tiny_analysis, qtbot)
-    the_point_in_view_is_marked(room, view, shown)
+    the_point_in_view_is_marked(room, view, shown, qtbot)
     the_sides_are_where_they_should_be(view)
     room.layouts.toggle_surfaces()
     assert not view.isVisible()
@@ -77,15 +77,21 @@ def the_surfaces_follow_the_mask(
     view.brain.click()
 
 
-def the_point_in_view_is_marked(room: Context, view: SurfaceView, shown: Viewer) -> None:
+def the_point_in_view_is_marked(
+    room: Context, view: SurfaceView, shown: Viewer, qtbot: QtBot
+) -> None:
     assert room.session.analysis is not None and view.model is not None
     geometry = room.session.analysis.geometry
     point = np.array([2.0, -5.0, 1.0])
     first = shown.dims.ndim - 3
     shown.dims.set_point(range(first, first + 3), place_point(geometry, point))
-    superior, anterior, left = view.model.layers["point"].data[0]
-    at = (-left, anterior, superior)
-    np.testing.assert_allclose(at, scan_point(geometry, np.array(shown.dims.point[first:])))
+    wanted = scan_point(geometry, np.array(shown.dims.point[first:]))
+
+    def is_marked() -> bool:
+        superior, anterior, left = view.model.layers["point"].data[0]  # type: ignore[union-attr]
+        return np.allclose((-left, anterior, superior), wanted)
+
+    qtbot.waitUntil(is_marked)
 
 
 def the_sides_are_where_they_should_be(view: SurfaceView) -> None:

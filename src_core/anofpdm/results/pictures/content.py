@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import AXIS_ACROSS, Plane
+from anofpdm.results.figures import AXIS_ACROSS, Plane, found_words
 from anofpdm.scans.orientation import Orientation
+from anofpdm.scans.same_grid import on_grid_of
 
 if TYPE_CHECKING:
     from anofpdm.analysis.analysis import Analysis
+    from anofpdm.method.interpretation import Interpretation
     from anofpdm.method.settings import Settings
+    from anofpdm.results.native import NativeResult
     from anofpdm.scans.volume import Volume
 
 _OBLIQUE = 0.02
@@ -133,6 +136,58 @@ class Content:
         axes = tuple(axis for axis in range(3) if axis != AXIS_ACROSS[plane])
         areas: NDArray[np.intp] = np.count_nonzero(lesion, axis=axes)
         return areas
+
+
+def content_of(
+    analysis: Analysis,
+    interpretation: Interpretation,
+    native: NativeResult,
+    *,
+    reference: Volume | None = None,
+    healthy: bool = False,
+) -> Content:
+    """Gather what can be shown of an analysis in memory.
+
+    Parameters
+    ----------
+    analysis, interpretation, native
+        The result.
+    reference : Volume, optional
+        A known lesion.
+    healthy : bool
+        Whether the healthy predictions are computed.
+
+    Raises
+    ------
+    SettingsError
+        When the analysis holds no scan.
+    GeometryError
+        When the reference does not share the scan's voxels.
+    """
+    modality = analysis.scored[0]
+    if modality not in analysis.native:
+        raise SettingsError(f"The analysis holds no {modality} scan; analyse the scan again.")
+    scan = analysis.geometry.as_volume(np.asarray(analysis.native[modality]), modality)
+    predicted = None
+    if healthy:
+        ends = zip(interpretation.slice_ids, interpretation.end_step[:, 0], strict=True)
+        predicted = healthy_scan(
+            analysis, interpretation.settings, {int(k): int(t) for k, t in ends}
+        )
+    bundle = analysis.metadata.bundle
+    names = [source.name for source in analysis.metadata.sources if source.modality == modality]
+    return Content.of(
+        scan,
+        native.anomaly_map,
+        native.mask,
+        None if reference is None else on_grid_of(scan, reference).data,
+        predicted,
+        threshold=float(np.max(interpretation.threshold, initial=0.0)),
+        title=found_words(
+            names[0] if names else "scan", native.lesions.volume_ml, len(native.lesions.table)
+        ),
+        footer=f"{bundle.name} {bundle.version}, w = {interpretation.settings.guidance:g}",
+    )
 
 
 def healthy_scan(

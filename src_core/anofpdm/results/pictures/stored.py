@@ -13,6 +13,7 @@ from anofpdm.common.errors import AnalysisError, SettingsError
 from anofpdm.common.reading import file_bytes
 from anofpdm.common.validation import parsed
 from anofpdm.method.settings import Settings
+from anofpdm.results.figures import found_words
 from anofpdm.results.folder import ANALYSIS_FOLDER, ANOMALY_MAP_FILE, MASK_FILE, REPORT_FILE
 from anofpdm.results.pictures.content import Content, healthy_scan
 from anofpdm.results.report import FORMAT_VERSION
@@ -193,9 +194,6 @@ class StoredResults:
 
     def _title(self) -> str:
         lesions = self._report.lesions
-        count = len(lesions.get("components", ()))
         name = next((str(s["name"]) for s in self._report.sources if s.get("name")), "scan")
-        return (
-            f"{name}: {float(lesions.get('volume_ml', 0.0)):.2f} ml marked in {count} "
-            f"component{'' if count == 1 else 's'}"
-        )
+        volume_ml = float(lesions.get("volume_ml", 0.0))
+        return found_words(name, volume_ml, len(lesions.get("components", ())))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
+from scipy.sparse import csgraph
 
 # Taubin's pair of steps: the first shrinks while it smooths, the second grows back.
 _SHRINK, _GROW = 0.5, -0.53
@@ -39,7 +40,10 @@ class Surface:
 
     @cached_property
     def volumes_mm3(self) -> NDArray[np.float64]:
-        """Volume enclosed by the surface of each label, by its number; 0 where there is none."""
+        """Volume enclosed by the surface of each lesion, by its number; 0 where there is none.
+
+        Of lesions that have grown together, as pooled voxels may, only the sum counts.
+        """
         corners = self.vertices[self.triangles]
         signed = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
         count = int(self.labels.max(initial=0)) + 1
@@ -207,9 +211,8 @@ def _marched(
     shares, at = _pooled((inside > 0).astype(np.float32), factors)
     # A small lesion fills part of a block: it stays in view.
     vertices, triangles = _cubes(shares, min(0.5, 0.9 / float(np.prod(factors))))
-    return _placed(
-        vertices, triangles, at, start, affine, _owners(inside, shares, factors, vertices)
-    )
+    owners = _owners(inside, shares, factors, vertices, triangles)
+    return _placed(vertices, triangles, at, start, affine, owners)
 
 
 def _owners(
@@ -217,6 +220,7 @@ def _owners(
     shares: NDArray[np.float32],
     factors: NDArray[np.intp],
     vertices: NDArray[np.float64],
+    triangles: NDArray[np.int32],
 ) -> NDArray[np.int32]:
     """Return the lesion of each vertex: that of the fuller of the two blocks it lies between."""
     numbers = np.pad(_blocks(inside, factors).max(axis=(1, 3, 5)), 1)
@@ -226,18 +230,30 @@ def _owners(
     owners: NDArray[np.int32] = np.where(
         full[first] >= full[second], numbers[first], numbers[second]
     )
+    # Some vertices lie within a cube of blocks; lesions apart do not meet in one.
+    within = np.count_nonzero(vertices % 1.0, axis=1) > 1
+    owners[within] = 0
+    best = owners[triangles].max(axis=1)
+    for corner in triangles.T:
+        lonely = within[corner]
+        np.maximum.at(owners, corner[lonely], best[lonely])
     return owners
 
 
-def _smoothed(surface: Surface) -> Surface:
-    count = len(surface.vertices)
-    if not count:
-        return surface
+def _graph(surface: Surface) -> sparse.csr_array:
+    """Which vertices share an edge."""
     a, b, c = surface.triangles.T
     rows, columns = np.concatenate([a, b, b, c, c, a]), np.concatenate([b, a, c, b, a, c])
-    ones = np.ones(len(rows))
-    graph = sparse.csr_array((ones, (rows, columns)), shape=(count, count))
+    count = len(surface.vertices)
+    graph = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(count, count))
     graph.data[:] = 1.0
+    return graph
+
+
+def _smoothed(surface: Surface) -> Surface:
+    if not len(surface.vertices):
+        return surface
+    graph = _graph(surface)
     mean = sparse.diags_array(1.0 / np.maximum(graph.sum(axis=1), 1.0)) @ graph
     vertices = surface.vertices
     for _ in range(_ROUNDS):
@@ -246,8 +262,23 @@ def _smoothed(surface: Surface) -> Surface:
     return Surface(vertices, surface.triangles, surface.labels)
 
 
+def _groups(surface: Surface, count: int) -> NDArray[np.int32]:
+    """Return the group of each of `count` lesions: pooled ones may have grown together."""
+    bodies, body = csgraph.connected_components(_graph(surface), directed=False)
+    size = count + bodies
+    links = sparse.csr_array(
+        (np.ones(len(body)), (surface.labels, count + body)), shape=(size, size)
+    )
+    _, group = csgraph.connected_components(links, directed=False)
+    groups: NDArray[np.int32] = group[:count].astype(np.int32)
+    return groups
+
+
 def _with_volumes(surface: Surface, wanted: NDArray[np.float64]) -> Surface:
     """Move the vertices along their normals until each lesion has its volume."""
+    labels, groups = surface.labels, _groups(surface, len(wanted))
+    wanted = np.bincount(groups, wanted)
+    surface = Surface(surface.vertices, surface.triangles, groups[labels])
     for _ in range(_OFFSETS):
         corners = surface.vertices[surface.triangles]
         areas = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
@@ -267,7 +298,7 @@ def _with_volumes(surface: Surface, wanted: NDArray[np.float64]) -> Surface:
         shift = np.clip(missing / np.where(size > 0, size, 1.0), -limit, limit)
         vertices = surface.vertices + normals * shift[surface.labels][:, None]
         surface = Surface(vertices, surface.triangles, surface.labels)
-    return _scaled(surface, wanted)
+    return Surface(_scaled(surface, wanted).vertices, surface.triangles, labels)
 
 
 def _scaled(surface: Surface, wanted: NDArray[np.float64]) -> Surface:
