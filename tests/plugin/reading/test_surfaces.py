@@ -64,9 +64,9 @@ def the_surfaces_follow_the_mask(
     assert [layer.name for layer in view.model.layers] == ["brain", "lesions", "point"]
     lesions = view.model.layers["lesions"]
     assert lesions.metadata["surface"] is view.bodies.lesions
-    first = lesions.vertex_colors[view.bodies.lesions.labels == 1]  # type: ignore[union-attr]
+    first = lesions.vertex_colors[view.bodies.lesions.labels == 1]
     session.select_lesion(1)
-    selected = lesions.vertex_colors[view.bodies.lesions.labels == 1]  # type: ignore[union-attr]
+    selected = lesions.vertex_colors[view.bodies.lesions.labels == 1]
     assert not np.allclose(first, selected)
     wanted = np.array([lesion.volume_ml for lesion in session.lesions.table]) * 1000
     surface = view.bodies.lesions

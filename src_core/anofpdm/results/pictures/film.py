@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import ndimage
 
 from anofpdm.common.atomic import atomic_path
@@ -242,8 +241,7 @@ def _drawn(content: Content, options: FigureOptions, look: Look, **more: Any) ->
 
 def pixels_of(figure: Figure) -> NDArray[np.uint8]:
     """Draw a figure and return its pixels, shape (rows, columns, 3)."""
-    canvas: Any = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
+    canvas: Any = figure.canvas  # a FigureCanvasAgg, whose methods have no types
     canvas.draw()
     return np.array(canvas.buffer_rgba(), dtype=np.uint8)[..., :3]
 

@@ -277,7 +277,7 @@ def _groups(surface: Surface, count: int) -> NDArray[np.int32]:
 def _with_volumes(surface: Surface, wanted: NDArray[np.float64]) -> Surface:
     """Move the vertices along their normals until each lesion has its volume."""
     labels, groups = surface.labels, _groups(surface, len(wanted))
-    wanted = np.bincount(groups, wanted)
+    wanted = np.bincount(groups, wanted).astype(np.float64)
     surface = Surface(surface.vertices, surface.triangles, groups[labels])
     for _ in range(_OFFSETS):
         corners = surface.vertices[surface.triangles]
