@@ -21,7 +21,7 @@ def has_window(request: pytest.FixtureRequest) -> bool:
     return marked or bool(request.config.getoption("--windows"))
 
 
-class WindowlessViewer(Viewer):
+class WindowlessViewer(Viewer):  # type: ignore[misc]
     """A viewer whose window is an empty one with a menu."""
 
     def __init__(self) -> None:
