@@ -1,16 +1,17 @@
 """Cohorts: the scheduler with a stand-in engine, and small phantoms against a plain loop.
 
 python benchmarks/cohort.py simulate --tasks 100000 --workers 500
-python benchmarks/cohort.py phantoms --scans 200
+python benchmarks/cohort.py phantoms --timed 60 --scans 200
 
 `simulate` starts a scheduler, and workers in a few processes, each with one thread and its own
 connection, as on a cluster; their scans compute nothing. It prints the scheduler's memory and the
 time a scan, in four quarters: a cost that grows with the number of scans would show.
 
-`phantoms` segments coarse phantoms, ten of them drawn and the others copies with one voxel changed,
-by a loop of `anofpdm segment` (of which --loop are run) and by one worker, both on one core, and by
-two workers on two cores; one of them is broken, and one worker is killed. It prints scans a minute,
-memory of the workers and what was done twice.
+`phantoms` segments coarse phantoms, ten of them drawn and the others copies with one voxel changed.
+--timed of them (0: none) go to one worker on one core and to two workers on two cores, --loop of
+them to a loop of `anofpdm segment` on one core. --scans of them and a broken file go to two
+workers, of which one is killed, and once more. It prints scans a minute, memory of the workers and
+what was done twice.
 """
 
 from __future__ import annotations
@@ -138,40 +139,50 @@ def _wait_for(address: str, workers: int) -> None:
         client.wait_for_workers(workers, timeout=600)
 
 
-def phantoms(scans: int, loop: int, steps: int) -> None:
+def phantoms(scans: int, timed: int, loop: int, steps: int) -> None:
     """Compare a plain loop with one and two workers, and disturb the latter."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if timed:
+            compare(folder, timed, loop, steps)
         source = draw(folder / "scans", scans)
-        files = sorted(source.iterdir())[:loop]
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[:1])  # child processes keep it
-        started = time.perf_counter()
-        for number, file in enumerate(files):
-            _anofpdm("segment", "--image", file, "--out", folder / "loop" / str(number),
-                     "--steps", steps, *FIXED)  # fmt: skip
-        alone = 60 * len(files) / (time.perf_counter() - started)
-        print(f"loop of segment: {alone:.2f} scans/min ({len(files)} scans)", flush=True)
         (source / "broken.nii.gz").write_bytes(b"broken")
-        rates = {}
-        for workers in (1, 2):
-            os.sched_setaffinity(0, cores[:workers])
-            out = folder / f"out{workers}"
-            started, peaks = time.perf_counter(), Peaks()
-            with peaks:
-                document = cohort(source, out, workers, steps)
-            rates[workers] = 60 * scans / (time.perf_counter() - started)
-            print(f"{workers} workers: {rates[workers]:.2f} scans/min, "
-                  f"{rates[workers] / alone:.1f} times the loop, {document['counts']}, "
-                  f"largest process at a quarter, half and the end: {peaks.words}",
-                  flush=True)  # fmt: skip
-        print(f"two workers: {rates[2] / rates[1]:.2f} times one", flush=True)
         out = folder / "disturbed"
         threading.Thread(target=_kill_a_worker, args=(out, scans // 4), daemon=True).start()
-        first = cohort(source, out, 2, steps)
+        peaks = Peaks()
+        with peaks:
+            first = cohort(source, out, 2, steps)
         again = cohort(source, out, 2, steps)
-        print(f"a worker killed: {first['segmented']} segmented, {first['counts']}; restarted: "
-              f"{again['segmented']} segmented, {again['counts']}")  # fmt: skip
+        print(f"{scans} scans, a worker killed: {first['segmented']} segmented, "
+              f"{first['counts']}, largest process at a quarter, half and the end: {peaks.words}; "
+              f"restarted: {again['segmented']} segmented, {again['counts']}")  # fmt: skip
+
+
+def compare(folder: Path, scans: int, loop: int, steps: int) -> None:
+    """Print the rates of a loop of `segment`, of one worker and of two."""
+    source = draw(folder / "timed", scans)
+    files = sorted(source.iterdir())[:loop]
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])  # child processes keep it
+    started = time.perf_counter()
+    for number, file in enumerate(files):
+        _anofpdm("segment", "--image", file, "--out", folder / "loop" / str(number),
+                 "--steps", steps, *FIXED)  # fmt: skip
+    alone = 60 * len(files) / (time.perf_counter() - started)
+    print(f"loop of segment: {alone:.2f} scans/min ({len(files)} scans)", flush=True)
+    rates = {}
+    for workers in (1, 2):
+        os.sched_setaffinity(0, cores[:workers])
+        out = folder / f"out{workers}"
+        started, peaks = time.perf_counter(), Peaks()
+        with peaks:
+            document = cohort(source, out, workers, steps)
+        rates[workers] = 60 * scans / (time.perf_counter() - started)
+        print(f"{workers} workers: {rates[workers]:.2f} scans/min, "
+              f"{rates[workers] / alone:.1f} times the loop, {document['counts']}, "
+              f"largest process at a quarter, half and the end: {peaks.words}",
+              flush=True)  # fmt: skip
+    print(f"two workers: {rates[2] / rates[1]:.2f} times one", flush=True)
 
 
 def draw(folder: Path, count: int) -> Path:
@@ -260,7 +271,8 @@ def main() -> None:
     simulated.add_argument("--processes", type=int, default=5)
     real = kinds.add_parser("phantoms")
     real.add_argument("--scans", type=int, default=200)
-    real.add_argument("--loop", type=int, default=20)
+    real.add_argument("--timed", type=int, default=60)
+    real.add_argument("--loop", type=int, default=10)
     real.add_argument("--steps", type=int, default=4)
     served = kinds.add_parser("serve")
     served.add_argument("address")
@@ -271,7 +283,7 @@ def main() -> None:
     elif given.kind == "simulate":
         simulate(given.tasks, given.workers, given.processes)
     else:
-        phantoms(given.scans, given.loop, given.steps)
+        phantoms(given.scans, given.timed, given.loop, given.steps)
 
 
 if __name__ == "__main__":
