@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from anofpdm.common.errors import VolumeError
 
@@ -12,12 +14,17 @@ from anofpdm.common.errors import VolumeError
 @dataclass(frozen=True)
 class NamedTask:
     name: str
+    finished: Path | None = None
 
 
 def shout(task: NamedTask) -> str:
-    """Return the name in capitals; "bad" fails and "poison" kills its process."""
+    """Return the name in capitals; "bad" fails, "poison" kills its process, "slow" takes 30 s."""
     if task.name == "bad":
         raise VolumeError("bad.nii is broken")
     if task.name == "poison":
         os.kill(os.getpid(), signal.SIGKILL)
+    if task.name == "slow":
+        threading.Event().wait(30)
+    if task.finished is not None:
+        task.finished.touch()
     return task.name.upper()

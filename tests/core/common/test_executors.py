@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import overload
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_workers_of_a_scheduler_keep_the_order_too() -> None:
         threads_per_worker=2,
         processes=False,
         protocol="tcp://",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs=60,
     ) as cluster:
         check_in_order(executor_of(1, cluster.scheduler_address))
@@ -82,6 +83,14 @@ def test_nothing_is_begun_after_a_stop(executor: Executor) -> None:
     stop()
     rest = [one.result() for one in ended]
     assert len(rest) == (3 if executor.parallel else 0)
+
+
+def test_a_break_does_not_wait_for_what_is_at_work(tmp_path: Path) -> None:
+    tasks = [NamedTask("quick", tmp_path / "quick"), NamedTask("slow", tmp_path / "slow")]
+    with pytest.raises(KeyboardInterrupt):
+        for _ in ProcessExecutor(2).run(shout, tasks):
+            raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["quick"]
 
 
 def test_a_killed_process_is_a_sentence() -> None:

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.synchronize import Event
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 
 import psutil
 
@@ -19,8 +19,6 @@ from anofpdm.common.processes.child_environment import safe_children
 
 LEADER = "ANOFPDM_LEADER"
 """Environment variable with the process ID of the leader, if this process is one of several."""
-
-_stop: Event | None = None
 
 
 def in_process_group() -> bool:
@@ -49,7 +47,7 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of `count` processes, which ignore Ctrl-C and the end of the terminal.
 
     They import no module of the current folder. Tasks not started when the body ends are cancelled;
-    see `asked_to_stop`.
+    where it ends by an exception, Ctrl-C included, the processes end at once.
 
     Raises
     ------
@@ -59,23 +57,23 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")
     # For as long as the pool lasts: it starts processes one by one, as tasks come.
     with safe_children():
-        stop = context.Event()
-        executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(stop,))
+        # Its other end is closed by this process, or with it.
+        theirs, ours = context.Pipe(duplex=False)
+        executor = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(theirs,))
         try:
             yield executor
-        except BrokenProcessPool as error:
-            raise DatasetError(
-                "A worker process was killed, perhaps because memory ran out; run the same "
-                "command again with fewer --workers. Finished work is kept."
-            ) from error
+        except BaseException as error:
+            ours.close()
+            if isinstance(error, BrokenProcessPool):
+                raise DatasetError(
+                    "A worker process was killed, perhaps because memory ran out; run the same "
+                    "command again with fewer --workers. Finished work is kept."
+                ) from error
+            raise
         finally:
-            stop.set()
             executor.shutdown(cancel_futures=True)
-
-
-def asked_to_stop() -> bool:
-    """Whether this is a worker process that should stop."""
-    return _stop is not None and _stop.is_set()
+            ours.close()
+            theirs.close()
 
 
 def end_with(pid: int) -> None:
@@ -86,16 +84,17 @@ def end_with(pid: int) -> None:
         os._exit(1)
 
 
-def _begin(stop: Event) -> None:
-    """Ignore what a terminal sends to all processes at once, and end with the parent process."""
-    global _stop
-    _stop = stop
+def _begin(parents: Connection) -> None:
+    """Ignore what a terminal sends to all processes at once, and end when the parent says so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    _end_after(parent.join)
+    _end_after(lambda: _wait_for_end(parents))
+
+
+def _wait_for_end(parents: Connection) -> None:
+    with suppress(OSError):  # as Windows says it
+        parents.poll(None)
 
 
 def _end_after(wait: Callable[[], object]) -> None:

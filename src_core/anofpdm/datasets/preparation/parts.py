@@ -79,8 +79,8 @@ class PartStore:
     def locked(cls, dataset: Path) -> Iterator[PartStore]:
         """Open or make the parts of a dataset, for this process alone.
 
-        What an earlier process left half-written is removed, and the folder, too, when no part is
-        in it at the end.
+        What a process left half-written is removed, and the folder, too, when no part is in it at
+        the end.
 
         Raises
         ------
@@ -95,11 +95,11 @@ class PartStore:
                 f"{folder} cannot be created ({error.strerror}); choose another path."
             ) from error
         with folder_lock(folder, str(dataset)):
-            for stale in folder.glob(".*"):
-                shutil.rmtree(stale, ignore_errors=True) if stale.is_dir() else stale.unlink()
+            _remove_half_written(folder)
             try:
                 yield cls(folder)
             finally:
+                _remove_half_written(folder)
                 if not any(folder.glob("*.npz")):
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -179,6 +179,11 @@ class PartStore:
     def remove(self) -> None:
         """Remove the folder with everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _remove_half_written(folder: Path) -> None:
+    for stale in folder.glob(".*"):
+        shutil.rmtree(stale, ignore_errors=True) if stale.is_dir() else stale.unlink()
 
 
 _SUMMARY: Final = TypeAdapter(PartSummary)

@@ -168,9 +168,9 @@ def _lacking(slices: Mapping[Split, Mapping[str, int]], wanted: Sequence[Split])
         if split not in slices
     ]
     for split in slices:
-        use = "training" if split == "train" else "calibration and evaluation"
+        use = "training needs" if split == "train" else "calibration and evaluation need"
         found += [
-            f"The split {split} has no {name} slice, but {use} needs both classes; add such "
+            f"The split {split} has no {name} slice, but {use} both classes; add such "
             "subjects, or list the splits in a CSV (--splits)."
             for name in ("healthy", "unhealthy")
             if not slices[split][name]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from anofpdm.common.errors import AnofpdmError
 from anofpdm.common.executors.choice import executor_of
-from anofpdm.common.processes.worker_processes import asked_to_stop, usable_cpus
+from anofpdm.common.processes.worker_processes import usable_cpus
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.preparation.parts import PartStore
 from anofpdm.datasets.preparation.subject import Recipe, subject_slices
@@ -86,8 +86,6 @@ def make_parts(
 
 
 def _make(request: PartRequest) -> str | None:
-    if asked_to_stop():
-        return None
     try:
         slices = subject_slices(request.case, request.recipe)
     except AnofpdmError as error:
