@@ -75,7 +75,9 @@ def compare(
     from anofpdm.evaluation.report.html import html_report
     from anofpdm.model.bundle import load_bundle
 
-    if scheduler is not None:  # its workers have another current folder
+    if scheduler is None:
+        resolve_device(run.device)  # refuse it before scans are read
+    else:  # its workers have another current folder
         sources = sources.absolute()
     model = load_bundle(bundle)
     calibration = model.metadata.calibration
@@ -91,7 +93,7 @@ def compare(
         methods=methods,
         rivals=rivals,
         seed=run.seed,
-        device=resolve_device(run.device),
+        device=run.device,
         precision=run.precision,
         batch_size=run.batch_size,
         lesion_mm2=area,

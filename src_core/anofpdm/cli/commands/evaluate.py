@@ -63,7 +63,9 @@ def evaluate(
     from anofpdm.evaluation.report.html import html_report
     from anofpdm.model.bundle import load_bundle
 
-    if scheduler is not None:  # its workers have another current folder
+    if scheduler is None:
+        resolve_device(run.device)  # refuse it before scans are read
+    else:  # its workers have another current folder
         sources = sources.absolute()
     model = load_bundle(bundle)
     calibration = model.metadata.calibration
@@ -77,7 +79,7 @@ def evaluate(
         bundle=bundle if model.path is None else str(model.path.absolute()),
         methods=model_methods(settings, grid),
         seed=run.seed,
-        device=resolve_device(run.device),
+        device=run.device,
         precision=run.precision,
         batch_size=run.batch_size,
         lesion_mm2=area,

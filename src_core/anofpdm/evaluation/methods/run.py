@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.analysis.engine import analyze_stack
+from anofpdm.common.device import resolve_device
 from anofpdm.datasets.labels.rule import LESION_MM2
 from anofpdm.evaluation.baselines import (
     baseline_names,
@@ -58,6 +59,7 @@ class MethodsRun:
     rivals : tuple of Rival
     seed : int
     device, precision : str
+        As of `analyze`; "auto" is chosen where the run takes place.
     batch_size : int or None
     lesion_mm2 : float
         Lesion area in a slice from which it is unhealthy.
@@ -97,7 +99,7 @@ class MethodsRun:
                 read.stack,
                 model,
                 seed=self.seed,
-                device=self.device,
+                device=resolve_device(self.device),
                 precision=self.precision,
                 batch_size=self.batch_size or _RIVAL_BATCH,
             )
