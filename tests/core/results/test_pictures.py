@@ -123,6 +123,30 @@ def test_all_panels_have_one_scale() -> None:
     assert len(scales) == 1
 
 
+def test_words_do_not_run_into_each_other() -> None:
+    """Four narrow panels under long headings, and a label longer than its panel."""
+    many = tuple(Column.of(text) for text in ("scan", "map+mask", "mask+reference", "map"))
+    for columns, width in ((many, 8.0), ((Column(),), 6.0)):
+        options = FigureOptions(
+            slices=slice_choices(["8-11"], ["axial", "coronal"]), columns=columns, width_cm=width,
+            dpi=100, title="A title that is much longer than the figure is wide, by far",
+        )  # fmt: skip
+        figure = draw_figure(content(), options)
+        canvas: Any = figure.canvas
+        canvas.draw()
+        boxes = [
+            text.get_window_extent()
+            for text in figure.texts
+            if not text.get_text().startswith(("Research", "model"))
+        ]
+        assert all(box.x1 <= figure.bbox.x1 + 1 for box in boxes)
+        for place, box in enumerate(boxes):
+            for other in boxes[place + 1 :]:
+                apart = min(box.x1, other.x1) - max(box.x0, other.x0)
+                above = min(box.y1, other.y1) - max(box.y0, other.y0)
+                assert apart < 2 or above < 3
+
+
 def test_slices_are_chosen_by_number_by_lesion_or_evenly() -> None:
     marked = np.zeros(40, dtype=int)
     marked[10:30] = 5

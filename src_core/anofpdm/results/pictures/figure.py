@@ -34,6 +34,8 @@ _MOST_PIXELS = 30_000
 _MARGIN, _GAP, _APART, _BAR = 0.06, 0.03, 0.12, 0.62  # inches
 _INCH = 2.54  # cm
 _POINT = 1 / 72  # inches
+_PLAIN, _BOLD = 0.58, 0.72
+"""Width of a letter over its size, on average and a little more."""
 _LINE = 1.45
 """Height of a line of text over its size."""
 # Text stays text: it can be searched and edited in the file.
@@ -240,7 +242,7 @@ class _Page:
             for plane, picked in self._slices.items()
         }
         self._scale = min(self._scale_of(plane) for plane in self._slices)
-        self._headings = 2 if columns > 1 else 1
+        self._headings = {plane: self._heading_lines(plane) for plane in self._slices}
         self._header = self._header_lines()
         rows = [
             (plane, picked[first : first + self._across[plane]], first == 0)
@@ -307,12 +309,24 @@ class _Page:
 
     def _row_height(self, plane: Plane, first: bool) -> float:
         _, tall = self._look.millimetres(self._content, plane)
-        lines = self._headings if first else 1
+        lines = 1 + (self._lines_above(plane) if first else 0)
         return tall * self._scale + lines * self._text + _GAP
+
+    def _lines_above(self, plane: Plane) -> int:
+        return max(len(lines) for lines in self._headings[plane])
+
+    def _heading_lines(self, plane: Plane) -> list[list[str]]:
+        """Lines of the heading of each column, no wider than a panel; none of a single column."""
+        columns = self._options.columns
+        if len(columns) == 1:
+            return [[]]
+        width = self._look.millimetres(self._content, plane)[0] * self._scale
+        letters = max(int(width / (self._options.font_size * _POINT * _BOLD)), 4)
+        return [wrap(column.title, letters) for column in columns]
 
     def _header_lines(self) -> list[tuple[str, str]]:
         title = self._content.title if self._options.title is None else self._options.title
-        letters = int(self.width / ((self._options.font_size + 1) * _POINT * 0.56))
+        letters = int(self.width / ((self._options.font_size + 1) * _POINT * _BOLD))
         return [(line, "bold") for line in wrap(title, max(letters, 10))]
 
     def _draw_row(
@@ -329,10 +343,14 @@ class _Page:
         left = _MARGIN
         for place, index in enumerate(picked):
             name = label(self._content, plane, index)
-            self._write(left, base + tall + 0.25 * self._text, name)
+            room = len(options.columns) * (wide + _GAP)
+            size = min(options.font_size, room / (max(len(name), 1) * _POINT * _PLAIN))
+            self._write(left, base + tall + 0.25 * self._text, name, size=size)
             for number, column in enumerate(options.columns):
-                if first and self._headings > 1:
-                    self._write(left, base + tall + 1.25 * self._text, column.title, weight="bold")
+                lines = self._headings[plane][number] if first else []
+                for above, line in enumerate(reversed(lines)):
+                    y = base + tall + (1.25 + above) * self._text
+                    self._write(left, y, line, weight="bold")
                 axes = self._figure.add_axes(self._share(left, base, wide, tall))
                 found = draw_panel(
                     axes, self._content, self._look, column, plane, index, options.font_size
@@ -348,7 +366,8 @@ class _Page:
         size = self._options.font_size
         tall = min(0.7 * self._panels, 2.2)
         left = self.width - _MARGIN - self._bar + 0.08
-        room = (left, self._top - self._headings * self._text - tall, 0.09, tall)
+        above = 1 + self._lines_above(self._rows[0][0])
+        room = (left, self._top - above * self._text - tall, 0.09, tall)
         bar = self._figure.colorbar(
             shown, cax=self._figure.add_axes(self._share(*room)), extend="max"
         )
