@@ -305,7 +305,9 @@ class ExportPanel(DockedPanel):
         analysis, found, native = session.analysis, session.volume_result, session.measured
         if analysis is None or found is None or native is None:
             return None
-        return Source(analysis, found, native, self._reference())
+        position = session.position
+        slice_id = int(analysis.slice_ids[position]) if position >= 0 else None
+        return Source(analysis, found, native, self._reference(), slice_id)
 
     def _reference(self) -> Volume | None:
         from napari.layers import Labels

@@ -221,7 +221,10 @@ class PictureDialog(QDialog):
             self._fields[name].setVisible(not film)
         for widget in (self._plane_row, self._column_box):
             widget.setVisible(kind != "steps")
+        source = self._source()
         self.slices.clear()
+        if kind == "steps" and source is not None and source.slice_id is not None:
+            self.slices.addItem(str(source.slice_id))
         self.slices.addItems(_SLICES[kind])
         self.refresh()
 

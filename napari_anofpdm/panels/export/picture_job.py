@@ -33,12 +33,15 @@ class Source:
         The result; `native` with the mask in view, an edited one included.
     reference : Volume or None
         A known lesion.
+    slice_id : int or None
+        The axial slice in view, if it is analysed.
     """
 
     analysis: Analysis
     interpretation: Interpretation
     native: NativeResult
     reference: Volume | None = None
+    slice_id: int | None = None
 
     def is_same(self, other: Source | None) -> bool:
         """Return whether another shows the same."""

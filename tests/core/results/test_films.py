@@ -13,7 +13,7 @@ from anofpdm.common.errors import SettingsError
 from anofpdm.method.settings import AbsoluteThreshold, Settings
 from anofpdm.results.pictures.choosing import SliceChoice
 from anofpdm.results.pictures.columns import Column
-from anofpdm.results.pictures.content import Content, healthy_scan
+from anofpdm.results.pictures.content import Content, healthy_scan, map_label
 from anofpdm.results.pictures.figure import FigureOptions
 from anofpdm.results.pictures.film import film_of_slices, film_of_steps, save_film
 from tests.core.segmentation_cases import analysis, scan
@@ -79,6 +79,12 @@ def test_the_healthy_scan_is_that_of_the_end_step_on_the_scans_voxels(stored: An
     close = np.isclose(plane, seen, atol=1e-4) & brain
     assert 0 < close.sum() < brain.sum()
     assert (plane[brain] <= seen[brain] + 1e-4).all()
+
+
+def test_maps_are_named_for_what_they_measure() -> None:
+    assert map_label("H", SETTINGS) == "H (squared difference)"
+    other = SETTINGS.model_copy(update={"sam": "gradient", "polarity": "hyperintense"})
+    assert map_label("H", other) == "H (squared gradient, hyperintense)"
 
 
 def test_what_no_film_has_is_refused(tmp_path: Path) -> None:

@@ -92,10 +92,10 @@ class Column:
         drawn = tuple(part for part in over if getattr(self, part))
         return (self.ground, *drawn) if self.ground == "healthy" or not drawn else drawn
 
-    @property
-    def title(self) -> str:
-        """Its heading."""
-        return ", ".join(_TITLES[part] for part in self.parts)
+    def title(self, content: Content) -> str:
+        """Return its heading."""
+        names = {**_TITLES, "map": content.map_name}
+        return ", ".join(names[part] for part in self.parts)
 
     def check(self, content: Content) -> None:
         """Refuse a column of what the content lacks.

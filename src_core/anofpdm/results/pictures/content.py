@@ -45,6 +45,8 @@ class Content:
         The prediction guided toward health at the end step of each slice, 0..1.
     threshold : float
         Largest threshold of the map; the colour bar reaches at least as far.
+    map_name, map_label : str
+        The map's name, and that of its values beside the colour bar.
     title, footer : str
         What was found, and with which model.
     """
@@ -56,6 +58,8 @@ class Content:
     reference: NDArray[np.bool_] | None = None
     healthy: NDArray[np.float32] | None = None
     threshold: float = 0.0
+    map_name: str = "anomaly map"
+    map_label: str = "anomaly map H (squared difference)"
     title: str = ""
     footer: str = ""
 
@@ -183,11 +187,18 @@ def content_of(
         None if reference is None else on_grid_of(scan, reference).data,
         predicted,
         threshold=float(np.max(interpretation.threshold, initial=0.0)),
+        map_label=map_label("anomaly map H", interpretation.settings),
         title=found_words(
             names[0] if names else "scan", native.lesions.volume_ml, len(native.lesions.table)
         ),
         footer=f"{bundle.name} {bundle.version}, w = {interpretation.settings.guidance:g}",
     )
+
+
+def map_label(name: str, settings: Settings) -> str:
+    """Name the values of a map: what the step maps measure, and on which side."""
+    what = "squared difference" if settings.sam.startswith("sam") else "squared gradient"
+    return f"{name} ({what}{'' if settings.polarity == 'both' else f', {settings.polarity}'})"
 
 
 def healthy_scan(

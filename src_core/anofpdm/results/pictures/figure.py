@@ -322,7 +322,7 @@ class _Page:
             return [[]]
         width = self._look.millimetres(self._content, plane)[0] * self._scale
         letters = max(int(width / (self._options.font_size * _POINT * _BOLD)), 4)
-        return [wrap(column.title, letters) for column in columns]
+        return [wrap(column.title(self._content), letters) for column in columns]
 
     def _header_lines(self) -> list[tuple[str, str]]:
         title = self._content.title if self._options.title is None else self._options.title
@@ -371,7 +371,7 @@ class _Page:
         bar = self._figure.colorbar(
             shown, cax=self._figure.add_axes(self._share(*room)), extend="max"
         )
-        bar.set_label("anomaly map H (squared difference)", fontsize=size, color=self._ink)
+        bar.set_label(self._content.map_label, fontsize=size, color=self._ink)
         bar.ax.tick_params(labelsize=size, colors=self._ink, length=2)
         bar.outline.set_edgecolor(self._ink)
 

@@ -15,7 +15,7 @@ from anofpdm.common.errors import SettingsError
 from anofpdm.results.figures import Plane
 from anofpdm.results.pictures.choosing import SliceChoice
 from anofpdm.results.pictures.columns import Column, Look
-from anofpdm.results.pictures.content import Content
+from anofpdm.results.pictures.content import Content, map_label
 from anofpdm.results.pictures.figure import (
     Aside,
     FigureOptions,
@@ -137,6 +137,8 @@ def film_of_steps(
         scan=x0,
         affine=geometry.canonical_affine @ shift,
         anomaly_map=np.zeros_like(x0),
+        map_name="step map",
+        map_label=map_label("step map S$_t$", settings),
         mask=None if content is None or content.mask is None else content.mask[:, :, [slice_id]],
         title="" if content is None else content.title,
         footer="" if content is None else content.footer,

@@ -15,7 +15,7 @@ from anofpdm.common.validation import parsed
 from anofpdm.method.settings import Settings
 from anofpdm.results.figures import found_words
 from anofpdm.results.folder import ANALYSIS_FOLDER, ANOMALY_MAP_FILE, MASK_FILE, REPORT_FILE
-from anofpdm.results.pictures.content import Content, healthy_scan
+from anofpdm.results.pictures.content import Content, healthy_scan, map_label
 from anofpdm.results.report import FORMAT_VERSION
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.volume import Volume, read_volume
@@ -161,6 +161,7 @@ class StoredResults:
             on_scan(reference),
             predicted,
             threshold=max((each.threshold or 0.0 for each in self._report.slices), default=0.0),
+            map_label=map_label("anomaly map H", self.settings),
             title=self._title(),
             footer=f"{self._report.bundle.get('name', '')} "
             f"{self._report.bundle.get('version', '')}, w = {self.settings.guidance:g}",
