@@ -218,7 +218,8 @@ def displayed(volume: NDArray[Any], index: int, plane: Plane = "axial") -> NDArr
     Axial slices are seen from the feet, coronal ones from the front: the patient's right is on the
     left. Sagittal ones are seen from the patient's left: the face looks to the left.
     """
-    flat: NDArray[Any] = volume.take(index, axis=AXIS_ACROSS[plane])
+    # A view: `take` would copy a whole volume that is not stored along these axes.
+    flat = volume[(slice(None),) * AXIS_ACROSS[plane] + (index,)]
     image: NDArray[Any] = flat[::-1, ::-1].T
     return image
 
@@ -435,9 +436,19 @@ def map_top(anomaly_map: NDArray[np.float32]) -> float:
     return float(np.percentile(positive, 99.8)) if positive.size else 1.0
 
 
-def head_box(scan: NDArray[Any], plane: Plane = "axial") -> tuple[slice, slice]:
-    """Rows and columns of the displayed image that hold the head, with a small margin."""
-    filled = np.nan_to_num(scan) > 0.05 * grey_window(scan)[1]
+def head_box(
+    scan: NDArray[Any], plane: Plane = "axial", white: float | None = None
+) -> tuple[slice, slice]:
+    """Rows and columns of the displayed image that hold the head, with a small margin.
+
+    Parameters
+    ----------
+    scan : ndarray, shape (i, j, k)
+    plane : {"axial", "coronal", "sagittal"}
+    white : float, optional
+        Upper end of the scan's window, where it is known.
+    """
+    filled = np.nan_to_num(scan) > 0.05 * (grey_window(scan)[1] if white is None else white)
     shadow = displayed(filled.any(axis=AXIS_ACROSS[plane], keepdims=True), 0, plane)
     ranges = []
     for axis in (1, 0):

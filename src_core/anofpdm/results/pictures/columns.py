@@ -141,11 +141,9 @@ class Look:
         if top is None:
             found = 1.0 if content.anomaly_map is None else map_top(content.anomaly_map)
             top = max(found, content.threshold)
-        return cls(
-            grey_window(content.scan) if window is None else window,
-            top,
-            {plane: head_box(content.scan, plane) for plane in SIDES},
-        )
+        own = grey_window(content.scan)
+        boxes = {plane: head_box(content.scan, plane, own[1]) for plane in SIDES}
+        return cls(own if window is None else window, top, boxes)
 
     def millimetres(self, content: Content, plane: Plane) -> tuple[float, float]:
         """Return width and height of a panel in mm."""

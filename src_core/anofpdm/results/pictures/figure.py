@@ -126,14 +126,21 @@ def picked_slices(content: Content, options: FigureOptions) -> dict[Plane, list[
     SettingsError
         When the scan has no such slice.
     """
-    filled = np.nan_to_num(content.scan) > 0
     found = {}
     for plane, choice in options.slices.items():
-        others = tuple(axis for axis in range(3) if axis != AXIS_ACROSS[plane])
-        used = np.flatnonzero(filled.any(axis=others))
-        head = (int(used[0]), int(used[-1])) if used.size else (0, content.slices(plane) - 1)
-        found[plane] = choice.picked(content.marked(plane), head, plane)
+        marked, head = np.zeros(content.slices(plane)), (0, content.slices(plane) - 1)
+        if choice.kind != "numbers":  # those of a film are chosen for each frame
+            marked = content.marked(plane)
+            head = head if marked.any() else _head(content, plane)
+        found[plane] = choice.picked(marked, head, plane)
     return found
+
+
+def _head(content: Content, plane: Plane) -> tuple[int, int]:
+    """First and last slice that show the head."""
+    others = tuple(axis for axis in range(3) if axis != AXIS_ACROSS[plane])
+    used = np.flatnonzero((np.nan_to_num(content.scan) > 0).any(axis=others))
+    return (int(used[0]), int(used[-1])) if used.size else (0, content.slices(plane) - 1)
 
 
 def slice_label(content: Content, plane: Plane, index: int) -> str:
