@@ -16,7 +16,9 @@ from napari_anofpdm.io.open_action import open_paths
 from napari_anofpdm.layers.analysis_opener import AnalysisOpener
 from napari_anofpdm.layers.edited_mask import EditedMask
 from napari_anofpdm.layers.manager import LayerManager
+from napari_anofpdm.layers.overlay_look import OverlayLook
 from napari_anofpdm.layers.scan_link import ScanLink
+from napari_anofpdm.lens.lens import Lens
 from napari_anofpdm.lesions.marks import LesionMarks
 from napari_anofpdm.lesions.mask_tools import MaskTools
 from napari_anofpdm.lesions.pointer_tools import PointerTools
@@ -53,6 +55,7 @@ class Context:
     ----------
     session : Session
     layers : LayerManager
+    look : OverlayLook
     edited : EditedMask
     marks : LesionMarks
     tools : MaskTools
@@ -71,6 +74,7 @@ class Context:
     labelling : Labelling
     hands : Hands
     layouts : Layouts
+    lens : Lens
     preparer : Preparer
     alignment : AlignmentCheck
     cases : ReadingList
@@ -83,6 +87,8 @@ class Context:
         self.session = Session()
         # The layers of an analysis must exist before its slices are interpreted.
         self.layers = LayerManager(viewer, self.session)
+        self.look = OverlayLook(viewer, self.layers.fit_limits)
+        self.session.closed.connect(self.look.store)
         self.edited = EditedMask(viewer, self.session)
         self.marks = LesionMarks(viewer, self.session)
         self.tools = MaskTools(viewer, self.session, self.layers)
@@ -102,6 +108,8 @@ class Context:
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._quarter
+        self.lens = Lens(viewer, self.session, self.layers, self.layouts)
+        self.pointer.turn_lens = self.lens.turn
         self.measured.canvases = self._canvases_to_measure
         self.layouts.changed.connect(self.measured.look_for_canvases)
         self.tools.armed_changed.connect(self._on_mask_tool)

@@ -39,13 +39,15 @@ PARTS = (
         "canvas.png",
         "The scan in grey. Colours are the anomaly map: the brighter, the more the scan differs "
         "from what the model predicts for a healthy brain. The outline is the mask: where the map "
-        "is above the threshold. Numbers name the lesions. The patient's left is on the right.",
+        "is above the threshold. Numbers name the lesions. The patient's left is on the right. "
+        "Rulers and regions that you draw give lengths and the values of the voxels.",
     ),
     Part(
         "Scan, healthy prediction, map",
         "side_by_side.png",
         "The scan, what the model predicts for this brain if it were healthy, and the difference "
-        "of the two, averaged over noise levels. Where the prediction looks wrong, the map is.",
+        "of the two, averaged over noise levels. Where the prediction looks wrong, the map is. "
+        "Hold F5 to see the prediction through a lens.",
     ),
     Part(
         "Lesions",

@@ -121,6 +121,18 @@ def hide_overlays(viewer: napari.viewer.Viewer) -> Generator[None]:
         yield
 
 
+def lens_on_prediction(viewer: napari.viewer.Viewer) -> Generator[None]:
+    """Show the healthy prediction in a circle round the pointer while the key is held."""
+    with context_of(viewer).lens.held("healthy"):
+        yield
+
+
+def lens_on_map(viewer: napari.viewer.Viewer) -> Generator[None]:
+    """Show the anomaly map in a circle round the pointer while the key is held."""
+    with context_of(viewer).lens.held("map"):
+        yield
+
+
 def toggle_results(viewer: napari.viewer.Viewer) -> None:
     """Hide the anomaly map, the step maps and the mask preview, or show them again.
 
@@ -286,6 +298,13 @@ SHORTCUTS: tuple[Shortcut, ...] = (
         hide_overlays,
         "napari:hold_for_pan_zoom",
     ),
+    Shortcut(
+        "F5",
+        "Lens: the healthy prediction round the pointer while the key is held; Ctrl or Shift and "
+        "the wheel change its radius",
+        lens_on_prediction,
+    ),
+    Shortcut("Shift+F5", "Lens: the anomaly map round the pointer", lens_on_map),
     Shortcut("W", "Next window: brain, narrow, full range", next_window),
     Shortcut(
         "H", "Hide or show the anomaly map, the step maps and the mask preview", toggle_results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from anofpdm.common.user_path import user_path
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from anofpdm.model.precision import Precision
 
 PLUGIN = "napari-anofpdm"
+_Section = Union["RunPreferences", "FolderPreferences", "OverlayPreferences"]
 _GIB = 1 << 30
 
 
@@ -70,6 +71,55 @@ class FolderPreferences:
     exports: str = ""
 
 
+@dataclass(frozen=True)
+class OverlayPreferences:
+    """How map and mask are drawn over the scan.
+
+    Attributes
+    ----------
+    map_opacity, mask_opacity : float
+        0 to 1.
+    colour_map : str
+        Of the map: a colormap of napari that is even for any colour vision.
+    map_low, map_high : float
+        The values of the map with the first and the last colour; both 0: fitted to each map.
+    colour_bar : bool
+    mask_style : {"contour", "fill"}
+    mask_colour : str
+        "#rrggbb".
+    """
+
+    map_opacity: float = 0.8
+    colour_map: str = "inferno"
+    map_low: float = 0.0
+    map_high: float = 0.0
+    colour_bar: bool = False
+    mask_style: Literal["contour", "fill"] = "contour"
+    mask_opacity: float = 1.0
+    mask_colour: str = "#2dd4ff"
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The values with the first and the last colour; None fits them to each map."""
+        return (self.map_low, self.map_high) if self.map_high > self.map_low else None
+
+
+def overlay_preferences() -> OverlayPreferences:
+    """Return how map and mask were drawn last."""
+    return OverlayPreferences(**_stored("overlays", OverlayPreferences))
+
+
+def remember_overlays(chosen: OverlayPreferences) -> None:
+    """Store how map and mask are drawn; without the plugin's settings nothing happens."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        page = get_plugin_settings(PLUGIN).overlays
+    except KeyError:
+        return  # the plugin is disabled in napari, but its modules are in use
+    page.update({field.name: getattr(chosen, field.name) for field in fields(chosen)})
+
+
 def run_preferences() -> RunPreferences:
     """Return the current preferences for runs."""
     return RunPreferences(**_stored("runs", RunPreferences))
@@ -103,7 +153,7 @@ def folder(which: Literal["bundles", "analyses", "exports"]) -> Path | None:
     return user_path(text) if text else None
 
 
-def _stored(section: str, holder: type[RunPreferences | FolderPreferences]) -> dict[str, Any]:
+def _stored(section: str, holder: type[_Section]) -> dict[str, Any]:
     """Return one section of the page; empty if napari has no settings for the plugin."""
     from napari.settings import get_plugin_settings
 

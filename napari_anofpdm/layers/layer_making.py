@@ -34,6 +34,7 @@ _STEP_AXES = ("step", *WORLD_AXES)
 _STEP_UNITS = ("dimensionless", *WORLD_UNITS)
 _FOUND, _DRAWN = "#2dd4ff", "#e83fb8"
 _FUSED_RANGE = (60.0, 99.9)  # percentiles of the brain at the ends of the fused map's colours
+_COLOURS = 256
 _OPAQUE_FROM = 0.25  # share of the colour range; below it, the map fades to transparent
 
 
@@ -46,7 +47,7 @@ def map_layer(data: NDArray[np.float32], grid: NetworkGrid) -> Image:
         translate=grid.translate,
         axis_labels=WORLD_AXES,
         units=WORLD_UNITS,
-        colormap=heat(),
+        colormap=map_colours(),
         contrast_limits=(0.0, 1.0),
         interpolation2d="linear",
         blending="translucent",
@@ -66,7 +67,7 @@ def fused_layer(placed: PlacedArray) -> Image:
         translate=placed.translate,
         axis_labels=WORLD_AXES,
         units=WORLD_UNITS,
-        colormap=heat(),
+        colormap=map_colours(),
         contrast_limits=(float(low), max(float(top), float(low) + 1e-6)),
         interpolation2d="linear",
         blending="translucent",
@@ -87,7 +88,7 @@ def steps_layer(array: StepArray, role: Role, grid: NetworkGrid) -> Image:
         translate=(0.0, *grid.translate),
         axis_labels=_STEP_AXES,
         units=_STEP_UNITS,
-        colormap=heat() if is_map else "gray",
+        colormap=map_colours() if is_map else "gray",
         contrast_limits=(0.0, 1.0) if is_map else (-1.0, 1.0),
         interpolation2d="linear",
         blending="translucent",
@@ -105,7 +106,7 @@ def preview_layer(placed: PlacedArray) -> Labels:
         translate=placed.translate,
         axis_labels=WORLD_AXES,
         units=WORLD_UNITS,
-        colormap=_one_colour(_FOUND),
+        colormap=mask_colours(_FOUND),
         opacity=1.0,
         metadata={ROLE: "preview"},
     )
@@ -121,22 +122,23 @@ def mask_layer(volume: Volume, sources: tuple[SourceFile, ...] = ()) -> Labels:
     """
     data, attributes, _ = layer_data(volume, NAMES["mask"], "labels")
     metadata = {**attributes["metadata"], ROLE: "mask", SOURCES: sources}
-    kept = {**attributes, "metadata": metadata, "colormap": _one_colour(_FOUND)}
+    kept = {**attributes, "metadata": metadata, "colormap": mask_colours(_FOUND)}
     return Labels(np.array(data, order="C"), **kept)
 
 
 def drawn_mask_colours() -> DirectLabelColormap:
     """Return the colour of a mask from a file, distinct from the map and the found mask."""
-    return _one_colour(_DRAWN)
+    return mask_colours(_DRAWN)
 
 
-def heat() -> Colormap:
-    """Return the colormap inferno, transparent toward zero."""
-    colors = np.array(ensure_colormap("inferno").colors)
+def map_colours(name: str = "inferno") -> Colormap:
+    """Return a colormap of napari, transparent toward zero."""
+    colors = np.array(ensure_colormap(name).map(np.linspace(0.0, 1.0, _COLOURS)))
     position = np.linspace(0.0, 1.0, len(colors))
     colors[:, 3] = np.clip(position / _OPAQUE_FROM, 0.0, 1.0)
-    return Colormap(colors, name="heat")
+    return Colormap(colors, name=f"{name} over the scan")
 
 
-def _one_colour(colour: str) -> DirectLabelColormap:
+def mask_colours(colour: str) -> DirectLabelColormap:
+    """Return the colours of a mask of 0 and 1: none, and one."""
     return DirectLabelColormap(color_dict={0: "transparent", 1: colour, None: colour})

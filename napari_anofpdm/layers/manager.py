@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 _UNSET = (0.0, 1.0)
+_FITTED: tuple[Role, ...] = ("map", "sam")
 
 
 class LayerManager:
@@ -68,6 +69,16 @@ class LayerManager:
     def show_predictions(self, shown: bool) -> None:
         """Show or remove the healthy-guided and the unguided predictions, step by step."""
         self.steps.show_predictions(shown)
+
+    def fit_limits(self) -> None:
+        """Fit the colour range to the map again, after the user has set it."""
+        for role in _FITTED:
+            layer: Any = self.layer(role)
+            if layer is not None:
+                self._limits[layer] = tuple(layer.contrast_limits)
+        result = self._session.volume_result or self._session.slice_result
+        if result is not None:
+            self._fit_limits(result)
 
     def commit_mask(self) -> Labels | None:
         """Make an editable mask, on the scan's own voxels, from the current interpretation.
@@ -177,8 +188,7 @@ class LayerManager:
         top = float(max(result.filtered_map.max(), result.threshold.max()))
         if top <= 0:
             return
-        roles: tuple[Role, ...] = ("map", "sam")
-        for role in roles:
+        for role in _FITTED:
             layer: Any = self.layer(role)
             if layer is None or tuple(layer.contrast_limits) != self._limits.get(layer, _UNSET):
                 continue

@@ -47,6 +47,8 @@ class PointerTools:
     ----------
     select_change : callable
         Selects the lesion of a comparison at a point; returns whether there is one.
+    turn_lens : callable
+        Changes the radius of the lens by notches of the wheel; returns whether it is held.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class PointerTools:
         self._session, self._marks, self._tools = session, marks, tools
         self._measuring = measuring
         self.select_change: Callable[[Any], bool] = lambda _: False
+        self.turn_lens: Callable[[float], bool] = lambda _: False
 
     def press(self, position: Any, axis: str | None, mm_per_px: float) -> Grip | None:
         """Take hold of a measurement under the pointer, or begin one.
@@ -100,9 +103,17 @@ class PointerTools:
             self._session.select_lesion(number)
         return False
 
-    def turn(self, notches: float) -> bool:
-        """Change the radius of *Add* by the wheel; return whether that tool is in hand."""
-        if self._tools.armed != "add":
+    def turn(self, notches: float, *, shift: bool) -> bool:
+        """Change the radius of the lens or, with Shift, of *Add* by the wheel.
+
+        Returns
+        -------
+        bool
+            Whether one of them is in hand.
+        """
+        if self.turn_lens(notches):
+            return True
+        if not shift or self._tools.armed != "add":
             return False
         self._tools.set_radius(self._tools.radius_mm + notches)
         return True

@@ -13,11 +13,13 @@ from vispy.visuals.transforms import STTransform
 
 if TYPE_CHECKING:
     from napari.qt import QtViewer
+    from napari.viewer import Viewer
     from numpy.typing import NDArray
 
 _INK, _GROUND = QColor(255, 255, 255), QColor(0, 0, 0, 150)
 _MARGIN_PX = 3.0
 _AWAY_PX = 10.0  # from what it belongs to
+_EDGE_PX = 32.0  # of the canvas, left to the letter of the side
 
 
 class Caption:
@@ -39,38 +41,38 @@ class Caption:
         )
         self._image.order = order
         self._image.set_gl_state("translucent", depth_test=False)
-        self._height_px = 0.0
+        self._size_px = (0.0, 0.0)
 
-    def show(
-        self, text: str, at: tuple[float, float], zoom: float, orientation: tuple[str, str]
-    ) -> None:
-        """Write a text to the right of a point.
+    def show(self, text: str, at: tuple[float, float], model: Viewer) -> None:
+        """Write a text to the right of a point; at the edge of the canvas it moves to the left.
 
         Parameters
         ----------
         text : str
         at : tuple of float
             Column and row of the point in mm of the canvas.
-        zoom : float
-            Canvas pixels per mm.
-        orientation : (str, str)
-            Where rows and columns grow to: "down" or "up", and "right" or "left".
+        model : napari.components.ViewerModel
+            Of the canvas.
         """
-        look = (text, at, zoom, orientation)
-        if look == self._look:
-            return
-        self._look = look
         if text != self.text:
             self.text = text
             picture = _picture(text, self._ratio)
-            self._height_px = len(picture) / self._ratio
+            self._size_px = (picture.shape[1] / self._ratio, picture.shape[0] / self._ratio)
             self._image.set_data(picture)
-        down = 1.0 if orientation[0] == "down" else -1.0
-        right = 1.0 if orientation[1] == "right" else -1.0
-        mm = 1.0 / zoom
-        pixel = mm / self._ratio
-        corner = (at[0] + right * _AWAY_PX * mm, at[1] - down * self._height_px / 2 * mm)
-        self._image.transform = STTransform(scale=(right * pixel, down * pixel), translate=corner)
+        camera, (_, across) = model.scene.camera, model.canvas.size
+        down = 1.0 if camera.orientation2d[0] == "down" else -1.0
+        right = 1.0 if camera.orientation2d[1] == "right" else -1.0
+        room = across / 2 - right * (at[0] - camera.center[-1]) * camera.zoom
+        aside = min(_AWAY_PX, max(room, 0.0) - self._size_px[0] - _EDGE_PX)
+        mm = 1.0 / camera.zoom
+        corner = (at[0] + right * aside * mm, at[1] - down * self._size_px[1] / 2 * mm)
+        look = (corner, mm, down, right)
+        if look != self._look:
+            self._look = look
+            pixel = mm / self._ratio
+            self._image.transform = STTransform(
+                scale=(right * pixel, down * pixel), translate=corner
+            )
 
     def remove(self) -> None:
         """Take it off the canvas."""

@@ -86,7 +86,8 @@ class Drawing:
         def moved(_: object = None) -> None:
             redraw(self)
 
-        for signal in (camera.zoom, camera.orientation, dims.point, dims.order, dims.ndisplay):
+        looks = (camera.zoom, camera.center, camera.orientation)
+        for signal in (*looks, dims.point, dims.order, dims.ndisplay):
             signal.connect(moved)
             self._heard.append((signal, moved))
 
@@ -174,9 +175,8 @@ class Drawing:
             self._captions.pop().remove()
         while len(self._captions) < len(captions):
             self._captions.append(Caption(canvas, _ON_TOP + 2 + len(self._captions)))
-        camera = model.scene.camera
         for caption, (text, place) in zip(self._captions, captions, strict=True):
-            caption.show(text, place, camera.zoom, camera.orientation2d)
+            caption.show(text, place, model)
 
 
 def _segments(

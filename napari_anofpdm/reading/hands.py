@@ -23,7 +23,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Right drag", "Window: right is wider, up is brighter"),
     ("Click", "Select the lesion there; where three planes are shown, go to the point"),
     ("Left drag with a measuring tool", "Draw a ruler or a region; its ends can be moved later"),
-    ("Shift + wheel", "Radius of Add, while that tool is in hand"),
+    ("Shift + wheel", "Radius of Add or of the lens, while in hand"),
 )
 """What wheel and buttons do, for the help."""
 
@@ -51,8 +51,8 @@ class Pointer(Protocol):
     def click(self, position: Any) -> bool:
         """Use a click at a point of the world; return whether it is used up."""
 
-    def turn(self, notches: float) -> bool:
-        """Use the wheel with Shift; return whether it is used."""
+    def turn(self, notches: float, *, shift: bool) -> bool:
+        """Use the wheel with Shift or Ctrl; return whether it is used."""
 
 
 class Hands:
@@ -109,10 +109,11 @@ class Hands:
             return
         held = set(event.modifiers)
         if held == {"Control"}:
-            _zoom_at(canvas, event.position, _ZOOM ** float(event.delta[1]))
+            if not self._pointer.turn(float(np.sign(event.delta[1])), shift=False):
+                _zoom_at(canvas, event.position, _ZOOM ** float(event.delta[1]))
         elif held == {"Shift"}:
             # Some systems turn the wheel with Shift into a horizontal one.
-            self._pointer.turn(float(np.sign(sum(event.delta))))
+            self._pointer.turn(float(np.sign(sum(event.delta))), shift=True)
         elif not held:
             self._turned += float(event.delta[1])
             slices = int(self._turned)

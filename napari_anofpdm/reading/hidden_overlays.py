@@ -10,11 +10,12 @@ from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.layers.windows import is_scan
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 
 @contextmanager
-def hidden_overlays(viewer: Viewer) -> Iterator[None]:
+def hidden_overlays(viewer: Viewer, but: Layer | None = None) -> Iterator[None]:
     """Make all layers but the scans transparent; the active layer neither paints nor selects.
 
     The layers stay visible to the program: an edited mask still counts.
@@ -22,8 +23,11 @@ def hidden_overlays(viewer: Viewer) -> Iterator[None]:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
+    but : napari.layers.Layer, optional
+        Another layer that stays.
     """
     scans = [x for x in viewer.layers if is_scan(x) or x.metadata.get(ROLE) == "follow_up"]
+    scans += [] if but is None else [but]
     overlays = [layer for layer in viewer.layers if scans and layer not in scans]
     opacities = [layer.opacity for layer in overlays]
     active = viewer.layers.selection.active

@@ -89,6 +89,11 @@ class PlaneView(QObject):
             signal.connect(method)
         self._on_point()
 
+    def layer_of(self, original: Layer) -> Layer | None:
+        """Return the layer that follows one of the main viewer, if there is one."""
+        follower = self._followers.get(original)
+        return None if follower is None else follower.layer
+
     def add(self, layer: Layer) -> None:
         """Add a layer that the main viewer does not have."""
         self.model.add_layer(layer)

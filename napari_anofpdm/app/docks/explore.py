@@ -16,4 +16,11 @@ class ExploreDock(ExplorePanel):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         context = context_of(viewer)
-        super().__init__(viewer, context.session, context.layers, context.tools, context.regions)
+        super().__init__(
+            viewer,
+            context.session,
+            context.layers,
+            context.look,
+            context.tools,
+            context.regions,
+        )

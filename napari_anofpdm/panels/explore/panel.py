@@ -21,6 +21,7 @@ from napari_anofpdm.panels.explore.badge import Badge
 from napari_anofpdm.panels.explore.layer_controls import LayerControls
 from napari_anofpdm.panels.explore.lesion_list import LesionList
 from napari_anofpdm.panels.explore.mask_tools_box import MaskToolsBox
+from napari_anofpdm.panels.explore.overlay_controls import OverlayControls
 from napari_anofpdm.panels.explore.reference import ReferenceBox
 from napari_anofpdm.panels.explore.settings_files import SettingsFileButtons
 from napari_anofpdm.panels.explore.settings_form import SettingsForm
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from anofpdm import Analysis, Interpretation, Settings
     from napari_anofpdm.layers.manager import LayerManager
+    from napari_anofpdm.layers.overlay_look import OverlayLook
     from napari_anofpdm.lesions.mask_tools import MaskTools
     from napari_anofpdm.session.region_names import RegionNames
     from napari_anofpdm.session.session import Session
@@ -51,6 +53,8 @@ class ExplorePanel(DockedPanel):
         The session whose settings are changed.
     layers : LayerManager
         Shows the predictions and makes the editable mask.
+    look : OverlayLook
+        How map and mask are drawn.
     tools : MaskTools
         Corrects the mask.
     regions : RegionNames
@@ -62,6 +66,7 @@ class ExplorePanel(DockedPanel):
         viewer: napari.viewer.Viewer,
         session: Session,
         layers: LayerManager,
+        look: OverlayLook,
         tools: MaskTools,
         regions: RegionNames,
     ) -> None:
@@ -70,6 +75,8 @@ class ExplorePanel(DockedPanel):
         self._pending: dict[frozenset[str], dict[str, Any]] = {}
         self._apply_soon = qthrottled(self._apply, timeout=_INTERVAL_MS, parent=self)
         self.badge, self.form = Badge(), SettingsForm()
+        self.overlays = OverlayControls(look)
+        self.form.add_advanced(self.overlays)
         self.files = SettingsFileButtons(session)
         self.lesions = LesionList(viewer, session, regions)
         self.tools = MaskToolsBox(session, tools)

@@ -75,7 +75,8 @@ class SettingsForm(QWidget):
         self._refinement: Refinement | None = None
         self.fault = QLabel()
         self.advanced = Folded(
-            "Advanced", "Show the settings that rarely change: end step, map, gate and sizes."
+            "Advanced",
+            "Show what rarely changes: end step, map, gate and sizes, and how map and mask look.",
         )
         self._grid = QGridLayout()
         self._grid.setVerticalSpacing(3)
@@ -130,6 +131,10 @@ class SettingsForm(QWidget):
         self._add_row("Smallest lesion", self.lesion, "min_component_ml")
         for name, tip in _TIPS.items():
             getattr(self, name).setToolTip(tip)
+
+    def add_advanced(self, widget: QWidget) -> None:
+        """Put what is no setting of the interpretation below the advanced settings."""
+        self._grid.addWidget(widget, self._grid.rowCount(), 0, 1, 2)
 
     def _add_row(self, title: str, field: QWidget, *names: str) -> None:
         row = len(self.rows)

@@ -70,7 +70,7 @@ class MeasureModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text of a cell, or how it is aligned."""
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return self._rows[index.row()].texts[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() != 1:
             return _ALIGNED
@@ -97,4 +97,6 @@ def _values(found: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 def _short(value: float) -> str:
     """Return a number in some five letters."""
-    return f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.3g}"
+    if 100 <= abs(value) < 1e5:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"

@@ -13,9 +13,12 @@ from anofpdm.model.precision import Precision
 from napari_anofpdm.host.preferences import (
     PLUGIN,
     FolderPreferences,
+    OverlayPreferences,
     RunPreferences,
     folder,
+    overlay_preferences,
     remember_bundle,
+    remember_overlays,
     run_preferences,
 )
 
@@ -30,6 +33,7 @@ def page(plugin_settings: None, npe2pm: Any) -> Any:
 def test_the_page_and_the_code_have_the_same_defaults(page: Any) -> None:
     assert page.runs.model_dump() == RunPreferences().__dict__
     assert page.folders.model_dump() == FolderPreferences().__dict__
+    assert page.overlays.model_dump() == OverlayPreferences().__dict__
 
 
 def test_the_choices_are_those_of_the_core() -> None:
@@ -80,3 +84,11 @@ def test_a_remembered_bundle_is_stored(page: Any) -> None:
     remember_bundle("/my/bundle")
     assert run_preferences().bundle == "/my/bundle"
     assert "bundle: /my/bundle" in page.config_path.read_text()
+
+
+def test_the_look_of_map_and_mask_is_remembered(page: Any) -> None:
+    assert overlay_preferences() == OverlayPreferences()
+    chosen = OverlayPreferences(colour_map="viridis", map_high=0.4, mask_style="fill")
+    remember_overlays(chosen)
+    assert overlay_preferences() == chosen
+    assert "colour_map: viridis" in page.config_path.read_text()

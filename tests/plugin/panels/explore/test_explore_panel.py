@@ -39,7 +39,9 @@ def analysis(tiny_analysis: Analysis) -> Analysis:
 
 @pytest.fixture
 def panel(viewer: Viewer, session: Session, qtbot: QtBot, context: Context) -> ExplorePanel:
-    panel = ExplorePanel(viewer, session, context.layers, context.tools, context.regions)
+    panel = ExplorePanel(
+        viewer, session, context.layers, context.look, context.tools, context.regions
+    )
     qtbot.addWidget(panel)
     panel.resize(360, 760)
     panel.show()

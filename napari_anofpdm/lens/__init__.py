@@ -1,0 +1,1 @@
+"""The lens: another picture of the slice inside a circle round the pointer."""
