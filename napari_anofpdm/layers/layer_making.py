@@ -136,7 +136,8 @@ def map_colours(name: str = "inferno") -> Colormap:
     colors = np.array(ensure_colormap(name).map(np.linspace(0.0, 1.0, _COLOURS)))
     position = np.linspace(0.0, 1.0, len(colors))
     colors[:, 3] = np.clip(position / _OPAQUE_FROM, 0.0, 1.0)
-    return Colormap(colors, name=f"{name} over the scan")
+    # A longer name would widen napari's controls of the layer, at the cost of the canvas.
+    return Colormap(colors, name=f"{name} map")
 
 
 def mask_colours(colour: str) -> DirectLabelColormap:

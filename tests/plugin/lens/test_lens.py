@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
 from anofpdm import Analysis
 from napari_anofpdm.app.viewer_setup import prepare
@@ -76,7 +76,6 @@ def test_the_prediction_is_seen_inside_the_circle_only(
     assert [layer.metadata.get("anofpdm_role") for layer in viewer.layers] == roles
     assert [layer.opacity for layer in viewer.layers] == opacities
 
-    context.layouts.fourth = QWidget  # no curves are needed
     context.layouts.show("planes")
     settle()
     with lens.held("map"):
