@@ -63,7 +63,7 @@ test-all: $(VENV)/.installed
 # In an environment of its own: with both bindings in one, pytest-qt takes PySide6 unasked.
 test-pyside: $(PYSIDE)/.installed
 	OMP_NUM_THREADS=1 QT_API=pyside6 PYTEST_QT_API=pyside6 $(SCREEN) \
-		$(PYSIDE)/bin/python -m pytest -n 2 --dist worksteal tests/plugin
+		$(PYSIDE)/bin/python -m pytest -n 2 --dist worksteal --windows tests/plugin
 
 # Apart from `make test`: measuring slows the tests.
 coverage: $(VENV)/.installed
