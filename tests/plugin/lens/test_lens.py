@@ -75,20 +75,3 @@ def test_the_prediction_is_seen_inside_the_circle_only(
     assert not lens.is_held
     assert [layer.metadata.get("anofpdm_role") for layer in viewer.layers] == roles
     assert [layer.opacity for layer in viewer.layers] == opacities
-
-    context.layouts.show("planes")
-    settle()
-    with lens.held("map"):
-        assert len(lens._glasses) == 3
-        for glass in lens._glasses[:2]:
-            glass._follow(None, QMouseEventLike(40, 50))
-        assert [glass._at for glass in lens._glasses] == [None, (40.0, 50.0), None]
-        settle()
-    settle()
-
-
-class QMouseEventLike:
-    """The position of an event, as napari passes it."""
-
-    def __init__(self, x: int, y: int) -> None:
-        self.pos = (x, y)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,6 +109,17 @@ def marks_are_not_in_the_layer_list(analysed: tuple[Viewer, Context]) -> None:
     assert sum(found.isRowHidden(row) for row in range(model.rowCount())) == 2
 
 
+def the_lens_is_on_the_canvas_of_the_pointer(analysed: tuple[Viewer, Context]) -> None:
+    _, context = analysed
+    with context.lens.held("map"):
+        axial, coronal, sagittal = context.lens._glasses
+        for glass in (sagittal, coronal):
+            glass._follow(None, SimpleNamespace(pos=(40, 50)))
+        assert [each._at for each in (axial, coronal, sagittal)] == [None, (40.0, 50.0), None]
+        settle()
+    assert not context.lens.is_held
+
+
 def a_held_key_goes_on_and_on(analysed: tuple[Viewer, Context]) -> None:
     viewer, context = analysed
     context.layouts.show("single")
@@ -136,6 +148,7 @@ def test_clicks_marks_tools_and_keys(analysed: tuple[Viewer, Context], qtbot: Qt
     """In one window, which takes seconds to make."""
     a_click_selects_adds_and_removes_in_every_plane(analysed, qtbot)
     the_scale_bar_leaves_the_lower_letter_free(analysed)
+    the_lens_is_on_the_canvas_of_the_pointer(analysed)
     marks_are_not_in_the_layer_list(analysed)
     a_tool_in_hand_puts_the_brush_away(analysed)
     a_held_key_goes_on_and_on(analysed)
