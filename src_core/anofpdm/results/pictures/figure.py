@@ -23,6 +23,7 @@ from anofpdm.results.pictures.columns import Column, Look, draw_panel, draw_scal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from anofpdm.results.pictures.content import Content
 
@@ -128,7 +129,8 @@ def picked_slices(content: Content, options: FigureOptions) -> dict[Plane, list[
     """
     found = {}
     for plane, choice in options.slices.items():
-        marked, head = np.zeros(content.slices(plane)), (0, content.slices(plane) - 1)
+        marked: NDArray[Any] = np.zeros(content.slices(plane))
+        head = (0, content.slices(plane) - 1)
         if choice.kind != "numbers":  # those of a film are chosen for each frame
             marked = content.marked(plane)
             head = head if marked.any() else _head(content, plane)
