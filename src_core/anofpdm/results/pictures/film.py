@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from scipy import ndimage
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import Plane
+from anofpdm.results.figures import MASK_COLOUR, TRUTH_COLOUR, Plane
 from anofpdm.results.pictures.choosing import SliceChoice
 from anofpdm.results.pictures.columns import Column, Look
 from anofpdm.results.pictures.content import Content, map_label
@@ -39,6 +40,7 @@ _FASTEST = 50.0
 _CURVE_INCHES = 1.6
 _COLOURS, _GREYS = 256, 64
 _SAMPLES = 5
+_CURVE, _POINT = "#0072B2", "#D55E00"
 
 
 @dataclass(frozen=True)
@@ -251,9 +253,9 @@ def pixels_of(figure: Figure) -> NDArray[np.uint8]:
 def _draw_curve(
     axes: Axes, timesteps: NDArray[Any], divergence: NDArray[Any], step: int, end: int, size: float
 ) -> None:
-    axes.plot(timesteps, divergence, color="#0072B2", linewidth=size / 5)
+    axes.plot(timesteps, divergence, color=_CURVE, linewidth=size / 5)
     axes.axvline(end, color="0.5", linestyle="--", linewidth=size / 9)
-    axes.plot(timesteps[step], divergence[step], "o", color="#D55E00", markersize=size * 0.8)
+    axes.plot(timesteps[step], divergence[step], "o", color=_POINT, markersize=size * 0.8)
     axes.set_xlabel("noise level t (dashed: end step t$_e$)")
     axes.set_ylabel("M$_t$")
     axes.set_ylim(bottom=0)
@@ -285,11 +287,13 @@ def _palette(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     greys = np.repeat(np.linspace(0, 255, _GREYS).astype(np.uint8)[:, None], 3, axis=1)
     distinct = np.unique(pixels >> 2 << 2, axis=0)
     coloured = distinct[np.ptp(distinct.astype(int), axis=1) > 8]
+    drawn = [to_rgb(colour) for colour in (MASK_COLOUR, TRUTH_COLOUR, _CURVE, _POINT)]
+    own = np.rint(255 * np.array(drawn)).astype(np.uint8)
     if not len(coloured):
-        return greys
-    image = Image.fromarray(coloured[None]).quantize(_COLOURS - _GREYS)
+        return np.concatenate([greys, own])
+    image = Image.fromarray(coloured[None]).quantize(_COLOURS - _GREYS - len(own))
     found = np.frombuffer(bytes(image.getpalette() or []), np.uint8).reshape(-1, 3)
-    return np.concatenate([greys, found])
+    return np.concatenate([greys, own, found])
 
 
 def _counted(
