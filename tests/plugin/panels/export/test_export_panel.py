@@ -18,8 +18,10 @@ from anofpdm import Analysis, interpret
 from anofpdm.analysis.metadata import SourceFile
 from anofpdm.method.settings import AbsoluteThreshold, Settings
 from anofpdm.results.folder import DICOM_NAMES, NRRD_NAMES
+from anofpdm.results.measuring.measurement import Measurement
 from anofpdm.results.native import to_native
 from anofpdm.scans.volume import read_volume
+from napari_anofpdm.layers.scan_layers import scan_layers
 from napari_anofpdm.panels.export.export_choice import (
     ANALYSIS,
     DICOM,
@@ -122,6 +124,36 @@ def test_dicom_is_offered_for_scans_that_came_from_it(
     panel.start(overwrite=True)
     qtbot.waitUntil(lambda: panel.bar.isHidden(), timeout=LONG)
     assert dcmread(out / "mask.dcm").PatientIdentityRemoved == "YES"
+
+
+def test_the_report_lists_what_was_measured(
+    panel: ExportPanel,
+    session: Session,
+    context: Context,
+    tiny_analysis: Analysis,
+    qtbot: QtBot,
+    tmp_path: Path,
+    viewer: Viewer,
+) -> None:
+    context.measured.canvases = list  # nothing is drawn without a window
+    [layer] = scan_layers(tiny_analysis, "scan")
+    viewer.add_layer(layer)
+    take(session, tiny_analysis, qtbot)
+    affine = np.array(tiny_analysis.geometry.affine)
+    first, second = ((affine @ (*voxel, 1))[:3].tolist() for voxel in ((2, 2, 1), (9, 11, 1)))
+    drawn = {"plane": "axial", "first": first, "second": second}
+    kinds = ("ruler", "rectangle")
+    items = tuple(Measurement.model_validate(drawn | {"kind": kind}) for kind in kinds)
+    session.measurements.set(items)
+    choose(panel, REPORT)
+    export(panel, qtbot)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    ruler, box = report["measurements"]
+    assert ruler["length_mm"] == pytest.approx(float(np.hypot(7 * 4, 9 * 5)), abs=0.01)
+    assert session.native is not None and session.native.anomaly_map is not None
+    inside = session.native.anomaly_map[2:10, 2:12, 1]
+    assert box["anomaly_map"]["voxels"] == box["scan"]["voxels"] == inside.size
+    assert box["anomaly_map"]["maximum"] == pytest.approx(float(inside.max()))
 
 
 def test_dicom_has_the_edited_mask_and_its_measurements(
