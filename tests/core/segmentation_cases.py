@@ -100,9 +100,16 @@ def _source_of(volume: Volume) -> SourceFile:
 
 
 def analysis(
-    path: Path | None = None, *, gap: float = 0.2, volume: Volume | None = None
+    path: Path | None = None,
+    *,
+    gap: float = 0.2,
+    volume: Volume | None = None,
+    second_lesion: bool = False,
 ) -> Analysis:
-    """A made-up analysis of `scan` or another: `gap` in a block of pixels and 0 elsewhere."""
+    """A made-up analysis of `scan` or another: `gap` in a block of pixels and 0 elsewhere.
+
+    With `second_lesion` there is a smaller block, in the last slice.
+    """
     model = bundle()
     volume = scan() if volume is None else volume
     stack = preprocess({"flair": volume}, ("flair",), model.metadata.preprocessing)
@@ -122,6 +129,8 @@ def analysis(
     null = np.repeat(stack.slices[:, None], len(timesteps), axis=1)
     gaps = np.zeros_like(null)
     gaps[: slices // 2, :, :, 5:9, 6:11] = gap
+    if second_lesion:
+        gaps[-1, :, :, 5:9, 6:11] = gap
     with AnalysisWriter(path, metadata, inputs, dtype="float32") as writer:
         writer.write(range(slices), null, gaps)
         return finished(writer)

@@ -71,7 +71,10 @@ class WorklistPanel(DockedPanel):
         return QSize(360, 420)
 
     def open_source(self, source: Path) -> None:
-        """List the cases of a folder or a table; show a fault in one sentence."""
+        """List the cases of a folder or a table, and open the first that is not reviewed.
+
+        A fault is shown in one sentence.
+        """
         from anofpdm.worklist.worklist import open_worklist
 
         try:
@@ -82,6 +85,7 @@ class WorklistPanel(DockedPanel):
         self.cases.set(found)
         if found.notes:
             show_info(" ".join(found.notes))
+        self.cases.open_unfinished()
 
     def export(self, path: Path, *, overwrite: bool) -> None:
         """Write all reviews as one table; show a fault in one sentence."""
