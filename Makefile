@@ -123,6 +123,7 @@ $(BIN)/python $(PYSIDE)/bin/python: %/bin/python: | system-libs
 
 # The pip of a fresh environment may be older than dependency groups (25.1).
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing PyTorch, napari and the tests' packages into $(VENV): some minutes, 2.4 GB."
 	$(BIN)/python -m pip install --quiet -c constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[napari]' --group test
 	@touch $@

@@ -95,6 +95,7 @@ def write_documents(
             "failed": len(outcome.failures),
             "left": outcome.left,
         },
+        "failures": [{"scan": one.scan, "reason": one.reason} for one in outcome.failures],
     }
     write_rows(folder / SUMMARY_CSV, rows)
     write_failures(folder / FAILURES_CSV, outcome.failures)

@@ -127,7 +127,7 @@ class AtomicTarget:
     def _refuse_existing(self) -> None:
         if not self.overwrite and os.path.lexists(self.target):
             raise OutputError(
-                f"{self.target} already exists; choose another path, or allow overwriting."
+                f"{self.target} already exists; choose another path, or use --overwrite."
             )
 
     def _new_workspace(self, seconds: float) -> Workspace:

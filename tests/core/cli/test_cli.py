@@ -142,7 +142,7 @@ def test_other_steps_than_calibrated_are_warned_of(case: Path, tmp_path: Path) -
     assert kept.exit_code == 0
     again = run("interpret", tmp_path / "c" / "analysis.anofpdm.zarr", "--out", tmp_path / "d")
     assert "calibrated with ddim, 4 steps" in again.stderr
-    usual = run("interpret", case / "kept" / "analysis.anofpdm.zarr", "--out", tmp_path / "e")
+    usual = run("interpret", case / "kept", "--out", tmp_path / "e")  # which holds an analysis
     assert (usual.exit_code, "calibrated" in usual.stderr) == (0, False)
     darker = run("interpret", case / "kept" / "analysis.anofpdm.zarr", "--out", tmp_path / "f",
                  "--polarity", "hypointense")  # fmt: skip

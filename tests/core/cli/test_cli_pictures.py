@@ -122,3 +122,14 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     done = run("cine", tmp_path, "--out", tmp_path / "a.gif")
     assert done.exit_code == 2
     assert "holds no report.json" in done.stderr
+    scan = tmp_path / "scans" / "first"
+    scan.mkdir(parents=True)
+    (scan / "report.json").touch()
+    done = run("figure", tmp_path, "--out", tmp_path / "a.png")
+    assert (
+        f"results of a cohort; give the folder of one of its scans, such as {scan}" in done.stderr
+    )
+    done = run("figure", tmp_path / "none", "--out", tmp_path / "a.png")
+    assert "does not exist" in done.stderr
+    done = run("figure", scan / "report.json", "--out", tmp_path / "a.png")
+    assert "is not a folder" in done.stderr

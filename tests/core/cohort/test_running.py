@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_dask_survives_killed_workers_and_sets_a_poison_scan_aside(tmp_path: Pat
         "bad": "bad.nii is broken",
     }
     assert (work.begun("poison"), work.begun("clumsy")) == (2, 2)
-    assert len(said) == 1
+    assert len(said) == (find_spec("bokeh") is not None)  # the dashboard's address
 
 
 def test_a_scan_whose_process_died_twice_is_not_begun_again(tmp_path: Path) -> None:

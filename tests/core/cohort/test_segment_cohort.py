@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
+from anofpdm.cli.commands.cohorts.summary import cohort_summary
 from anofpdm.common.executors.tries import Tries
 from tests.core.segmentation_cases import bundle, write_scan
 
@@ -57,6 +60,10 @@ def test_the_results_are_those_of_segment_and_a_restart_does_nothing_twice(
         (failure,) = csv.DictReader(stream)
     assert failure["scan"] == "broken"
     assert failure["reason"].startswith("broken.nii.gz is not a NIfTI file")
+    assert document["failures"] == [{"scan": "broken", "reason": failure["reason"]}]
+    printed = StringIO()
+    Console(file=printed, width=200).print(cohort_summary(tmp_path / "out", document))
+    assert f"broken: {failure['reason']}" in printed.getvalue()
     alone = CliRunner().invoke(
         app, ["segment", "--image", str(source / "a.nii.gz"), "--bundle", str(tmp_path / "tiny"),
               "--out", str(tmp_path / "alone"), "--device", "cpu"]

@@ -18,7 +18,7 @@ from anofpdm.cli.shared.option_groups.reading import (
 )
 from anofpdm.cli.shared.outcome import summary_of
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.folder import INTERPRETATION_NAMES, result_folder
+from anofpdm.results.folder import ANALYSIS_FOLDER, INTERPRETATION_NAMES, result_folder
 from anofpdm.segmentation.calibration_warnings import warn_of_calibration
 from anofpdm.segmentation.outcome import finish_results
 
@@ -31,7 +31,7 @@ AnalysisArgument = Annotated[
     typer.Argument(
         metavar="ANALYSIS",
         help="A stored analysis (analysis.anofpdm.zarr), written by `anofpdm segment "
-        "--keep-analysis`.",
+        "--keep-analysis`, or the folder of results that holds it.",
         show_default=False,
     ),
 ]
@@ -83,7 +83,8 @@ def interpret(
     from anofpdm.method.interpretation import interpret as interpret_analysis
 
     started = time.perf_counter()
-    stored = Analysis.open(analysis)
+    within = analysis / ANALYSIS_FOLDER
+    stored = Analysis.open(within if within.is_dir() else analysis)
     bundle = stored.metadata.bundle
     if settings_file is not None:
         _refuse_both(context)

@@ -139,11 +139,8 @@ class DaskExecutor:
             client = Client(cluster, set_as_default=False)
             try:
                 client.register_plugin(WorkerSetup(self.gpus, own=True))
-                self.on_dashboard(
-                    f"Dashboard: {cluster.dashboard_link}"
-                    if watched
-                    else "The live dashboard needs bokeh, which is not installed."
-                )
+                if watched:
+                    self.on_dashboard(f"Dashboard: {cluster.dashboard_link}")
                 yield client
             except BaseException:
                 _kill(cluster)

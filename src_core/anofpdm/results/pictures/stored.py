@@ -90,10 +90,17 @@ class StoredResults:
         from anofpdm.analysis.analysis import Analysis
 
         path = folder / REPORT_FILE
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise AnalysisError(f"{folder} {what}; give a folder of results.")
         if not path.is_file():
+            scan = next((folder / "scans").glob(f"*/{REPORT_FILE}"), None)
             raise AnalysisError(
                 f"{folder} holds no {REPORT_FILE}; give a folder that anofpdm segment or "
                 "anofpdm interpret wrote."
+                if scan is None
+                else f"{folder} holds the results of a cohort; give the folder of one of its "
+                f"scans, such as {scan.parent}."
             )
         report = parsed(
             _Report,

@@ -284,6 +284,6 @@ def _nothing(files: FileSet, encrypted: int) -> str:
     if files.only is not None:
         return f"{files.path} is not a DICOM image; give a DICOM folder, file, DICOMDIR or zip."
     return (
-        f"{files.path} holds no DICOM images ({len(files.names)} other files); give the folder "
-        "that the scanner or the archive exported, or a scan file such as scan.nii.gz."
+        f"{files.path} holds no DICOM images (files of other kinds: {len(files.names)}); give "
+        "the folder that the scanner or the archive exported, or a scan file such as scan.nii.gz."
     )

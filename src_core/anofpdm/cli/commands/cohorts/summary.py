@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
+
+from anofpdm.cohorts.table import FAILURES_CSV
+
+SHOWN = 10
+"""Failed scans that are named."""
 
 
 def cohort_summary(out: Path, document: Mapping[str, Any]) -> Group:
@@ -16,7 +22,12 @@ def cohort_summary(out: Path, document: Mapping[str, Any]) -> Group:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("Scans", str(counts["scans"]))
     table.add_row("Done", str(counts["done"]))
-    table.add_row("Failed", f"{counts['failed']}" + (" (failures.csv)" * bool(counts["failed"])))
+    failures = document["failures"]
+    table.add_row("Failed", str(counts["failed"]))
+    for failure in failures[:SHOWN]:
+        table.add_row("", escape(f"{failure['scan']}: {failure['reason']}"))
+    if len(failures) > SHOWN:
+        table.add_row("", f"and {len(failures) - SHOWN} more: {escape(str(out / FAILURES_CSV))}")
     if counts["left"]:
         table.add_row("Left", f"{counts['left']}; the same command continues")
     table.add_row("Results", str(out))

@@ -41,7 +41,7 @@ ColumnsOption = Annotated[
         metavar="COLUMN,...",
         help="What stands side by side for each slice: scan, map, mask, healthy, reference, or "
         "several in one picture, as in map+mask. healthy is the healthy prediction at the end "
-        "step, from a stored analysis.",
+        "step, from a stored analysis; strong guidance exaggerates it.",
         rich_help_panel=_SHOWN,
     ),
 ]
