@@ -46,8 +46,21 @@ PARTS = (
         "Scan, healthy prediction, map",
         "side_by_side.png",
         "The scan, what the model predicts for this brain if it were healthy, and the difference "
-        "of the two, averaged over noise levels. Where the prediction looks wrong, the map is. "
-        "Hold F5 to see the prediction through a lens.",
+        "of the two, averaged over noise levels. Where the prediction looks wrong, the map is "
+        "wrong too. Hold F5 for a lens that shows the prediction round the pointer.",
+    ),
+    Part(
+        "Prepare",
+        "prepare.png",
+        "For scans with a skull, and scans of one head on different grids: register them, extract "
+        "the brain, correct the bias field. The changed scans are new layers. Check the alignment "
+        "before you rely on them.",
+    ),
+    Part(
+        "Analyse",
+        "analyse.png",
+        "Choose the model and the scans, and run the network. This is the only step that takes "
+        "long; what you change afterwards does not need the network again.",
     ),
     Part(
         "Lesions",
@@ -71,10 +84,28 @@ PARTS = (
         "last level that counts. Where the two error curves run apart, the slice looks unhealthy.",
     ),
     Part(
+        "Measure",
+        "measure.png",
+        "Rulers, ellipses and boxes that you drew on the slices, with lengths and areas in true "
+        "millimetres and the values of scan and map inside. Click on a row to go to it.",
+    ),
+    Part(
+        "Compare",
+        "compare.png",
+        "Two examinations of one patient, side by side. Colours say what became of each lesion: "
+        "new, gone, grown, shrunk or unchanged. Where the registration failed, do not trust them.",
+    ),
+    Part(
         "Worklist",
         "worklist.png",
         "Many cases, one after the other. New: not analysed. Analysed: results are stored. "
         "Reviewed: you have finished it. What you decide is stored as you go.",
+    ),
+    Part(
+        "Export",
+        "export.png",
+        "Writes mask, map, tables and report to a folder, on the voxels of the scan. Rejected "
+        "lesions are left out. A figure or a film of the result is drawn here, too.",
     ),
 )
 

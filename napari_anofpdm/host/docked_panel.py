@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -82,7 +83,9 @@ class _DockWatch(QObject):
         self, watched: QObject | None, event: QEvent | None
     ) -> bool:
         """Take note of the dock's own showing and hiding."""
-        kind = None if event is None else event.type()
+        if event is None or not isalive(self._dock):  # a window that goes hides its docks
+            return False
+        kind = event.type()
         if kind == QEvent.Type.ShowToParent:
             self._dock.raise_()
         elif kind == QEvent.Type.Hide and self._dock.isHidden() and not self._in_front:

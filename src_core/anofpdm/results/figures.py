@@ -132,7 +132,8 @@ def picture_of(
 
 def found_words(name: str, volume_ml: float, count: int) -> str:
     """Say in a line what was found."""
-    return f"{name}: {volume_ml:.2f} ml marked in {count} component{'' if count == 1 else 's'}"
+    start = f"{name}: " if name else ""  # a scan that comes from no file
+    return f"{start}{volume_ml:.2f} ml marked in {count} component{'' if count == 1 else 's'}"
 
 
 def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -> None:

@@ -14,7 +14,7 @@ from anofpdm.analysis.analysis import Analysis
 from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
 from anofpdm.method.settings_words import healthy_rule_words, threshold_words
-from anofpdm.results.figures import picture_of, save_picture
+from anofpdm.results.figures import found_words, picture_of, save_picture
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.native import to_native
 from anofpdm.results.report import build_report, lesions_of
@@ -166,3 +166,8 @@ def test_the_picture_carries_the_reports_warnings(
 def test_settings_in_words(settings: Settings, threshold: str, verdict: str) -> None:
     assert threshold_words(settings.threshold) == threshold
     assert healthy_rule_words(settings) == verdict
+
+
+def test_the_words_on_what_was_found_do_without_a_name() -> None:
+    assert found_words("a.nii", 1.5, 2) == "a.nii: 1.50 ml marked in 2 components"
+    assert found_words("", 1.5, 1) == "1.50 ml marked in 1 component"
