@@ -247,7 +247,7 @@ SITUATIONS = {
     ),
     "two masks are never chosen between": Situation(
         [scan(), derived(LESION), derived("sub-01_label-lesion_roi", "others")],
-        {"sub-01": ("2 files for its lesion mask", "--layout table")},
+        {"sub-01": ("2 files for its lesion mask", "list the files in a CSV table")},
     ),
     "a session of other scans is left alone": Situation(
         [scan(), "sub-02/func/sub-02_task-rest_bold.nii.gz"],

@@ -157,7 +157,7 @@ def frames_missing(folder: Path) -> None:
         (cut_off, "image 3 of 6 of series 5 is truncated or damaged"),
         (cut_off_header, "IM000. in .* is truncated or damaged"),
         (encrypted, "1 encrypted files"),
-        (nothing, r"holds no DICOM images \(1 other files\)"),
+        (nothing, r"holds no DICOM images \(files of other kinds: 1\)"),
         (frames_missing, "series 7 has fewer frames than its header says"),
     ],
 )
