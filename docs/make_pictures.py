@@ -14,6 +14,8 @@ os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the user's napari set
 
 import napari
 from PIL import Image
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
 
 from anofpdm.results.folder import ANALYSIS_FOLDER
 from anofpdm.results.measuring.measurement import Measurement
@@ -54,6 +56,8 @@ def main() -> None:
 
 def save(viewer: napari.Viewer, name: str) -> None:
     """Save the window in few colours, which makes a third of the file."""
+    # No event loop runs here, which would remove the sliders of layers that are gone.
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     path = PICTURES / name
     save_window(viewer, path)
     reduce_colours(path)

@@ -154,7 +154,6 @@ class LesionList(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.limits.setWordWrap(True)
-        self.limits.setEnabled(False)  # the dim colour of the theme
         layout.addWidget(self.summary)
         layout.addWidget(self.limits)
         layout.addWidget(table)

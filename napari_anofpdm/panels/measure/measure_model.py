@@ -25,6 +25,7 @@ _ALIGNED = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 class _Row(NamedTuple):
     measurement: int
     texts: tuple[str, ...]
+    exact: tuple[str, ...]
 
 
 class MeasureModel(QAbstractTableModel):
@@ -70,8 +71,10 @@ class MeasureModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text of a cell, or how it is aligned."""
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+        if role == Qt.ItemDataRole.DisplayRole:
             return self._rows[index.row()].texts[index.column()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._rows[index.row()].exact[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() != 1:
             return _ALIGNED
         return None
@@ -80,23 +83,30 @@ class MeasureModel(QAbstractTableModel):
 def _rows_of(index: int, entry: Mapping[str, Any]) -> list[_Row]:
     number = str(entry["number"])
     if entry["kind"] == "ruler":
-        return [_Row(index, (number, "length", f"{entry['length_mm']:.1f} mm", *("",) * 5))]
+        length = (number, "length", f"{entry['length_mm']:.1f} mm", *("",) * 5)
+        return [_Row(index, length, length)]
     size = f"{entry['area_mm2']:.0f} mm²"
-    rows = [_Row(index, (number, "scan", size, *_values(entry["scan"])))]
+    rows = [_row(index, (number, "scan", size), entry["scan"])]
     if entry["anomaly_map"] is not None:
-        rows.append(_Row(index, ("", "map", "", *_values(entry["anomaly_map"]))))
+        rows.append(_row(index, ("", "map", ""), entry["anomaly_map"]))
     return rows
 
 
-def _values(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _row(index: int, head: tuple[str, ...], found: Mapping[str, Any] | None) -> _Row:
     if found is None:
-        return ("", "", "", "", "0")
-    numbers = (found[name] for name in ("mean", "sd", "minimum", "maximum"))
-    return (*("" if x is None else _short(x) for x in numbers), str(found["voxels"]))
+        empty = (*head, "", "", "", "", "0")
+        return _Row(index, empty, empty)
+    numbers = [found[name] for name in ("mean", "sd", "minimum", "maximum")]
+    short = ("" if x is None else _short(x) for x in numbers)
+    exact = ("" if x is None else f"{x:.6g}" for x in numbers)
+    voxels = str(found["voxels"])
+    return _Row(index, (*head, *short, voxels), (*head, *exact, voxels))
 
 
 def _short(value: float) -> str:
-    """Return a number in some five letters."""
+    """Return a number in some five letters, which a narrow column shows."""
     if 100 <= abs(value) < 1e5:
         return f"{value:.0f}"
+    if 0 < value < 0.01:
+        return "<0.01"
     return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"

@@ -41,7 +41,7 @@ _HOW = (
     "Take a tool and drag over a slice, in any plane. Drag an end of a ruler, or a corner of the "
     "box around a region, to move it. The values are those of the voxels in this slice."
 )
-_WIDTHS_PX = (20, 50, 64)  # of the first columns
+_WIDTHS_PX = (20, 46, 70)  # of the first columns
 _NARROW = "QHeaderView::section { padding: 2px 3px; }"  # napari's own is as wide as two digits
 
 

@@ -15,6 +15,7 @@ from anofpdm import Volume
 from napari_anofpdm.app.context import Context
 from napari_anofpdm.app.docks.measure import MeasureDock
 from napari_anofpdm.app.shortcuts import hide_overlays
+from napari_anofpdm.panels.measure.measure_model import MeasureModel
 from napari_anofpdm.reading.central import Central
 from napari_anofpdm.space.frame import Frame
 from napari_anofpdm.space.placement import place
@@ -31,6 +32,18 @@ LEFT = Qt.MouseButton.LeftButton
 
 def beside(point: np.ndarray, *by: float) -> np.ndarray:
     return np.asarray(point + np.array(by))
+
+
+def test_small_values_keep_their_column_and_their_tooltip_is_exact() -> None:
+    found = {"mean": 0.00123456, "sd": 0.034, "minimum": 0.0, "maximum": 1234.56, "voxels": 9}
+    model = MeasureModel()
+    model.set_entries(
+        [{"number": 1, "kind": "box", "area_mm2": 12.3, "scan": found, "anomaly_map": None}]
+    )
+    cells = [model.index(0, column) for column in range(3, model.columnCount())]
+    assert [model.data(cell) for cell in cells] == ["<0.01", "0.034", "0", "1235", "9"]
+    exact = [model.data(cell, Qt.ItemDataRole.ToolTipRole) for cell in cells]
+    assert exact == ["0.00123456", "0.034", "0", "1234.56", "9"]
 
 
 class Window:
