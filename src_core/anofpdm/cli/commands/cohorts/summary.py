@@ -10,8 +10,6 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from anofpdm.cohorts.table import FAILURES_CSV
-
 SHOWN = 10
 """Failed scans that are named."""
 
@@ -22,6 +20,8 @@ def cohort_summary(out: Path, document: Mapping[str, Any]) -> Group:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("Scans", str(counts["scans"]))
     table.add_row("Done", str(counts["done"]))
+    from anofpdm.cohorts.table import FAILURES_CSV
+
     failures = document["failures"]
     table.add_row("Failed", str(counts["failed"]))
     for failure in failures[:SHOWN]:
