@@ -104,9 +104,9 @@ def _row(index: int, head: tuple[str, ...], found: Mapping[str, Any] | None) -> 
 
 
 def _short(value: float) -> str:
-    """Return a number in some five letters, which a narrow column shows."""
+    """Return a number in some four letters, which a narrow column shows."""
     if 100 <= abs(value) < 1e5:
         return f"{value:.0f}"
-    if 0 < value < 0.01:
-        return "<0.01"
-    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
+    if abs(value) >= 1 or value == 0:
+        return f"{value:.3g}"
+    return "<.01" if 0 < value < 0.01 else f"{value:.2f}"

@@ -41,7 +41,7 @@ def test_small_values_keep_their_column_and_their_tooltip_is_exact() -> None:
         [{"number": 1, "kind": "box", "area_mm2": 12.3, "scan": found, "anomaly_map": None}]
     )
     cells = [model.index(0, column) for column in range(3, model.columnCount())]
-    assert [model.data(cell) for cell in cells] == ["<0.01", "0.034", "0", "1235", "9"]
+    assert [model.data(cell) for cell in cells] == ["<.01", "0.03", "0", "1235", "9"]
     exact = [model.data(cell, Qt.ItemDataRole.ToolTipRole) for cell in cells]
     assert exact == ["0.00123456", "0.034", "0", "1234.56", "9"]
 

@@ -16,12 +16,12 @@ SHOWN = 10
 
 def cohort_summary(out: Path, document: Mapping[str, Any]) -> Group:
     """Summarise `summary.json` in a small table."""
+    from anofpdm.cohorts.table import FAILURES_CSV
+
     counts = document["counts"]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("Scans", str(counts["scans"]))
     table.add_row("Done", str(counts["done"]))
-    from anofpdm.cohorts.table import FAILURES_CSV
-
     failures = document["failures"]
     table.add_row("Failed", str(counts["failed"]))
     for failure in failures[:SHOWN]:
