@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
+
+from napari_anofpdm.widgets.titled_table import Index, TitledTableModel
 
 if TYPE_CHECKING:
     from anofpdm.results.follow_up.comparison import FollowUp
     from anofpdm.results.follow_up.matching import LesionChange
-
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 
 
 class Column(NamedTuple):
@@ -78,11 +77,11 @@ STATE = 1
 _GO_TIP = "Click to go to the lesion in both views."
 
 
-class ChangeModel(QAbstractTableModel):
+class ChangeModel(TitledTableModel):
     """One row per lesion of the union of both masks."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__([column[:2] for column in COLUMNS])
         self._table: tuple[LesionChange, ...] = ()
         self._sorted_by = (0, Qt.SortOrder.AscendingOrder)
 
@@ -118,24 +117,9 @@ class ChangeModel(QAbstractTableModel):
         descending = order == Qt.SortOrder.DescendingOrder
         return tuple(sorted(by_number, key=COLUMNS[column].order, reverse=descending))
 
-    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+    def number_of_rows(self) -> int:
         """Return the number of lesions."""
-        return 0 if parent.isValid() else len(self._table)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(  # noqa: N802 - Qt's name
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the title or the explanation of a column."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return COLUMNS[section].title
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return COLUMNS[section].explanation
-        return None
+        return len(self._table)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return text or alignment of a cell, and the colour of a state."""

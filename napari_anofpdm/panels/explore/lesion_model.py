@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFont
+
+from napari_anofpdm.widgets.titled_table import Index, TitledTableModel
 
 if TYPE_CHECKING:
     from anofpdm.results.lesions import Lesion
     from anofpdm.results.review.verdicts import Review, ReviewedLesions, Verdict
-
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 
 
 class Column(NamedTuple):
@@ -77,14 +76,14 @@ SLICES, PEAK, REGION, ACCEPT, REJECT = range(3, len(COLUMNS))
 _VERDICTS: dict[int, Verdict] = {ACCEPT: "accepted", REJECT: "rejected"}
 
 
-class LesionModel(QAbstractTableModel):
+class LesionModel(TitledTableModel):
     """One row per lesion; the last two columns are check boxes for the verdict."""
 
     verdict_chosen = Signal(int, str)
     """Emitted with the number of a lesion and the verdict that the user chose."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__([column[:2] for column in COLUMNS])
         self._table: tuple[Lesion, ...] = ()
         self._review: Review | None = None
         self._fixed = False
@@ -153,24 +152,9 @@ class LesionModel(QAbstractTableModel):
     def _note(self, lesion: Lesion) -> str:
         return "" if self._review is None else self._review.of(lesion.number).note
 
-    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+    def number_of_rows(self) -> int:
         """Return the number of lesions."""
-        return 0 if parent.isValid() else len(self._table)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(  # noqa: N802 - Qt's name
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the title or the explanation of a column."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return COLUMNS[section].title
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return COLUMNS[section].explanation
-        return None
+        return len(self._table)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return text, alignment or check state of a cell; a rejected lesion is struck out."""

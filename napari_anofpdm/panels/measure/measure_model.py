@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtCore import Qt
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
+from napari_anofpdm.widgets.titled_table import Index, TitledTableModel
+
 TITLES = (
     ("#", "Number on the canvas."),
     ("of", "What was measured."),
@@ -28,11 +28,11 @@ class _Row(NamedTuple):
     exact: tuple[str, ...]
 
 
-class MeasureModel(QAbstractTableModel):
+class MeasureModel(TitledTableModel):
     """One row for a ruler; for a region one for the scan, and one for the anomaly map."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(TITLES)
         self._rows: list[_Row] = []
 
     def set_entries(self, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -50,24 +50,9 @@ class MeasureModel(QAbstractTableModel):
         rows = (at for at, row in enumerate(self._rows) if row.measurement == measurement)
         return next(rows, None)
 
-    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+    def number_of_rows(self) -> int:
         """Return the number of rows."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(TITLES)
-
-    def headerData(  # noqa: N802 - Qt's name
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the title or the explanation of a column."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return TITLES[section][0]
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return TITLES[section][1]
-        return None
+        return len(self._rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text of a cell, or how it is aligned."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QFont
+
+from napari_anofpdm.widgets.titled_table import Index, TitledTableModel
 
 if TYPE_CHECKING:
     from napari_anofpdm.cases.reading_list import ReadingList
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 TITLES = (
     ("Case", "Name of the case. Double-click or press Enter to open it."),
     ("State", "New: not analysed. Analysed: results are stored. Reviewed: you have finished it."),
@@ -19,7 +19,7 @@ TITLES = (
 _SIGNS = {"new": "○ new", "analysed": "◐ analysed", "reviewed": "● reviewed"}
 
 
-class CaseModel(QAbstractTableModel):
+class CaseModel(TitledTableModel):
     """Name and state of each case; the open one is bold.
 
     Parameters
@@ -28,7 +28,7 @@ class CaseModel(QAbstractTableModel):
     """
 
     def __init__(self, cases: ReadingList) -> None:
-        super().__init__()
+        super().__init__(TITLES)
         self._cases = cases
         self._count = len(cases.states)
 
@@ -42,24 +42,9 @@ class CaseModel(QAbstractTableModel):
         elif count:
             self.dataChanged.emit(self.index(0, 0), self.index(count - 1, len(TITLES) - 1))
 
-    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+    def number_of_rows(self) -> int:
         """Return the number of cases."""
-        return 0 if parent.isValid() else self._count
-
-    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(TITLES)
-
-    def headerData(  # noqa: N802 - Qt's name
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the title or the explanation of a column."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return TITLES[section][0]
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return TITLES[section][1]
-        return None
+        return self._count
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return name or state of a case."""
