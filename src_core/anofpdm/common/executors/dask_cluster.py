@@ -62,7 +62,7 @@ class DaskExecutor:
     gpus : list of str
         See `gpus_of`.
     on_dashboard : callable
-        Told the address of the dashboard, or why there is none.
+        Told the address of the dashboard, where there is one (with bokeh).
     """
 
     tries: Tries | None = None
