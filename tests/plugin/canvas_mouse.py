@@ -47,10 +47,19 @@ def drag(
     arrived: Callable[[], bool],
     qtbot: QtBot,
 ) -> None:
-    """Press a button, move, and release it once the move has `arrived`; napari delays moves."""
+    """Press a button, move, and release it once the move has `arrived`.
+
+    napari delays moves and keeps the last of them: a move of the screen's own pointer, which
+    windows of other tests cause, can replace ours, which is therefore sent again.
+    """
+
+    def moved() -> bool:
+        if not arrived():
+            _send(canvas, "MouseMove", Qt.MouseButton.NoButton, button, end)
+        return arrived()
+
     _send(canvas, "MouseButtonPress", button, button, start)
-    _send(canvas, "MouseMove", Qt.MouseButton.NoButton, button, end)
-    qtbot.waitUntil(arrived, timeout=LONG)
+    qtbot.waitUntil(moved, timeout=LONG)
     _send(canvas, "MouseButtonRelease", button, Qt.MouseButton.NoButton, end)
 
 
