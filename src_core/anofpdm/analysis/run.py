@@ -8,7 +8,8 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,6 +18,7 @@ from anofpdm.analysis.estimate import remember_run
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
 from anofpdm.analysis.progress import SliceProgress
+from anofpdm.analysis.shared_calls import taking_part
 from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import Cancelled, DeviceError
 from anofpdm.common.progress import Pace
@@ -175,8 +177,8 @@ class Run:
             alone = first_slice is not None and len(waiting) == count
             positions = waiting[: 1 if alone else size]
             try:
-                steps_of_batch = self._steps(predictor, positions, listeners.after_step)
-                found = collect(positions, steps_of_batch)
+                with closing(self._steps(predictor, positions, listeners.after_step)) as steps_made:
+                    found = collect(positions, steps_made)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 if len(positions) == 1:
                     raise self._out_of_memory("a single slice") from error
@@ -220,14 +222,14 @@ class Run:
         predictor: NoisePredictor,
         positions: list[int],
         after_step: Callable[[int, int], None],
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         """Run the forward process of a batch of slices; the steps hold the scored channels."""
         import torch
 
         from anofpdm.method.forward_process import forward_process
 
         x0 = torch.from_numpy(self.stack.slices[positions]).to(self.device)
-        for full in forward_process(
+        made = forward_process(
             x0,
             predictor,
             self.model.schedule,
@@ -236,9 +238,11 @@ class Run:
             clip=self.clip,
             seed=self.seed,
             slice_ids=[int(i) for i in self.stack.slice_ids[positions]],
-        ):
-            yield full.channels(self.scored)
-            after_step(full.position + 1, len(positions))
+        )
+        with taking_part(predictor):
+            for full in made:
+                yield full.channels(self.scored)
+                after_step(full.position + 1, len(positions))
 
 
 def device_name(device: str) -> str:

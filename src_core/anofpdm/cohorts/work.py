@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from anofpdm.cohorts.record import InputFile, ScanRecord
 from anofpdm.cohorts.scan import CohortScan, Outcome
 from anofpdm.cohorts.table import row_of
 from anofpdm.cohorts.thumbnail import save_thumbnail
+from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import (
     AnofpdmError,
     BundleError,
@@ -22,8 +23,10 @@ from anofpdm.common.errors import (
     SettingsError,
     VolumeError,
 )
+from anofpdm.common.executors.company import Company
 from anofpdm.common.executors.tries import MOST_TRIES, Tries
-from anofpdm.model.bundle import load_bundle
+from anofpdm.model.bundle import ModelBundle, load_bundle
+from anofpdm.model.memory import most_slices
 from anofpdm.results.folder import result_folder
 from anofpdm.segmentation.loaded_model import LoadedModel
 from anofpdm.segmentation.messages import KeptMessages
@@ -34,7 +37,9 @@ _OF_THE_SCAN = (VolumeError, GeometryError, SettingsError, BundleError)
 """What another try would raise again."""
 
 _one_at_a_time = threading.Lock()
-_kept: dict[tuple[str, str], LoadedModel] = {}
+_company = Company()
+_loading = threading.Lock()
+_kept: dict[tuple[object, ...], LoadedModel] = {}
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ class SegmentWork:
             return Outcome(scan.name, "failed", reason=set_aside(killed), tries=killed)
         number, reason = 0, ""
         try:
-            with tries.one_more(scan.name):
+            # What killed a process takes no other scan with it when it is tried again.
+            with _company.entered(alone=killed > 0), tries.one_more(scan.name):
                 for number in range(1, self.retries + 2):
                     try:
                         return self._segment(scan)
@@ -112,13 +118,15 @@ class SegmentWork:
             with result_folder(folder, overwrite=True, names=(place.name,)) as staging:
                 earlier.model_copy(update={"inputs": inputs}).write(staging / place.name)
             return Outcome(scan.name, "kept", earlier.row)
-        model = _model(self.bundle, self.bundle_hash)
+        model = _model(self.bundle, self.bundle_hash, self.settings)
+        # On a GPU the scans at hand share calls of the network.
+        at_network = _alone_at_the_network if model.shared_slices is None else _with_others
         messages = KeptMessages()
         names = self.naming.results(scan.name)
         with result_folder(folder, overwrite=True, names=names) as staging, logged_to(messages):
             files = ScanFiles(scan.images, scan.brain_mask)
             found = segment_files(
-                files, model, self.settings, staging, messages, progress=_alone_at_the_network
+                files, model, self.settings, staging, messages, progress=at_network
             )
             save_thumbnail(staging / self.naming.thumbnail(scan.name), found)
             self.naming.arrange(staging, scan, found)
@@ -146,7 +154,7 @@ def _sentence(error: Exception) -> str:
     return f"{getattr(error, 'filename', None) or 'A file'}: {error}"
 
 
-def _model(bundle: str, wanted: str) -> LoadedModel:
+def _model(bundle: str, wanted: str, settings: SegmentationSettings) -> LoadedModel:
     """Return the model of this process, loaded at the first scan.
 
     Raises
@@ -154,15 +162,26 @@ def _model(bundle: str, wanted: str) -> LoadedModel:
     BundleError
         When it is no longer the one that the run began with.
     """
-    if (bundle, wanted) not in _kept:
-        model = load_bundle(bundle)
-        if model.hash != wanted:
-            raise BundleError(
-                f"The model {bundle} changed while the cohort was segmented; run the command again."
-            )
-        _kept.clear()
-        _kept[bundle, wanted] = LoadedModel.of(model)
-    return _kept[bundle, wanted]
+    key = (bundle, wanted, settings.device, settings.batch_size)
+    with _loading:
+        if key not in _kept:
+            model = load_bundle(bundle)
+            if model.hash != wanted:
+                raise BundleError(
+                    f"The model {bundle} changed while the cohort was segmented; run the command "
+                    "again."
+                )
+            _kept.clear()
+            _kept[key] = LoadedModel.of(model, shared_slices=_shared_slices(model, settings))
+        return _kept[key]
+
+
+def _shared_slices(model: ModelBundle, settings: SegmentationSettings) -> int | None:
+    """Slices of several scans in a call of the network; None on a CPU, which gains nothing."""
+    device = resolve_device(settings.device)
+    if not device.startswith("cuda"):
+        return None
+    return settings.batch_size or most_slices(model.metadata.network, device)
 
 
 @contextmanager
@@ -170,3 +189,7 @@ def _alone_at_the_network() -> Iterator[None]:
     """Let one scan of this process compute while others are read and written."""
     with _one_at_a_time:
         yield None
+
+
+def _with_others() -> AbstractContextManager[None]:
+    return nullcontext()

@@ -67,11 +67,15 @@ def gpu_count() -> int:
 
 
 def free_bytes(device: str) -> int:
-    """Return the free memory of a device: the GPU's own, otherwise what `available_bytes` says."""
+    """Return the free memory of a device: the GPU's own, otherwise what `available_bytes` says.
+
+    What PyTorch holds of a GPU for this process without using it is free, too.
+    """
     if device.startswith("cuda"):
         import torch
 
-        return int(torch.cuda.mem_get_info(device)[0])
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + held
     return available_bytes()
 
 

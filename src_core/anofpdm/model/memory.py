@@ -32,3 +32,8 @@ def default_batch_size(network: UNetConfig, steps: int, device: str, slices: int
     """Slices a network call that fit into half of the free memory, at least 1."""
     fitting = free_bytes(device) // 2 // slice_bytes(network, steps)
     return max(1, min(slices, _MOST_SLICES[device.split(":")[0]], int(fitting)))
+
+
+def most_slices(network: UNetConfig, device: str) -> int:
+    """Slices of any number of scans in one network call, whose steps go elsewhere."""
+    return default_batch_size(network, 0, device, _MOST_SLICES[device.split(":")[0]])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import threading
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Self
 
+from anofpdm.analysis.shared_calls import SharedPredictor
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.model.precision import Precision
 
@@ -14,20 +16,38 @@ if TYPE_CHECKING:
     from anofpdm.method.forward_process import NoisePredictor
 
 
+@dataclass(frozen=True)
 class LoadedModel(ModelBundle):
-    """A bundle that builds its network once for each device and precision, and keeps it."""
+    """A bundle that builds its network once for each device and precision, and keeps it.
+
+    Attributes
+    ----------
+    shared_slices : int or None
+        Largest number of slices, of all threads, in a call of the network; None if one thread at a
+        time uses it.
+    """
+
+    shared_slices: int | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _predictors: dict[tuple[str, str], NoisePredictor] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
-    def of(cls, bundle: ModelBundle) -> Self:
+    def of(cls, bundle: ModelBundle, *, shared_slices: int | None = None) -> Self:
         """Keep the network of a bundle, which itself keeps none."""
-        return cls(**{each.name: getattr(bundle, each.name) for each in fields(bundle)})
+        known = {each.name: getattr(bundle, each.name) for each in fields(ModelBundle)}
+        return cls(**known, shared_slices=shared_slices)
 
     def predictor(
         self, device: str | torch.device = "cpu", precision: Precision = "float32"
     ) -> NoisePredictor:
         """Return the network as a noise predictor; see `ModelBundle.predictor`."""
-        kept: dict[tuple[str, str], NoisePredictor] = self.__dict__.setdefault("_predictors", {})
         place = (str(device), precision)
-        if place not in kept:
-            kept[place] = super().predictor(device, precision)
-        return kept[place]
+        with self._lock:
+            if place not in self._predictors:
+                made = super().predictor(device, precision)
+                if self.shared_slices is not None:
+                    made = SharedPredictor(made, 2 * self.shared_slices)
+                self._predictors[place] = made
+            return self._predictors[place]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from anofpdm.cohorts.run import CohortProgress, run_cohort
 from anofpdm.cohorts.scan import CohortScan, Outcome
 from anofpdm.cohorts.shards import Shard
 from anofpdm.common.errors import OutputError, SettingsError
+from anofpdm.common.executors.company import Company
 from anofpdm.common.executors.dask_cluster import DaskExecutor
-from anofpdm.common.executors.machine import gpus_of, worker_count
+from anofpdm.common.executors.machine import gpus_of, thread_count, worker_count
 from anofpdm.common.executors.plain import PlainExecutor
 from anofpdm.common.executors.stopping import Stop
 from anofpdm.common.executors.tries import Tries
@@ -79,6 +82,35 @@ def test_a_scan_whose_process_died_twice_is_not_begun_again(tmp_path: Path) -> N
     assert tries.count("a") == 0
 
 
+def test_a_scan_that_killed_its_process_is_tried_again_by_itself() -> None:
+    company, at_work, log = Company(), threading.Barrier(3), list[str]()
+    suspect_waits, may_end = threading.Event(), threading.Event()
+
+    def innocent(name: str) -> None:
+        with company.entered(alone=False):
+            at_work.wait()
+            may_end.wait()
+            log.append(name)
+
+    def suspect() -> None:
+        suspect_waits.set()
+        with company.entered(alone=True):
+            log.append("suspect")
+
+    with ThreadPoolExecutor(4) as pool:
+        ended = [pool.submit(innocent, name) for name in ("a", "b")]
+        at_work.wait()  # two run side by side
+        ended.append(pool.submit(suspect))
+        suspect_waits.wait()
+        assert not log
+        may_end.set()
+        for each in ended:
+            each.result()
+    assert log[-1] == "suspect" and sorted(log[:2]) == ["a", "b"]
+    with company.entered(alone=False):
+        pass  # others may enter again
+
+
 def test_shards_share_out_all_scans_whatever_else_there_is() -> None:
     names = [f"scan-{n}" for n in range(1000)]
     parts = [Shard(i, 4) for i in (1, 2, 3, 4)]
@@ -125,6 +157,10 @@ def test_workers_suit_the_machine(tmp_path: Path) -> None:
     assert worker_count(100, 0, cpus=8, free=4_000_000_000) == 2
     assert worker_count(100, 4, cpus=64, free=64_000_000_000) == 4
     assert worker_count(1, 0, cpus=8, free=64_000_000_000) == 1
+    assert thread_count(8, 0, cpus=8, free=64_000_000_000) == 1
+    assert thread_count(2, 2, cpus=16, free=64_000_000_000) == 4
+    assert thread_count(2, 2, cpus=6, free=64_000_000_000) == 3
+    assert thread_count(2, 2, cpus=16, free=4_000_000_000) == 2
     for name in ("0000:01", "0000:02"):
         (tmp_path / name).mkdir()
     assert gpus_of("auto", {}, tmp_path) == ["0", "1"]

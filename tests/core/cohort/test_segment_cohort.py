@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from anofpdm.cli.app import app
 from anofpdm.cli.commands.cohorts.summary import cohort_summary
+from anofpdm.common.executors.executor import Ended, Executor, Found, Given, ended
+from anofpdm.common.executors.plain import PlainExecutor
+from anofpdm.common.executors.stopping import Stop
 from anofpdm.common.executors.tries import Tries
+from anofpdm.scans.volume import read_volume
 from tests.core.segmentation_cases import bundle, write_scan
 
 RESULTS = ("mask.nii.gz", "anomaly_map.nii.gz", "lesions.csv")
@@ -85,6 +93,69 @@ def test_the_results_are_those_of_segment_and_a_restart_does_nothing_twice(
     assert (mended.exit_code, json.loads(mended.stdout)["segmented"]) == (0, 1)
     other = json.loads(run(source, tmp_path / "out", "--no-gate").stdout)
     assert other["segmented"] == 4
+
+
+class Threads(PlainExecutor):
+    """A thread for each scan, as a worker with a GPU has several."""
+
+    def run(
+        self,
+        work: Callable[[Given], Found],
+        tasks: Sequence[Given],
+        stop: Stop | None = None,
+        *,
+        in_order: bool = False,
+    ) -> Iterator[Ended[Given, Found]]:
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            yield from pool.map(lambda task: ended(work, task), tasks)
+
+
+def test_scans_that_share_calls_of_the_network_have_the_same_results(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(source, tmp_path / "alone")
+    monkeypatch.setattr("anofpdm.cohorts.work._shared_slices", lambda *_: 64)
+    monkeypatch.setattr("anofpdm.cohorts.work._kept", {})
+    monkeypatch.setattr("anofpdm.cli.commands.cohorts.running._executor", lambda *_: Threads())
+    document = json.loads(run(source, tmp_path / "shared").stdout)
+    assert document["counts"] == {"scans": 4, "done": 3, "failed": 1, "left": 0}
+    for scan in ("a", "b", "c"):
+        for name in RESULTS[:2]:
+            found, expected = (
+                np.asarray(read_volume(tmp_path / out / "scans" / scan / name).data)
+                for out in ("shared", "alone")
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("dask", [True, False])
+def test_one_gpu_has_several_scans_at_hand_where_dask_is(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dask: bool
+) -> None:
+    from anofpdm.cli.commands.cohorts import running
+    from anofpdm.common.executors.dask_cluster import DaskExecutor
+
+    monkeypatch.setattr("anofpdm.common.executors.machine.gpus_of", lambda device: ["0"])
+    monkeypatch.setattr("anofpdm.common.executors.machine.usable_cpus", lambda: 16)
+    monkeypatch.setattr("anofpdm.common.executors.machine.available_bytes", lambda: 2**36)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if dask else None)
+    chosen = list[Executor]()
+
+    def choose(*given: Any) -> Executor:
+        chosen.append(real(*given))
+        return PlainExecutor()
+
+    real = running._executor
+    monkeypatch.setattr(running, "_executor", choose)
+    args = ["segment-cohort", source, "--out", tmp_path / "out", "--bundle", tmp_path / "tiny",
+            "--device", "cpu", "--json"]  # fmt: skip
+    CliRunner().invoke(app, [str(each) for each in args])
+    CliRunner().invoke(app, [str(each) for each in (*args, "--workers", 1)])
+    several, plain = chosen
+    assert isinstance(plain, PlainExecutor)
+    assert isinstance(several, DaskExecutor) == dask
+    if isinstance(several, DaskExecutor):
+        assert (several.workers, several.threads, several.gpus) == (1, 4, ["0"])
 
 
 def test_shards_give_the_same_and_are_merged(source: Path, tmp_path: Path) -> None:

@@ -38,3 +38,10 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert device.resolve_device("cuda:0") == "cuda:0"
     with pytest.raises(DeviceError, match="GPU 3 does not exist"):
         device.resolve_device("cuda:3")
+
+
+def test_memory_that_pytorch_holds_unused_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 1000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 50)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 20)
+    assert device.free_bytes("cuda") == 130

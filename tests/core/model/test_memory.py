@@ -21,3 +21,10 @@ def test_batches_shrink_with_memory_and_never_vanish(monkeypatch: pytest.MonkeyP
 
 def test_a_batch_is_no_larger_than_the_scan() -> None:
     assert memory.default_batch_size(NETWORK, 30, "cpu", 2) <= 2
+
+
+def test_scans_together_fill_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 2**40)
+    assert memory.most_slices(NETWORK, "cuda:1") == 128
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 6 * memory.slice_bytes(NETWORK, steps=0))
+    assert memory.most_slices(NETWORK, "cuda") == 3

@@ -61,6 +61,8 @@ class DaskExecutor:
         Address of a running scheduler, in place of processes here.
     gpus : list of str
         See `gpus_of`.
+    threads : int
+        Tasks at a time of each process here.
     on_dashboard : callable
         Told the address of the dashboard, where there is one (with bokeh).
     """
@@ -69,6 +71,7 @@ class DaskExecutor:
     workers: int = 1
     scheduler: str | None = None
     gpus: list[str] = field(default_factory=list)
+    threads: int = 1
     on_dashboard: Callable[[str], None] = lambda sentence: None
     parallel = True
 
@@ -100,7 +103,7 @@ class DaskExecutor:
 
         from anofpdm.common.executors.dask_worker import WorkerSetup
 
-        with dask.config.set(_settings(self.workers)):
+        with dask.config.set(_settings(self.workers * self.threads)):
             if self.scheduler is not None:
                 try:
                     client = Client(self.scheduler, timeout="20s", set_as_default=False)
@@ -129,7 +132,7 @@ class DaskExecutor:
                 warnings.filterwarnings("ignore", "Creating scratch directories")
                 cluster = LocalCluster(
                     n_workers=self.workers,
-                    threads_per_worker=2 if self.gpus else 1,
+                    threads_per_worker=self.threads,
                     processes=True,
                     host="127.0.0.1",
                     dashboard_address="127.0.0.1:0",
@@ -261,8 +264,8 @@ def _ended(task: Given, future: Future[Found]) -> Ended[Given, Found]:
     return Ended(task, found)
 
 
-def _settings(workers: int) -> dict[str, Any]:
-    threads = str(max(1, usable_cpus() // max(workers, 1)))
+def _settings(tasks: int) -> dict[str, Any]:
+    threads = str(max(1, usable_cpus() // max(tasks, 1)))
     return {
         # The note of a scan counts its tries; the scheduler must not give up before it.
         "distributed.scheduler.allowed-failures": 10,

@@ -1,4 +1,4 @@
-"""How many workers suit a machine: by its cores, its memory and its GPUs."""
+"""How many workers and threads suit a machine: by its cores, its memory and its GPUs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from anofpdm.common.processes.worker_processes import usable_cpus
 
 WORKER_BYTES = 1_500_000_000
 """Memory that a worker is counted with: the libraries, a model, and one scan of usual size."""
+_GPU_THREADS = (2, 4)
+"""Fewest and most scans that a worker with a GPU has at hand at a time."""
 _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
@@ -49,3 +51,23 @@ def worker_count(scans: int, gpus: int, cpus: int | None = None, free: int | Non
     fits = (available_bytes() if free is None else free) // WORKER_BYTES
     most = gpus or (usable_cpus() if cpus is None else cpus)
     return max(1, min(most, int(fits), scans))
+
+
+def thread_count(workers: int, gpus: int, cpus: int | None = None, free: int | None = None) -> int:
+    """Return how many scans each worker has at hand at a time.
+
+    Without a GPU it is one. With one, some scans are read and written while the slices of others
+    share calls of the network: as many as cores and memory allow.
+
+    Parameters
+    ----------
+    workers, gpus : int
+    cpus, free : int, optional
+        As for `worker_count`.
+    """
+    if not gpus:
+        return 1
+    fits = (available_bytes() if free is None else free) // WORKER_BYTES
+    fewest, most = _GPU_THREADS
+    each = min(usable_cpus() if cpus is None else cpus, int(fits)) // workers
+    return max(fewest, min(most, each))

@@ -142,26 +142,35 @@ def run_request(request: CohortRequest, console: Console) -> None:
 def _executor(request: CohortRequest, scans: int, place: Place, console: Console) -> Executor:
     from importlib.util import find_spec
 
-    from anofpdm.common.executors.machine import gpus_of, worker_count
+    from anofpdm.common.executors.machine import gpus_of, thread_count, worker_count
     from anofpdm.common.executors.plain import PlainExecutor
     from anofpdm.common.executors.tries import Tries
 
     gpus, workers = gpus_of(request.settings.device), request.workers
+    one_by_one = workers == 1
     if workers is None:
         workers = worker_count(scans, len(gpus))
-        if workers > 1 and request.scheduler is None and find_spec("distributed") is None:
+        # One worker with a GPU has several scans at hand.
+        one_by_one = workers == 1 and (scans < 2 or not gpus)
+        if not one_by_one and request.scheduler is None and find_spec("distributed") is None:
             console.note(
                 "Scans are segmented one after the other, because Dask is not installed: pip "
                 "install 'napari-anofpdm[cluster]'."
             )
-            workers = 1
-    if workers == 1 and request.scheduler is None:
+            one_by_one = True
+    if one_by_one and request.scheduler is None:
         return PlainExecutor()
     from anofpdm.common.executors.dask_cluster import DaskExecutor, check_dask
 
     check_dask()
+    workers = min(workers, max(scans, 1))
     return DaskExecutor(
-        Tries(place.tries), min(workers, max(scans, 1)), request.scheduler, gpus, console.note
+        Tries(place.tries),
+        workers,
+        request.scheduler,
+        gpus,
+        thread_count(workers, len(gpus)),
+        console.note,
     )
 
 
