@@ -92,8 +92,8 @@ def html_report(
     counts = f"{len(rows)} scans segmented, {len(failures)} failed."
     if volumes:
         counts += (
-            f" Marked volume: median {statistics.median(volumes):.2f} ml, from "
-            f"{min(volumes):.2f} to {max(volumes):.2f} ml; nothing marked in "
+            f" Lesion volume: median {statistics.median(volumes):.2f} ml, from "
+            f"{min(volumes):.2f} to {max(volumes):.2f} ml; no lesion in "
             f"{sum(volume == 0 for volume in volumes)}."
         )
     parts = [

@@ -16,12 +16,12 @@ FAILURES_CSV = "failures.csv"
 REPORT_HTML = "report.html"
 
 _NUMBERS = {
-    "volume_ml": "sum of the lesions, ml",
-    "lesions": "connected lesions",
+    "volume_ml": "lesion volume, ml",
+    "lesions": "number of lesions",
     "largest_ml": "largest lesion, ml",
     "unhealthy_slices": "slices classified as unhealthy",
     "slices": "slices analysed",
-    "seconds": "time of computation, s",
+    "seconds": "time in the network, s",
 }
 COLUMNS = ("scan", "patient", *_NUMBERS, "skull", "warnings", "folder")
 """Columns of the summary."""

@@ -133,7 +133,7 @@ def picture_of(
 def found_words(name: str, volume_ml: float, count: int) -> str:
     """Say in a line what was found."""
     start = f"{name}: " if name else ""  # a scan that comes from no file
-    return f"{start}{volume_ml:.2f} ml marked in {count} component{'' if count == 1 else 's'}"
+    return f"{start}{volume_ml:.2f} ml in {count} lesion{'' if count == 1 else 's'}"
 
 
 def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -> None:
@@ -410,7 +410,7 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
     if settings.judges and not settings.gate:
         title += "\n(colours show the mask's verdict, which does not use the cosine)"
     axes.set_title(title, fontsize=12)
-    axes.set_xlabel("slice (from the feet up)", fontsize=11)
+    axes.set_xlabel("slice (from the feet up, counted from 0)", fontsize=11)
     axes.set_ylabel("cosine", fontsize=11)
     axes.legend(fontsize=10, frameon=False, loc="best")
 

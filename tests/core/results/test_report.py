@@ -169,5 +169,5 @@ def test_settings_in_words(settings: Settings, threshold: str, verdict: str) -> 
 
 
 def test_the_words_on_what_was_found_do_without_a_name() -> None:
-    assert found_words("a.nii", 1.5, 2) == "a.nii: 1.50 ml marked in 2 components"
-    assert found_words("", 1.5, 1) == "1.50 ml marked in 1 component"
+    assert found_words("a.nii", 1.5, 2) == "a.nii: 1.50 ml in 2 lesions"
+    assert found_words("", 1.5, 1) == "1.50 ml in 1 lesion"

@@ -127,9 +127,9 @@ def _summary(
     rows = {
         "DICE (whole volume)": f"{scores['dice']:.3f}",
         "IoU (whole volume)": f"{scores['iou']:.3f}",
-        "Marked volume": f"{scores['volume_ml']:.2f} ml",
-        "True volume": f"{scores['true_volume_ml']:.2f} ml",
-        "Time": f"{report['seconds']:.1f} s",
+        "Lesion volume": f"{scores['volume_ml']:.2f} ml",
+        "True lesion volume": f"{scores['true_volume_ml']:.2f} ml",
+        "Network time": f"{report['seconds']:.1f} s",
     }
     if "auprc_brain" in scores:
         rows["AUPRC in the brain"] = f"{scores['auprc_brain']:.3f}"

@@ -17,7 +17,7 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     lesions, slices = report["lesions"], report["slices"]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("Lesion volume", f"{lesions['volume_ml']:.2f} ml")
-    table.add_row("Connected lesions", str(len(lesions["components"])))
+    table.add_row("Lesions", str(len(lesions["components"])))
     settings = report["settings"]
     if settings["gate"] or settings["threshold"]["kind"] == "absolute":
         unhealthy = sum(not entry["healthy"] for entry in slices)
@@ -28,6 +28,6 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     else:
         table.add_row("Slices analysed", str(len(slices)))
     table.add_row("Guidance w", f"{report['settings']['guidance']:g}")
-    table.add_row("Time", f"{report['seconds']:.1f} s")
+    table.add_row("Network time", f"{report['seconds']:.1f} s")
     table.add_row("Results", str(out))
     return Group(table, report["intended_use"])

@@ -16,7 +16,7 @@ _COLUMNS = {
     "participant_id": "Subject.",
     "session_id": "Session, n/a for none.",
     "volume_ml": "Sum of the lesions, in ml.",
-    "lesions": "Number of connected lesions.",
+    "lesions": "Number of lesions (26-connected).",
     "largest_ml": "Largest lesion, in ml.",
     "unhealthy_slices": "Axial slices classified as unhealthy.",
     "slices": "Axial slices analysed.",
