@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.common.processes.worker_processes import usable_cpus
 from anofpdm.common.validation import validated
 from anofpdm.method.calibration import Polarity, Process
 from anofpdm.method.schedule import NoiseSchedule
@@ -70,47 +73,84 @@ def measure(
     polarity : {"both", "hyperintense", "hypointense"}
         Of the maps that are scored; see `Settings`.
     score : callable, optional
-        Takes the aggregated map of a slice, (H, W), and returns its score.
+        Takes the aggregated map of a slice, (H, W), and returns its score. Several threads call it
+        while the network works on the next batch.
     on_step : callable, optional
         Called with N after every step of a batch; an exception ends the search.
     on_batch : callable, optional
-        Called after every batch with the measurements so far.
+        Called with the measurements so far when the slices of a further batch are scored.
     """
     from anofpdm.method.accumulators import SliceAccumulator
     from anofpdm.method.forward_process import forward_process
 
     lanes = [validated(Settings, guidance=w, polarity=polarity) for w in candidates]
+
+    def accumulated() -> Iterator[list[Accumulated]]:
+        for x0, slice_ids in batches:
+            accumulator = SliceAccumulator(
+                x0[:, list(channels)],
+                schedule,
+                timesteps,
+                lanes,
+                clip=clip,
+                keep_maps=score is not None,
+            )
+            for full in forward_process(
+                x0,
+                predictor,
+                schedule,
+                timesteps,
+                process=process,
+                clip=clip,
+                seed=seed,
+                slice_ids=slice_ids,
+            ):
+                step = full.channels(channels)
+                accumulator.update(step.t, step.x0_null, step.eps_gap)
+                if on_step is not None:
+                    on_step(len(x0))
+            yield accumulator.result()
+
     gathered = []
-    for x0, slice_ids in batches:
-        accumulator = SliceAccumulator(
-            x0[:, list(channels)],
-            schedule,
-            timesteps,
-            lanes,
-            clip=clip,
-            keep_maps=score is not None,
-        )
-        for full in forward_process(
-            x0,
-            predictor,
-            schedule,
-            timesteps,
-            process=process,
-            clip=clip,
-            seed=seed,
-            slice_ids=slice_ids,
-        ):
-            step = full.channels(channels)
-            accumulator.update(step.t, step.x0_null, step.eps_gap)
-            if on_step is not None:
-                on_step(len(x0))
-        gathered.append([_measured(result, score) for result in accumulator.result()])
-        if on_batch is not None:
-            on_batch(_joined(gathered, scored=score is not None))
+    with closing(_measured(accumulated(), score)) as measured:
+        for batch in measured:
+            gathered.append(batch)
+            if on_batch is not None:
+                on_batch(_joined(gathered, scored=score is not None))
     return _joined(gathered, scored=score is not None)
 
 
 _Measured = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _measured(
+    accumulated: Iterable[list[Accumulated]],
+    score: Callable[[NDArray[np.floating]], float] | None,
+) -> Generator[list[_Measured]]:
+    """Yield what each batch shows, one value of `_Measured` a candidate.
+
+    Finding components has no counterpart in PyTorch. It takes longer than a GPU takes for the
+    steps, so that threads do it for one batch while the network works on the next.
+    """
+    pool = ThreadPoolExecutor(usable_cpus())
+
+    def begun(result: Accumulated) -> Callable[[], _Measured]:
+        cosine = error_cosine(result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy())
+        divergence = result.divergence_at_end.cpu().numpy().astype(np.float64)
+        if score is None or result.maps is None:
+            return lambda: (cosine, divergence, np.full(len(cosine), np.nan))
+        scores = pool.map(score, result.maps.mean(dim=1).cpu().numpy())
+        return lambda: (cosine, divergence, np.array(list(scores)))
+
+    waiting: list[Callable[[], _Measured]] = []
+    try:
+        for results in accumulated:
+            earlier, waiting = waiting, [begun(result) for result in results]
+            if earlier:
+                yield [finished() for finished in earlier]
+        yield [finished() for finished in waiting]
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _joined(gathered: Sequence[Sequence[_Measured]], *, scored: bool) -> Measurements:
@@ -120,13 +160,3 @@ def _joined(gathered: Sequence[Sequence[_Measured]], *, scored: bool) -> Measure
         np.array([np.concatenate(parts[kind]) for parts in by_candidate]) for kind in range(3)
     )
     return Measurements(cosines, divergences, scores if scored else None)
-
-
-def _measured(
-    result: Accumulated, score: Callable[[NDArray[np.floating]], float] | None
-) -> _Measured:
-    cosine = error_cosine(result.mse_healthy.cpu().numpy(), result.mse_null.cpu().numpy())
-    scores = np.full(len(cosine), np.nan)
-    if score is not None and result.maps is not None:
-        scores = np.array([score(one) for one in result.maps.mean(dim=1).cpu().numpy()])
-    return cosine, result.divergence_at_end.cpu().numpy().astype(np.float64), scores

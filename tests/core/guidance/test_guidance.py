@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -252,6 +253,49 @@ def test_one_pass_gives_what_separate_runs_give() -> None:
     np.testing.assert_array_equal(run(candidates, size=7)[0], cosines)
     report = calibrate(candidates, cosines, divergences, labels, **GRID)
     assert report.accuracies.max() == 1.0
+
+
+def test_maps_are_scored_while_the_network_works_on_the_next_batch() -> None:
+    oracle, x0, _ = oracle_slices()
+    second, calls = threading.Event(), 0
+    seen: list[int] = []
+
+    def predictor(x: Tensor, index: Tensor, label: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 3:  # of two steps each, the first of the second batch
+            second.set()
+        return oracle(x, index, label)
+
+    def score(anomaly_map: np.ndarray[Any, Any]) -> float:
+        assert second.wait(60)
+        return float(anomaly_map.max())
+
+    found = measure(
+        batches(x0, 3), predictor, SCHEDULE, (1, 400), (0.5, 8.0), channels=[1],
+        process="ddim", clip=True, seed=0, score=score,
+        on_batch=lambda so_far: seen.append(so_far.cosines.shape[1]),
+    )  # fmt: skip
+    whole = measure(
+        batches(x0, 7), oracle, SCHEDULE, (1, 400), (0.5, 8.0), channels=[1],
+        process="ddim", clip=True, seed=0, score=lambda one: float(one.max()),
+    )  # fmt: skip
+    assert seen == [3, 6, 7]
+    assert found.scores is not None and whole.scores is not None
+    np.testing.assert_array_equal(found.scores, whole.scores)
+
+
+def test_a_score_that_fails_ends_the_search() -> None:
+    oracle, x0, _ = oracle_slices()
+
+    def score(anomaly_map: np.ndarray[Any, Any]) -> float:
+        raise SettingsError("no score")
+
+    with pytest.raises(SettingsError, match="no score"):
+        measure(
+            batches(x0, 3), oracle, SCHEDULE, (1, 400), (0.5,), channels=[1],
+            process="ddim", clip=True, seed=0, score=score,
+        )  # fmt: skip
 
 
 def dataset(path: Path, labels: Sequence[int], modalities: Sequence[str]) -> SliceDataset:
