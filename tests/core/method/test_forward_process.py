@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -90,6 +91,14 @@ def test_ddpm_follows_equation_2_with_fresh_noise() -> None:
         ab = SCHEDULE.alpha_bar(step.t)
         torch.testing.assert_close(step.x_t, math.sqrt(ab) * x0 + math.sqrt(1 - ab) * noise)
     assert not torch.equal(noises[0], noises[1])
+
+
+def test_noise_is_each_slice_s_own_stream_whichever_thread_draws_it() -> None:
+    ids = list(range(40, 0, -1))
+    found = slice_noise((2, 6, 5), 7, ids, 300, torch.zeros(1))
+    for identity, noise in zip(ids, found, strict=True):
+        own = np.random.default_rng(np.random.SeedSequence([7, identity, 300]))
+        np.testing.assert_array_equal(noise, own.standard_normal((2, 6, 5), dtype=np.float32))
 
 
 @pytest.mark.parametrize("timesteps", [DENSE, STRIDED])
