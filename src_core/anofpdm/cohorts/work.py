@@ -15,7 +15,6 @@ from anofpdm.cohorts.record import InputFile, ScanRecord
 from anofpdm.cohorts.scan import CohortScan, Outcome
 from anofpdm.cohorts.table import row_of
 from anofpdm.cohorts.thumbnail import save_thumbnail
-from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import (
     AnofpdmError,
     BundleError,
@@ -25,10 +24,9 @@ from anofpdm.common.errors import (
 )
 from anofpdm.common.executors.company import Company
 from anofpdm.common.executors.tries import MOST_TRIES, Tries
-from anofpdm.model.bundle import ModelBundle, load_bundle
-from anofpdm.model.memory import most_slices
+from anofpdm.model.bundle import load_bundle
 from anofpdm.results.folder import result_folder
-from anofpdm.segmentation.loaded_model import LoadedModel
+from anofpdm.segmentation.loaded_model import LoadedModel, slices_to_share
 from anofpdm.segmentation.messages import KeptMessages
 from anofpdm.segmentation.segment import ScanFiles, logged_to, segment_files
 from anofpdm.segmentation.settings import SegmentationSettings
@@ -172,16 +170,9 @@ def _model(bundle: str, wanted: str, settings: SegmentationSettings) -> LoadedMo
                     "again."
                 )
             _kept.clear()
-            _kept[key] = LoadedModel.of(model, shared_slices=_shared_slices(model, settings))
+            slices = slices_to_share(model, settings.device, settings.batch_size)
+            _kept[key] = LoadedModel.of(model, shared_slices=slices)
         return _kept[key]
-
-
-def _shared_slices(model: ModelBundle, settings: SegmentationSettings) -> int | None:
-    """Slices of several scans in a call of the network; None on a CPU, which gains nothing."""
-    device = resolve_device(settings.device)
-    if not device.startswith("cuda"):
-        return None
-    return settings.batch_size or most_slices(model.metadata.network, device)
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Self
 
 from anofpdm.analysis.shared_calls import SharedPredictor
+from anofpdm.common.device import resolve_device
 from anofpdm.model.bundle import ModelBundle
+from anofpdm.model.memory import most_slices
 from anofpdm.model.precision import Precision
 
 if TYPE_CHECKING:
@@ -51,3 +53,25 @@ class LoadedModel(ModelBundle):
                     made = SharedPredictor(made, 2 * self.shared_slices)
                 self._predictors[place] = made
             return self._predictors[place]
+
+
+def slices_to_share(bundle: ModelBundle, device: str, batch_size: int | None) -> int | None:
+    """Return the `shared_slices` that suit a device; None where larger calls gain nothing.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+    device : str
+        As of `resolve_device`.
+    batch_size : int or None
+        Slices in a call of the network; None goes by the memory.
+
+    Raises
+    ------
+    DeviceError
+        When the device cannot be used.
+    """
+    where = resolve_device(device)
+    if not where.startswith("cuda"):
+        return None
+    return batch_size or most_slices(bundle.metadata.network, where)

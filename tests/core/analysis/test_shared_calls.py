@@ -21,7 +21,7 @@ from anofpdm.method.forward_process import NoisePredictor, Step, forward_process
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.scans.volume import Volume
-from anofpdm.segmentation.loaded_model import LoadedModel
+from anofpdm.segmentation.loaded_model import LoadedModel, slices_to_share
 from tests.core.oracles import Recorded, gaussian, images
 
 SCHEDULE = NoiseSchedule()
@@ -301,3 +301,11 @@ def test_a_cancelled_scan_and_one_out_of_memory_leave_the_others_at_work(
     assert isinstance(found[0].exception(), Cancelled)
     for future, expected in zip(found[1:], alone[1:], strict=True):
         np.testing.assert_allclose(steps_of(future.result()), expected, atol=1e-4)
+
+
+def test_only_a_gpu_is_shared(tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slices_to_share(tiny_bundle, "cpu", 16) is None
+    monkeypatch.setattr("anofpdm.segmentation.loaded_model.resolve_device", lambda name: "cuda")
+    monkeypatch.setattr("anofpdm.model.memory.free_bytes", lambda device: 2**40)
+    assert slices_to_share(tiny_bundle, "auto", None) == 128
+    assert slices_to_share(tiny_bundle, "auto", 16) == 16

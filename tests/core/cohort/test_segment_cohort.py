@@ -114,7 +114,7 @@ def test_scans_that_share_calls_of_the_network_have_the_same_results(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(source, tmp_path / "alone")
-    monkeypatch.setattr("anofpdm.cohorts.work._shared_slices", lambda *_: 64)
+    monkeypatch.setattr("anofpdm.cohorts.work.slices_to_share", lambda *_: 64)
     monkeypatch.setattr("anofpdm.cohorts.work._kept", {})
     monkeypatch.setattr("anofpdm.cli.commands.cohorts.running._executor", lambda *_: Threads())
     document = json.loads(run(source, tmp_path / "shared").stdout)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.analysis.shared_calls import taking_part
 from anofpdm.method.calibration import TimestepGrid
 from anofpdm.method.settings import Settings
 from anofpdm.scans.preprocessing import SliceStack
@@ -71,8 +72,11 @@ class Rival:
             here = slice(start, start + batch_size)
             x0 = torch.from_numpy(stack.slices[here]).to(device)
             ids = [int(each) for each in stack.slice_ids[here]]
-            noised = self._noised(x0, predictor, model.schedule, timesteps, seed, ids)
-            healthy = decoded(noised, predictor, model.schedule, timesteps, self.settings.guidance)
+            with taking_part(predictor):
+                noised = self._noised(x0, predictor, model.schedule, timesteps, seed, ids)
+                healthy = decoded(
+                    noised, predictor, model.schedule, timesteps, self.settings.guidance
+                )
             difference = (healthy - x0)[:, scored].square().mean(dim=1)
             found.append(difference.cpu().numpy().astype(np.float32))
         return np.concatenate(found)

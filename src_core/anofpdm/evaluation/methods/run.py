@@ -40,7 +40,7 @@ from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.precision import Precision
 from anofpdm.results.fused_map import fused_map
 from anofpdm.results.native import to_native
-from anofpdm.segmentation.loaded_model import LoadedModel
+from anofpdm.segmentation.loaded_model import LoadedModel, slices_to_share
 
 FUSED: Final = "fused map"
 _RIVAL_BATCH = 16
@@ -76,7 +76,7 @@ class MethodsRun:
 
     def subject(self, case: ScanCase) -> Subject:
         """Read a case and run every method over it, beside the baselines."""
-        model = loaded(self.bundle)
+        model = loaded(self.bundle, self.device, self.batch_size)
         read = case.load(model)
         maps: dict[str, Callable[[], Floats]] = {}
         predictions: dict[str, Callable[[], Prediction]] = {}
@@ -156,9 +156,10 @@ class MethodsRun:
 
 
 @lru_cache(maxsize=1)
-def loaded(bundle: str) -> LoadedModel:
-    """Load a model once in each process; its network stays."""
-    return LoadedModel.of(load_bundle(bundle))
+def loaded(bundle: str, device: str, batch_size: int | None) -> LoadedModel:
+    """Load a model once in each process; its network stays, and threads share it on a GPU."""
+    model = load_bundle(bundle)
+    return LoadedModel.of(model, shared_slices=slices_to_share(model, device, batch_size))
 
 
 def training_lesion_mm2(model: ModelBundle) -> float:
