@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.method.postprocessing import component_limit, has_large_component, median_filter
+from anofpdm.method.postprocessing import component_limit, large_components, median_filter
 from anofpdm.method.settings import AbsoluteThreshold
 from anofpdm.method.thresholds import thresholded
 
@@ -48,7 +48,7 @@ def map_score(
         spots = filtered[inside]
         rule = AbsoluteThreshold(value=value, extent=extent)
         found = thresholded(spots, np.ones(spots.shape, dtype=bool), rule, value)
-        return has_large_component(found, limit)
+        return bool(large_components(found, limit).any())
 
     # From above, because a high threshold marks few pixels, which are quickly looked at.
     nothing, some = -1, int(limit)

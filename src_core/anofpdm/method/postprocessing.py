@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -13,7 +11,6 @@ from scipy import ndimage
 Float = TypeVar("Float", bound=np.floating)
 REFERENCE_PIXELS = 128 * 128
 """Grid for which the smallest component is stated in pixels."""
-_EIGHT = np.ones((3, 3), dtype=bool)
 
 
 def median_filter(anomaly_map: NDArray[Float], kernel: int) -> NDArray[Float]:
@@ -28,50 +25,8 @@ def median_filter(anomaly_map: NDArray[Float], kernel: int) -> NDArray[Float]:
     """
     if kernel == 1:
         return anomaly_map
-    rows, columns = anomaly_map.shape
-    padded = np.pad(anomaly_map, kernel // 2, mode="edge")
-    # One array for each place in the window: a sorting network orders all windows at once, some
-    # three times as fast as a sort at each pixel.
-    room = np.empty((kernel**2 + 1, rows, columns), anomaly_map.dtype)
-    for place in range(kernel**2):
-        i, j = divmod(place, kernel)
-        room[place] = padded[i : i + rows, j : j + columns]
-    *places, spare = room
-    for low, high in _median_network(kernel**2):
-        one, other = places[low], places[high]
-        places[low] = np.minimum(one, other, out=spare)
-        np.maximum(one, other, out=other)
-        spare = one
-    median: NDArray[Float] = places[kernel**2 // 2].copy()
-    return median
-
-
-@cache
-def _median_network(count: int) -> tuple[tuple[int, int], ...]:
-    """Return comparators, (place of the smaller, place of the larger), that find a median.
-
-    They bring it into the middle of `count` values, and leave others unsorted.
-    """
-    needed, kept = {count // 2}, []
-    for low, high in reversed(list(_sorting_network(count))):
-        if low in needed or high in needed:
-            kept.append((low, high))
-            needed |= {low, high}
-    return tuple(reversed(kept))
-
-
-def _sorting_network(count: int) -> Iterator[tuple[int, int]]:
-    """Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M)."""
-    first = 1 << ((count - 1).bit_length() - 1)
-    p = first
-    while p:
-        q, r, d = first, 0, p
-        while True:
-            yield from ((i, i + d) for i in range(count - d) if i & p == r)
-            if q == p:
-                break
-            d, q, r = q - p, q // 2, p
-        p //= 2
+    filtered: NDArray[Float] = ndimage.median_filter(anomaly_map, size=kernel, mode="nearest")
+    return filtered
 
 
 def remove_small_components(mask: NDArray[np.bool_], min_pixels: int) -> NDArray[np.bool_]:
@@ -104,7 +59,8 @@ def large_components(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]
     limit : float
         See `component_limit`.
     """
-    labels, count = ndimage.label(mask, structure=_EIGHT)
+    structure = np.ones((3, 3), dtype=bool)
+    labels, count = ndimage.label(mask, structure=structure)
     keep = np.zeros(count + 1, dtype=bool)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     for index, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -112,22 +68,6 @@ def large_components(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]
         room = (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
         keep[index] = areas[index] > limit or (
             room > limit
-            and ndimage.binary_fill_holes(labels[box] == index, structure=_EIGHT).sum() > limit
+            and ndimage.binary_fill_holes(labels[box] == index, structure=structure).sum() > limit
         )
     return keep[labels]
-
-
-def has_large_component(mask: NDArray[np.bool_], limit: float) -> bool:
-    """Return whether `large_components` keeps any component."""
-    if _largest_area(mask) > limit:
-        return True
-    # The component of the largest filled area lies in no hole of another. So it is, filled, a
-    # component of the mask whose holes are all filled.
-    outside = np.pad(~mask, 1, constant_values=True)
-    places, count = ndimage.label(outside, structure=_EIGHT)
-    return count > 1 and _largest_area(places[1:-1, 1:-1] != places[0, 0]) > limit
-
-
-def _largest_area(mask: NDArray[np.bool_]) -> int:
-    labels, _ = ndimage.label(mask, structure=_EIGHT)
-    return int(np.bincount(labels.ravel())[1:].max(initial=0))
