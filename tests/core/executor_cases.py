@@ -17,6 +17,13 @@ class NamedTask:
     finished: Path | None = None
 
 
+def profiled(task: NamedTask) -> bool:
+    """Tell whether Dask's profiler runs in this worker."""
+    from distributed import get_worker
+
+    return "profile" in get_worker().periodic_callbacks
+
+
 def shout(task: NamedTask) -> str:
     """Return the name in capitals; "bad" fails, "poison" kills its process, "slow" takes 30 s."""
     if task.name == "bad":

@@ -10,11 +10,12 @@ import pytest
 
 from anofpdm.common.errors import DatasetError, VolumeError
 from anofpdm.common.executors.choice import executor_of
+from anofpdm.common.executors.dask_cluster import DaskExecutor
 from anofpdm.common.executors.executor import Executor
 from anofpdm.common.executors.plain import PlainExecutor
 from anofpdm.common.executors.processes import ProcessExecutor
 from anofpdm.common.executors.stopping import Stop
-from tests.core.executor_cases import NamedTask, shout
+from tests.core.executor_cases import NamedTask, profiled, shout
 
 EXECUTORS = [PlainExecutor(), ProcessExecutor(2)]
 
@@ -59,6 +60,12 @@ def test_the_workers_of_a_scheduler_keep_the_order_too() -> None:
         silence_logs=60,
     ) as cluster:
         check_in_order(executor_of(1, cluster.scheduler_address))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_own_workers_do_without_the_profiler() -> None:
+    (ended,) = DaskExecutor(workers=1).run(profiled, [NamedTask("a")])
+    assert ended.result() is False
 
 
 def check_in_order(executor: Executor) -> None:

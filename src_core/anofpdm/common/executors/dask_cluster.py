@@ -271,6 +271,8 @@ def _settings(tasks: int) -> dict[str, Any]:
         "distributed.scheduler.allowed-failures": 10,
         "distributed.scheduler.work-stealing": False,
         "distributed.worker.multiprocessing-method": "spawn",
+        # It looks at the stack every 10 ms, in each worker: a sixth of the time of small scans.
+        "distributed.worker.profile.enabled": False,
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
