@@ -32,8 +32,8 @@ from napari_anofpdm.widgets.save_dialog import ask_where_to_save
 from napari_anofpdm.widgets.upright_scroll import UprightScroll
 
 if TYPE_CHECKING:
-    from anofpdm.results.figures import Plane
     from anofpdm.results.pictures.content import Content
+    from anofpdm.results.pictures.planes import Plane
 
 _SETTLED_MS = 300
 _KINDS: dict[PictureKind, tuple[str, str]] = {

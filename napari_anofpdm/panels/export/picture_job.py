@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anofpdm import Analysis, Interpretation, Volume
-    from anofpdm.results.figures import Plane
     from anofpdm.results.native import NativeResult
     from anofpdm.results.pictures.content import Content
     from anofpdm.results.pictures.figure import FigureOptions
     from anofpdm.results.pictures.film import Film
+    from anofpdm.results.pictures.planes import Plane
 
 PictureKind = Literal["figure", "slices", "steps"]
 _PREVIEW_PX = 760

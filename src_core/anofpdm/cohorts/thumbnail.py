@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from anofpdm.results.figures import displayed, figure_slices, grey_window, picture_of
-from anofpdm.segmentation.segment import Segmented
+from anofpdm.results.pictures.choosing import figure_slices
+from anofpdm.results.pictures.levels import grey_window
+from anofpdm.results.pictures.planes import displayed
+from anofpdm.results.pictures.report.picture import picture_of
+
+if TYPE_CHECKING:
+    from anofpdm.segmentation.segment import Segmented
 
 _SLICES, _HEIGHT = 4, 96
 _RED = (255, 40, 40)

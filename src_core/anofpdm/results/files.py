@@ -90,7 +90,8 @@ def write_results(
             text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
             (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")
         if PICTURE_FILE in names:
-            from anofpdm.results.figures import picture_of, save_picture
+            from anofpdm.results.pictures.report.page import save_picture
+            from anofpdm.results.pictures.report.picture import picture_of
 
             picture = picture_of(analysis, native, report, truth)
             save_picture(folder / PICTURE_FILE, picture, interpretation)

@@ -42,7 +42,8 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def quick_picture(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw the picture once, for `case`; the rest of the tests do without its second."""
     monkeypatch.setattr(
-        "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+        "anofpdm.results.pictures.report.page.save_picture",
+        lambda path, *_: path.write_bytes(b"png"),
     )
 
 

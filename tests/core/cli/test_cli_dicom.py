@@ -29,7 +29,7 @@ def exam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ANOFPDM_SETTINGS", str(tmp_path / "no-settings.toml"))
     monkeypatch.setenv("ANOFPDM_BUNDLES", "")
     monkeypatch.setattr(
-        "anofpdm.results.figures.save_picture",
+        "anofpdm.results.pictures.report.page.save_picture",
         lambda path, picture, _: path.write_text(f"{picture.title} {picture.warnings}"),
     )
     monkeypatch.chdir(tmp_path)

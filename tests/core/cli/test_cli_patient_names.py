@@ -23,7 +23,8 @@ def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ANOFPDM_SETTINGS", str(tmp_path / "no-settings.toml"))
     monkeypatch.setenv("ANOFPDM_BUNDLES", "")
     monkeypatch.setattr(
-        "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+        "anofpdm.results.pictures.report.page.save_picture",
+        lambda path, *_: path.write_bytes(b"png"),
     )
     folder = tmp_path / PATIENT
     folder.mkdir()

@@ -27,7 +27,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("case")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+            "anofpdm.results.pictures.report.page.save_picture",
+            lambda path, *_: path.write_bytes(b"png"),
         )
         bundle().save(folder / "tiny")
         image = write_scan(folder / "flair.nii.gz")

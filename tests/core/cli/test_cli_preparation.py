@@ -27,7 +27,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANOFPDM_SETTINGS", str(tmp_path / "no-settings.toml"))
     monkeypatch.setenv("ANOFPDM_BUNDLES", "")
     monkeypatch.setattr(
-        "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+        "anofpdm.results.pictures.report.page.save_picture",
+        lambda path, *_: path.write_bytes(b"png"),
     )
 
 

@@ -19,7 +19,8 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ANOFPDM_SETTINGS", str(tmp_path / "no-settings.toml"))
     monkeypatch.setenv("ANOFPDM_BUNDLES", "")
     monkeypatch.setattr(
-        "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+        "anofpdm.results.pictures.report.page.save_picture",
+        lambda path, *_: path.write_bytes(b"png"),
     )
     raw = tmp_path / "raw"
     for folder, name in (("sub-01/ses-a/anat", "sub-01_ses-a"), ("sub-02/anat", "sub-02")):

@@ -35,7 +35,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANOFPDM_BUNDLES", "")
     monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
     monkeypatch.setattr(
-        "anofpdm.results.figures.save_picture", lambda path, *_: path.write_bytes(b"png")
+        "anofpdm.results.pictures.report.page.save_picture",
+        lambda path, *_: path.write_bytes(b"png"),
     )
 
 

@@ -56,7 +56,7 @@ def test_the_rooms_keep_their_contracts() -> None:
         ("cli/shared/options.py", "anofpdm.cli.commands.job", "Command line"),
         ("analysis/inputs.py", "anofpdm.analysis.analysis", "The core has no circle"),
         ("model/unet_config.py", "anofpdm.model.unet", "The core has no circle"),
-        ("results/figures.py", "qtpy", "The core knows no window"),
+        ("results/report.py", "qtpy", "The core knows no window"),
         ("cli/app.py", "napari_anofpdm.panels", "The core knows no window"),
         (f"{PLUGIN}/session/session.py", f"{PLUGIN}.layers.manager", "The plugin's rooms"),
         (f"{PLUGIN}/panels/label/panel.py", f"{PLUGIN}.io.open_action", "The plugin's rooms"),

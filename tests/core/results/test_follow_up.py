@@ -10,13 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import figure_slices
 from anofpdm.results.follow_up.files import write_change_csv
 from anofpdm.results.follow_up.matching import LesionChanges, Margin, compare_lesions
 from anofpdm.results.follow_up.picture import save_change_picture
 from anofpdm.results.follow_up.section import changes_of
 from anofpdm.results.lesions import find_lesions
-from anofpdm.results.pictures.choosing import most_marked
+from anofpdm.results.pictures.choosing import figure_slices, most_marked
 
 SHAPE = (40, 42, 30)
 AFFINE = np.array([[2.0, 0, 0, -40], [0, 2, 0, -30], [0, 0, 2, 10], [0, 0, 0, 1]])

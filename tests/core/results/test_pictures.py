@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from matplotlib.image import imread
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import OutputError, SettingsError
-from anofpdm.results.figures import AXIS_ACROSS, SIDES, Plane
 from anofpdm.results.pictures.choosing import SliceChoice, marked_range, slice_choices
+from anofpdm.results.pictures.colours import grey_pixels, with_map
 from anofpdm.results.pictures.columns import Column, Look, draw_panel
 from anofpdm.results.pictures.content import Content
 from anofpdm.results.pictures.figure import (
@@ -24,6 +25,8 @@ from anofpdm.results.pictures.figure import (
     save_figure,
     slice_label,
 )
+from anofpdm.results.pictures.panel import Panel, blank_axes, panel_grid
+from anofpdm.results.pictures.planes import AXIS_ACROSS, SIDES, Plane
 from anofpdm.scans.volume import Volume
 
 LPS = np.diag([-2.0, -2.0, 3.0, 1.0])
@@ -53,10 +56,10 @@ def test_the_letters_stand_where_the_patient_has_his_sides(plane: Plane, mirrore
     affine = LPS @ np.diag([-1.0, -1.0, -1.0, 1.0]) if mirrored else LPS
     shown = Content.of(head(affine))
     bright = np.unravel_index(np.argmax(shown.scan), shown.scan.shape)
-    axes = Figure().add_axes((0.0, 0.0, 1.0, 1.0))
+    axes = blank_axes(Figure(), (0.0, 0.0, 1.0, 1.0))
     index = int(bright[AXIS_ACROSS[plane]])
-    draw_panel(axes, shown, Look.of(shown), Column(), plane, index, 7)
-    image = np.asarray(axes.images[0].get_array())
+    draw_panel(Panel(axes), shown, Look.of(shown), Column(), plane, index, 7)
+    image = np.asarray(axes.images[0].get_array())[..., 0]
     rows, columns = np.nonzero(image > 150)
     assert rows.mean() < 0.4 * image.shape[0]
     assert columns.mean() < 0.4 * image.shape[1]
@@ -66,6 +69,47 @@ def test_the_letters_stand_where_the_patient_has_his_sides(plane: Plane, mirrore
     at_top = max(places, key=lambda letter: places[letter][1])
     assert at_left == {"axial": "R", "coronal": "R", "sagittal": "A"}[plane]
     assert at_top == {"axial": "A", "coronal": "S", "sagittal": "S"}[plane]
+
+
+def test_panels_of_one_axes_keep_their_proportions_and_apart() -> None:
+    """Slices of 60 x 100 mm, in rooms that are wider and rooms that are higher."""
+    for size in ((12.0, 4.0), (4.0, 12.0)):
+        axes = blank_axes(Figure(), (0.0, 0.0, 1.0, 1.0))
+        rows = panel_grid(axes, size, (2, 3), (0.1, 0.05), 100 / 60)
+        panels = [panel for row in rows for panel in row]
+        assert [len(row) for row in rows] == [3, 3]
+        for panel in panels:
+            assert panel.height * size[1] == pytest.approx(panel.width * size[0] * 100 / 60)
+            assert panel.left > -1e-9 and panel.left + panel.width < 1 + 1e-9
+            assert panel.bottom > -1e-9 and panel.bottom + panel.height < 1 + 1e-9
+        assert all(a.left + a.width < b.left for row in rows for a, b in pairwise(row))
+        assert rows[1][0].bottom + rows[1][0].height < rows[0][0].bottom
+
+
+def test_an_outline_runs_around_its_pixels() -> None:
+    axes = blank_axes(Figure(), (0.0, 0.0, 1.0, 1.0))
+    panel = Panel(axes, 0.2, 0.1, 0.4, 0.5)
+    mask = np.zeros((10, 8), dtype=bool)
+    mask[0, 5:] = True  # to the upper right corner
+    panel.show(grey_pixels(mask.astype(float), (0.0, 1.0)))
+    panel.outline(mask, "red")
+    (image,), (line,) = axes.images, axes.collections
+    assert image.get_extent() == pytest.approx([0.2, 0.6, 0.1, 0.6])
+    points = np.concatenate([path.vertices for path in line.get_paths()])
+    pixel = 0.05
+    assert points.min(axis=0) == pytest.approx([0.2 + 5 * pixel, 0.6 - pixel])
+    assert points.max(axis=0) == pytest.approx([0.6, 0.6])
+
+
+def test_a_map_is_transparent_at_0_and_hides_nothing_but_what_it_marks() -> None:
+    scan = grey_pixels(np.array([[0.0, 50.0, 100.0, np.nan, np.inf]]), (0.0, 100.0))
+    assert scan[0, :, 0].tolist() == [0, 127, 255, 0, 255]
+    nothing = with_map(scan, np.array([[0.0, 0.0, -1.0, np.nan, 0.0]]), 2.0)
+    assert (nothing == scan).all()
+    marked = with_map(scan, np.array([[2.0, 9.0, 0.0, 0.0, 0.0]]), 2.0)
+    assert (marked[0, 2:] == scan[0, 2:]).all()
+    red, green, blue = marked[0, 0].tolist()
+    assert red > 200 and green > 200 and blue < red
 
 
 def test_a_figure_holds_its_words_as_text(tmp_path: Path) -> None:
@@ -112,7 +156,7 @@ def test_all_panels_have_one_scale() -> None:
     scales = set()
     for axes in figure.axes:
         if axes.images:
-            rows, columns = axes.images[0].get_array().shape  # type: ignore[union-attr]
+            rows, columns = axes.images[0].get_array().shape[:2]  # type: ignore[union-attr]
             planes = {
                 (box[0].stop - box[0].start, box[1].stop - box[1].start): plane
                 for plane, box in look.boxes.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from anofpdm.analysis.analysis import Analysis
 from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
 from anofpdm.method.settings_words import healthy_rule_words, threshold_words
-from anofpdm.results.figures import found_words, picture_of, save_picture
 from anofpdm.results.lesions import find_lesions
 from anofpdm.results.native import to_native
+from anofpdm.results.pictures.report.page import save_picture
+from anofpdm.results.pictures.report.picture import picture_of
+from anofpdm.results.pictures.words import found_words
 from anofpdm.results.report import build_report, lesions_of
 from anofpdm.results.review.verdicts import Review
 from tests.core.segmentation_cases import CALIBRATION, analysis
@@ -137,7 +140,8 @@ def test_the_picture_carries_the_reports_warnings(
         return drawn(self, x, y, s, *given, **more)
 
     monkeypatch.setattr(SubFigure, "text", text)
-    save_picture(tmp_path / "report.png", picture, found)
+    # A file's name is no equation, however it looks.
+    save_picture(tmp_path / "report.png", replace(picture, title="a$\\frac$.nii"), found)
     assert "Warning: A scan that looks odd, in many words." in texts
     assert any(f"w = {found.settings.guidance:g}, mask by " in line for line in texts)
 

@@ -15,9 +15,10 @@ from matplotlib.image import imread
 from anofpdm.common.errors import OutputError
 from anofpdm.method.interpretation import Interpretation, interpret
 from anofpdm.method.settings import AbsoluteThreshold, Settings
-from anofpdm.results.figures import displayed, figure_slices
 from anofpdm.results.files import write_results
 from anofpdm.results.native import to_native
+from anofpdm.results.pictures.choosing import figure_slices
+from anofpdm.results.pictures.planes import displayed
 from anofpdm.results.report import build_report
 from tests.core.segmentation_cases import analysis, scan
 

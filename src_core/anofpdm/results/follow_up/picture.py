@@ -13,21 +13,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from anofpdm.results.figures import (
-    NOTICE,
-    displayed,
-    draw_contour,
-    draw_sides,
-    grey_window,
-    head_box,
-)
 from anofpdm.results.follow_up.matching import LesionChanges
 from anofpdm.results.follow_up.states import STATE_COLOURS, STATES
 from anofpdm.results.pictures.choosing import most_marked
+from anofpdm.results.pictures.colours import WARNING_COLOUR, grey_pixels
+from anofpdm.results.pictures.levels import grey_window
+from anofpdm.results.pictures.panel import blank_axes, panel_grid
+from anofpdm.results.pictures.planes import displayed, head_box
+from anofpdm.results.pictures.words import NOTICE
 from anofpdm.scans.orientation import Orientation
 
 COLUMNS = 5
-_WARNING = "#D55E00"
+_WIDTH, _PANEL_INCHES, _BELOW = 14.0, 6.8, 0.4
 
 
 def save_change_picture(
@@ -67,54 +64,43 @@ def save_change_picture(
     box = head_box(np.maximum(*(scan / grey_window(scan)[1] for scan in turned)))
     lines = [line for text in warnings for line in wrap(f"Warning: {text}", 150)]
     head = 0.9 + 0.24 * len(lines)
-    figure = Figure(figsize=(14, 7.2 + head), dpi=100, facecolor="white")
+    height = _PANEL_INCHES + _BELOW + head
+    figure = Figure(figsize=(_WIDTH, height), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    height = 7.2 + head
+    # No equations: a file's name may hold a dollar sign.
+    plain: dict[str, Any] = {"va": "top", "parse_math": False}
     counts = ", ".join(f"{changes.count(state)} {state}" for state in STATES)
-    figure.text(0.02, 1 - 0.15 / height, f"Lesions: {counts}", fontsize=15, weight="bold", va="top")
-    figure.text(0.98, 1 - 0.15 / height, NOTICE, fontsize=12, va="top", ha="right", color=_WARNING)
+    y = 1 - 0.15 / height
+    figure.text(0.02, y, f"Lesions: {counts}", fontsize=15, weight="bold", **plain)
+    figure.text(0.98, y, NOTICE, fontsize=12, ha="right", color=WARNING_COLOUR, **plain)
     for number, line in enumerate(lines):
         y = 1 - (0.55 + 0.24 * number) / height
-        figure.text(0.02, y, line, fontsize=11, va="top", color=_WARNING)
-    axes = figure.subplots(
-        2,
-        COLUMNS,
-        squeeze=False,
-        gridspec_kw={
-            "left": 0.04,
-            "right": 0.99,
-            "bottom": 0.4 / height,
-            "top": 1 - head / height,
-            "wspace": 0.03,
-            "hspace": 0.03,
-        },
+        figure.text(0.02, y, line, fontsize=11, color=WARNING_COLOUR, **plain)
+    for row, name in enumerate(names):
+        label = f"{('Baseline', 'Follow-up')[row]}: {name}"
+        y = ((0.75 - 0.5 * row) * _PANEL_INCHES + _BELOW) / height
+        figure.text(0.012, y, label, rotation=90, fontsize=11, **plain | {"va": "center"})
+    down, across = (part.stop - part.start for part in box)
+    panels = panel_grid(
+        blank_axes(figure, (0.04, _BELOW / height, 0.95, _PANEL_INCHES / height)),
+        (0.95 * _WIDTH, _PANEL_INCHES),
+        (2, COLUMNS),
+        (0.03, 0.03),
+        down * spacing[1] / (across * spacing[0]),
     )
+    members = {
+        state: [each.number for each in changes.table if each.state == state] for state in STATES
+    }
     for row, (scan, mask) in enumerate(zip(turned, marked, strict=True)):
-        low, high = grey_window(scan)
-        label = f"{('Baseline', 'Follow-up')[row]}: {names[row]}"
-        middle = (0.75 - 0.5 * row) * (1 - (head + 0.4) / height) + 0.4 / height
-        figure.text(0.012, middle, label, rotation=90, va="center", fontsize=11)
-        for column in range(COLUMNS):
-            panel = axes[row, column]
-            panel.set_axis_off()
-            if column >= len(slices):
-                continue
-            index = int(slices[column])
-            panel.imshow(
-                displayed(scan, index)[box],
-                cmap="gray",
-                vmin=low,
-                vmax=high,
-                aspect=spacing[1] / spacing[0],
-                interpolation="nearest",
-            )
+        window = grey_window(scan)
+        for panel, index in zip(panels[row], slices.tolist(), strict=False):
+            panel.show(grey_pixels(displayed(scan, index)[box], window))
             if row == 0:
-                panel.set_title(f"slice {index}", fontsize=11, pad=3)
-            for state in STATES:
-                numbers = [each.number for each in changes.table if each.state == state]
-                part = displayed(mask & np.isin(groups, numbers), index)[box]
-                draw_contour(panel, part, STATE_COLOURS[state])
-            draw_sides(panel)
+                panel.title(f"slice {index}")
+            inside, group = (displayed(each, index)[box] for each in (mask, groups))
+            for state, numbers in members.items():
+                panel.outline(inside & np.isin(group, numbers), STATE_COLOURS[state])
+            panel.mark_sides()
     figure.legend(
         handles=[Line2D([], [], color=STATE_COLOURS[state], lw=3, label=state) for state in STATES],
         loc="lower center",

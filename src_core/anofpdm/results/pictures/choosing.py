@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import AXIS_ACROSS, Plane, figure_slices
+from anofpdm.results.pictures.planes import AXIS_ACROSS, Plane
 
 _COUNTED = re.compile(r"(?P<kind>most|even):(?P<count>\d{1,3})")
 _RANGE = re.compile(r"(?P<first>\d{1,5})(-(?P<last>\d{1,5})(:(?P<step>\d{1,5}))?)?")
@@ -93,6 +93,41 @@ class SliceChoice:
         if self.kind == "even":
             return _spread(int(used[0]), int(used[-1]), self.count)
         return [int(k) for k in most_marked(marked, self.count)]
+
+
+def figure_slices(area: NDArray[Any], count: int) -> NDArray[np.intp]:
+    """Pick the slices worth showing: spread evenly, and those with the most lesion.
+
+    Parameters
+    ----------
+    area : ndarray, shape (n,)
+        Lesion area of each slice.
+    count : int
+        How many to pick; all of them when `n` is not larger.
+
+    Returns
+    -------
+    ndarray of int
+        Positions, increasing. Up to half are the largest lesions, neighbours kept apart so that
+        one lesion does not fill the page; the rest are spread evenly.
+    """
+    total = len(area)
+    if total <= count:
+        return np.arange(total)
+    apart = max(1, total // (2 * count))
+    picked: list[int] = []
+    for position in np.argsort(-area, kind="stable"):
+        if area[position] <= 0 or len(picked) == count // 2:
+            break
+        if all(abs(int(position) - other) >= apart for other in picked):
+            picked.append(int(position))
+    edges = np.array([-1, *sorted(picked), total])
+    shares = np.zeros(len(edges) - 1, dtype=int)
+    for _ in range(count - len(picked)):
+        shares[np.argmax(np.diff(edges) / (shares + 1))] += 1
+    for low, high, share in zip(edges[:-1], edges[1:], shares, strict=True):
+        picked.extend(np.rint(np.linspace(low, high, share + 2)[1:-1]).astype(int))
+    return np.array(sorted(picked), dtype=np.intp)
 
 
 def most_marked(marked: NDArray[Any], count: int) -> NDArray[np.intp]:

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import (
-    MASK_COLOUR,
-    SIDES,
-    TRUTH_COLOUR,
-    Plane,
-    displayed,
-    draw_contour,
-    draw_sides,
-    grey_window,
-    head_box,
-    map_colours,
-    map_top,
-    readable,
-)
+from anofpdm.results.pictures.colours import MASK_COLOUR, TRUTH_COLOUR, grey_pixels, with_map
+from anofpdm.results.pictures.levels import grey_window, map_top
+from anofpdm.results.pictures.panel import Panel, readable
+from anofpdm.results.pictures.planes import SIDES, Plane, displayed, head_box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,20 +142,20 @@ class Look:
 
 
 def draw_panel(
-    axes: Axes,
+    panel: Panel,
     content: Content,
     look: Look,
     column: Column,
     plane: Plane,
     index: int,
     size: float,
-) -> Any:
+) -> None:
     """Draw one slice.
 
     Parameters
     ----------
-    axes : Axes
-        With the proportions of the panel in mm.
+    panel : Panel
+        With the proportions of the slice in mm.
     content : Content
     look : Look
     column : Column
@@ -175,38 +163,26 @@ def draw_panel(
     index : int
     size : float
         Of the letters, in points.
-
-    Returns
-    -------
-    AxesImage or None
-        That of the map, for the colour bar.
     """
     box = look.boxes[plane]
-    axes.set_axis_off()
-    whole: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
     if column.ground == "healthy":
         assert content.healthy is not None
-        ground, low, high = content.healthy, 0.0, 1.0
+        ground, window = content.healthy, (0.0, 1.0)
     else:
-        ground, (low, high) = content.scan, look.window
-    image = displayed(ground, index, plane)[box]
-    axes.imshow(np.nan_to_num(image, nan=low), cmap="gray", vmin=low, vmax=high, **whole)
-    shown = None
+        ground, window = content.scan, look.window
+    image = grey_pixels(displayed(ground, index, plane)[box], window)
     if column.map:
         assert content.anomaly_map is not None
-        image = displayed(content.anomaly_map, index, plane)[box]
-        shown = axes.imshow(image, cmap=map_colours(), vmin=0.0, vmax=look.top, **whole)
+        image = with_map(image, displayed(content.anomaly_map, index, plane)[box], look.top)
+    panel.show(image)
     width = max(0.5, size / 7.0)
     if column.mask:
         assert content.mask is not None
-        draw_contour(axes, displayed(content.mask, index, plane)[box], MASK_COLOUR, width)
+        panel.outline(displayed(content.mask, index, plane)[box], MASK_COLOUR, width)
     if column.reference:
         assert content.reference is not None
-        draw_contour(
-            axes, displayed(content.reference, index, plane)[box], TRUTH_COLOUR, width, "--"
-        )
-    draw_sides(axes, SIDES[plane], size)
-    return shown
+        panel.outline(displayed(content.reference, index, plane)[box], TRUTH_COLOUR, width, "--")
+    panel.mark_sides(SIDES[plane], size)
 
 
 def draw_scale(axes: Axes, width_mm: float, size: float) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import AXIS_ACROSS, Plane, found_words
+from anofpdm.results.pictures.planes import AXIS_ACROSS, Plane
+from anofpdm.results.pictures.words import found_words
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.same_grid import on_grid_of
 

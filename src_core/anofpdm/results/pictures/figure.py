@@ -17,9 +17,12 @@ from matplotlib.lines import Line2D
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import AXIS_ACROSS, MASK_COLOUR, NOTICE, TRUTH_COLOUR, Plane
 from anofpdm.results.pictures.choosing import SliceChoice
+from anofpdm.results.pictures.colours import MASK_COLOUR, TRUTH_COLOUR, map_scale
 from anofpdm.results.pictures.columns import Column, Look, draw_panel, draw_scale
+from anofpdm.results.pictures.panel import Panel, blank_axes
+from anofpdm.results.pictures.planes import AXIS_ACROSS, Plane
+from anofpdm.results.pictures.words import NOTICE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -283,12 +286,12 @@ class _Page:
         for number, (line, weight) in enumerate(self._header):
             y = self.height - _MARGIN - number * self._text * 1.15
             self._write(_MARGIN, y, line, va="top", weight=weight, size=options.font_size + 1)
-        top, shown = self._top, None
+        top = self._top
         for plane, picked, first in self._rows:
-            shown = self._draw_row(plane, picked, first, top, label) or shown
+            self._draw_row(plane, picked, first, top, label)
             top -= self._row_height(plane, first)
-        if shown is not None:
-            self._draw_bar(shown)
+        if self._bar:
+            self._draw_bar()
         if self._aside is not None:
             tall = self._aside.height
             room = (0.62, 2 * self._text + 0.45, self.width - 0.8, tall - 0.6)
@@ -345,8 +348,8 @@ class _Page:
         first: bool,
         top: float,
         label: Callable[[Content, Plane, int], str],
-    ) -> Any:
-        options, shown = self._options, None
+    ) -> None:
+        options = self._options
         wide, tall = (mm * self._scale for mm in self._look.millimetres(self._content, plane))
         base = top - self._row_height(plane, first) + _GAP
         left = _MARGIN
@@ -360,26 +363,25 @@ class _Page:
                 for above, line in enumerate(reversed(lines)):
                     y = base + tall + (1.25 + above) * self._text
                     self._write(left, y, line, weight="bold")
-                axes = self._figure.add_axes(self._share(left, base, wide, tall))
-                found = draw_panel(
-                    axes, self._content, self._look, column, plane, index, options.font_size
+                # Axes for each panel, so that it is an image of its own in SVG and PDF.
+                axes = blank_axes(self._figure, self._share(left, base, wide, tall))
+                panel = Panel(axes)
+                draw_panel(
+                    panel, self._content, self._look, column, plane, index, options.font_size
                 )
-                shown = found if found is not None else shown
                 if first and place == 0 and number == 0:
                     draw_scale(axes, wide / self._scale, options.font_size)
                 left += wide + _GAP
             left += _APART - _GAP
-        return shown
 
-    def _draw_bar(self, shown: Any) -> None:
+    def _draw_bar(self) -> None:
         size = self._options.font_size
         tall = min(0.7 * self._panels, 2.2)
         left = self.width - _MARGIN - self._bar + 0.08
         above = 1 + self._lines_above(self._rows[0][0])
         room = (left, self._top - above * self._text - tall, 0.09, tall)
-        bar = self._figure.colorbar(
-            shown, cax=self._figure.add_axes(self._share(*room)), extend="max"
-        )
+        place = self._figure.add_axes(self._share(*room))
+        bar = self._figure.colorbar(map_scale(self._look.top), cax=place, extend="max")
         bar.set_label(self._content.map_label, fontsize=size, color=self._ink)
         bar.ax.tick_params(labelsize=size, colors=self._ink, length=2)
         bar.outline.set_edgecolor(self._ink)

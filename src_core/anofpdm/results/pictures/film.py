@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.figures import MASK_COLOUR, TRUTH_COLOUR, Plane
 from anofpdm.results.pictures.choosing import SliceChoice
+from anofpdm.results.pictures.colours import MASK_COLOUR, TRUTH_COLOUR
 from anofpdm.results.pictures.columns import Column, Look
 from anofpdm.results.pictures.content import Content, map_label
 from anofpdm.results.pictures.figure import (
@@ -24,6 +24,7 @@ from anofpdm.results.pictures.figure import (
     draw_figure,
     picked_slices,
 )
+from anofpdm.results.pictures.planes import Plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

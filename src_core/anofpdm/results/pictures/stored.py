@@ -13,9 +13,9 @@ from anofpdm.common.errors import AnalysisError, SettingsError
 from anofpdm.common.reading import file_bytes
 from anofpdm.common.validation import parsed
 from anofpdm.method.settings import Settings
-from anofpdm.results.figures import found_words
 from anofpdm.results.folder import ANALYSIS_FOLDER, ANOMALY_MAP_FILE, MASK_FILE, REPORT_FILE
 from anofpdm.results.pictures.content import Content, healthy_scan, map_label
+from anofpdm.results.pictures.words import found_words
 from anofpdm.results.report import FORMAT_VERSION
 from anofpdm.scans.same_grid import on_grid_of
 from anofpdm.scans.volume import Volume, read_volume

@@ -291,7 +291,7 @@ def test_an_unexpected_failure_leaves_nothing_behind(
     def fail(*_: object, **__: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr("anofpdm.results.figures.save_picture", fail)
+    monkeypatch.setattr("anofpdm.results.pictures.report.page.save_picture", fail)
     export(ready, qtbot)
     assert errors == ["An unexpected error occurred while exporting (MemoryError: no room)."]
     assert ready.export.isEnabled()

@@ -12,7 +12,7 @@ from anofpdm.cli.shared.console import Console, with_console
 from anofpdm.common.errors import SettingsError
 
 if TYPE_CHECKING:
-    from anofpdm.results.figures import Plane
+    from anofpdm.results.pictures.planes import Plane
 
 _SHOWN, _LOOK = "What is shown", "Look"
 
@@ -107,7 +107,7 @@ def planes_of(text: str) -> tuple[Plane, ...]:
     SettingsError
         When one is unknown.
     """
-    from anofpdm.results.figures import AXIS_ACROSS
+    from anofpdm.results.pictures.planes import AXIS_ACROSS
 
     found: list[Plane] = []
     for part in text.split(","):
