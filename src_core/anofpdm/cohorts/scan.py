@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from anofpdm.datasets.preparation.file_names import without_folders
 from anofpdm.segmentation.image_file import ImageFile
 
 
@@ -41,10 +41,7 @@ class CohortScan:
 
     def without_folders(self, sentence: str) -> str:
         """Return a sentence on its files with their names alone: a folder may name a patient."""
-        for file in self.files.values():
-            sentence = sentence.replace(str(file.path), file.path.name)
-            sentence = sentence.replace(f"{file.path.parent}{os.sep}", "")
-        return sentence
+        return without_folders(sentence, [file.path for file in self.files.values()])
 
 
 @dataclass(frozen=True)

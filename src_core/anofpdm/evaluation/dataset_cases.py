@@ -45,6 +45,11 @@ class DatasetCase:
         """A dataset does not record patients: each subject counts as one."""
         return self.subject
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The dataset."""
+        return (self.path,)
+
     def load(self, model: ModelBundle) -> LoadedSubject:
         """Read the subject's slices.
 

@@ -11,6 +11,7 @@ from anofpdm.evaluation.csv_table import CsvTable
 from anofpdm.evaluation.report.figures import Picture, draw_figures
 from anofpdm.evaluation.scan_cases import ScanCase
 from anofpdm.evaluation.scores import DISTANCES, OVERLAPS, SubjectScores, score_subject
+from anofpdm.evaluation.skipped import SkippedScan, check_some_left, skipped_of
 from anofpdm.evaluation.subject import Subject
 from anofpdm.evaluation.summary import summarize
 from anofpdm.evaluation.tally import Tally
@@ -48,10 +49,13 @@ class Evaluation(NamedTuple):
         JSON values; see `summarize`.
     figures : tuple of Picture
         For the report.
+    skipped : tuple of SkippedScan
+        Scans that could not be read or scored.
     """
 
     tables: dict[str, Any]
     figures: tuple[Picture, ...]
+    skipped: tuple[SkippedScan, ...] = ()
 
 
 class _Scoring:
@@ -100,6 +104,13 @@ def evaluate(
     Returns
     -------
     Evaluation
+
+    Raises
+    ------
+    DatasetError
+        When no scan can be scored.
+    SchedulerLostError
+        When the connection to the scheduler is lost.
     """
     executor = executor_of(workers, scheduler)
     scoring = _Scoring(run, one_thread=executor.parallel)
@@ -109,20 +120,25 @@ def evaluate(
         CsvTable(folder / SLICES_CSV, SLICE_COLUMNS) as slices,
         CsvTable(folder / MAPS_CSV, MAP_COLUMNS) as maps,
     ):
-        ended = executor.run(scoring, cases, in_order=True)
-        for number, scores in enumerate((one.result() for one in ended), start=1):
-            for row in scan_rows(scores):
-                scans.write(row)
-            for row in slice_rows(scores):
-                slices.write(row)
-            for row in map_rows(scores):
-                maps.write(row)
-            tally.add(scores)
+        skipped: list[SkippedScan] = []
+        for number, ended in enumerate(executor.run(scoring, cases, in_order=True), start=1):
+            if (problem := skipped_of(ended)) is not None:
+                skipped.append(problem)
+            else:
+                scores = ended.result()
+                for row in scan_rows(scores):
+                    scans.write(row)
+                for row in slice_rows(scores):
+                    slices.write(row)
+                for row in map_rows(scores):
+                    maps.write(row)
+                tally.add(scores)
             if on_case is not None:
                 on_case(number, len(cases))
+        check_some_left(skipped, len(cases))
         tables = summarize(tally, draws, seed)
         figures = draw_figures(tally)
-        return Evaluation(tables, figures)
+        return Evaluation(tables, figures, tuple(skipped))
 
 
 def scan_rows(scores: SubjectScores) -> Iterator[dict[str, Any]]:

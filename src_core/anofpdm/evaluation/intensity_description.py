@@ -14,6 +14,7 @@ import numpy as np
 
 from anofpdm.common.executors.choice import executor_of
 from anofpdm.evaluation.scan_cases import KnownScan, KnownScanCase
+from anofpdm.evaluation.skipped import SkippedScan, check_some_left, skipped_of
 from anofpdm.evaluation.smoothing import SMOOTHING_MM, intensity_map
 from anofpdm.method.calibration import Polarity
 from anofpdm.results.metrics import auprc
@@ -46,12 +47,15 @@ class IntensityDescription:
         number "cases".
     modality : str
     polarity : str
+    skipped : tuple of SkippedScan
+        Scans that could not be read.
     """
 
     cases: tuple[dict[str, Any], ...]
     summary: dict[str, dict[str, float]]
     modality: str
     polarity: Polarity
+    skipped: tuple[SkippedScan, ...] = ()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -85,15 +89,24 @@ def describe_intensity(
         Number of parallel processes.
     on_case : callable, optional
         Called with (cases done, all cases) after each.
+
+    Raises
+    ------
+    DatasetError
+        When no scan can be read.
     """
-    rows = []
+    rows, skipped = [], list[SkippedScan]()
     measure = partial(_row_of_case, modality=modality, polarity=polarity)
     ended = executor_of(workers).run(measure, cases, in_order=True)
     for number, one in enumerate(ended, start=1):
-        rows.append(one.result())
+        if (problem := skipped_of(one)) is not None:
+            skipped.append(problem)
+        else:
+            rows.append(one.result())
         if on_case is not None:
             on_case(number, len(cases))
-    return IntensityDescription(tuple(rows), _summary(rows), modality, polarity)
+    check_some_left(skipped, len(cases))
+    return IntensityDescription(tuple(rows), _summary(rows), modality, polarity, tuple(skipped))
 
 
 def intensity_figures(

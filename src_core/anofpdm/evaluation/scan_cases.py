@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
+from anofpdm.datasets.preparation.file_names import without_folders
 from anofpdm.datasets.preparation.subject import Recipe, check_verdict, lesion_voxels
 from anofpdm.evaluation.loaded_subject import LoadedSubject
+from anofpdm.evaluation.skipped import SkippedScan
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.scans.foreground import CleanVoxels, foreground_of
 from anofpdm.scans.orientation import Orientation
@@ -80,6 +83,10 @@ class ScanCase(Protocol):
     def patient(self) -> str:
         """Whose scan it is; intervals are drawn over patients."""
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """What it is read from, for messages; none where it is drawn."""
+
     def load(self, model: ModelBundle) -> LoadedSubject:
         """Read or draw it, and make the slices that a model reads."""
 
@@ -107,6 +114,11 @@ class PhantomCase:
     def patient(self) -> str:
         """Each seed is a patient of its own."""
         return self.name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """None."""
+        return ()
 
     def read(self) -> KnownScan:
         """Draw it."""
@@ -144,6 +156,11 @@ class FileCase:
         """Whose scan it is."""
         return self.case.patient
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Scans and masks."""
+        return tuple(self.case.files().values())
+
     def read(self) -> KnownScan:
         """Read scans and masks.
 
@@ -167,7 +184,9 @@ class FileCase:
         return self.read().slices_for(model)
 
 
-def file_cases(cases: Sequence[Case], recipe: Recipe) -> tuple[tuple[FileCase, ...], list[str]]:
+def file_cases(
+    cases: Sequence[Case], recipe: Recipe
+) -> tuple[tuple[FileCase, ...], list[SkippedScan]]:
     """Keep the cases whose lesions are known.
 
     Parameters
@@ -180,8 +199,8 @@ def file_cases(cases: Sequence[Case], recipe: Recipe) -> tuple[tuple[FileCase, .
     Returns
     -------
     kept : tuple of FileCase
-    skipped : list of str
-        One sentence for each of the others.
+    skipped : list of SkippedScan
+        The others.
 
     Raises
     ------
@@ -194,11 +213,12 @@ def file_cases(cases: Sequence[Case], recipe: Recipe) -> tuple[tuple[FileCase, .
         if not problem and case.mask is None and case.annotation.verdict != "healthy":
             problem = "it has no lesion mask."
         if problem:
-            skipped.append(f"Skipped {case.subject}: {problem}")
+            files = case.files().values()
+            skipped.append(SkippedScan(case.subject, without_folders(problem, files)))
         else:
             kept.append(FileCase(case, recipe))
     if not kept:
-        reason = f" ({skipped[0]})" if skipped else ""
+        reason = f" ({skipped[0].words})" if skipped else ""
         raise DatasetError(
             f"No scan with a lesion mask was found{reason}; an evaluation needs known lesions."
         )

@@ -163,6 +163,54 @@ def test_any_number_of_workers_gives_the_same_files(
         assert (again / name).read_bytes() == (outcome / name).read_bytes(), name
 
 
+def with_broken(table: Path, name: str = "broken") -> Path:
+    """A table with one more scan, which cannot be read."""
+    (table.parent / f"{name}.nii.gz").write_bytes(b"no scan")
+    path = table.parent / f"{name}.csv"
+    line = f"{name},p9,{name}.nii.gz,{name}.nii.gz\n"
+    lines = table.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], line, *lines[2:]]))
+    return path
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_broken_scan_is_skipped_and_listed(
+    outcome: Path, model: Path, table: Path, tmp_path: Path, workers: int
+) -> None:
+    out = tmp_path / "out"
+    source = with_broken(table)
+    done = run(
+        "evaluate", "--bundle", model, "--source", source, "--out", out, "--workers", workers,
+        *FREE,
+    )  # fmt: skip
+    assert done.exit_code == 3 and "Skipped broken: " in done.stderr
+    found, whole = document(out), document(outcome)
+    (skipped,) = found.pop("skipped")
+    assert skipped["case"] == "broken" and "broken.nii.gz" in skipped["reason"]
+    assert str(table.parent) not in skipped["reason"]
+    assert whole.pop("skipped") == []
+    assert found | {"scans": ""} == whole | {"scans": ""}
+    for name in ("scans.csv", "slices.csv", "maps.csv"):
+        assert (out / name).read_bytes() == (outcome / name).read_bytes()
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "Skipped scans (1)" in report and "broken.nii.gz" in report
+    assert "Skipped" not in (outcome / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare", "describe-intensity"])
+def test_where_no_scan_can_be_read_the_first_reason_is_told(
+    model: Path, table: Path, tmp_path: Path, command: str
+) -> None:
+    whole = with_broken(table, "only").read_text().splitlines(keepends=True)
+    source = table.parent / "only-broken.csv"
+    source.write_text("".join([whole[0], whole[2]]))
+    chosen = () if command == "describe-intensity" else ("--bundle", model, "--device", "cpu")
+    done = run(command, "--source", source, "--out", tmp_path / "out", *chosen)
+    assert done.exit_code == 2, done.output
+    assert "None of the scans (1) can be used; of only: only.nii.gz" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_results_are_not_overwritten_unasked(outcome: Path, model: Path, table: Path) -> None:
     done = run("evaluate", "--bundle", model, "--source", table, "--out", outcome)
     assert done.exit_code == 2 and "already contains results" in done.stderr

@@ -102,13 +102,18 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_the_command_writes_a_line_for_each_scan_with_a_mask(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "d.nii.gz").write_bytes(b"no scan")
+    table.write_text(table.read_text() + "d,d.nii.gz,a-mask.nii.gz\n")
     done = run("describe-intensity", "--source", table, "--out", tmp_path / "out")
     assert done.exit_code == 3, done.output
-    assert "Skipped c: it has no lesion mask." in done.stderr
+    assert (
+        "Skipped c: it has no lesion mask." in done.stderr and "Skipped d: d.nii.gz" in done.stderr
+    )
     rows = list(csv.DictReader((tmp_path / "out" / "intensity.csv").read_text().splitlines()))
     assert [row["case"] for row in rows] == ["a", "b"]
     document = json.loads((tmp_path / "out" / "intensity.json").read_text())
     assert document["scans"] == "scans.csv"
+    assert [one["case"] for one in document["skipped"]] == ["c", "d"]
     assert document["summary"]["lesion_50"]["cases"] == 2
     assert document["summary"]["lesion_50"]["median"] == pytest.approx(
         float(rows[0]["lesion_50"]), rel=1e-4

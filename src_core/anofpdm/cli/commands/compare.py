@@ -87,7 +87,7 @@ def compare(
     chosen = family or [name for name in FAMILIES if name not in ("strides", "rivals")]
     methods, rivals = registered(settings, grid, calibration, chosen)
     area = training_lesion_mm2(model) if lesion_mm2 is None else lesion_mm2
-    cases, skipped = sources.all_cases(model.metadata.modalities, console)
+    cases, unfit = sources.all_cases(model.metadata.modalities, console)
     methods_run = MethodsRun(
         bundle=bundle if model.path is None else str(model.path.absolute()),
         methods=methods,
@@ -111,8 +111,9 @@ def compare(
                 seed=run.seed,
                 on_case=lambda done, total: show(JobProgress("Comparing on scans", done, total)),
             )
+        skipped = [*unfit, *found.skipped]
         document = evaluation_document(
-            sources.words, model, grid, settings, area, run.seed, draws, found.tables
+            sources.words, model, grid, settings, area, run.seed, draws, found.tables, skipped
         )
         families = {one.name: one.family for one in methods}
         document["families"] = families | {one.name: one.family for one in rivals}
@@ -120,6 +121,8 @@ def compare(
         (staging / _JSON).write_text(text + "\n", encoding="utf-8")
         pictures = (*comparison_figures(document), *found.figures)
         (staging / _HTML).write_text(html_report(document, pictures), encoding="utf-8")
+    for one in found.skipped:
+        console.warn(one.words)
     console.finish({"out": str(out), **document}, _summary(document))
     if skipped:
         raise typer.Exit(IN_PART)

@@ -75,10 +75,17 @@ def describe_intensity(
         with CsvTable(staging / _CSV, ("case", "patient", "kind", *COLUMNS)) as table:
             for row in found.cases:
                 table.write(row)
-        document = {"scans": sources.words, **found.document}
+        skipped = [*chosen.skipped, *found.skipped]
+        document = {
+            "scans": sources.words,
+            **found.document,
+            "skipped": [one.document for one in skipped],
+        }
         (staging / _JSON).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    for one in found.skipped:
+        console.warn(one.words)
     console.finish({"out": str(out), **document}, _summary(found))
-    if chosen.skipped:
+    if skipped:
         raise typer.Exit(IN_PART)
 
 

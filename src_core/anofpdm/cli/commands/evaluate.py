@@ -73,7 +73,7 @@ def evaluate(
     grid = run.grid(calibration)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     area = training_lesion_mm2(model) if lesion_mm2 is None else lesion_mm2
-    cases, skipped = sources.all_cases(model.metadata.modalities, console)
+    cases, unfit = sources.all_cases(model.metadata.modalities, console)
     warn_of_calibration(console, model.name, calibration, settings, grid)
     methods_run = MethodsRun(
         bundle=bundle if model.path is None else str(model.path.absolute()),
@@ -97,13 +97,16 @@ def evaluate(
                 seed=run.seed,
                 on_case=lambda done, total: show(JobProgress("Evaluating scans", done, total)),
             )
+        skipped = [*unfit, *found.skipped]
         document = evaluation_document(
-            sources.words, model, grid, settings, area, run.seed, draws, found.tables
+            sources.words, model, grid, settings, area, run.seed, draws, found.tables, skipped
         )
         text = json.dumps(document, indent=2, allow_nan=False)
         (staging / _JSON).write_text(text + "\n", encoding="utf-8")
         report = html_report(document, found.figures)
         (staging / _HTML).write_text(report, encoding="utf-8")
+    for one in found.skipped:
+        console.warn(one.words)
     console.finish({"out": str(out), **document}, _summary(document))
     if skipped:
         raise typer.Exit(IN_PART)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from anofpdm.method.calibration import TimestepGrid
 from anofpdm.method.settings import Settings
 
 if TYPE_CHECKING:
+    from anofpdm.evaluation.skipped import SkippedScan
     from anofpdm.model.bundle import ModelBundle
 
 LesionOption = Annotated[
@@ -53,6 +55,7 @@ def evaluation_document(
     seed: int,
     draws: int,
     tables: dict[str, Any],
+    skipped: Sequence[SkippedScan],
 ) -> dict[str, Any]:
     """Return the JSON values of an evaluation; the same run gives the same values."""
     return {
@@ -66,4 +69,5 @@ def evaluation_document(
         "lesion_mm2": lesion_mm2,
         "settings": settings.model_dump(mode="json"),
         **tables,
+        "skipped": [one.document for one in skipped],
     }

@@ -50,6 +50,12 @@ def html_report(document: Mapping[str, Any], pictures: Sequence[Picture], comman
     ]
     if command:
         parts.append(f"<pre>{escape(command)}</pre>")
+    if document["skipped"]:
+        listed = "".join(
+            f"<li>{escape(one['case'])}: {escape(one['reason'])}</li>"
+            for one in document["skipped"]
+        )
+        parts.append(f"<h2>Skipped scans ({len(document['skipped'])})</h2><ul>{listed}</ul>")
     methods, maps = document["methods"], document["maps"]
     for title, columns in _COMPARISON_TABLES.items():
         parts.append(_table(title, "mask", methods, columns))

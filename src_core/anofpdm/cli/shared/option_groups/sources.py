@@ -19,6 +19,7 @@ from anofpdm.datasets.layouts import Layout
 
 if TYPE_CHECKING:
     from anofpdm.evaluation.scan_cases import KnownScanCase, ScanCase
+    from anofpdm.evaluation.skipped import SkippedScan
 
 _CASES = "Scans with known lesions"
 Split = Literal["train", "val", "test"]
@@ -87,12 +88,12 @@ class ChosenCases(NamedTuple):
     Attributes
     ----------
     cases : tuple of KnownScanCase
-    skipped : int
-        Number of scans that were left out, each with a warning.
+    skipped : tuple of SkippedScan
+        Scans that were left out, each with a warning.
     """
 
     cases: tuple[KnownScanCase, ...]
-    skipped: int = 0
+    skipped: tuple[SkippedScan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,9 @@ class SourceOptions:
         for warning in (*listing.not_read, *listing.warnings):
             console.warn(warning)
         cases, skipped = file_cases(listing.cases, config.recipe)
-        for sentence in skipped:
-            console.warn(sentence)
-        return ChosenCases(cases, len(skipped))
+        for one in skipped:
+            console.warn(one.words)
+        return ChosenCases(cases, tuple(skipped))
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,8 @@ class EvaluationSourceOptions(SourceOptions):
 
     def all_cases(
         self, modalities: tuple[str, ...], console: Console
-    ) -> tuple[tuple[ScanCase, ...], int]:
-        """List the cases, and how many were left out, each with a warning.
+    ) -> tuple[tuple[ScanCase, ...], tuple[SkippedScan, ...]]:
+        """List the cases, and those that were left out, each with a warning.
 
         Raises
         ------
@@ -204,7 +205,7 @@ class EvaluationSourceOptions(SourceOptions):
             raise SettingsError(
                 "--dataset cannot be combined with --source or --phantoms; choose one of them."
             )
-        return dataset_cases(self.dataset, self.split), 0
+        return dataset_cases(self.dataset, self.split), ()
 
     @property
     def words(self) -> str:
