@@ -283,7 +283,9 @@ def prepare(
     if dry_run:
         from anofpdm.datasets.preparation.prepare_cost import prepare_cost
 
-        return console.finish_dry_run(prepare_cost(config, out, workers=workers))
+        return console.finish_dry_run(
+            prepare_cost(config, out, workers=workers, scheduler=scheduler)
+        )
     try:
         pace = Pace()
         with console.progress() as show:

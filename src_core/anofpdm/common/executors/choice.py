@@ -28,3 +28,17 @@ def executor_of(workers: int, scheduler: str | None = None) -> Executor:
         check_dask()
         return DaskExecutor(scheduler=scheduler)
     return ProcessExecutor(workers) if workers > 1 else PlainExecutor()
+
+
+def scheduler_threads(scheduler: str) -> int:
+    """Return how many tasks the workers of a running Dask scheduler do at a time.
+
+    Raises
+    ------
+    SettingsError
+        When Dask is not installed, or the scheduler cannot be reached.
+    """
+    from anofpdm.common.executors.dask_cluster import DaskExecutor, check_dask
+
+    check_dask()
+    return DaskExecutor(scheduler=scheduler).thread_count()

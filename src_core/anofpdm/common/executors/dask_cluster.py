@@ -96,6 +96,17 @@ class DaskExecutor:
             window = _Window(client, work, tasks, stop or Stop(), self.tries, in_order)
             yield from window.ended()
 
+    def thread_count(self) -> int:
+        """Return the number of threads of all workers: so many tasks run at a time.
+
+        Raises
+        ------
+        SettingsError
+            When the scheduler cannot be reached.
+        """
+        with self._client() as client:
+            return sum(client.ncores().values())
+
     @contextmanager
     def _client(self) -> Iterator[Client]:
         import dask

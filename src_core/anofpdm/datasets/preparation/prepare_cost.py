@@ -12,6 +12,7 @@ import numpy as np
 
 from anofpdm.common.cost import Cost, disk_problems, measured_range, memory_problems, peak_bytes
 from anofpdm.common.errors import AnofpdmError
+from anofpdm.common.executors.choice import scheduler_threads
 from anofpdm.common.processes.worker_processes import usable_cpus
 from anofpdm.datasets.case import Annotation, Case
 from anofpdm.datasets.preparation.config import PrepareConfig
@@ -51,14 +52,16 @@ def prepare_cost(
     out: str | Path,
     *,
     workers: int | None = None,
+    scheduler: str | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Cost:
     """Find what `prepare` will take, by a few subjects; nothing stays written.
 
     Parameters
     ----------
-    config, out, workers
-        As of `prepare`.
+    config, out, workers, scheduler
+        As of `prepare`. The time is measured in this process; with a scheduler it is shared out
+        among its threads, and the memory is that of one.
     clock : callable
         Seconds, monotonic.
 
@@ -66,16 +69,21 @@ def prepare_cost(
     ------
     DatasetError
         When no subject is found, or the files that go with them cannot be read.
+    SettingsError
+        When the scheduler cannot be reached.
     """
+    threads = None if scheduler is None else scheduler_threads(scheduler)
     out, config = Path(out), config.complete()
     listing = list_cases(config)
     cases = [case for case in listing.cases if not case.problem]
     unmade = _unmade(cases, config.recipe, PartStore(PartStore.beside(out)))
     sample = _sample(unmade or cases, config, clock)
-    count = max(1, min(workers or usable_cpus(), len(unmade)))
+    at_once = threads if threads is not None else workers or usable_cpus()
+    count = max(1, min(at_once, len(unmade)))
+    where = "" if threads is None else f" by {threads:,} threads of {scheduler}"
     # The parts are kept beside the dataset until it is complete.
     disk = round(len(cases) * sample.bytes_each)
-    memory = count * peak_bytes()
+    memory = peak_bytes() * (count if threads is None else 1)
     problems = [
         *(f"{case.subject} will be skipped: {case.problem}" for case in listing.skipped),
         *listing.not_read,
@@ -87,18 +95,19 @@ def prepare_cost(
             f"No slice of {config.source} will be labelled, because there are no masks and no "
             "labels; add a CSV of labels with --labels."
         )
+    problems += disk_problems(out, disk)
+    if threads is None:
+        problems += memory_problems("cpu", memory, "use fewer --workers")
+    elif not threads:
+        problems.append(f"The Dask scheduler {scheduler} has no worker yet; start some.")
     return Cost(
-        work=f"{len(unmade):,} of {len(cases):,} subjects, {count} at a time",
+        work=f"{len(unmade):,} of {len(cases):,} subjects, {count} at a time{where}",
         seconds=_seconds(sample, len(unmade), len(cases), count),
-        basis=f"measured on {len(sample.making)} of them",
+        basis=f"measured on {len(sample.making)} of them" + ("" if threads is None else " here"),
         memory_bytes=memory,
-        device="cpu",
+        device="cpu" if threads is None else "each worker",
         disk_bytes=disk,
-        problems=(
-            *problems,
-            *disk_problems(out, disk),
-            *memory_problems("cpu", memory, "use fewer --workers"),
-        ),
+        problems=tuple(problems),
     )
 
 
