@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,8 +21,10 @@ from anofpdm.segmentation.image_file import ImageFile
 
 Arrangement = Literal["auto", "table", "bids", "brats", "scans"]
 
-_NAME = re.compile(r"[^/\\\0-\x1f:*?\"<>|]{1,150}")
+_NAME = re.compile(r"[^/\\\0-\x1f:*?\"<>|]+")
 """Names that a folder can have on every system."""
+_LONGEST, _MOST_BYTES = 150, 200
+"""Letters, and bytes as UTF-8, of a name: files in its folder have longer ones, up to 255 bytes."""
 
 
 @dataclass(frozen=True)
@@ -147,17 +151,33 @@ def _contrasts(stem: str) -> set[str]:
 
 
 def _usable_names(scans: Sequence[CohortScan]) -> tuple[CohortScan, ...]:
-    """Give scans whose names cannot be folders, or are another's in other letters, a problem."""
+    """Give scans whose names cannot be folders, or may share one with another, a problem."""
     seen: dict[str, str] = {}
     checked = []
     for scan in sorted(scans, key=lambda scan: scan.name):
         problem = scan.problem
         if not _NAME.fullmatch(scan.name) or scan.name.strip(". ") != scan.name:
             problem = f"The name {scan.name!r} cannot be the name of a folder; rename the scan."
-        elif (other := seen.setdefault(scan.name.casefold(), scan.name)) != scan.name:
+        elif len(scan.name) > _LONGEST or len(os.fsencode(scan.name)) > _MOST_BYTES:
+            problem = (
+                f"The name {scan.name} is too long for the files of its results: it has "
+                f"{len(scan.name)} letters ({len(os.fsencode(scan.name))} bytes); rename the scan "
+                f"(at most {_LONGEST} letters and {_MOST_BYTES} bytes)."
+            )
+        elif (other := seen.setdefault(_folded(scan.name), scan.name)) != scan.name:
             problem = f"The name {scan.name} differs from {other} only in case; rename the scan."
+            if scan.name.casefold() != other.casefold():
+                problem = (
+                    f"The name {scan.name} differs from {other} only in how its accents are "
+                    "stored; rename the scan."
+                )
         checked.append(replace(scan, problem=problem))
     twice = [a.name for a, b in pairwise(checked) if a.name == b.name]
     if twice:
         raise DatasetError(f"The source contains the scan {twice[0]} twice; rename or remove one.")
     return tuple(checked)
+
+
+def _folded(name: str) -> str:
+    """Return what names that may share a folder have in common."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

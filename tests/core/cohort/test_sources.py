@@ -65,6 +65,28 @@ def test_names_that_differ_in_case_alone_do_not_share_a_folder(tmp_path: Path) -
     assert problems == ["", "The name ab differs from AB only in case; rename the scan."]
 
 
+def test_accents_in_two_forms_do_not_share_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz")
+    lines = "subject,flair\nRen\u00e9,a.nii.gz\nRene\u0301,a.nii.gz\n"
+    (tmp_path / "t.csv").write_text(lines, encoding="utf-8")
+    problems = [scan.problem for scan in find_scans(tmp_path / "t.csv", ("flair",)).scans]
+    assert sum("accents" in problem for problem in problems) == 1 and "" in problems
+
+
+def test_long_names_do_not_share_a_folder(tmp_path: Path) -> None:
+    """150 letters are allowed; two longer names that begin alike are two failures."""
+    touch(tmp_path, "a.nii.gz")
+    start = "n" * 149
+    names = [f"{start}1", f"{start}2", f"{start}00-one", f"{start}00-two", "\u8111" * 70]
+    lines = [f"{name},a.nii.gz" for name in names]
+    (tmp_path / "t.csv").write_text("\n".join(["subject,flair", *lines]), encoding="utf-8")
+    scans = {scan.name: scan for scan in find_scans(tmp_path / "t.csv", ("flair",)).scans}
+    assert set(scans) == set(names)
+    assert [scans[name].problem == "" for name in names] == [True, True, False, False, False]
+    assert "155 letters (155 bytes)" in scans[names[2]].problem
+    assert "70 letters (210 bytes)" in scans[names[4]].problem
+
+
 def test_a_source_without_scans_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="contains no scan"):
         find_scans(touch(tmp_path, "notes.txt"), ("flair",))
