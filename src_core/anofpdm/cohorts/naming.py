@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from anofpdm.cohorts.scan import CohortScan
 from anofpdm.results.folder import RESULT_NAMES
-from anofpdm.segmentation.segment import Segmented
+
+if TYPE_CHECKING:
+    from anofpdm.segmentation.segment import Segmented
 
 RECORD_FILE = "scan.json"
 THUMBNAIL_FILE = "thumbnail.jpg"

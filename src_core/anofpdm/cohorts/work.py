@@ -14,7 +14,6 @@ from anofpdm.cohorts.naming import Naming
 from anofpdm.cohorts.record import InputFile, ScanRecord
 from anofpdm.cohorts.scan import CohortScan, Outcome
 from anofpdm.cohorts.table import row_of
-from anofpdm.cohorts.thumbnail import save_thumbnail
 from anofpdm.common.errors import (
     AnofpdmError,
     BundleError,
@@ -28,7 +27,6 @@ from anofpdm.model.bundle import load_bundle
 from anofpdm.results.folder import result_folder
 from anofpdm.segmentation.loaded_model import LoadedModel, slices_to_share
 from anofpdm.segmentation.messages import KeptMessages
-from anofpdm.segmentation.segment import ScanFiles, logged_to, segment_files
 from anofpdm.segmentation.settings import SegmentationSettings
 
 _OF_THE_SCAN = (VolumeError, GeometryError, SettingsError, BundleError)
@@ -116,6 +114,10 @@ class SegmentWork:
             with result_folder(folder, overwrite=True, names=(place.name,)) as staging:
                 earlier.model_copy(update={"inputs": inputs}).write(staging / place.name)
             return Outcome(scan.name, "kept", earlier.row)
+        # Here, because they import torch: a process that only plans the work starts without it.
+        from anofpdm.cohorts.thumbnail import save_thumbnail
+        from anofpdm.segmentation.segment import ScanFiles, logged_to, segment_files
+
         model = _model(self.bundle, self.bundle_hash, self.settings)
         # On a GPU the scans at hand share calls of the network.
         at_network = _alone_at_the_network if model.shared_slices is None else _with_others

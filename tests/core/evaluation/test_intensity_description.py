@@ -133,7 +133,7 @@ def test_phantoms_are_described_by_their_seeds(tmp_path: Path) -> None:
         ((), "neither was given"),
         (("--source", "x.csv", "--phantoms", "0:1"), "both were given"),
         (("--phantoms", "3:1"), "--phantoms 3:1 is not a range"),
-        (("--source", "folder"), "needs its --layout"),
+        (("--source", "."), "needs its --layout"),
     ],
 )
 def test_a_mistaken_choice_of_scans_is_explained(

@@ -52,6 +52,38 @@ def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
     )
 
 
+def test_a_cohort_is_planned_and_kept_without_torch() -> None:
+    loaded = loaded_after(
+        "from anofpdm.cohorts.work import SegmentWork\n"
+        "from anofpdm.cohorts.documents import write_documents\n"
+        "from anofpdm.common.executors.dask_cluster import DaskExecutor"
+    )
+    assert loaded.isdisjoint({"torch", "matplotlib", *SLOW, *GUI})
+
+
+def test_a_missing_file_is_told_before_torch_is_imported() -> None:
+    commands = [
+        "segment --image flair=missing.nii --out o",
+        f"segment --image flair={__file__} --brain-mask missing.nii --out o",
+        "follow-up --baseline flair=missing.nii --follow-up flair=later.nii --out o",
+        f"follow-up --baseline flair={__file__} --follow-up flair=missing.nii --out o",
+        "interpret missing --out o",
+        "segment-cohort missing --out o",
+        "bids missing o participant",
+        "evaluate --source missing.csv --out o",
+        "compare --dataset missing.zarr --out o",
+        "describe-intensity --source missing.csv --out o",
+    ]
+    start = "from anofpdm.cli.app import app; from typer.testing import CliRunner"
+    codes = [
+        f"done = CliRunner().invoke(app, {command.split()!r})\n"
+        "assert done.exit_code == 2 and 'missing' in done.stderr, done.output"
+        for command in commands
+    ]
+    for command, loaded in zip(commands, loaded_after_each([start, *codes])[1:], strict=True):
+        assert "torch" not in loaded, command
+
+
 def test_the_public_interface_and_a_network_need_neither_a_gui_nor_what_takes_seconds() -> None:
     loaded = loaded_after("from anofpdm import *\nload_bundle('flair-synth').network()")
     assert {"torch", "anofpdm.model.unet"} <= loaded

@@ -67,6 +67,8 @@ def compare(
 
     Example: anofpdm compare --phantoms 500000:500010 --family step-maps --out comparison
     """
+    sources.check_existence()  # before the imports, which take seconds
+
     from anofpdm.common.device import resolve_device
     from anofpdm.evaluation.evaluate import MAPS_CSV, SCANS_CSV, SLICES_CSV, evaluate
     from anofpdm.evaluation.methods.registry import FAMILIES, registered

@@ -56,6 +56,8 @@ def describe_intensity(
 
     Example: anofpdm describe-intensity --phantoms 500000:500020 --out realism
     """
+    sources.check_existence()  # before the imports, which take seconds
+
     import json
 
     from anofpdm.evaluation.csv_table import CsvTable

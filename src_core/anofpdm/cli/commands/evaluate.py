@@ -55,6 +55,8 @@ def evaluate(
 
     Example: anofpdm evaluate --phantoms 500000:500010 --out scores
     """
+    sources.check_existence()  # before the imports, which take seconds
+
     from anofpdm.common.device import resolve_device
     from anofpdm.evaluation.evaluate import MAPS_CSV, SCANS_CSV, SLICES_CSV
     from anofpdm.evaluation.evaluate import evaluate as evaluate_model

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
-from anofpdm.cli.shared.inputs import images_by_modality
+from anofpdm.cli.shared.inputs import check_existence, images_by_modality
 from anofpdm.cli.shared.option_groups.preparation import (
     PreparationOptions,
     with_preparation_options,
@@ -108,11 +108,6 @@ def follow_up(
     Example: anofpdm follow-up --baseline flair=a.nii.gz --follow-up flair=b.nii.gz --out changes
     """
     from anofpdm.model.bundle import load_bundle
-    from anofpdm.results.follow_up.comparison import (
-        FollowUpListener,
-        NetworkRun,
-        compare_examinations,
-    )
     from anofpdm.results.follow_up.files import file_names, write_follow_up
     from anofpdm.results.follow_up.matching import Margin
 
@@ -129,6 +124,15 @@ def follow_up(
     grid = run.grid(calibration)
     settings.check_fit(model.timesteps(grid.steps, grid.t_max), len(model.metadata.scored))
     settings.check_reference(model.metadata.scored)
+    check_existence([*given["baseline"].values(), *given["follow_up"].values(), mask_file])
+
+    # After the checks: it imports torch, which takes seconds.
+    from anofpdm.results.follow_up.comparison import (
+        FollowUpListener,
+        NetworkRun,
+        compare_examinations,
+    )
+
     with result_folder(out, overwrite=overwrite, names=file_names(modalities)) as staging:
         scans: dict[TimePoint, dict[str, Volume]] = {
             time_point: {

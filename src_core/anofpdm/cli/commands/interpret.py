@@ -80,7 +80,6 @@ def interpret(
     Example: anofpdm interpret results/analysis.anofpdm.zarr --threshold 0.8 --out wider
     """
     from anofpdm.analysis.analysis import Analysis
-    from anofpdm.method.interpretation import interpret as interpret_analysis
 
     started = time.perf_counter()
     within = analysis / ANALYSIS_FOLDER
@@ -96,6 +95,10 @@ def interpret(
     target = files_asked.dicom_output_from(dicom_source, stored)
     wanted = files_asked.beside(dicom=target is not None)
     wanted.check()
+
+    # After the checks: it imports torch, which takes seconds.
+    from anofpdm.method.interpretation import interpret as interpret_analysis
+
     # The output folder may hold the input analysis, which must not be replaced as a result.
     with result_folder(out, overwrite=overwrite, names=INTERPRETATION_NAMES) as staging:
         warn_of_calibration(console, bundle.name, bundle.calibration, settings, stored.grid)

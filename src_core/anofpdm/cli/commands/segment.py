@@ -107,12 +107,13 @@ def segment(
         files=files_asked.beside(dicom=dicom, analysis=keep_analysis, regions=regions),
     )
     settings.check(model)
-    check_existence(images.values())
+    mask = None if brain_mask is None else ImageFile.of(brain_mask)
+    check_existence([*images.values(), mask])
 
     # After the checks: it imports torch, which takes seconds.
     from anofpdm.segmentation.segment import ScanFiles, segment_files
 
-    scan = ScanFiles(images, None if brain_mask is None else ImageFile.of(brain_mask))
+    scan = ScanFiles(images, mask)
 
     @contextmanager
     def progress() -> Iterator[SliceReports]:

@@ -52,10 +52,10 @@ def images_by_modality(
     return in_model_order(found, modalities, option)
 
 
-def check_existence(files: Iterable[ImageFile]) -> None:
+def check_existence(files: Iterable[ImageFile | None]) -> None:
     """Raise VolumeError for a file that does not exist, before what takes seconds to import."""
     for file in files:
-        if not file.path.exists():
+        if file is not None and not file.path.exists():
             raise VolumeError(f"{file.path} does not exist; check the path.")
 
 

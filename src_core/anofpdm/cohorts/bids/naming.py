@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anofpdm.cohorts.naming import THUMBNAIL_FILE
 from anofpdm.cohorts.scan import CohortScan
@@ -20,7 +20,9 @@ from anofpdm.results.folder import (
     PICTURE_FILE,
     REPORT_FILE,
 )
-from anofpdm.segmentation.segment import Segmented
+
+if TYPE_CHECKING:
+    from anofpdm.segmentation.segment import Segmented
 
 _RENAMED = {
     MASK_FILE: "desc-anofpdm_mask.nii.gz",

@@ -14,7 +14,8 @@ from anofpdm.cli.shared.console import Console
 from anofpdm.cli.shared.entities import parsed_entities
 from anofpdm.cli.shared.option_sets import with_shared_options
 from anofpdm.cli.shared.seed_range import seed_range
-from anofpdm.common.errors import SettingsError
+from anofpdm.common.errors import DatasetError, SettingsError
+from anofpdm.common.user_path import user_path
 from anofpdm.datasets.layouts import Layout
 
 if TYPE_CHECKING:
@@ -106,6 +107,19 @@ class SourceOptions:
     phantoms: PhantomsOption = None
     form: opt.FormOption = None
 
+    def check_existence(self) -> None:
+        """Check that what was chosen is there, before what takes seconds to import.
+
+        Raises
+        ------
+        DatasetError
+            When it is not.
+        """
+        if self.source is None or self.phantoms is not None:
+            return
+        if not user_path(self.source).exists():
+            raise DatasetError(f"{self.source} does not exist; check the path.")
+
     def cases(self, modalities: tuple[str, ...], console: Console) -> ChosenCases:
         """List the cases, with a warning for each that is left out.
 
@@ -176,10 +190,14 @@ class EvaluationSourceOptions(SourceOptions):
     dataset: DatasetOption = None
     split: SplitOption = "test"
 
+    def check_existence(self) -> None:
+        """Check the same, and the dataset."""
+        super().check_existence()
+        if self.dataset is not None and not user_path(self.dataset).exists():
+            raise DatasetError(f"{self.dataset} does not exist; check the path.")
+
     def absolute(self) -> Self:
         """Return the same by absolute paths."""
-        from anofpdm.common.user_path import user_path
-
         return replace(
             self,
             source=self.source and user_path(self.source).absolute(),
