@@ -108,7 +108,7 @@ class Context:
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._quarter
-        self.lens = Lens(viewer, self.session, self.layers, self.layouts)
+        self.lens = Lens(viewer, self.layers, self.layouts)
         self.pointer.turn_lens = self.lens.turn
         self.measured.canvases = self._canvases_to_measure
         self.layouts.changed.connect(self.measured.look_for_canvases)

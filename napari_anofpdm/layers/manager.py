@@ -53,7 +53,7 @@ class LayerManager:
         self._limits: WeakKeyDictionary[Layer, tuple[float, float]] = WeakKeyDictionary()
         self._commit_waits = self._made_way = False
         self.link = DimsLink(viewer, session)
-        self.steps = StepLayers(self._shown, session)
+        self.steps = StepLayers(viewer, self._shown, session)
         self.fused = FusedLayer(self._shown, session)
         session.analysis_changed.connect(self._on_analysis)
         session.settings_changed.connect(self._on_settings)

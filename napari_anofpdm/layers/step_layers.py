@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from napari_anofpdm.layers.step_arrays import StepArray, StepKind, StepSource
+from napari_anofpdm.space.prediction_window import PredictionWindow
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from napari.viewer import Viewer
 
     from anofpdm import Analysis, Settings
     from napari_anofpdm.layers.shown_layers import ShownLayers
@@ -23,17 +25,20 @@ class StepLayers:
 
     Parameters
     ----------
+    viewer : napari.viewer.Viewer
+        Holds the scan, whose window the predictions have.
     layers : ShownLayers
     session : Session
     """
 
-    def __init__(self, layers: ShownLayers, session: Session) -> None:
+    def __init__(self, viewer: Viewer, layers: ShownLayers, session: Session) -> None:
         self._layers, self._session = layers, session
         self._source = StepSource(session)
         self._grid: NetworkGrid | None = None
         self._seen: tuple[Any, ...] = ()
         self._swapped = False
         self._elsewhere: WeakSet[Layer] = WeakSet()
+        self._window = PredictionWindow(viewer, lambda: session.analysis)
         self.come_forward = True
         """Whether the step maps take the map's place when the user first changes the step."""
         session.settings_changed.connect(self._on_settings)
@@ -61,6 +66,7 @@ class StepLayers:
         layer = self._layers.layer("sam")
         if layer is not None and layer is not former:
             layer.visible = False
+        self._window.renew()
 
     def show_predictions(self, shown: bool) -> None:
         """Add or remove the layers of both predictions."""
@@ -127,7 +133,10 @@ class StepLayers:
             {int(k): position for position, k in enumerate(analysis.slice_ids)},
             lambda: self._channel(kind),
         )
-        return steps_layer(array, kind, grid)
+        layer = steps_layer(array, kind, grid)
+        if kind != "sam":
+            self._window.add(layer)
+        return layer
 
     def _channel(self, kind: StepKind) -> int | None:
         """Return the index of the modality to show; predictions cannot be averaged."""

@@ -11,9 +11,7 @@ import numpy as np
 from qtpy.QtGui import QCursor
 
 from napari_anofpdm.lens.circle import Circle
-from napari_anofpdm.lens.matched_window import matched_window
 from napari_anofpdm.reading.hidden_overlays import hidden_overlays
-from napari_anofpdm.space.head_box import scan_in_front
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
     from napari_anofpdm.layers.manager import LayerManager
     from napari_anofpdm.reading.layouts import Layouts
-    from napari_anofpdm.session.session import Session
 
 Picture = Literal["healthy", "map"]
 RADII_PX = (20.0, 400.0)
@@ -39,7 +36,6 @@ class Lens:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-    session : Session
     layers : LayerManager
         Makes the layers of prediction and map.
     layouts : Layouts
@@ -51,11 +47,8 @@ class Lens:
     is_held : bool
     """
 
-    def __init__(
-        self, viewer: Viewer, session: Session, layers: LayerManager, layouts: Layouts
-    ) -> None:
-        self._viewer, self._session = weakref.ref(viewer), session
-        self._layers, self._layouts = layers, layouts
+    def __init__(self, viewer: Viewer, layers: LayerManager, layouts: Layouts) -> None:
+        self._viewer, self._layers, self._layouts = weakref.ref(viewer), layers, layouts
         self._glasses: list[_Glass] = []
         self.radius_px = _START_PX
 
@@ -108,7 +101,6 @@ class Lens:
         """Bring the layer of a picture into the viewer, opaque, and leave all as it was."""
         former: Any = self._layers.layer(picture)
         looked = None if former is None else (former.visible, former.opacity)
-        window = None if former is None else tuple(former.contrast_limits)
         if picture == "healthy" and former is None:
             self._layers.steps.blend(1.0)
         layer: Any = self._layers.layer(picture)
@@ -116,8 +108,6 @@ class Lens:
             yield None
             return
         layer.visible, layer.opacity = True, 1.0
-        if picture == "healthy":
-            self._match(layer)
         try:
             yield layer
         finally:
@@ -125,20 +115,6 @@ class Lens:
                 self._layers.steps.blend(0.0)
             else:
                 layer.visible, layer.opacity = looked
-                layer.contrast_limits = window
-
-    def _match(self, prediction: Any) -> None:
-        """Show the prediction as bright as the scan, so that only what differs differs."""
-        viewer, analysis = self._viewer(), self._session.analysis
-        scan = None if viewer is None else scan_in_front(viewer)
-        if scan is None or analysis is None:
-            return
-        modality = self._session.modality
-        channel = 0 if modality is None else analysis.scored.index(modality)
-        limits = matched_window(analysis, channel, scan)
-        if limits is not None:
-            prediction.contrast_limits_range = (min(-1.0, limits[0]), max(1.0, limits[1]))
-            prediction.contrast_limits = limits
 
     def _shows_of(self, layer: Layer) -> Iterator[tuple[Viewer, QtViewer, Layer]]:
         """Yield the canvases that show the scan, with the layer that each has of the picture."""

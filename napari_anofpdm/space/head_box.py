@@ -48,12 +48,13 @@ def box_of(layer: Layer) -> Box:
 
 def scan_in_front(viewer: Viewer) -> Layer | None:
     """Return the topmost visible scan of a viewer, or the topmost one where all are hidden."""
-    scans = [layer for layer in viewer.layers if _is_scan(layer)]
+    scans = [layer for layer in viewer.layers if is_placed_scan(layer)]
     shown = [layer for layer in scans if layer.visible] or scans
     return shown[-1] if shown else None
 
 
-def _is_scan(layer: Layer) -> bool:
+def is_placed_scan(layer: Layer) -> bool:
+    """Return whether a layer is a scan in the plugin's world, not one of its results."""
     from napari.layers import Image
 
     known = layer.metadata

@@ -212,17 +212,37 @@ def enough_foreground(covered: NDArray[np.bool_], least: float) -> NDArray[np.bo
     return np.asarray((share >= least) & (share > 0))
 
 
+def white_level(
+    values: CleanVoxels, foreground: NDArray[np.bool_], config: PreprocessingConfig
+) -> float:
+    """Give the value that becomes the network's brightest, 1; 0 becomes its darkest, -1.
+
+    With `slice_minmax` each slice is then stretched on its own.
+
+    Parameters
+    ----------
+    values : CleanVoxels, shape (x, y, z)
+        A scan along canonical axes.
+    foreground : ndarray of bool, shape (x, y, z)
+    config : PreprocessingConfig
+
+    Returns
+    -------
+    float
+        In the units of the scan; 0 or less where nothing of the foreground is above 0.
+    """
+    if config.intensity == "volume_median":
+        return MEDIAN_HEADROOM * foreground_percentile(values, foreground, 50)
+    return foreground_percentile(values, foreground, 99)
+
+
 def _white(
     volume: Volume,
     values: CleanVoxels,
     foreground: NDArray[np.bool_],
     config: PreprocessingConfig,
 ) -> np.float32:
-    """Give the value that becomes the network's brightest, 1."""
-    if config.intensity == "volume_median":
-        white = MEDIAN_HEADROOM * foreground_percentile(values, foreground, 50)
-    else:
-        white = foreground_percentile(values, foreground, 99)
+    white = white_level(values, foreground, config)
     if white <= 0:
         raise VolumeError(
             f"{volume.name} has no positive voxels in the brain; check the scan and the brain mask."

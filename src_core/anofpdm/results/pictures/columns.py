@@ -106,7 +106,7 @@ class Look:
     Attributes
     ----------
     window : tuple of float
-        Values of the scan that are black and white.
+        Values of the scan, and of the prediction in its units, that are black and white.
     top : float
         Value of the map with the last colour.
     boxes : dict
@@ -165,12 +165,9 @@ def draw_panel(
         Of the letters, in points.
     """
     box = look.boxes[plane]
-    if column.ground == "healthy":
-        assert content.healthy is not None
-        ground, window = content.healthy, (0.0, 1.0)
-    else:
-        ground, window = content.scan, look.window
-    image = grey_pixels(displayed(ground, index, plane)[box], window)
+    ground = content.healthy if column.ground == "healthy" else content.scan
+    assert ground is not None
+    image = grey_pixels(displayed(ground, index, plane)[box], look.window)
     if column.map:
         assert content.anomaly_map is not None
         image = with_map(image, displayed(content.anomaly_map, index, plane)[box], look.top)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from anofpdm.common.errors import SettingsError
+from anofpdm.results.pictures.greys import network_white, to_scan
 from anofpdm.results.pictures.planes import AXIS_ACROSS, Plane
 from anofpdm.results.pictures.words import found_words
 from anofpdm.scans.orientation import Orientation
@@ -43,7 +44,7 @@ class Content:
     mask, reference : ndarray of bool, shape (i, j, k), optional
         The mask that was found, and a known lesion.
     healthy : ndarray, shape (i, j, k), optional
-        The prediction guided toward health at the end step of each slice, 0..1.
+        The prediction guided toward health at the end step of each slice, in the scan's units.
     threshold : float
         Largest threshold of the map; the colour bar reaches at least as far.
     map_name, map_label : str
@@ -177,7 +178,7 @@ def content_of(
     if healthy:
         ends = zip(interpretation.slice_ids, interpretation.end_step[:, 0], strict=True)
         predicted = healthy_scan(
-            analysis, interpretation.settings, {int(k): int(t) for k, t in ends}
+            analysis, interpretation.settings, {int(k): int(t) for k, t in ends}, scan
         )
     bundle = analysis.metadata.bundle
     names = [source.name for source in analysis.metadata.sources if source.modality == modality]
@@ -203,7 +204,7 @@ def map_label(name: str, settings: Settings) -> str:
 
 
 def healthy_scan(
-    analysis: Analysis, settings: Settings, end_steps: Mapping[int, int]
+    analysis: Analysis, settings: Settings, end_steps: Mapping[int, int], scan: Volume
 ) -> NDArray[np.float32]:
     """Bring the healthy-guided predictions at the end steps onto the scan's voxels.
 
@@ -214,11 +215,13 @@ def healthy_scan(
         `guidance` matters here.
     end_steps : mapping of int to int
         The end step t_e of each slice to show, by its canonical axial index.
+    scan : Volume
+        The scan that it is shown beside, on the voxels of the input.
 
     Returns
     -------
     ndarray, shape of the input, float32
-        Of the first scored modality, 0..1; 0 where nothing was analysed.
+        Of the first scored modality, in the units of the scan; 0 where nothing was analysed.
     """
     from anofpdm.analysis.step_maps import step_maps
 
@@ -226,9 +229,12 @@ def healthy_scan(
     steps = {t: step for step, t in enumerate(analysis.timesteps)}
     wanted = [k for k, t in end_steps.items() if k in positions and t in steps]
     images = np.zeros((len(wanted), *analysis.x0.shape[2:]), dtype=np.float32)
+    white = network_white(
+        analysis, Orientation.of_affine(scan.affine).to_canonical(np.asarray(scan.data))
+    )
     for image, k in zip(images, wanted, strict=True):
         found = step_maps(analysis, settings, positions[k], steps[end_steps[k]])
-        image[:] = (found.healthy[0] + 1.0) / 2.0
+        image[:] = to_scan(found.healthy[0], white)
     brought = analysis.geometry.map_to_native(images, wanted)
     turn = analysis.geometry.orientation.to_canonical
     predicted, brain = turn(brought), turn(analysis.foreground_native)

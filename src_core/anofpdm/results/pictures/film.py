@@ -24,6 +24,8 @@ from anofpdm.results.pictures.figure import (
     draw_figure,
     picked_slices,
 )
+from anofpdm.results.pictures.greys import network_white, scan_of, to_scan
+from anofpdm.results.pictures.levels import grey_window
 from anofpdm.results.pictures.planes import Plane
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def film_of_steps(
     options : FigureOptions
         Its columns are not used.
     content : Content, optional
-        Gives the mask, drawn on the step map, and the words.
+        Gives the scan, the mask, drawn on the step map, and the words.
 
     Raises
     ------
@@ -131,15 +133,16 @@ def film_of_steps(
     def plane(image: NDArray[Any]) -> NDArray[Any]:
         return geometry.map_plane(image)[:, :, None]
 
-    x0 = plane((analysis.x0[position, 0] + 1.0) / 2.0)
+    scan = scan_of(analysis) if content is None else content.scan
+    white = network_white(analysis, scan)
     brain = geometry.orientation.to_canonical(analysis.foreground_native)[:, :, slice_id]
     brain = ndimage.binary_fill_holes(brain)[:, :, None]
     shift = np.eye(4)
     shift[2, 3] = slice_id
     still = Content(
-        scan=x0,
+        scan=scan[:, :, [slice_id]],
         affine=geometry.canonical_affine @ shift,
-        anomaly_map=np.zeros_like(x0),
+        anomaly_map=np.zeros((*scan.shape[:2], 1), dtype=np.float32),
         map_name="step map",
         map_label=map_label("step map S$_t$", settings),
         mask=None if content is None or content.mask is None else content.mask[:, :, [slice_id]],
@@ -151,7 +154,7 @@ def film_of_steps(
         columns = (*STEP_COLUMNS[:-1], Column(map=True, mask=True))
     # The maps of all steps have one range of colours, or the first ones would look like lesions.
     top = options.map_max or float(np.percentile(np.stack([m.sam[0] for m in maps]), 99.8))
-    look = Look.of(still, (0.0, 1.0), max(top, 1e-6))
+    look = Look.of(still, options.window or grey_window(scan), max(top, 1e-6))
     base = _one_slice(replace(options, columns=columns), "axial", 0)
 
     def frame(step: int) -> Callable[[], NDArray[np.uint8]]:
@@ -160,7 +163,7 @@ def film_of_steps(
         def draw() -> NDArray[np.uint8]:
             shown = replace(
                 still,
-                healthy=np.where(brain, plane((maps[step].healthy[0] + 1.0) / 2.0), 0.0),
+                healthy=np.where(brain, plane(to_scan(maps[step].healthy[0], white)), 0.0),
                 anomaly_map=plane(maps[step].sam[0]),
             )
             return _drawn(

@@ -155,17 +155,18 @@ class StoredResults:
         def on_scan(volume: Volume | None) -> NDArray[Any] | None:
             return None if volume is None else on_grid_of(shown, volume).data
 
+        anomaly_map_data, found, known = (on_scan(v) for v in (anomaly_map, mask, reference))
         predicted = None
         if healthy and self.analysis is not None:
             grid = self.analysis.geometry.as_volume(
-                healthy_scan(self.analysis, self.settings, self.end_steps)
+                healthy_scan(self.analysis, self.settings, self.end_steps, shown)
             )
             predicted = on_scan(grid)
         return Content.of(
             shown,
-            on_scan(anomaly_map),
-            on_scan(mask),
-            on_scan(reference),
+            anomaly_map_data,
+            found,
+            known,
             predicted,
             threshold=max((each.threshold or 0.0 for each in self._report.slices), default=0.0),
             map_label=map_label("anomaly map H", self.settings),

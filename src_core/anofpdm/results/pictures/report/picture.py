@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anofpdm.results.pictures.greys import scan_of
 from anofpdm.results.pictures.words import found_words
 
 if TYPE_CHECKING:
@@ -57,21 +58,16 @@ def picture_of(
 ) -> Picture:
     """Turn scan, map and mask to canonical axes, and sum up the report in two lines.
 
-    The scan drawn is that of the first scored modality; where the analysis carries no scan, its
-    slices on the network's grid stand in.
+    The scan drawn is that of `scan_of`.
     """
     geometry, modality = analysis.geometry, analysis.scored[0]
-    if modality in analysis.native:
-        scan = np.asarray(analysis.native[modality])
-    else:
-        scan = geometry.map_to_native((analysis.x0[:, 0] + 1) / 2, analysis.slice_ids)
     turn = geometry.orientation.to_canonical
     x, y, z = (float(v) for v in np.linalg.norm(geometry.canonical_affine[:3, :3], axis=0))
     lesions, bundle, run = report["lesions"], report["bundle"], report["analysis"]
     count = len(lesions["components"])
     name = next((s["name"] for s in report["sources"] if s["modality"] == modality), "scan")
     return Picture(
-        scan=turn(scan),
+        scan=scan_of(analysis),
         anomaly_map=turn(native.anomaly_map),
         mask=turn(native.mask).astype(bool),
         truth=None if truth is None else turn(truth).astype(bool),
