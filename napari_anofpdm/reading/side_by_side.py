@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_anofpdm.layers.roles import ROLE, is_drawn
+from napari_anofpdm.reading.beside import Beside
 from napari_anofpdm.reading.central import Central
-from napari_anofpdm.reading.fitting import Fitting
-from napari_anofpdm.reading.linked_cameras import LinkedCameras
 from napari_anofpdm.reading.plane_view import PlaneView
-from napari_anofpdm.reading.title import set_title
 from napari_anofpdm.space.placement import WORLD_AXES
+from napari_anofpdm.space.title import set_title
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 _ON_MAP = ("map", "preview", "mask")
 
 
-class SideBySide:
+class SideBySide(Beside):
     """The canvas of a viewer shows the scan alone; prediction and map stand to its right.
 
     Parameters
@@ -47,68 +44,32 @@ class SideBySide:
     def __init__(
         self, viewer: Viewer, session: Session, steps: StepLayers, pointer: Pointer
     ) -> None:
-        self._viewer = weakref.ref(viewer)
         self._session, self._steps = session, steps
-        central = Central(viewer)
-        prediction = PlaneView(viewer, central.canvas, pointer, shows=lambda _: False)
+        canvas = Central(viewer).canvas
+        prediction = PlaneView(viewer, canvas, pointer, shows=lambda _: False)
         found = PlaneView(
             viewer,
-            central.canvas,
+            canvas,
             pointer,
             shows=lambda layer: layer.metadata.get(ROLE) in _ON_MAP,
             always=lambda layer: layer.metadata.get(ROLE) in ("map", "preview"),
         )
-        self.views = [prediction, found]
-        self._central: Central | None = central
-        central.put_right(*(view.canvas for view in self.views))
-        self._hidden: list[Layer] = []
+        super().__init__(viewer, [prediction, found])
         for layer in viewer.layers:
             self._hide(layer)
         steps.come_forward = False
-        models = [viewer, *(view.model for view in self.views)]
-        self._cameras, self._fitting = LinkedCameras(models), Fitting(models)
-        self._heard: list[tuple[Any, Callable[..., None]]] = [
-            (viewer.dims.events.order, self._turn),
-            (viewer.dims.events.ndim, self._turn),
-            (viewer.dims.events.ndisplay, self._turn),
-            (viewer.scene.camera.events.orientation, self._turn),
-            *((view.model.dims.events.ndim, self._turn) for view in self.views),
+        self.listen(
             (viewer.layers.events.inserted, self._on_inserted),
             (session.analysis_changed, self._renew),
             (session.step_changed, self._name),
-        ]
-        for signal, method in self._heard:
-            signal.connect(method)
+        )
         self._renew()
-        self._turn()
-        self._fitting.fit()
+        self.start()
 
     def leave(self) -> None:
         """Let go of the viewer and of all canvases, as when its window is gone."""
-        for signal, method in self._heard:
-            signal.disconnect(method)
         self._steps.come_forward = True
-        self._cameras.leave()
-        self._fitting.leave()
-        for view in self.views:
-            view.leave()
-        self._heard, self.views, self._central = [], [], None
-
-    def close(self) -> None:
-        """Take prediction and map away, and show on the scan what was hidden."""
-        views, central = self.views, self._central
-        self.leave()
-        for view in views:
-            view.close()
-        if central is not None:
-            central.take_back()
-        viewer = self._viewer()
-        if viewer is not None:
-            set_title(viewer, "")
-            for layer in self._hidden:
-                if layer in viewer.layers:
-                    layer.visible = True
-        self._hidden = []
+        super().leave()
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
@@ -118,9 +79,8 @@ class SideBySide:
 
     def _hide(self, layer: Layer) -> None:
         """Keep what the plugin draws off the scan."""
-        if is_drawn(layer) and layer.visible:
-            layer.visible = False
-            self._hidden.append(layer)
+        if is_drawn(layer):
+            self.set_visible(layer, False)
 
     def _renew(self, _: object = None) -> None:
         """Show the prediction of the analysis in view."""
@@ -129,7 +89,7 @@ class SideBySide:
         layer: Layer | None = self._steps.prediction_layer()
         if layer is not None:
             self.views[0].add(layer)
-        self._turn()
+        self.turn()
         self._name()
 
     def _name(self, _: object = None) -> None:
@@ -141,8 +101,3 @@ class SideBySide:
         self.views[1].set_title(f"Map{missing}")
         if analysis is not None and self.views[0].model.dims.ndim > len(WORLD_AXES):
             self.views[0].model.dims.set_point(0, float(self._session.step))
-
-    def _turn(self, _: object = None) -> None:
-        """Show the plane that the viewer shows."""
-        for view in self.views:
-            view.turn_with_main()

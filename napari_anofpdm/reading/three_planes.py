@@ -14,8 +14,8 @@ from napari_anofpdm.reading.crosshair import Crosshair
 from napari_anofpdm.reading.fitting import Fitting
 from napari_anofpdm.reading.linked_cameras import LinkedCameras
 from napari_anofpdm.reading.plane_view import PlaneView
-from napari_anofpdm.reading.title import set_title
 from napari_anofpdm.space.placement import WORLD_AXES
+from napari_anofpdm.space.title import set_title
 from napari_anofpdm.space.views import PlaneName, turn_to
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 
-from napari_anofpdm.widgets.titled_table import Index, TitledTableModel
+from napari_anofpdm.panels.shared.numbered_model import NumberedModel
+from napari_anofpdm.widgets.titled_table import Index
 
 if TYPE_CHECKING:
     from anofpdm.results.follow_up.comparison import FollowUp
@@ -77,53 +78,24 @@ STATE = 1
 _GO_TIP = "Click to go to the lesion in both views."
 
 
-class ChangeModel(TitledTableModel):
+class ChangeModel(NumberedModel):
     """One row per lesion of the union of both masks."""
 
     def __init__(self) -> None:
         super().__init__([column[:2] for column in COLUMNS])
-        self._table: tuple[LesionChange, ...] = ()
-        self._sorted_by = (0, Qt.SortOrder.AscendingOrder)
 
     def set_found(self, found: FollowUp | None) -> None:
         """Show the lesions of a comparison."""
-        self.beginResetModel()
-        self._table = () if found is None else found.changes.table
-        self._table = self._in_order()
-        self.endResetModel()
+        self.set_items(() if found is None else found.changes.table)
 
-    def number(self, row: int) -> int:
-        """Return the number of the lesion in a row."""
-        return self._table[row].number
-
-    def row_of(self, number: int | None) -> int | None:
-        """Return the row of a lesion, if it is in the table."""
-        numbers = [change.number for change in self._table]
-        return numbers.index(number) if number in numbers else None
-
-    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sort by a column, then by number."""
-        self.layoutAboutToBeChanged.emit()
-        before, self._sorted_by = self._table, (column, order)
-        self._table = self._in_order()
-        held = self.persistentIndexList()
-        moved = [self.index(self._table.index(before[each.row()]), each.column()) for each in held]
-        self.changePersistentIndexList(held, moved)
-        self.layoutChanged.emit()
-
-    def _in_order(self) -> tuple[LesionChange, ...]:
-        column, order = self._sorted_by
-        by_number = sorted(self._table, key=lambda change: change.number)
-        descending = order == Qt.SortOrder.DescendingOrder
-        return tuple(sorted(by_number, key=COLUMNS[column].order, reverse=descending))
-
-    def number_of_rows(self) -> int:
-        """Return the number of lesions."""
-        return len(self._table)
+    def order_of(self, item: LesionChange, column: int) -> Any:
+        """Return what a lesion is sorted by in a column."""
+        return COLUMNS[column].order(item)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return text or alignment of a cell, and the colour of a state."""
-        change, column = self._table[index.row()], index.column()
+        change: LesionChange = self.item(index.row())
+        column = index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[column].write(change)
         if role == Qt.ItemDataRole.ToolTipRole:

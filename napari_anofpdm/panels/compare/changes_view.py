@@ -104,7 +104,7 @@ class ChangesView(QWidget):
 
     def _on_row(self, index: QModelIndex, _: object = None) -> None:
         if index.isValid() and self._follows:
-            self._go_to(self.model.number(index.row()))
+            self._go_to(self.model.item(index.row()).number)
 
     def _select(self, number: int | None) -> None:
         row = self.model.row_of(number)

@@ -254,4 +254,4 @@ class LesionList(QWidget):
     def _go_to_row(self, index: QModelIndex, _: object = None) -> None:
         if not index.isValid() or index.column() in (ACCEPT, REJECT) or not self._follows:
             return
-        go_to_lesion(self._viewer, self._session, self.model.lesion(index.row()).number)
+        go_to_lesion(self._viewer, self._session, self.model.item(index.row()).number)

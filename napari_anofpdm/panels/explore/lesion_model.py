@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFont
 
-from napari_anofpdm.widgets.titled_table import Index, TitledTableModel
+from napari_anofpdm.panels.shared.numbered_model import NumberedModel
+from napari_anofpdm.widgets.titled_table import Index
 
 if TYPE_CHECKING:
     from anofpdm.results.lesions import Lesion
@@ -76,7 +77,7 @@ SLICES, PEAK, REGION, ACCEPT, REJECT = range(3, len(COLUMNS))
 _VERDICTS: dict[int, Verdict] = {ACCEPT: "accepted", REJECT: "rejected"}
 
 
-class LesionModel(TitledTableModel):
+class LesionModel(NumberedModel):
     """One row per lesion; the last two columns are check boxes for the verdict."""
 
     verdict_chosen = Signal(int, str)
@@ -84,67 +85,38 @@ class LesionModel(TitledTableModel):
 
     def __init__(self) -> None:
         super().__init__([column[:2] for column in COLUMNS])
-        self._table: tuple[Lesion, ...] = ()
         self._review: Review | None = None
         self._fixed = False
         self._regions: Mapping[int, str] = {}
-        self._sorted_by = (0, Qt.SortOrder.AscendingOrder)
 
     def set_lesions(self, reviewed: ReviewedLesions | None, *, fixed: bool) -> None:
         """Set the lesions; `fixed` where none can be rejected."""
-        self.beginResetModel()
-        self._table = () if reviewed is None else reviewed.lesions.table
         self._review = None if reviewed is None else reviewed.review
         self._fixed = fixed
-        self._table = self._in_order()
-        self.endResetModel()
+        self.set_items(() if reviewed is None else reviewed.lesions.table)
 
     def set_review(self, reviewed: ReviewedLesions) -> None:
         """Set the review of the same lesions without emitting a signal of the user's."""
         self._review = reviewed.review
-        if self._table:
-            last = self.index(len(self._table) - 1, REJECT)
+        if self.number_of_rows():
+            last = self.index(self.number_of_rows() - 1, REJECT)
             self.dataChanged.emit(self.index(0, 0), last)
 
     def set_regions(self, regions: Mapping[int, str]) -> None:
         """Set the region of each lesion by its number."""
         self._regions = regions
-        if self._table:
+        if self.number_of_rows():
             self.sort(*self._sorted_by)
-            last = self.index(len(self._table) - 1, REGION)
+            last = self.index(self.number_of_rows() - 1, REGION)
             self.dataChanged.emit(self.index(0, REGION), last)
 
-    def lesion(self, row: int) -> Lesion:
-        """Return the lesion of a row."""
-        return self._table[row]
-
-    def row_of(self, number: int | None) -> int | None:
-        """Return the row of a lesion, if it is in the table."""
-        numbers = [lesion.number for lesion in self._table]
-        return numbers.index(number) if number in numbers else None
-
-    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sort by a column; the columns of verdicts sort by whether it is given."""
-        self.layoutAboutToBeChanged.emit()
-        before, self._sorted_by = self._table, (column, order)
-        self._table = self._in_order()
-        held = self.persistentIndexList()
-        moved = [self.index(self._table.index(before[each.row()]), each.column()) for each in held]
-        self.changePersistentIndexList(held, moved)
-        self.layoutChanged.emit()
-
-    def _in_order(self) -> tuple[Lesion, ...]:
-        column, order = self._sorted_by
-
-        def key(lesion: Lesion) -> tuple[float | str, int]:
-            if column == REGION:
-                return self._regions.get(lesion.number, ""), lesion.number
-            if column in _VERDICTS:
-                return (0 if self._verdict(lesion) == _VERDICTS[column] else 1), lesion.number
-            return COLUMNS[column].order(lesion), lesion.number
-
-        descending = order == Qt.SortOrder.DescendingOrder
-        return tuple(sorted(self._table, key=key, reverse=descending))
+    def order_of(self, item: Lesion, column: int) -> Any:
+        """Return what a lesion is sorted by in a column; those with a verdict come first."""
+        if column == REGION:
+            return self._regions.get(item.number, "")
+        if column in _VERDICTS:
+            return self._verdict(item) != _VERDICTS[column]
+        return COLUMNS[column].order(item)
 
     def _verdict(self, lesion: Lesion) -> Verdict:
         return "unreviewed" if self._review is None else self._review.of(lesion.number).verdict
@@ -152,13 +124,10 @@ class LesionModel(TitledTableModel):
     def _note(self, lesion: Lesion) -> str:
         return "" if self._review is None else self._review.of(lesion.number).note
 
-    def number_of_rows(self) -> int:
-        """Return the number of lesions."""
-        return len(self._table)
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return text, alignment or check state of a cell; a rejected lesion is struck out."""
-        lesion, column = self._table[index.row()], index.column()
+        lesion: Lesion = self.item(index.row())
+        column = index.column()
         verdict, note = self._verdict(lesion), self._note(lesion)
         if role == Qt.ItemDataRole.DisplayRole:
             if column == REGION:
@@ -205,7 +174,7 @@ class LesionModel(TitledTableModel):
             return False
         ticked = Qt.CheckState(value) == Qt.CheckState.Checked
         verdict = _VERDICTS[column] if ticked else "unreviewed"
-        self.verdict_chosen.emit(self._table[index.row()].number, verdict)
+        self.verdict_chosen.emit(self.item(index.row()).number, verdict)
         return True
 
 

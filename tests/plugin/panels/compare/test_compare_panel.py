@@ -99,7 +99,7 @@ def test_the_table_tells_what_became_of_each_lesion(
     assert float(viewer.dims.point[0]) == pytest.approx(gone.centre_mm[2])
     # A lesion selected elsewhere has its row selected, and the view stays.
     point = viewer.dims.point
-    context.comparison.select(model.number(1))
+    context.comparison.select(model.item(1).number)
     assert table.currentIndex().row() == 1 and viewer.dims.point == point
     # So does a click on one, on either canvas; it does not take the click away from the point.
     other = found.changes.table[0]

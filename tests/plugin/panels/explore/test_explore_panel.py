@@ -362,7 +362,7 @@ def test_the_table_is_sorted_and_a_note_is_kept(
     two_lesions(session)
     lesions = explored.lesions
     lesions.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
-    assert [lesions.model.lesion(row).number for row in (0, 1)] == [2, 1]
+    assert [lesions.model.item(row).number for row in (0, 1)] == [2, 1]
     click(qtbot, explored, 0, 1)
     assert session.reviews.selected == 2
     qtbot.keyClicks(lesions.note, "near the horn")

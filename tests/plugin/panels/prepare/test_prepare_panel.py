@@ -135,7 +135,7 @@ def test_the_alignment_is_checked_and_all_is_shown_as_before(
     assert (viewer.layers[-1].data != tiles).any()
     panel.alignment.modes["side_by_side"].click()
     assert len(viewer.layers) == 3 and context.alignment.pair is not None
-    (shown,) = context.alignment.pair.view.model.layers
+    (shown,) = context.alignment.pair.views[0].model.layers
     assert shown.name == t1.name
     assert [layer.visible for layer in viewer.layers] == [True, False, False]
     context.layouts.changed.emit("planes")  # another layout ends the check
