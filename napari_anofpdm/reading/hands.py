@@ -28,7 +28,8 @@ MOUSE: tuple[tuple[str, str], ...] = (
 """What wheel and buttons do, for the help."""
 
 _ZOOM = 1.2  # for each notch of the wheel
-_STILL_PX = 3.0  # a press that moves less is a click
+STILL_PX = 3.0
+"""A press that moves less is a click."""
 _LEFT, _RIGHT = 1, 2
 
 
@@ -74,8 +75,6 @@ class Hands:
         self._canvas, self._main = weakref.ref(canvas), weakref.ref(main)
         self._pointer = pointer
         self._turned = 0.0
-        self.measuring = True
-        """Whether measurements can be drawn here: not where another scan is shown."""
         self.pointing = False
         """Whether a click goes to a point, as it does where several planes are shown."""
         self._napari_wheel = _replace_wheel(canvas, self._wheel)
@@ -144,10 +143,8 @@ class Hands:
         if not left or main is None or not self._is_ours() or is_painting(main):
             return
         start = np.asarray(event.pos, dtype=np.float64)
-        grip = None
-        if self.measuring:
-            mm_per_px = 1.0 / canvas.scene.camera.zoom
-            grip = self._pointer.press(event.position, axis_through(canvas), mm_per_px)
+        mm_per_px = 1.0 / canvas.scene.camera.zoom
+        grip = self._pointer.press(event.position, axis_through(canvas), mm_per_px)
         if grip is not None:
             # napari's camera, which would move the picture, must not see the button.
             event.handled = True
@@ -160,7 +157,7 @@ class Hands:
             return
         yield
         while event.type == "mouse_move":
-            if np.abs(np.asarray(event.pos) - start).max() > _STILL_PX:
+            if np.abs(np.asarray(event.pos) - start).max() > STILL_PX:
                 return
             yield
         if not self._pointer.click(event.position) and self.pointing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.lesions.marks import OWN_COLOURS, REJECTED, SELECTED
+from napari_anofpdm.lesions.walking import go_to_lesion
+from napari_anofpdm.reading.hands import STILL_PX
 from napari_anofpdm.reading.surfaces.bodies import Bodies
-from napari_anofpdm.reading.title import set_title
 from napari_anofpdm.space.dark_canvas import keep_canvas_dark
 from napari_anofpdm.space.placement import WORLD_AXES, scan_point
 from napari_anofpdm.space.sides import OPPOSITE, Sides, show_sides
+from napari_anofpdm.space.title import set_title
 
 if TYPE_CHECKING:
     from napari.layers import Surface as SurfaceLayer
@@ -148,6 +150,7 @@ class SurfaceView(QWidget):
         self.canvas = QtViewer(self.model)
         self.canvas.dims.hide()
         keep_canvas_dark(self.model)
+        self.model.mouse_drag_callbacks.append(self._click)
         self.model.scene.camera.events.angles.connect(self._name_sides)
         self._layout.addWidget(self.canvas, 1)
         self._draw()
@@ -223,6 +226,33 @@ class SurfaceView(QWidget):
         if self.model is not None and "lesions" in self.model.layers:
             layer = self.model.layers["lesions"]
             layer.vertex_colors = self._colours(layer.metadata["surface"], "lesions")
+
+    def _click(self, _: Any, event: Any) -> Generator[None]:
+        """Go to the lesion under the pointer, which selects it; a drag turns the picture."""
+        main, start = self._main(), np.asarray(event.pos)
+        yield
+        while event.type == "mouse_move":
+            if np.abs(np.asarray(event.pos) - start).max() > STILL_PX:
+                return
+            yield
+        number = self._lesion_at(event)
+        if number is not None and main is not None:
+            go_to_lesion(main, self._session, number)
+
+    def _lesion_at(self, event: Any) -> int | None:
+        """Return the lesion that is nearest to the eye at the pointer."""
+        if self.model is None or "lesions" not in self.model.layers:
+            return None
+        layer = self.model.layers["lesions"]
+        found = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=list(event.dims_displayed),
+            world=True,
+        )
+        triangle = None if found is None else found[1]
+        surface: Surface = layer.metadata["surface"]
+        return None if triangle is None else int(surface.labels[surface.triangles[triangle, 0]])
 
     def _show_brain(self, shown: bool) -> None:
         if self.model is not None and "brain" in self.model.layers:

@@ -74,6 +74,32 @@ def test_the_surface_is_closed_and_smooth() -> None:
     assert deviation < 0.2
 
 
+def sphere(affine: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
+    """A sphere around the origin in mm, sampled at the centres of 60 x 60 x 12 voxels."""
+    grid = np.moveaxis(np.indices((60, 60, 12)), 0, -1)
+    return np.linalg.norm(grid @ affine[:3, :3].T + affine[:3, 3], axis=-1) < radius
+
+
+@pytest.mark.parametrize("brain", [False, True])
+def test_thick_slices_make_no_stairs(brain: bool) -> None:
+    """A sphere in voxels of 1 x 1 x 6 mm: its surface is that of the sphere, not of the voxels."""
+    affine, radius = np.diag([1.0, 1.0, 6.0, 1.0]), 20.0
+    affine[:3, 3] = (-29.6, -29.3, -34.0)
+    inside = sphere(affine, radius)
+    surface = brain_surface(inside, affine) if brain else surface_of(inside, affine)
+    assert surface.volumes_mm3[1] == pytest.approx(inside.sum() * 6.0, rel=0.03)
+    corners = surface.vertices[surface.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    areas = np.linalg.norm(normals, axis=1)
+    middles = corners.mean(axis=1)
+    radii = np.linalg.norm(middles, axis=1)
+    deviation = np.sqrt(np.average((radii - radius) ** 2, weights=areas))
+    assert deviation < 1.0
+    # Stairs are steps of 6 mm, whose walls and treads look away from the sphere's normals.
+    slant = np.einsum("ij,ij->i", normals, middles) / (areas * radii)
+    assert np.average(slant, weights=areas) > 0.97
+
+
 def test_the_brain_is_one_body_of_few_triangles() -> None:
     brain = ball((20, 20, 10), 9)
     brain[20, 20, 10] = False

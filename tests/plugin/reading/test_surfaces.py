@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 
 from anofpdm.results.pictures.surfaces import Surface, surface_of
 from napari_anofpdm.reading.surfaces.quarter import Quarter
@@ -47,6 +47,7 @@ def test_lesions_in_3d(room: Context, shown: Viewer, tiny_analysis: Analysis, qt
     assert view.isVisible() and not view.model.layers  # type: ignore[union-attr]
     the_surfaces_follow_the_mask(room, view, tiny_analysis, qtbot)
     the_point_in_view_is_marked(room, view, shown, qtbot)
+    a_click_selects_a_lesion(room, view, shown, qtbot)
     the_sides_are_where_they_should_be(view)
     room.layouts.toggle_surfaces()
     assert not view.isVisible()
@@ -92,6 +93,37 @@ def the_point_in_view_is_marked(
         return np.allclose((-left, anterior, superior), wanted)
 
     qtbot.waitUntil(is_marked)
+
+
+def a_click_selects_a_lesion(room: Context, view: SurfaceView, shown: Viewer, qtbot: QtBot) -> None:
+    """The one that is blue, found by its colour in the picture; a drag there selects nothing."""
+    session = room.session
+    session.select_lesion(1)
+    assert view.canvas is not None and session.lesions is not None
+    native = view.canvas.canvas.native
+    view.brain.click()
+    view.look_from("Front")
+    settle()
+    red, _, blue = np.moveaxis(view.canvas.screenshot(flash=False)[..., :3].astype(int), -1, 0)
+    places = np.argwhere(blue > red + 40)
+    row, column = places[np.linalg.norm(places - places.mean(axis=0), axis=1).argmin()]
+    at = QPoint(int(column), int(row))
+    for moved in (QPoint(12, 0), QPoint(0, 0)):
+        qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=at)
+        qtbot.mouseMove(native, at + moved)
+        settle()
+        qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=at + moved)
+        if not moved.isNull():
+            assert session.reviews.selected == 1
+            view.look_from("Front")
+            settle()
+    qtbot.waitUntil(lambda: session.reviews.selected == 2)
+    assert session.analysis is not None
+    centre = next(each.centre_mm for each in session.lesions.table if each.number == 2)
+    np.testing.assert_allclose(
+        shown.dims.point[-3:], place_point(session.analysis.geometry, np.array(centre)), atol=6.0
+    )
+    view.brain.click()
 
 
 def the_sides_are_where_they_should_be(view: SurfaceView) -> None:

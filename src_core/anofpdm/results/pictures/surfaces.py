@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,14 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
-from scipy.sparse import csgraph
 
 # Taubin's pair of steps: the first shrinks while it smooths, the second grows back.
 _SHRINK, _GROW = 0.5, -0.53
 _ROUNDS = 12
 _OFFSETS = 2
+_MOST_CUBES = 8e6
+"""Of all lesions together: some seconds, and some 100 MiB for the largest."""
+_COARSER, _COARSEST = 1.5, 8.0
 MOST_TRIANGLES = 150_000
 BRAIN_MM = 2.5
+_Part = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]
+"""Vertices, triangles and the lesion of each vertex."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +45,7 @@ class Surface:
 
     @cached_property
     def volumes_mm3(self) -> NDArray[np.float64]:
-        """Volume enclosed by the surface of each lesion, by its number; 0 where there is none.
-
-        Of lesions that have grown together, as pooled voxels may, only the sum counts.
-        """
+        """Volume enclosed by the surface of each lesion, by its number; 0 where there is none."""
         corners = self.vertices[self.triangles]
         signed = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
         count = int(self.labels.max(initial=0)) + 1
@@ -60,9 +62,11 @@ def surface_of(
 ) -> Surface:
     """Draw a smooth surface around each lesion, of exactly the volume of its voxels.
 
-    Marching cubes around the voxels, Taubin's smoothing along the edges, then an offset along the
-    normals that gives each lesion the volume it lost. Taubin, G. A signal processing approach to
-    fair surface design. SIGGRAPH 1995.
+    The signed distance to the lesion's edge is interpolated onto cubes, so that thick slices make
+    no stairs; then marching cubes, Taubin's smoothing along the edges, and an offset along the
+    normals that gives each lesion the volume of its voxels. Raya, S. P. & Udupa, J. K. Shape-based
+    interpolation of multidimensional objects. IEEE Trans. Med. Imaging 9 (1990). Taubin, G. A
+    signal processing approach to fair surface design. SIGGRAPH 1995.
 
     Parameters
     ----------
@@ -71,30 +75,39 @@ def surface_of(
     affine : ndarray, shape (4, 4)
         Voxel index to RAS mm; may be oblique.
     most_triangles : int
-        Beyond it the voxels are pooled before.
+        Beyond it the cubes are made larger.
 
     Returns
     -------
     Surface
         Without triangles where nothing is marked.
     """
-    sizes = np.bincount(np.asarray(labels, dtype=np.int64).ravel())
-    if len(sizes) < 2:
-        return _nothing()
-    box = _box(labels)
-    inside = np.asarray(labels[box], dtype=np.int32)
-    start = np.array([side.start for side in box], dtype=np.float64)
-    voxel = abs(float(np.linalg.det(affine[:3, :3])))
-    pooled = 1
+    labels = np.asarray(labels).astype(np.int32, copy=False)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    bodies = {
+        number: box
+        for number, box in enumerate(ndimage.find_objects(labels), start=1)
+        if box is not None
+    }
+    if not bodies:
+        return _nothing()
+    distances = {
+        number: _signed_distance(labels[box] == number, spacing) for number, box in bodies.items()
+    }
+    size = _finest(spacing, distances.values())
     while True:
-        factors = _factors(spacing, pooled)
-        surface = _marched(inside, start, affine, factors)
-        if len(surface.triangles) <= most_triangles or min(inside.shape) <= pooled:
+        parts = [
+            _marched(distances[number], box, spacing, size, number)
+            for number, box in bodies.items()
+        ]
+        surface = _placed(*_joined(parts), affine)
+        if len(surface.triangles) <= most_triangles or size > _COARSEST * spacing.max():
             break
-        pooled += 1
-    sizes[0] = 0
-    return _with_volumes(_smoothed(surface), np.asarray(sizes * voxel, dtype=np.float64))
+        size *= _COARSER
+    voxel = abs(float(np.linalg.det(affine[:3, :3])))
+    sizes = np.bincount(labels.ravel()).astype(np.float64) * voxel
+    sizes[0] = 0.0
+    return _with_volumes(_smoothed(surface), sizes)
 
 
 def brain_surface(
@@ -113,21 +126,28 @@ def brain_surface(
         Voxel index to RAS mm; may be oblique.
     most_triangles : int
     resolution_mm : float
-        Smaller voxels are pooled to about this size before.
+        Smaller voxels are pooled to about this size before; between larger ones the surface is
+        interpolated as that of a lesion.
     """
     if not brain.any():
         return _nothing()
     box = _box(brain)
-    start = np.array([side.start for side in box], dtype=np.float64)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     surface = _nothing()
     for _ in range(8):
         factors = np.maximum(1, np.rint(resolution_mm / spacing)).astype(int)
         shares, at = _pooled(np.asarray(brain[box], dtype=np.float32), factors)
         filled = ndimage.binary_fill_holes(shares >= 0.5)
-        shares = np.where(filled, np.maximum(shares, 0.5), shares)
-        vertices, triangles = _cubes(ndimage.gaussian_filter(shares, 0.7), 0.5)
-        surface = _placed(vertices, triangles, at, start, affine)
+        if not filled.any():  # a brain thinner than a pool
+            filled = shares == shares.max()
+        pooled = spacing * factors
+        whole = tuple(slice(0, n) for n in filled.shape)
+        distance = ndimage.gaussian_filter(
+            _signed_distance(filled, pooled), 0.7 * resolution_mm / pooled
+        )
+        vertices, triangles, owners = _marched(distance, whole, pooled, resolution_mm, 1)
+        start = np.array([side.start for side in box], dtype=np.float64)
+        surface = _placed(vertices * at[0] + at[1] + start, triangles, owners, affine)
         if len(surface.triangles) <= most_triangles:
             break
         resolution_mm *= 1.3
@@ -148,16 +168,6 @@ def _box(mask: NDArray[Any]) -> tuple[slice, ...]:
     return tuple(sides)
 
 
-def _factors(spacing: NDArray[np.float64], pooled: int) -> NDArray[np.intp]:
-    """Voxels that are pooled along each axis; long ones less, so that the pools are cubes."""
-    if pooled == 1:
-        return np.ones(3, dtype=np.intp)
-    factors: NDArray[np.intp] = np.maximum(1, np.rint(pooled * spacing.min() / spacing)).astype(
-        np.intp
-    )
-    return factors
-
-
 def _blocks(values: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
     """View blocks of voxels along axes 1, 3 and 5; zeros fill the last ones."""
     short = [-n % f for n, f in zip(values.shape, factors, strict=True)]
@@ -175,69 +185,68 @@ def _pooled(
     return means, np.array([factors, (np.asarray(factors) - 1) / 2], dtype=np.float64)
 
 
-def _cubes(field: NDArray[Any], level: float) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Run marching cubes on a field with a rim of 0; indices of the field without the rim."""
+def _signed_distance(mask: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Distance in mm to the nearest voxel on the other side, negative outside, with a rim of it."""
+    whole = np.pad(mask, 1)
+    inside, outside = (
+        ndimage.distance_transform_edt(each, sampling=spacing) for each in (whole, ~whole)
+    )
+    return (inside - outside).astype(np.float32)
+
+
+def _finest(spacing: NDArray[np.float64], distances: Iterable[NDArray[Any]]) -> float:
+    """Return the side of the cubes in mm: the smallest of a voxel's, unless they are too many."""
+    voxels = sum(float(each.size) for each in distances)
+    cubes = voxels * float(np.prod(spacing)) / _MOST_CUBES
+    return max(float(spacing.min()), float(np.cbrt(cubes)))
+
+
+def _marched(
+    distance: NDArray[np.float32],
+    box: tuple[slice, ...],
+    spacing: NDArray[np.float64],
+    size: float,
+    number: int,
+) -> _Part:
+    """Run marching cubes on a signed distance; vertices are in voxels of the whole."""
     from skimage.measure import marching_cubes
 
+    ends = np.array(distance.shape) - 1
+    counts = np.maximum(2, np.rint(ends * spacing / size)) + 1
+    # Both grids begin and end at the same centres.
+    field = ndimage.zoom(distance, counts / (ends + 1), order=1, mode="nearest")
+    if not (field > 0).any():  # smaller than a cube: it stays in view on its own voxels
+        field = distance
     vertices, triangles, _, _ = marching_cubes(
-        np.pad(field, 1), level, gradient_direction="ascent", allow_degenerate=False
+        field, 0.0, gradient_direction="ascent", allow_degenerate=False
     )
-    return vertices.astype(np.float64) - 1.0, triangles.astype(np.int32)
+    steps = ends / (np.array(field.shape) - 1)
+    start = np.array([side.start for side in box]) - 1.0
+    owners = np.full(len(vertices), number, dtype=np.int32)
+    return vertices.astype(np.float64) * steps + start, triangles.astype(np.int32), owners
+
+
+def _joined(parts: list[_Part]) -> _Part:
+    firsts = np.cumsum([0, *(len(vertices) for vertices, _, _ in parts)])
+    return (
+        np.concatenate([vertices for vertices, _, _ in parts]),
+        np.concatenate([t + np.int32(n) for (_, t, _), n in zip(parts, firsts, strict=False)]),
+        np.concatenate([owners for _, _, owners in parts]),
+    )
 
 
 def _placed(
-    vertices: NDArray[np.float64],
+    voxels: NDArray[np.float64],
     triangles: NDArray[np.int32],
-    at: NDArray[np.float64],
-    start: NDArray[np.float64],
+    owners: NDArray[np.int32],
     affine: NDArray[np.float64],
-    labels: NDArray[np.int32] | None = None,
 ) -> Surface:
-    """Bring vertices from the blocks of a box to mm."""
-    world = (vertices * at[0] + at[1] + start) @ affine[:3, :3].T + affine[:3, 3]
-    owners = np.ones(len(world), np.int32) if labels is None else labels
+    """Bring vertices from voxels to mm."""
+    world = voxels @ affine[:3, :3].T + affine[:3, 3]
     surface = Surface(world, triangles, owners)
     if surface.volumes_mm3.sum() < 0:  # a grid that is mirrored turns surfaces inside out
         surface = Surface(world, np.ascontiguousarray(triangles[:, ::-1]), owners)
     return surface
-
-
-def _marched(
-    inside: NDArray[np.int32],
-    start: NDArray[np.float64],
-    affine: NDArray[np.float64],
-    factors: NDArray[np.intp],
-) -> Surface:
-    shares, at = _pooled((inside > 0).astype(np.float32), factors)
-    # A small lesion fills part of a block: it stays in view.
-    vertices, triangles = _cubes(shares, min(0.5, 0.9 / float(np.prod(factors))))
-    owners = _owners(inside, shares, factors, vertices, triangles)
-    return _placed(vertices, triangles, at, start, affine, owners)
-
-
-def _owners(
-    inside: NDArray[np.int32],
-    shares: NDArray[np.float32],
-    factors: NDArray[np.intp],
-    vertices: NDArray[np.float64],
-    triangles: NDArray[np.int32],
-) -> NDArray[np.int32]:
-    """Return the lesion of each vertex: that of the fuller of the two blocks it lies between."""
-    numbers = np.pad(_blocks(inside, factors).max(axis=(1, 3, 5)), 1)
-    full = np.pad(shares, 1)
-    ends = [tuple(side(vertices).astype(np.intp).T + 1) for side in (np.floor, np.ceil)]
-    first, second = ends
-    owners: NDArray[np.int32] = np.where(
-        full[first] >= full[second], numbers[first], numbers[second]
-    )
-    # Some vertices lie within a cube of blocks; lesions apart do not meet in one.
-    within = np.count_nonzero(vertices % 1.0, axis=1) > 1
-    owners[within] = 0
-    best = owners[triangles].max(axis=1)
-    for corner in triangles.T:
-        lonely = within[corner]
-        np.maximum.at(owners, corner[lonely], best[lonely])
-    return owners
 
 
 def _graph(surface: Surface) -> sparse.csr_array:
@@ -262,23 +271,8 @@ def _smoothed(surface: Surface) -> Surface:
     return Surface(vertices, surface.triangles, surface.labels)
 
 
-def _groups(surface: Surface, count: int) -> NDArray[np.int32]:
-    """Return the group of each of `count` lesions: pooled ones may have grown together."""
-    bodies, body = csgraph.connected_components(_graph(surface), directed=False)
-    size = count + bodies
-    links = sparse.csr_array(
-        (np.ones(len(body)), (surface.labels, count + body)), shape=(size, size)
-    )
-    _, group = csgraph.connected_components(links, directed=False)
-    groups: NDArray[np.int32] = group[:count].astype(np.int32)
-    return groups
-
-
 def _with_volumes(surface: Surface, wanted: NDArray[np.float64]) -> Surface:
     """Move the vertices along their normals until each lesion has its volume."""
-    labels, groups = surface.labels, _groups(surface, len(wanted))
-    wanted = np.bincount(groups, wanted).astype(np.float64)
-    surface = Surface(surface.vertices, surface.triangles, groups[labels])
     for _ in range(_OFFSETS):
         corners = surface.vertices[surface.triangles]
         areas = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
@@ -298,7 +292,7 @@ def _with_volumes(surface: Surface, wanted: NDArray[np.float64]) -> Surface:
         shift = np.clip(missing / np.where(size > 0, size, 1.0), -limit, limit)
         vertices = surface.vertices + normals * shift[surface.labels][:, None]
         surface = Surface(vertices, surface.triangles, surface.labels)
-    return Surface(_scaled(surface, wanted).vertices, surface.triangles, labels)
+    return _scaled(surface, wanted)
 
 
 def _scaled(surface: Surface, wanted: NDArray[np.float64]) -> Surface:
