@@ -30,8 +30,8 @@ class LesionMarks:
     """Two layers: the number of each lesion in the slice in view, and outlines.
 
     The selected lesion and the rejected ones have an outline; the others have one in a colour of
-    their own where the session asks for it. The layers are added with the first lesion; if the
-    user deletes one, it stays away until the next analysis.
+    their own where the session asks for it. The numbers are added with the first lesion, and the
+    outlines while a lesion has one: napari draws a layer at each move, seen or not.
 
     Parameters
     ----------
@@ -89,21 +89,29 @@ class LesionMarks:
         outlines = self._shown.layer("lesions")
         if outlines is not None:
             outlines.data = placed.data
-        elif not self._offered and placed.data.any():
+        if not self._offered and placed.data.any():
             self._offered = True
-            self._shown.show("lesions", _outline_layer(placed))
             self._shown.show("numbers", _number_layer(placed))
 
     def _paint(self, _: object = None) -> None:
         from napari.utils import DirectLabelColormap
 
-        outlines: Labels | Any = self._shown.layer("lesions")
         shown = self._session.reviews.shown
-        if outlines is None or shown is None:
+        if self._placed is None or shown is None:
             return
         colours = self._colours(shown)
-        if colours != self._painted:  # napari redraws all slices for a new colour map
-            self._painted = colours
+        if colours == self._painted:  # napari redraws all slices for a new colour map
+            return
+        self._painted = colours
+        if set(colours.values()) == {"transparent"}:
+            self._shown.remove("lesions")
+            return
+        outlines: Labels | Any = self._shown.layer("lesions")
+        if outlines is None:
+            outlines = _outline_layer(self._placed)
+            outlines.colormap = DirectLabelColormap(color_dict=colours)
+            self._shown.show("lesions", outlines, below="numbers")
+        else:
             outlines.colormap = DirectLabelColormap(color_dict=colours)
 
     def _colours(self, shown: ReviewedLesions) -> dict[int | None, str]:
@@ -131,7 +139,8 @@ class LesionMarks:
             axis = across[0]
             at = int(self._voxel(np.array(dims.point[first:], dtype=np.float64))[axis])
             if 0 <= at < self._placed.data.shape[axis]:
-                middles = _middles(np.take(self._placed.data, at, axis=axis))
+                # A view: `take` would copy the whole volume, which is stored along other axes.
+                middles = _middles(self._placed.data[(slice(None),) * axis + (at,)])
                 numbers = list(middles)
                 points = np.insert(np.array(list(middles.values())).reshape(-1, 2), axis, at, 1)
         points_layer: Points | Any = layer

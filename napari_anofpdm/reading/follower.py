@@ -65,6 +65,8 @@ class Follower:
         metadata = {k: v for k, v in original.metadata.items() if k in (ROLE, "volume")}
         attributes |= {"metadata": metadata, "visible": always or original.visible}
         self.layer = Layer.create(data, attributes, kind)
+        # No list shows it; napari would make a thumbnail of each slice.
+        vars(self.layer)["_update_thumbnail"] = _no_thumbnail
         looks = next(own for kind, own in _OWN_LOOKS.items() if isinstance(original, kind))
         for name in looks:  # not all of them are among a layer's attributes
             _copy_look(name, original, self.layer)
@@ -113,6 +115,10 @@ class Follower:
         if now == self._shown_at:
             self._outdated(self)
         self._shown_at = now
+
+
+def _no_thumbnail() -> None:
+    """Stand in for napari's."""
 
 
 def _copy_look(name: str, original: Layer, layer: Layer) -> None:

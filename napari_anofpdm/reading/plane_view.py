@@ -12,10 +12,10 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 
 from napari_anofpdm.reading.follower import Follower, can_follow
 from napari_anofpdm.reading.hands import Hands, Pointer
-from napari_anofpdm.reading.title import set_title
 from napari_anofpdm.space.dark_canvas import keep_canvas_dark
 from napari_anofpdm.space.placement import WORLD_AXES
 from napari_anofpdm.space.sides import mark_sides
+from napari_anofpdm.space.title import set_title
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -62,6 +62,8 @@ class PlaneView(QObject):
         self._outdated: list[Follower] = []
         self.model = ViewerModel()
         self.model.theme = main.theme
+        # No status bar shows it, and it is made anew for each slice.
+        self.model.cursor.events.position.disconnect(self.model.update_status_from_cursor)
         self.canvas = QtViewer(self.model)
         self.canvas.dims.hide()
         self.canvas.canvas.native.installEventFilter(self)
@@ -196,7 +198,9 @@ class PlaneView(QObject):
                 axes.append(axis)
                 values.append(point[there])
         if axes:
-            dims.set_point(axes, values)
+            # napari slices all layers once more for the step, which no slider shows here.
+            with dims.events.current_step.blocker():
+                dims.set_point(axes, values)
 
     def _on_theme(self, _: object = None) -> None:
         main = self._main()
