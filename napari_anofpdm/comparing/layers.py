@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
-from napari_anofpdm.layers.roles import FOUND_KEY, ROLE, Role
+from napari_anofpdm.layers.roles import FOLLOW_UP, FOUND_KEY, ROLE, Role
 from napari_anofpdm.layers.shown_layers import ShownLayers
 from napari_anofpdm.layers.windows import apply_window, is_scan
 from napari_anofpdm.space.camera import go_to_point
@@ -206,7 +206,7 @@ def _follow_up_layer(scan: Volume) -> Image:
         units=WORLD_UNITS,
         colormap="gray",
         visible=False,
-        metadata={ROLE: "follow_up"},
+        metadata={ROLE: "follow_up", FOLLOW_UP: scan},
     )
     apply_window(layer, "brain")
     return layer

@@ -26,6 +26,8 @@ ROLE = "anofpdm_role"
 """Key of a layer's metadata that holds its `Role`; other layers lack it."""
 FOUND_KEY = "anofpdm_follow_up"
 """Key of a baseline's metadata that holds the comparison it was read with, until it is shown."""
+FOLLOW_UP = "anofpdm_follow_up_scan"
+"""Key of a follow-up's metadata that holds its `Volume`."""
 SOURCES = "anofpdm_sources"
 """Key of a mask's metadata that holds the scans it was found in."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from qtpy.QtCore import QRectF, Qt
@@ -20,6 +20,23 @@ _INK, _GROUND = QColor(255, 255, 255), QColor(0, 0, 0, 150)
 _MARGIN_PX = 3.0
 _AWAY_PX = 10.0  # from what it belongs to
 _EDGE_PX = 32.0  # of the canvas, left to the letter of the side
+
+
+class Marked(NamedTuple):
+    """What a caption belongs to: a measurement, in mm of the canvas.
+
+    Attributes
+    ----------
+    first, second : tuple of float
+        Column and row of its leftmost and rightmost point.
+    low, high : tuple of float
+        Corners of its box: the smallest and the largest column and row.
+    """
+
+    first: tuple[float, float]
+    second: tuple[float, float]
+    low: tuple[float, float]
+    high: tuple[float, float]
 
 
 class Caption:
@@ -43,14 +60,13 @@ class Caption:
         self._image.set_gl_state("translucent", depth_test=False)
         self._size_px = (0.0, 0.0)
 
-    def show(self, text: str, at: tuple[float, float], model: Viewer) -> None:
-        """Write a text to the right of a point; at the edge of the canvas it moves to the left.
+    def show(self, text: str, marked: Marked, model: Viewer) -> None:
+        """Write a text beside a measurement: on the first side of it that has room for it.
 
         Parameters
         ----------
         text : str
-        at : tuple of float
-            Column and row of the point in mm of the canvas.
+        marked : Marked
         model : napari.components.ViewerModel
             Of the canvas.
         """
@@ -59,13 +75,15 @@ class Caption:
             picture = _picture(text, self._ratio)
             self._size_px = (picture.shape[1] / self._ratio, picture.shape[0] / self._ratio)
             self._image.set_data(picture)
-        camera, (_, across) = model.scene.camera, model.canvas.size
+        camera, (height, width) = model.scene.camera, model.canvas.size
         down = 1.0 if camera.orientation2d[0] == "down" else -1.0
         right = 1.0 if camera.orientation2d[1] == "right" else -1.0
-        room = across / 2 - right * (at[0] - camera.center[-1]) * camera.zoom
-        aside = min(_AWAY_PX, max(room, 0.0) - self._size_px[0] - _EDGE_PX)
-        mm = 1.0 / camera.zoom
-        corner = (at[0] + right * aside * mm, at[1] - down * self._size_px[1] / 2 * mm)
+        signs, size = np.array([right, down]), np.array([width, height], dtype=np.float64)
+        centre, mm = np.array(camera.center[:0:-1], dtype=np.float64), 1.0 / camera.zoom
+        points = size / 2 + signs * (np.array(marked, dtype=np.float64) - centre) / mm
+        place = place_beside(points, np.array(self._size_px), size)
+        x, y = (float(each) for each in centre + signs * (place - size / 2) * mm)
+        corner = (x, y)
         look = (corner, mm, down, right)
         if look != self._look:
             self._look = look
@@ -77,6 +95,40 @@ class Caption:
     def remove(self) -> None:
         """Take it off the canvas."""
         self._image.parent = None
+
+
+def place_beside(
+    points: NDArray[np.float64], text: NDArray[np.float64], canvas: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the upper left corner of a text to the right of something, left, above or below it.
+
+    Parameters
+    ----------
+    points : ndarray, shape (4, 2)
+        Those of `Marked`, as column and row in pixels of the canvas.
+    text, canvas : ndarray, shape (2,)
+        Width and height in pixels.
+
+    Returns
+    -------
+    ndarray, shape (2,)
+        Of the first place within the canvas; where there is none, of one that covers as little as
+        possible of it.
+    """
+    edges = points[np.argsort(points[:2, 0], kind="stable")]
+    low, high = points[2:].min(axis=0), points[2:].max(axis=0)
+    first, last = np.full(2, _EDGE_PX), canvas - text - _EDGE_PX
+    middle = np.clip((low[0] + high[0] - text[0]) / 2, first[0], max(first[0], last[0]))
+    places = [
+        np.array([edges[1, 0] + _AWAY_PX, edges[1, 1] - text[1] / 2]),
+        np.array([edges[0, 0] - _AWAY_PX - text[0], edges[0, 1] - text[1] / 2]),
+        np.array([middle, low[1] - _AWAY_PX - text[1]]),
+        np.array([middle, high[1] + _AWAY_PX]),
+    ]
+    sideways, upright = places[:2], places[2:]
+    fitting = [x for x in sideways if first[0] <= x[0] <= last[0]]
+    fitting += [x for x in upright if 0 <= x[1] <= canvas[1] - text[1]]
+    return fitting[0] if fitting else np.clip(places[0], 0, np.maximum(canvas - text, 0))
 
 
 @lru_cache(maxsize=64)

@@ -11,8 +11,8 @@ import numpy as np
 from qtpy.compat import isalive
 from vispy.scene.visuals import Line
 
-from napari_anofpdm.measuring.caption import Caption
-from napari_anofpdm.measuring.measured import in_words
+from napari_anofpdm.measuring.caption import Caption, Marked
+from napari_anofpdm.measuring.measured import in_words, picture_on
 from napari_anofpdm.measuring.tools import is_in_slice
 from napari_anofpdm.space.placement import WORLD_AXES
 
@@ -117,8 +117,8 @@ class Drawing:
             return
         segments: Segments = []
         colours: list[NDArray[np.float64]] = []
-        captions: list[tuple[str, tuple[float, float]]] = []
-        dims, zoom = model.dims, model.scene.camera.zoom
+        captions: list[tuple[str, Marked]] = []
+        dims, zoom, picture = model.dims, model.scene.camera.zoom, picture_on(model)
         first = dims.ndim - len(WORLD_AXES)
         across = [axis - first for axis in dims.not_displayed if axis >= first]
         if frame is not None and dims.ndisplay == 2 and first >= 0 and len(across) == 1:
@@ -132,11 +132,8 @@ class Drawing:
                 colour = Color(SELECTED if index == selected else COLOUR).rgba
                 segments += own
                 colours += [colour] * (2 * len(own))
-                right = max(ends, key=lambda end: float(end[0]))
-                middle = float(ends[0][1] + ends[1][1]) / 2
-                beside = float(right[1]) if each.kind == "ruler" else middle
-                place = (float(right[0]), beside)
-                captions.append((f"{entry['number']}: {in_words(entry)}", place))
+                words = in_words(entry, picture)
+                captions.append((f"{entry['number']}: {words}", _marked(each, ends)))
         self._draw(segments, colours)
         self._write(captions)
 
@@ -167,7 +164,7 @@ class Drawing:
             if segments:
                 line.set_data(points, color=np.array(own, dtype=np.float32))
 
-    def _write(self, captions: list[tuple[str, tuple[float, float]]]) -> None:
+    def _write(self, captions: list[tuple[str, Marked]]) -> None:
         model, canvas = self._model(), self._canvas()
         if model is None or canvas is None:
             return
@@ -177,6 +174,15 @@ class Drawing:
             self._captions.append(Caption(canvas, _ON_TOP + 2 + len(self._captions)))
         for caption, (text, place) in zip(self._captions, captions, strict=True):
             caption.show(text, place, model)
+
+
+def _marked(measurement: Measurement, ends: Sequence[NDArray[np.float64]]) -> Marked:
+    """Say where captions may stand: at the ends of a ruler, at the middle of a region's sides."""
+    (x1, y1), (x2, y2) = ((float(x), float(y)) for x, y in ends)
+    row = (y1 + y2) / 2
+    first, second = ((x1, y1), (x2, y2)) if measurement.kind == "ruler" else ((x1, row), (x2, row))
+    low, high = (min(x1, x2), min(y1, y2)), (max(x1, x2), max(y1, y2))
+    return Marked(first, second, low, high)
 
 
 def _segments(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_anofpdm.layers.roles import FOLLOW_UP, ROLE
 from napari_anofpdm.space.head_box import scan_in_front
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from anofpdm import Volume
     from anofpdm.results.measuring.measurement import Measurement
     from napari_anofpdm.session.session import Session
+
+
+Picture = Literal["scan", "follow_up"]
+"""Whose values stand beside a measurement."""
 
 
 def scan_to_measure(viewer: Viewer) -> Volume | None:
@@ -42,7 +47,7 @@ def entries_of(
     scan = scan_to_measure(viewer)
     if scan is None or not chosen:
         return []
-    return measured(chosen, scan, _map_on(scan, session))
+    return measured(chosen, scan, _map_on(scan, session), _follow_up_on(scan, viewer))
 
 
 def _map_on(scan: Volume, session: Session) -> Volume | None:
@@ -51,16 +56,43 @@ def _map_on(scan: Volume, session: Session) -> Volume | None:
     if analysis is None or native is None or native.anomaly_map is None:
         return None
     found = analysis.geometry.as_volume(native.anomaly_map)
-    same = found.shape == scan.shape and np.allclose(found.affine, scan.affine, atol=1e-3)
-    return found if same else None
+    return found if _share_voxels(found, scan) else None
 
 
-def in_words(entry: Mapping[str, Any]) -> str:
-    """Return what stands beside a measurement on the canvas, in one or two lines."""
+def _follow_up_on(scan: Volume, viewer: Viewer) -> Volume | None:
+    """Return the follow-up that is compared with the scan, if it lies on its voxels."""
+    for layer in viewer.layers:
+        volume: Volume | None = layer.metadata.get(FOLLOW_UP)
+        if volume is not None:
+            return volume if _share_voxels(volume, scan) else None
+    return None
+
+
+def _share_voxels(one: Volume, other: Volume) -> bool:
+    return one.shape == other.shape and np.allclose(one.affine, other.affine, atol=1e-3)
+
+
+def picture_on(canvas: Viewer) -> Picture:
+    """Tell which scan a canvas shows: the one in front, or the follow-up compared with it."""
+    scan_is_here = scan_in_front(canvas) is not None
+    roles = {layer.metadata.get(ROLE) for layer in canvas.layers}
+    return "follow_up" if "follow_up" in roles and not scan_is_here else "scan"
+
+
+def in_words(entry: Mapping[str, Any], picture: Picture = "scan") -> str:
+    """Return what stands beside a measurement on the canvas, in one or two lines.
+
+    Parameters
+    ----------
+    entry : mapping
+        What a report lists of it.
+    picture : {"scan", "follow_up"}
+        Whose values are meant.
+    """
     if entry["kind"] == "ruler":
         return f"{entry['length_mm']:.1f} mm"
     lines = [f"{entry['area_mm2']:.0f} mm²"]
-    scan = entry["scan"]
+    scan = entry.get(picture)
     if scan is not None:
         lines.insert(0, f"{scan['mean']:.4g} ± {0.0 if scan['sd'] is None else scan['sd']:.3g}")
     return "\n".join(lines)

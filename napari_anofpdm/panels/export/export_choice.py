@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
 from anofpdm.results.folder import (
@@ -103,6 +103,7 @@ class ExportChoice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.boxes: dict[Item, QCheckBox] = {}
+        self._unavailable: dict[Item, bool] = {}
         self._files: dict[Item, QLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -119,8 +120,17 @@ class ExportChoice(QWidget):
             self.boxes[item], self._files[item] = box, files
 
     def set_available(self, item: Item, available: bool, why_not: str) -> None:
-        """Enable an item, or disable it and give the reason in its tooltip."""
+        """Enable an item, or disable and untick it, and give the reason in its tooltip.
+
+        An item that is available again is ticked as it was before.
+        """
         box = self.boxes[item]
+        with QSignalBlocker(box):
+            if not available:
+                self._unavailable.setdefault(item, box.isChecked())
+                box.setChecked(False)
+            elif item in self._unavailable:
+                box.setChecked(self._unavailable.pop(item))
         for widget in (box, self._files[item]):
             widget.setEnabled(available)
         box.setToolTip(item.tooltip if available else why_not)

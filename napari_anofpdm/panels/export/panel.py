@@ -25,7 +25,9 @@ from anofpdm.results.folder import present_results
 from napari_anofpdm.host.docked_panel import DockedPanel
 from napari_anofpdm.host.notify import show_failure, show_info
 from napari_anofpdm.host.weak_listener import listen
+from napari_anofpdm.layers.edited_mask import mark_of
 from napari_anofpdm.layers.roles import ROLE, SOURCES
+from napari_anofpdm.layers.windows import is_scan
 from napari_anofpdm.measuring.measured import entries_of
 from napari_anofpdm.panels.export.export_choice import ANALYSIS, DICOM, EDITED, NRRD, ExportChoice
 from napari_anofpdm.panels.export.export_folder import proposed_folder
@@ -38,6 +40,7 @@ from napari_anofpdm.panels.export.source_series import (
     is_installed,
     source_series,
 )
+from napari_anofpdm.panels.shared.reference_layers import mask_layers, reference_of
 from napari_anofpdm.panels.shared.result_pages import ResultPages
 from napari_anofpdm.session import engine_thread
 from napari_anofpdm.space.layer_volume import volume_of
@@ -47,9 +50,9 @@ from napari_anofpdm.widgets.upright_scroll import UprightScroll
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
-    from anofpdm import Volume
+    from anofpdm import Analysis, Volume
     from anofpdm.results.dicom.files import DicomOutput
     from napari_anofpdm.panels.export.picture_dialog import PictureDialog
     from napari_anofpdm.session.region_names import RegionNames
@@ -81,6 +84,7 @@ class ExportPanel(DockedPanel):
         self._task: engine_thread.Task | None = None
         self._folder_is_own = False
         self._pictures: PictureDialog | None = None
+        self._reference_read: tuple[tuple[Layer, int | None, Analysis], Volume] | None = None
         self.written: Path | None = None
         self._make_controls()
         self._lay_out()
@@ -173,6 +177,7 @@ class ExportPanel(DockedPanel):
                 (session.native_changed, self.refresh),
                 (session.native_changed, self._renew_picture),
                 (session.edited_changed, self._renew_picture),
+                *((each, self._renew_picture) for each in (layers.inserted, layers.removed)),
                 (layers.inserted, self._renew_folder),
                 (layers.removed, self.refresh),
                 (layers.reordered, self.refresh),
@@ -289,7 +294,10 @@ class ExportPanel(DockedPanel):
 
         if self._pictures is None or not isalive(self._pictures):
             self._pictures = PictureDialog(
-                self._picture_source, lambda: Path(self.folder.text().strip()) / "figure", self
+                self._picture_source,
+                self._references,
+                lambda: Path(self.folder.text().strip()) / "figure",
+                self,
             )
         self._pictures.show()
         self._pictures.raise_()
@@ -299,27 +307,38 @@ class ExportPanel(DockedPanel):
         if self._pictures is not None and isalive(self._pictures):
             self._pictures.refresh()
 
-    def _picture_source(self) -> Source | None:
-        """Return the result in view, with the first opened mask as the reference."""
+    def _picture_source(self, reference: Layer | None) -> Source | None:
+        """Return the result in view, with a layer as the reference."""
         session = self._session
         analysis, found, native = session.analysis, session.volume_result, session.measured
         if analysis is None or found is None or native is None:
             return None
         position = session.position
         slice_id = int(analysis.slice_ids[position]) if position >= 0 else None
-        return Source(analysis, found, native, self._reference(), slice_id)
+        known = None if reference is None else self._reference(reference, analysis)
+        return Source(analysis, found, native, known, slice_id)
 
-    def _reference(self) -> Volume | None:
-        from napari.layers import Labels
+    def _reference(self, layer: Layer, analysis: Analysis) -> Volume:
+        """Read the reference, once for each state of its layer."""
+        state = (layer, mark_of(layer), analysis)
+        if self._reference_read is None or self._reference_read[0] != state:
+            mask = reference_of(layer, analysis)
+            self._reference_read = state, analysis.geometry.as_volume(mask, "reference")
+        return self._reference_read[1]
 
+    def _references(self) -> tuple[list[Layer], int | None]:
+        """Return what may be the reference; the first mask that was opened is the likely one."""
         analysis = self._session.analysis
-        for layer in self._viewer.layers:
-            volume: Volume | None = layer.metadata.get("volume")
-            if analysis is None or volume is None or ROLE in layer.metadata:
-                continue
-            if isinstance(layer, Labels) and volume.shape == analysis.geometry.shape:
-                return volume
-        return None
+        shape = None if analysis is None else analysis.geometry.shape
+        layers = mask_layers(self._viewer.layers)
+        opened = [
+            index
+            for index, layer in enumerate(layers)
+            if ROLE not in layer.metadata
+            and not is_scan(layer)
+            and getattr(layer.metadata.get("volume"), "shape", None) == shape
+        ]
+        return layers, next(iter(opened), None)
 
     def _dicom(self) -> DicomOutput | None:
         from anofpdm.results.dicom.files import DicomOutput

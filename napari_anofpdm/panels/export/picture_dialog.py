@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from anofpdm.common.errors import AnofpdmError
 from napari_anofpdm.host.notify import show_info
 from napari_anofpdm.panels.export.picture_job import PictureKind, Source, Wanted, content_for
 from napari_anofpdm.session import engine_thread
 from napari_anofpdm.widgets.choice_box import ChoiceBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
+from napari_anofpdm.widgets.layer_box import LayerBox
 from napari_anofpdm.widgets.save_dialog import ask_where_to_save
 from napari_anofpdm.widgets.upright_scroll import UprightScroll
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+
     from anofpdm.results.pictures.content import Content
     from anofpdm.results.pictures.planes import Plane
 
@@ -75,7 +79,9 @@ class PictureDialog(QDialog):
     Parameters
     ----------
     source : callable
-        Returns the result in view, with a reference if there is one; None without a result.
+        Returns the result in view, with the layer given as the reference; None without a result.
+    references : callable
+        Returns the layers that may be the reference, and the index of the likely one, or None.
     name : callable
         Returns the name of the file to propose, without a suffix, in its folder.
     parent : QWidget, optional
@@ -83,14 +89,15 @@ class PictureDialog(QDialog):
 
     def __init__(
         self,
-        source: Callable[[], Source | None],
+        source: Callable[[Layer | None], Source | None],
+        references: Callable[[], tuple[Sequence[Layer], int | None]],
         name: Callable[[], Path],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Figure or film")
-        self._source, self._name = source, name
+        self._source_with, self._references, self._name = source, references, name
         self._content: Content | None = None
         self._content_of: tuple[Source, bool] | None = None
         self._task: engine_thread.Task | None = None
@@ -113,6 +120,8 @@ class PictureDialog(QDialog):
         self.columns = {column: QCheckBox(words) for column, words in _COLUMNS.items()}
         for column in _TICKED:
             self.columns[column].setChecked(True)
+        self.reference = LayerBox("none")
+        self.reference.setAccessibleName("Reference mask")
         self.width_cm = QDoubleSpinBox()
         self.width_cm.setRange(2.0, 100.0)
         self.width_cm.setValue(17.0)
@@ -145,6 +154,7 @@ class PictureDialog(QDialog):
         self.preview.setAccessibleName("Preview")
         self.kind.chosen.connect(self._set_kind)
         self.ground.chosen.connect(self.refresh)
+        self.reference.chosen.connect(self.refresh)
         self.slices.currentTextChanged.connect(self.refresh)
         self.title.textChanged.connect(self.refresh)
         for box in (*self.planes.values(), *self.columns.values(), self.no_title):
@@ -158,6 +168,11 @@ class PictureDialog(QDialog):
         self._fields = {
             "kind": Field("Kind", self.kind, "What to draw."),
             "slices": Field("Slices", self.slices, _SLICES_TIP),
+            "reference": Field(
+                "Reference mask",
+                self.reference,
+                "A known lesion on the scan's own voxels: a labels layer, or an image of 0 and 1.",
+            ),
             "width": Field("Width", self.width_cm, "Width of the figure."),
             "dpi": Field("Dots per inch", self.dpi, "Of a PNG; 300 to 600 for print."),
             "pixels": Field("Width", self.pixels, "Width of the film."),
@@ -181,7 +196,7 @@ class PictureDialog(QDialog):
         for box in self.columns.values():
             listed.addWidget(box)
         column.addWidget(self._column_box)
-        for name in ("width", "dpi", "pixels", "fps", "ground", "font", "title"):
+        for name in ("reference", "width", "dpi", "pixels", "fps", "ground", "font", "title"):
             column.addWidget(self._fields[name])
         column.addWidget(self.no_title)
         column.addWidget(self.save)
@@ -221,6 +236,7 @@ class PictureDialog(QDialog):
             self._fields[name].setVisible(not film)
         for widget in (self._plane_row, self._column_box):
             widget.setVisible(kind != "steps")
+        self._fields["reference"].setVisible(kind != "steps")
         source = self._source()
         self.slices.clear()
         if kind == "steps" and source is not None and source.slice_id is not None:
@@ -232,9 +248,20 @@ class PictureDialog(QDialog):
         """Draw the preview anew, soon."""
         self._soon.start()
 
+    def _source(self) -> Source | None:
+        """Return the result in view; with the reference only where it is drawn."""
+        drawn = self.columns["mask+reference"].isChecked() and self.kind.key != "steps"
+        return self._source_with(self.reference.layer if drawn else None)
+
     def _draw(self) -> None:
-        source, wanted = self._source(), self.wanted
-        problem = self._problem(source, wanted)
+        self.reference.offer(*self._references())
+        wanted = self.wanted
+        try:
+            source = self._source()
+        except AnofpdmError as error:
+            source, problem = None, str(error)
+        else:
+            problem = self._problem(source, wanted)
         self.save.setEnabled(problem is None and not self._saving)
         if problem is not None:
             self.state.setText(problem)
@@ -267,6 +294,8 @@ class PictureDialog(QDialog):
             return "There is no result yet: run an analysis, or open a stored one."
         if wanted.kind != "steps" and not (wanted.planes and wanted.columns):
             return "Choose at least one plane and one picture."
+        if wanted.shows_reference and source.reference is None:
+            return "Choose the reference mask."
         return None
 
     def _gathered(self, source: Source, wanted: Wanted) -> Content | None:

@@ -93,6 +93,11 @@ class Wanted:
         """Whether the healthy predictions of all slices are needed."""
         return self.kind != "steps" and any("healthy" in column for column in self.columns)
 
+    @property
+    def shows_reference(self) -> bool:
+        """Whether a known lesion is drawn."""
+        return self.kind != "steps" and any("reference" in column for column in self.columns)
+
     def preview(self, source: Source, content: Content) -> NDArray[Any]:
         """Draw a small picture: the figure, or the middle frame of the film."""
         from anofpdm.results.pictures.figure import draw_figure

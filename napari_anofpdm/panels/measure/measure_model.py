@@ -11,7 +11,7 @@ from napari_anofpdm.widgets.titled_table import Index, TitledTableModel
 
 TITLES = (
     ("#", "Number on the canvas."),
-    ("of", "What was measured."),
+    ("of", "What was measured; later: the follow-up that is compared with the scan."),
     ("size", "Length in mm, or area in mm²."),
     ("mean", "Mean of the voxels."),
     ("SD", "Standard deviation of the voxels (N - 1)."),
@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 class MeasureModel(TitledTableModel):
-    """One row for a ruler; for a region one for the scan, and one for the anomaly map."""
+    """One row for a ruler; for a region one each for scan, anomaly map and follow-up."""
 
     def __init__(self) -> None:
         super().__init__(TITLES)
@@ -74,6 +74,8 @@ def _rows_of(index: int, entry: Mapping[str, Any]) -> list[_Row]:
     rows = [_row(index, (number, "scan", size), entry["scan"])]
     if entry["anomaly_map"] is not None:
         rows.append(_row(index, ("", "map", ""), entry["anomaly_map"]))
+    if entry.get("follow_up") is not None:
+        rows.append(_row(index, ("", "later", ""), entry["follow_up"]))
     return rows
 
 

@@ -81,6 +81,8 @@ class MeasurePanel(DockedPanel):
                 (session.measurements.changed, self._renew),
                 (session.native_changed, self._renew),
                 (session.analysis_changed, self._renew),
+                (viewer.layers.events.inserted, self._renew),
+                (viewer.layers.events.removed, self._renew),
                 (tools.armed_changed, self._show_armed),
             ],
         )

@@ -111,6 +111,15 @@ def test_the_report_and_the_table_list_what_was_drawn(volume: Volume) -> None:
     assert (row["kind"], row["scan_voxels"], row["map_mean"]) == ("rectangle", "48", "0.0")
 
 
+def test_a_follow_up_on_the_same_voxels_is_measured_too(volume: Volume) -> None:
+    later = Volume(volume.data * 2, volume.affine)
+    [box] = measured([drawn("rectangle", (2.6, 4, 3.6), (8.4, 4, 11.4))], volume, None, later)
+    assert box["follow_up"]["mean"] == pytest.approx(2 * box["scan"]["mean"])
+    header, line = csv.reader(io.StringIO(table_of([box])))
+    row = dict(zip(header, line, strict=True))
+    assert row["follow_up_voxels"] == "48" and row["map_mean"] == ""
+
+
 def test_measurements_come_back_from_their_file(tmp_path: Path) -> None:
     measurements = (drawn("ellipse", (2, 4, 3), (8, 4, 11)),)
     MeasurementFile(measurements=measurements).write(tmp_path / "m.json")

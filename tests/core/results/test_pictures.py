@@ -191,6 +191,21 @@ def test_words_do_not_run_into_each_other() -> None:
                 assert apart < 2 or above < 3
 
 
+@pytest.mark.parametrize("width", [6.0, 8.0, 17.0])
+def test_headings_are_whole_words_and_stand_once_above_columns(width: float) -> None:
+    """Axial and coronal panels are equally wide, sagittal ones are not."""
+    columns = tuple(Column.of(text) for text in ("scan", "healthy", "mask+reference"))
+    options = FigureOptions(
+        slices=slice_choices(["most:2"], ["axial", "coronal", "sagittal"]), columns=columns,
+        width_cm=width, dpi=100,
+    )  # fmt: skip
+    figure = draw_figure(content(healthy=head().data), options)
+    words = " ".join(t.get_text() for t in figure.texts if t.get_fontweight() == "bold").split()
+    assert set(words[4:]) == {"scan", "healthy", "prediction", "mask,", "reference"}
+    above = [text for text in figure.texts if text.get_text() == "scan"]
+    assert len({round(text.get_position()[1], 3) for text in above}) == 2
+
+
 def test_slices_are_chosen_by_number_by_lesion_or_evenly() -> None:
     marked = np.zeros(40, dtype=int)
     marked[10:30] = 5

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from anofpdm import Volume
 from anofpdm.common.errors import Cancelled, GeometryError
 from anofpdm.results.follow_up.comparison import FollowUp, FollowUpListener
 from anofpdm.results.follow_up.states import STATE_COLOURS
+from anofpdm.results.measuring.values import statistics
 from napari_anofpdm.app.context import Context
 from napari_anofpdm.comparing.request import CompareRequest
 from napari_anofpdm.layers.roles import ROLE
+from napari_anofpdm.measuring.measured import entries_of
 from napari_anofpdm.space.views import plane_in_view
 from tests.core.follow_up_cases import comparison, written
+from tests.plugin.canvas_mouse import drag, pixel_of
 from tests.plugin.patience import LONG
 from tests.plugin.reading.conftest import room, settle, shown
 
@@ -88,6 +92,31 @@ def test_both_times_stand_side_by_side_in_the_colours_of_the_states(
     assert layers["follow_up"].contrast_limits[1] < before[1]
     room.layouts.show("single")
     assert other.visible
+
+
+def test_a_region_drawn_at_either_time_has_the_values_of_both(
+    room: Context, shown: Viewer, qtbot: QtBot
+) -> None:
+    found = comparison()
+    room.comparison.show(found)
+    settle()
+    assert room.layouts.shown is not None
+    (view,) = room.layouts.shown.views
+    here = np.array(shown.dims.point[-3:], dtype=np.float64)
+    canvas = view.canvas.canvas.native
+    ends = [pixel_of(view.model, canvas, list(here + by)) for by in ((0, -8, -8), (0, 9, 9))]
+    room.measure.arm("rectangle")
+    drawn_on = room.session.measurements
+    drag(canvas, Qt.MouseButton.LeftButton, *ends, lambda: bool(drawn_on.items), qtbot)
+    [entry] = entries_of(shown, room.session)
+    for name, time in (("scan", "baseline"), ("follow_up", "follow_up")):
+        values = statistics(drawn_on.items[0], found.scan(time))
+        assert values is not None and entry[name]["mean"] == values.mean
+    assert entry["scan"]["mean"] != entry["follow_up"]["mean"]
+    captions = [drawing.captions[0] for drawing in room.measured.drawings]
+    means = [f"1: {entry[name]['mean']:.4g} " for name in ("scan", "follow_up")]
+    assert [caption[: len(mean)] for caption, mean in zip(captions, means, strict=True)] == means
+    room.measure.arm(None)
 
 
 @pytest.mark.nightly

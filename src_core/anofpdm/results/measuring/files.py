@@ -23,6 +23,7 @@ COLUMNS = (
     "area_mm2",
     *(f"scan_{name}" for name in _VALUES),
     *(f"map_{name}" for name in _VALUES),
+    *(f"follow_up_{name}" for name in _VALUES),
     *(f"first_{side}_mm" for side in _SIDES),
     *(f"second_{side}_mm" for side in _SIDES),
 )
@@ -59,7 +60,7 @@ def table_of(entries: Sequence[Mapping[str, Any]], delimiter: str = ",") -> str:
     table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     table.writerow(COLUMNS)
     for each in entries:
-        pictures = [each.get(name) or {} for name in ("scan", "anomaly_map")]
+        pictures = [each.get(name) or {} for name in ("scan", "anomaly_map", "follow_up")]
         table.writerow(
             [
                 *(each[name] for name in ("number", "kind", "plane")),

@@ -98,7 +98,10 @@ def _within(
 
 
 def measured(
-    measurements: Sequence[Measurement], scan: Volume, anomaly_map: Volume | None
+    measurements: Sequence[Measurement],
+    scan: Volume,
+    anomaly_map: Volume | None,
+    follow_up: Volume | None = None,
 ) -> list[dict[str, Any]]:
     """Gather what the report lists of measurements.
 
@@ -109,13 +112,15 @@ def measured(
         The scan that they lie on.
     anomaly_map : Volume or None
         On the scan's own voxels.
+    follow_up : Volume, optional
+        A later scan of the same head, on the same voxels.
 
     Returns
     -------
     list of dict
         `number`, `kind`, `plane` and `points_mm` (RAS) of each; `length_mm` of a ruler; `area_mm2`
-        of a region, and its `scan` and `anomaly_map`, each None or a dict with `voxels`, `mean`,
-        `sd`, `minimum` and `maximum`.
+        of a region, and its `scan` and `anomaly_map`, and `follow_up` where there is one, each
+        None or a dict with `voxels`, `mean`, `sd`, `minimum` and `maximum`.
     """
     entries = []
     for number, each in enumerate(measurements, start=1):
@@ -133,5 +138,8 @@ def measured(
             for name, volume in (("scan", scan), ("anomaly_map", anomaly_map)):
                 found = None if volume is None else statistics(each, volume)
                 entry[name] = None if found is None else asdict(found)
+            if follow_up is not None:
+                found = statistics(each, follow_up)
+                entry["follow_up"] = None if found is None else asdict(found)
         entries.append(entry)
     return entries

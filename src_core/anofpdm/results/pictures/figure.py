@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib import rc_context
@@ -231,6 +231,26 @@ def check_suffix(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> None:
         )
 
 
+class _Row(NamedTuple):
+    """A row of panels.
+
+    Attributes
+    ----------
+    plane : {"axial", "coronal", "sagittal"}
+    picked : list of int
+        Its slices, each with all columns.
+    first : bool
+        Whether it is the first of its plane.
+    headed : bool
+        Whether the columns have their headings above: not where those of a former row fit.
+    """
+
+    plane: Plane
+    picked: list[int]
+    first: bool
+    headed: bool
+
+
 class _Page:
     """Where everything lies, in inches from the lower left corner."""
 
@@ -254,15 +274,11 @@ class _Page:
             for plane, picked in self._slices.items()
         }
         self._scale = min(self._scale_of(plane) for plane in self._slices)
+        self._heading_size = self._size_of_headings()
         self._headings = {plane: self._heading_lines(plane) for plane in self._slices}
         self._header = self._header_lines()
-        rows = [
-            (plane, picked[first : first + self._across[plane]], first == 0)
-            for plane, picked in self._slices.items()
-            for first in range(0, len(picked), self._across[plane])
-        ]
-        self._rows = rows
-        panels = sum(self._row_height(plane, first) for plane, _, first in rows)
+        self._rows = list(self._rows_of_panels())
+        panels = sum(map(self._row_height, self._rows))
         above = len(self._header) * self._text * 1.15
         below = 2 * self._text + (aside.height if aside else 0.0)
         self.height = 2 * _MARGIN + above + panels + below
@@ -287,9 +303,9 @@ class _Page:
             y = self.height - _MARGIN - number * self._text * 1.15
             self._write(_MARGIN, y, line, va="top", weight=weight, size=options.font_size + 1)
         top = self._top
-        for plane, picked, first in self._rows:
-            self._draw_row(plane, picked, first, top, label)
-            top -= self._row_height(plane, first)
+        for row in self._rows:
+            self._draw_row(row, top, label)
+            top -= self._row_height(row)
         if self._bar:
             self._draw_bar()
         if self._aside is not None:
@@ -319,9 +335,28 @@ class _Page:
             )
         return room / (across * columns * width)
 
-    def _row_height(self, plane: Plane, first: bool) -> float:
-        _, tall = self._look.millimetres(self._content, plane)
-        lines = 1 + (self._lines_above(plane) if first else 0)
+    def _rows_of_panels(self) -> Iterator[_Row]:
+        headed: set[float] = set()
+        for plane, picked in self._slices.items():
+            for start in range(0, len(picked), self._across[plane]):
+                own = picked[start : start + self._across[plane]]
+                places = {
+                    round(left, 3) for lefts in self._lefts(plane, len(own)) for left in lefts
+                }
+                new = not places <= headed
+                headed = places if new else headed
+                yield _Row(plane, own, start == 0, new)
+
+    def _lefts(self, plane: Plane, slices: int) -> list[list[float]]:
+        """Return the left edge of each column, for each slice of a row."""
+        columns = len(self._options.columns)
+        step = self._look.millimetres(self._content, plane)[0] * self._scale + _GAP
+        group = columns * step - _GAP + _APART
+        return [[_MARGIN + k * group + n * step for n in range(columns)] for k in range(slices)]
+
+    def _row_height(self, row: _Row) -> float:
+        _, tall = self._look.millimetres(self._content, row.plane)
+        lines = 1 + (self._lines_above(row.plane) if row.headed else 0)
         return tall * self._scale + lines * self._text + _GAP
 
     def _lines_above(self, plane: Plane) -> int:
@@ -333,8 +368,17 @@ class _Page:
         if len(columns) == 1:
             return [[]]
         width = self._look.millimetres(self._content, plane)[0] * self._scale
-        letters = max(int(width / (self._options.font_size * _POINT * _BOLD)), 4)
-        return [wrap(column.title(self._content), letters) for column in columns]
+        letters = max(int(width / (self._heading_size * _POINT * _BOLD)), 1)
+        titles = (column.title(self._content) for column in columns)
+        return [wrap(title, letters, break_long_words=False) for title in titles]
+
+    def _size_of_headings(self) -> float:
+        """Return the size in points at which the longest word fits the narrowest panel."""
+        titles = (column.title(self._content) for column in self._options.columns)
+        longest = max(len(word) for title in titles for word in title.split())
+        narrowest = min(self._look.millimetres(self._content, each)[0] for each in self._slices)
+        room = narrowest * self._scale / (longest * _POINT * _BOLD)
+        return min(self._options.font_size, room)
 
     def _header_lines(self) -> list[tuple[str, str]]:
         title = self._content.title if self._options.title is None else self._options.title
@@ -343,42 +387,38 @@ class _Page:
 
     def _draw_row(
         self,
-        plane: Plane,
-        picked: list[int],
-        first: bool,
+        row: _Row,
         top: float,
         label: Callable[[Content, Plane, int], str],
     ) -> None:
-        options = self._options
+        options, plane = self._options, row.plane
         wide, tall = (mm * self._scale for mm in self._look.millimetres(self._content, plane))
-        base = top - self._row_height(plane, first) + _GAP
-        left = _MARGIN
-        for place, index in enumerate(picked):
+        base = top - self._row_height(row) + _GAP
+        places = self._lefts(plane, len(row.picked))
+        for place, (index, lefts) in enumerate(zip(row.picked, places, strict=True)):
             name = label(self._content, plane, index)
             room = len(options.columns) * (wide + _GAP)
             size = min(options.font_size, room / (max(len(name), 1) * _POINT * _PLAIN))
-            self._write(left, base + tall + 0.25 * self._text, name, size=size)
-            for number, column in enumerate(options.columns):
-                lines = self._headings[plane][number] if first else []
+            self._write(lefts[0], base + tall + 0.25 * self._text, name, size=size)
+            for number, (column, left) in enumerate(zip(options.columns, lefts, strict=True)):
+                lines = self._headings[plane][number] if row.headed else []
                 for above, line in enumerate(reversed(lines)):
                     y = base + tall + (1.25 + above) * self._text
-                    self._write(left, y, line, weight="bold")
+                    self._write(left, y, line, weight="bold", size=self._heading_size)
                 # Axes for each panel, so that it is an image of its own in SVG and PDF.
                 axes = blank_axes(self._figure, self._share(left, base, wide, tall))
                 panel = Panel(axes)
                 draw_panel(
                     panel, self._content, self._look, column, plane, index, options.font_size
                 )
-                if first and place == 0 and number == 0:
+                if row.first and place == 0 and number == 0:
                     draw_scale(axes, wide / self._scale, options.font_size)
-                left += wide + _GAP
-            left += _APART - _GAP
 
     def _draw_bar(self) -> None:
         size = self._options.font_size
         tall = min(0.7 * self._panels, 2.2)
         left = self.width - _MARGIN - self._bar + 0.08
-        above = 1 + self._lines_above(self._rows[0][0])
+        above = 1 + self._lines_above(self._rows[0].plane)
         room = (left, self._top - above * self._text - tall, 0.09, tall)
         place = self._figure.add_axes(self._share(*room))
         bar = self._figure.colorbar(map_scale(self._look.top), cax=place, extend="max")

@@ -365,11 +365,12 @@ def test_the_mask_that_was_chosen_is_written_whatever_becomes_of_its_name(
 def test_a_painted_mask_is_written_beside_the_result(
     ready: ExportPanel, session: Session, qtbot: QtBot, tmp_path: Path, context: Context
 ) -> None:
-    assert not ready.choice.boxes[EDITED].isEnabled()
+    box = ready.choice.boxes[EDITED]
+    assert not box.isEnabled() and not box.isChecked()
     assert session.native is not None
     layer = context.layers.commit_mask()
     assert layer is not None
-    assert ready.choice.is_chosen(EDITED)
+    assert box.isEnabled() and box.isChecked() and ready.choice.is_chosen(EDITED)
     layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
     choose(ready, TABLE, EDITED)
     export(ready, qtbot)

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
+from napari.layers import Layer
 from PIL import Image
 
 from napari_anofpdm.panels.export.panel import ExportPanel
 from napari_anofpdm.panels.export.picture_dialog import PictureDialog
 from napari_anofpdm.session.region_names import RegionNames
+from napari_anofpdm.space.layer_volume import layer_data
 from tests.plugin.patience import LONG
 from tests.plugin.two_lesions import find_two_lesions
 
@@ -71,6 +74,30 @@ def test_figures_and_films_of_the_result_in_view(
     assert not dialog.save.isEnabled()
     dialog.planes["axial"].setChecked(False)
     qtbot.waitUntil(lambda: "at least one plane" in dialog.state.text())
+
+
+def test_the_reference_is_the_mask_that_is_chosen(
+    dialog: PictureDialog, viewer: Viewer, session: Session, tiny_analysis: Analysis, qtbot: QtBot
+) -> None:
+    find_two_lesions(session, tiny_analysis, qtbot)
+    dialog.columns["mask+reference"].setChecked(True)
+    qtbot.waitUntil(lambda: "Choose the reference" in dialog.state.text(), timeout=LONG)
+    masks = []
+    for name, column in (("first", 3), ("second", 4)):
+        data = np.zeros(tiny_analysis.geometry.shape, np.uint8)
+        data[column, 4:8, 2] = 1
+        volume = tiny_analysis.geometry.as_volume(data)
+        layer = viewer.add_layer(Layer.create(*layer_data(volume, name, "labels")))
+        masks.append((layer, data))
+    qtbot.waitUntil(lambda: dialog.reference.currentText() == "first", timeout=LONG)
+    for layer, data in masks:
+        dialog.reference.choose(layer)
+        source = dialog._source()
+        assert source is not None and source.reference is not None
+        np.testing.assert_array_equal(source.reference.data != 0, data != 0)
+        again = dialog._source()
+        assert again is not None and again.is_same(source)
+    qtbot.waitUntil(lambda: not dialog.preview.pixmap().isNull(), timeout=LONG)
 
 
 def test_the_edited_mask_is_shown(
