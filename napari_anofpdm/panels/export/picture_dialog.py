@@ -256,12 +256,12 @@ class PictureDialog(QDialog):
     def _draw(self) -> None:
         self.reference.offer(*self._references())
         wanted = self.wanted
+        source: Source | None = None
         try:
             source = self._source()
-        except AnofpdmError as error:
-            source, problem = None, str(error)
-        else:
             problem = self._problem(source, wanted)
+        except AnofpdmError as error:
+            problem = str(error)
         self.save.setEnabled(problem is None and not self._saving)
         if problem is not None:
             self.state.setText(problem)

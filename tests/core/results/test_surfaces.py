@@ -77,7 +77,8 @@ def test_the_surface_is_closed_and_smooth() -> None:
 def sphere(affine: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
     """A sphere around the origin in mm, sampled at the centres of 60 x 60 x 12 voxels."""
     grid = np.moveaxis(np.indices((60, 60, 12)), 0, -1)
-    return np.linalg.norm(grid @ affine[:3, :3].T + affine[:3, 3], axis=-1) < radius
+    away = np.linalg.norm(grid @ affine[:3, :3].T + affine[:3, 3], axis=-1)
+    return np.asarray(away < radius)
 
 
 @pytest.mark.parametrize("brain", [False, True])
