@@ -35,7 +35,6 @@ from napari_anofpdm.session.runner import AnalysisRun
 from napari_anofpdm.session.session import Session
 
 if TYPE_CHECKING:
-    from napari.qt import QtViewer
     from napari.viewer import Viewer
 
     from anofpdm.results.follow_up.comparison import FollowUp
@@ -110,7 +109,7 @@ class Context:
         self.layouts.fourth = self._quarter
         self.lens = Lens(viewer, self.layers, self.layouts)
         self.pointer.turn_lens = self.lens.turn
-        self.measured.canvases = self._canvases_to_measure
+        self.measured.canvases = lambda: self.layouts.canvases
         self.layouts.changed.connect(self.measured.look_for_canvases)
         self.tools.armed_changed.connect(self._on_mask_tool)
         self.measure.armed_changed.connect(self._on_measure_tool)
@@ -133,11 +132,6 @@ class Context:
         viewer = self._viewer()
         assert viewer is not None
         return Quarter(CurvesPanel(viewer, self.session), SurfaceView(viewer, self.session))
-
-    def _canvases_to_measure(self) -> list[tuple[Viewer, QtViewer]]:
-        """Return the canvases that show the scan in view."""
-        canvases = self.layouts.canvases
-        return canvases[:1] if self.layouts.name == "two_times" else canvases
 
     def _on_mask_tool(self, tool: object) -> None:
         if tool is not None:

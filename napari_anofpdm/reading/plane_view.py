@@ -198,8 +198,10 @@ class PlaneView(QObject):
                 axes.append(axis)
                 values.append(point[there])
         if axes:
-            # napari slices all layers once more for the step, which no slider shows here.
-            with dims.events.current_step.blocker():
+            # napari slices all layers once more for the step, which no slider shows here, and
+            # moves the cursor, which the pointer alone moves here.
+            cursor = self.model.cursor.events.position
+            with dims.events.current_step.blocker(), cursor.blocker():
                 dims.set_point(axes, values)
 
     def _on_theme(self, _: object = None) -> None:

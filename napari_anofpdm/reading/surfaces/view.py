@@ -150,7 +150,7 @@ class SurfaceView(QWidget):
         self.canvas = QtViewer(self.model)
         self.canvas.dims.hide()
         keep_canvas_dark(self.model)
-        self.model.mouse_drag_callbacks.append(self._click)
+        self.model.mouse_drag_callbacks.append(_on_click(self))
         self.model.scene.camera.events.angles.connect(self._name_sides)
         self._layout.addWidget(self.canvas, 1)
         self._draw()
@@ -227,15 +227,8 @@ class SurfaceView(QWidget):
             layer = self.model.layers["lesions"]
             layer.vertex_colors = self._colours(layer.metadata["surface"], "lesions")
 
-    def _click(self, _: Any, event: Any) -> Generator[None]:
-        """Go to the lesion under the pointer, which selects it; a drag turns the picture."""
-        main, start = self._main(), np.asarray(event.pos)
-        yield
-        while event.type == "mouse_move":
-            if np.abs(np.asarray(event.pos) - start).max() > STILL_PX:
-                return
-            yield
-        number = self._lesion_at(event)
+    def _go_to_lesion_at(self, event: Any) -> None:
+        main, number = self._main(), self._lesion_at(event)
         if number is not None and main is not None:
             go_to_lesion(main, self._session, number)
 
@@ -307,10 +300,29 @@ class SurfaceView(QWidget):
         self._heard = []
         canvas, model = self.canvas, self.model
         self.canvas = self.model = None
-        if model is not None:
-            model.layers.clear()
-        if canvas is not None and isalive(canvas):
+        # A window that is going has taken the canvas apart, and vispy would keep its error.
+        if canvas is not None and isalive(canvas) and isalive(canvas.canvas.native):
+            if model is not None:
+                model.layers.clear()
             canvas.close()
+
+
+def _on_click(view: SurfaceView) -> Callable[[Any, Any], Generator[None]]:
+    """Return what goes to the lesion under the pointer; a drag turns the picture instead."""
+    mine = weakref.ref(view)  # the canvas, which the view holds, keeps it
+
+    def click(_: Any, event: Any) -> Generator[None]:
+        start = np.asarray(event.pos)
+        yield
+        while event.type == "mouse_move":
+            if np.abs(np.asarray(event.pos) - start).max() > STILL_PX:
+                return
+            yield
+        own = mine()
+        if own is not None:
+            own._go_to_lesion_at(event)
+
+    return click
 
 
 def _data(surface: Surface) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from anofpdm import Volume
 from anofpdm.common.errors import Cancelled, GeometryError
-from anofpdm.results.follow_up.comparison import FollowUp, FollowUpListener
+from anofpdm.results.follow_up.comparison import FollowUp, FollowUpListener, TimePoint
 from anofpdm.results.follow_up.states import STATE_COLOURS
 from anofpdm.results.measuring.values import statistics
 from napari_anofpdm.app.context import Context
@@ -104,12 +104,13 @@ def test_a_region_drawn_at_either_time_has_the_values_of_both(
     (view,) = room.layouts.shown.views
     here = np.array(shown.dims.point[-3:], dtype=np.float64)
     canvas = view.canvas.canvas.native
-    ends = [pixel_of(view.model, canvas, list(here + by)) for by in ((0, -8, -8), (0, 9, 9))]
+    start, end = (pixel_of(view.model, canvas, list(here + by)) for by in ((0, -8, -8), (0, 9, 9)))
     room.measure.arm("rectangle")
     drawn_on = room.session.measurements
-    drag(canvas, Qt.MouseButton.LeftButton, *ends, lambda: bool(drawn_on.items), qtbot)
+    drag(canvas, Qt.MouseButton.LeftButton, start, end, lambda: bool(drawn_on.items), qtbot)
     [entry] = entries_of(shown, room.session)
-    for name, time in (("scan", "baseline"), ("follow_up", "follow_up")):
+    times: dict[str, TimePoint] = {"scan": "baseline", "follow_up": "follow_up"}
+    for name, time in times.items():
         values = statistics(drawn_on.items[0], found.scan(time))
         assert values is not None and entry[name]["mean"] == values.mean
     assert entry["scan"]["mean"] != entry["follow_up"]["mean"]

@@ -94,7 +94,10 @@ def a_tool_in_hand_puts_the_brush_away(analysed: tuple[Viewer, Context]) -> None
 
 
 def marks_are_not_in_the_layer_list(analysed: tuple[Viewer, Context]) -> None:
-    viewer, _ = analysed
+    viewer, context = analysed
+    context.session.select_lesion(None)
+    assert "Lesion outlines" not in viewer.layers  # until a lesion has one
+    context.session.select_lesion(1)
     lists = main_window(viewer).findChildren(QListView)
     (found,) = (each for each in lists if type(each).__name__ == "QtLayerList")
     model = found.model()

@@ -36,6 +36,7 @@ def expected(scan: Any) -> tuple[float, float]:
 
 
 def predictions(viewer: Viewer, context: Context) -> list[Any]:
+    assert context.layouts.shown is not None
     elsewhere = [layer for view in context.layouts.shown.views for layer in view.model.layers]
     layers = [*viewer.layers, *elsewhere]
     return [layer for layer in layers if layer.metadata.get(ROLE) in ("healthy", "unguided")]
