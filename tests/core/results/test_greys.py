@@ -65,7 +65,7 @@ def test_a_scan_of_other_voxels_is_refused(stored: Analysis) -> None:
         network_white(stored, canonical(stored)[1:])
 
 
-@pytest.mark.parametrize("window", [None, (50.0, 350.0)])
+@pytest.mark.parametrize("window", [None, (50.0, 600.0)])
 def test_figures_and_films_show_scan_and_prediction_in_one_window(
     stored: Analysis, window: tuple[float, float] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
