@@ -287,6 +287,8 @@ def _settings(tasks: int) -> dict[str, Any]:
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
+        # In place of Dask's own, which also let the C library return memory at once
+        # (MALLOC_TRIM_THRESHOLD_): 60 to 115 MB less, and some sixth more processor time.
         "distributed.nanny.pre-spawn-environ": {
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
