@@ -17,6 +17,7 @@ _HEADING_PX = 26
 _HEADROOM = 1.08
 _LEGEND_ALPHA = 200  # of 255
 _LEGEND_GAP_PX = 6  # its distance from the top plus the width of a curve
+_LEGEND_LINE_PX = 30  # width of an entry beside its words
 _LEGEND_SHARE = 0.6  # of the plot's height; more would squeeze the curves
 
 
@@ -137,6 +138,9 @@ class PlotFrame(QWidget):
             return
         top, legend = self._fitted
         box = self.plots[0].vb
+        # In one row, where it has room: a low plot has little height to give.
+        row = sum(words.itemRect().width() + _LEGEND_LINE_PX for _, words in legend.items)
+        legend.setColumnCount(len(legend.items) if 0 < row <= box.width() else 1)
         taken = legend.boundingRect().height() + _LEGEND_GAP_PX if legend.isVisible() else 0.0
         share = min(taken / max(box.height(), 1.0), _LEGEND_SHARE)
         self.plots[0].setYRange(0.0, top * max(1 / (1 - share), _HEADROOM), 0)

@@ -51,3 +51,20 @@ def test_the_legend_stands_above_the_curves(qtbot: QtBot, size: tuple[int, int])
         return max(float(words.sceneBoundingRect().bottom()) for _, words in item.legend.items)
 
     qtbot.waitUntil(lambda: lowest_of_legend() < highest_curve(), timeout=LONG)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(230, 2), (330, 1)])
+def test_the_legend_takes_one_row_where_it_has_room(qtbot: QtBot, width: int, rows: int) -> None:
+    plot = ErrorPlot()
+    qtbot.addWidget(plot)
+    plot.set_timesteps(np.array([1, 101, 201]))
+    with qtbot.waitExposed(plot, timeout=LONG):
+        plot.show()
+    plot.set_curves(np.array([[0.5, 0.5, 0.1]]), np.array([[0.1, 0.1, 0.1]]), "unhealthy")
+    plot.resize(width, 130)
+    (item,) = plot.plots
+
+    def heights() -> int:
+        return len({round(words.sceneBoundingRect().top()) for _, words in item.legend.items})
+
+    qtbot.waitUntil(lambda: heights() == rows, timeout=LONG)
