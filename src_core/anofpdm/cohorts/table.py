@@ -21,7 +21,7 @@ _NUMBERS = {
     "largest_ml": "largest lesion, ml",
     "unhealthy_slices": "slices classified as unhealthy",
     "slices": "slices analysed",
-    "seconds": "time in the network, s",
+    "seconds": "computing time, s",
 }
 COLUMNS = ("scan", "patient", *_NUMBERS, "skull", "warnings", "folder")
 """Columns of the summary."""

@@ -129,7 +129,7 @@ def _summary(
         "IoU (whole volume)": f"{scores['iou']:.3f}",
         "Lesion volume": f"{scores['volume_ml']:.2f} ml",
         "True lesion volume": f"{scores['true_volume_ml']:.2f} ml",
-        "Network time": f"{report['seconds']:.1f} s",
+        "Computing time": f"{report['seconds']:.1f} s",
     }
     if "auprc_brain" in scores:
         rows["AUPRC in the brain"] = f"{scores['auprc_brain']:.3f}"

@@ -28,6 +28,6 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     else:
         table.add_row("Slices analysed", str(len(slices)))
     table.add_row("Guidance w", f"{report['settings']['guidance']:g}")
-    table.add_row("Network time", f"{report['seconds']:.1f} s")
+    table.add_row("Computing time", f"{report['seconds']:.1f} s")
     table.add_row("Results", str(out))
     return Group(table, report["intended_use"])

@@ -161,7 +161,8 @@ def _kind_of(path: Path, content: bytes, *, paired: bool) -> tuple[type[nib.Nift
             "left and right); convert the scan again to .nii or .nii.gz."
         )
     raise VolumeError(
-        f"{path} is not a NIfTI file; use a .nii or .nii.gz volume (dcm2niix converts DICOM)."
+        f"{path} is not a NIfTI file; use a NIfTI, MGZ, NRRD or MetaImage file, or the folder of a "
+        "DICOM series."
     )
 
 
