@@ -119,6 +119,25 @@ def test_mistakes_are_explained(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("command", "more", "message"),
+    [
+        ("figure", (), "No column draws the reference"),
+        ("figure", ("--columns", "scan,map+mask"), "give a column reference"),
+        ("cine", ("--columns", "scan"), "No column draws the reference"),
+        ("cine", ("--through", "steps"), "A film through the steps draws no reference"),
+    ],
+)
+def test_a_reference_that_nothing_draws_is_refused(
+    results: Path, tmp_path: Path, command: str, more: tuple[str, ...], message: str
+) -> None:
+    done = run(command, results, "--out", tmp_path / "a.gif" if command == "cine" else
+               tmp_path / "a.png", "--reference", results / "mask.nii.gz", *more)  # fmt: skip
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     done = run("cine", tmp_path, "--out", tmp_path / "a.gif")
     assert done.exit_code == 2

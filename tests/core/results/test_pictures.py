@@ -191,6 +191,45 @@ def test_words_do_not_run_into_each_other() -> None:
                 assert apart < 2 or above < 3
 
 
+def _bar_label(figure: Figure) -> Any:
+    """Return the words at the colour bar, the only axes with a label at its side."""
+    (label,) = (axes.yaxis.label for axes in figure.axes if axes.get_ylabel())
+    return label
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("size", [5.0, 7.0, 12.0])
+@pytest.mark.parametrize("width", [7.0, 17.0])
+def test_the_words_at_the_colour_bar_fit(rows: int, size: float, width: float) -> None:
+    options = FigureOptions(
+        slices=slice_choices([f"even:{3 * rows}"], ["axial"]), width_cm=width, dpi=100,
+        columns=(Column(), Column(map=True, mask=True)), font_size=size,
+    )  # fmt: skip
+    figure = draw_figure(content(), options)
+    canvas: Any = figure.canvas
+    canvas.draw()
+    label = _bar_label(figure)
+    box = label.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+    others = [text.get_window_extent() for text in figure.texts]
+    others += [legend.get_window_extent() for legend in figure.legends]
+    assert len(others) >= 4
+    assert all(not box.overlaps(other) for other in others)
+    assert box.y0 >= 0 and box.y1 <= figure.bbox.y1
+
+
+def test_a_low_figure_has_short_words_at_the_colour_bar() -> None:
+    """The whole name stands where it fits."""
+    found = []
+    for rows in (1, 3):
+        options = FigureOptions(
+            slices=slice_choices([f"even:{3 * rows}"], ["axial"]),
+            columns=(Column(), Column(map=True, mask=True)), dpi=50,
+        )  # fmt: skip
+        found.append(_bar_label(draw_figure(content(), options)).get_text())
+    assert found == ["anomaly map H", "anomaly map H (squared difference)"]
+
+
 @pytest.mark.parametrize("width", [6.0, 8.0, 17.0])
 def test_headings_are_whole_words_and_stand_once_above_columns(width: float) -> None:
     """Axial and coronal panels are equally wide, sagittal ones are not."""

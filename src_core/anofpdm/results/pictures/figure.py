@@ -282,7 +282,7 @@ class _Page:
         above = len(self._header) * self._text * 1.15
         below = 2 * self._text + (aside.height if aside else 0.0)
         self.height = 2 * _MARGIN + above + panels + below
-        self._top = self.height - _MARGIN - above
+        self._top, self._floor = self.height - _MARGIN - above, _MARGIN + below
         self._panels = panels
         longest = max(self.width, self.height) * options.dpi
         if longest > _MOST_PIXELS:
@@ -419,12 +419,28 @@ class _Page:
         tall = min(0.7 * self._panels, 2.2)
         left = self.width - _MARGIN - self._bar + 0.08
         above = 1 + self._lines_above(self._rows[0].plane)
-        room = (left, self._top - above * self._text - tall, 0.09, tall)
-        place = self._figure.add_axes(self._share(*room))
+        base = self._top - above * self._text - tall
+        place = self._figure.add_axes(self._share(left, base, 0.09, tall))
         bar = self._figure.colorbar(map_scale(self._look.top), cax=place, extend="max")
-        bar.set_label(self._content.map_label, fontsize=size, color=self._ink)
+        # The words are centred on the bar, between the title and what is under the panels.
+        middle = base + tall / 2
+        name, fitting = self._bar_words(2 * min(self._top - middle, middle - self._floor))
+        bar.set_label(name, fontsize=fitting, color=self._ink)
         bar.ax.tick_params(labelsize=size, colors=self._ink, length=2)
         bar.outline.set_edgecolor(self._ink)
+
+    def _bar_words(self, room: float) -> tuple[str, float]:
+        """Return the words at the bar that fit a height in inches, and their size in points.
+
+        Where the whole name does not fit, what follows in brackets is left out; where this is too
+        long as well, the letters are smaller.
+        """
+        letters = room / (_POINT * _PLAIN)
+        whole = self._content.map_label
+        short = whole.split(" (")[0]
+        size = self._options.font_size
+        name = whole if len(whole) * size <= letters else short
+        return name, min(size, letters / max(len(name), 1))
 
     def _draw_foot(self) -> None:
         size, line = self._options.font_size, self._text

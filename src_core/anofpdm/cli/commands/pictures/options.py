@@ -141,7 +141,21 @@ class PictureOptions:
         return StoredResults.open(user_path(results), analysis)
 
     def content(self, stored: StoredResults, columns: Sequence[Column]) -> Content:
-        """Read what the columns show."""
+        """Read what the columns show.
+
+        Raises
+        ------
+        SettingsError
+            When no column draws the reference that was given.
+        """
+        if self.reference is not None and not any(column.reference for column in columns):
+            raise SettingsError(
+                f"No column draws the reference {self.reference}: give a column reference, or one "
+                "with it, such as --columns scan,mask+reference."
+                if columns
+                else "A film through the steps draws no reference; leave out --reference, or use "
+                "--through slices with --columns scan,mask+reference."
+            )
 
         def read(text: str | None) -> Volume | None:
             return None if text is None else ImageFile.of(text).read()
