@@ -90,12 +90,13 @@ def write_documents(
         "key": cohort.key,
         "part": None if place.part is None else str(place.part),
         "counts": {
-            "scans": len(rows) + len(outcome.failures) + outcome.left,
+            "scans": len(rows) + len(outcome.failures) + len(outcome.left),
             "done": len(rows),
             "failed": len(outcome.failures),
-            "left": outcome.left,
+            "left": len(outcome.left),
         },
         "failures": [{"scan": one.scan, "reason": one.reason} for one in outcome.failures],
+        "left": sorted(outcome.left),
     }
     write_rows(folder / SUMMARY_CSV, rows)
     write_failures(folder / FAILURES_CSV, outcome.failures)
@@ -104,11 +105,17 @@ def write_documents(
         pending.write_text(text + "\n", encoding="utf-8")
     if place.part is None:
         title = f"{cohort.model['name']} {cohort.model['version']} on {cohort.source}"
-        notes = [f"{outcome.left} scans are left; the same command continues."] * bool(outcome.left)
+        notes = [f"{left_in_words(len(outcome.left))}."] * bool(outcome.left)
         page = html_report(title, rows, outcome.failures, place.root, naming, notes)
         with atomic_path(folder / REPORT_HTML, overwrite=True) as pending:
             pending.write_text(page, encoding="utf-8")
     return document
+
+
+def left_in_words(count: int) -> str:
+    """Say how many scans were not begun, and how they are."""
+    scans = "1 scan is" if count == 1 else f"{count} scans are"
+    return f"{scans} left; the same segmentation command continues"
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,8 @@ def merge_parts(root: Path, naming: Naming) -> Merged:
         for failure in read_failures(folder / FAILURES_CSV)
         if failure.scan not in done
     }
-    left = sum(int(one["counts"]["left"]) for folder, one in mine.items() if folder != root)
+    # The folder's own table counts, too: a run on the whole cohort may have been stopped.
+    left = {scan for one in mine.values() for scan in one.get("left", ())} - done - failures.keys()
     cohort = Cohort(newest["source"], newest["model"], newest["settings"], newest["key"])
     outcome = CohortOutcome(rows, list(failures.values()), len(rows), left)
     return Merged(

@@ -39,14 +39,14 @@ class CohortOutcome:
     failures : list of Outcome
     segmented : int
         Scans that were segmented in this run.
-    left : int
-        Scans that were not begun, because a stop was asked for.
+    left : set of str
+        Names of the scans that were not begun, because a stop was asked for.
     """
 
     rows: list[dict[str, object]] = field(default_factory=list)
     failures: list[Outcome] = field(default_factory=list)
     segmented: int = 0
-    left: int = 0
+    left: set[str] = field(default_factory=set)
 
 
 def run_cohort(
@@ -76,17 +76,18 @@ def run_cohort(
     clock : callable
         Seconds, monotonic.
     """
-    found = CohortOutcome(list(plan.rows), list(plan.failures), left=len(plan.todo))
+    todo = {scan.name for scan in plan.todo}
+    found = CohortOutcome(list(plan.rows), list(plan.failures), left=todo)
     pace, total, last, kept = Pace(clock), len(plan.todo), clock(), len(found.failures)
 
     def report() -> None:
         failed = len(found.failures) - len(plan.failures)
-        on_progress(pace(CohortProgress("Scans", total - found.left, total, failed=failed)))
+        on_progress(pace(CohortProgress("Scans", total - len(found.left), total, failed=failed)))
 
     report()
     for ended in executor.run(work, plan.todo, stop):
         outcome = _outcome(ended)
-        found.left -= 1
+        found.left.discard(ended.task.name)
         if outcome.status == "failed":
             found.failures.append(outcome)
         else:

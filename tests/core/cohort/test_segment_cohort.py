@@ -176,6 +176,55 @@ def test_shards_give_the_same_and_are_merged(source: Path, tmp_path: Path) -> No
             assert part.read_bytes() == whole.read_bytes()
 
 
+class StoppedAfterOne(PlainExecutor):
+    """Stops the run when one scan is done."""
+
+    def run(
+        self,
+        work: Callable[[Given], Found],
+        tasks: Sequence[Given],
+        stop: Stop | None = None,
+        *,
+        in_order: bool = False,
+    ) -> Iterator[Ended[Given, Found]]:
+        for one in super().run(work, tasks, stop, in_order=in_order):
+            assert stop is not None
+            stop()
+            yield one
+
+
+def test_a_merge_counts_the_scans_that_a_stopped_run_left(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def merge() -> tuple[int, dict[str, Any], str]:
+        merged = CliRunner().invoke(app, ["cohort", "merge", str(out), "--json"])
+        document = json.loads((out / "summary.json").read_text())
+        assert json.loads(merged.stdout)["counts"] == document["counts"]
+        return merged.exit_code, document, (out / "report.html").read_text()
+
+    out = tmp_path / "out"
+    (source / "broken.nii.gz").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "anofpdm.cli.commands.cohorts.running._executor", lambda *_: StoppedAfterOne()
+        )
+        assert run(source, out).exit_code == 130
+    for _ in range(2):  # a merge must not make the next one forget
+        exit_code, document, page = merge()
+        assert exit_code == 3
+        assert document["counts"] == {"scans": 3, "done": 1, "failed": 0, "left": 2}
+        assert document["left"] == ["b", "c"]
+        assert "2 scans are left; the same segmentation command continues." in page
+    shown = Console(width=200, record=True, file=StringIO())
+    shown.print(cohort_summary(out, document))
+    assert "2 scans are left" in shown.export_text()
+    assert run(source, out, "--shard", "1/1").exit_code == 0
+    exit_code, document, page = merge()
+    assert (exit_code, document["left"]) == (0, [])
+    assert document["counts"] == {"scans": 3, "done": 3, "failed": 0, "left": 0}
+    assert "are left" not in page
+
+
 def test_a_scan_that_killed_its_process_twice_is_set_aside(source: Path, tmp_path: Path) -> None:
     tries = Tries(tmp_path / "out" / ".cohort" / "tries")
     with pytest.raises(OSError, match="killed"), tries.one_more("a"):

@@ -163,5 +163,5 @@ def _group(root: Path, naming: BidsNaming, console: Console) -> None:
         rows = merged.outcome.rows
         write_group_table(root, rows, flags_of(rows))
     console.finish({"out": str(root), **document}, cohort_summary(root, document))
-    if document["counts"]["failed"]:
+    if document["counts"]["failed"] or document["counts"]["left"]:
         raise typer.Exit(IN_PART)

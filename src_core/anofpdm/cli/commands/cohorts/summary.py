@@ -16,6 +16,7 @@ SHOWN = 10
 
 def cohort_summary(out: Path, document: Mapping[str, Any]) -> Group:
     """Summarise `summary.json` in a small table."""
+    from anofpdm.cohorts.documents import left_in_words
     from anofpdm.cohorts.table import FAILURES_CSV
 
     counts = document["counts"]
@@ -29,6 +30,6 @@ def cohort_summary(out: Path, document: Mapping[str, Any]) -> Group:
     if len(failures) > SHOWN:
         table.add_row("", f"and {len(failures) - SHOWN} more: {escape(str(out / FAILURES_CSV))}")
     if counts["left"]:
-        table.add_row("Left", f"{counts['left']}; the same command continues")
+        table.add_row("Left", left_in_words(counts["left"]))
     table.add_row("Results", str(out))
     return Group(table, document["intended_use"])
