@@ -17,6 +17,7 @@ from anofpdm.scans.volume import Volume
 
 SHAPE = (30, 40, 24)
 AFFINE = np.diag([-2.0, 1.5, 4.0, 1.0])
+NOTE = "b.nii.gz was not resampled: it lies within 0.1 voxels of the baseline."
 Box = tuple[slice, slice, slice]
 
 
@@ -50,7 +51,7 @@ def comparison(*, twice: bool = False) -> FollowUp:
         "warnings": [],
         "modalities": ["flair"],
         "shown": "flair",
-        "registration": {"passed": True, "scans": []},
+        "registration": {"passed": True, "scans": [], "resampled": False, "note": NOTE},
         "changes": changes_of(changes),
     }
     return FollowUp(

@@ -37,7 +37,7 @@ class ChangesView(QWidget):
         super().__init__()
         self._comparison, self._go_to = comparison, go_to
         self._follows = True
-        self.totals = wrapped_label()
+        self.totals, self.note = wrapped_label(), wrapped_label()
         self.legend = QLabel()
         self.legend.setWordWrap(True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
@@ -84,7 +84,7 @@ class ChangesView(QWidget):
         table.setSortingEnabled(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.totals, self.doubts, self.legend, table):
+        for widget in (self.totals, self.note, self.doubts, self.legend, table):
             layout.addWidget(widget)
 
     def _show(self, found: FollowUp | None) -> None:
@@ -93,6 +93,8 @@ class ChangesView(QWidget):
         if found is None:
             return
         self.totals.setText(totals_in_words(found))
+        self.note.setText(found.note)
+        self.note.setVisible(bool(found.note))
         warnings = found.report["warnings"]
         self.doubts.setText("\n".join(warnings))
         self.doubts.setVisible(bool(warnings))

@@ -75,6 +75,7 @@ def test_a_patient_who_moved_is_registered_and_compared(folder: Path) -> None:
     assert sorted(each.name for each in out.iterdir()) == FILES
     registration = report["registration"]
     assert registration["passed"] and len(registration["scans"]) == 1
+    assert registration["resampled"] and "Interpolation smooths it" in registration["note"]
     moved = np.array(registration["scans"][0]["fixed_to_moving"])
     np.testing.assert_allclose(moved[:3, 3], SHIFT_MM, atol=0.7)
     first = nib.Nifti1Image.from_filename(folder / "first.nii.gz")
@@ -110,7 +111,26 @@ def test_a_patient_who_moved_is_registered_and_compared(folder: Path) -> None:
 
 def test_the_same_scan_twice_is_unchanged(folder: Path) -> None:
     report = report_of(follow_up(folder, "first", "first", "--register", "off"))
-    assert report["registration"] == {"passed": True, "scans": []}
+    assert report["registration"] == {"passed": True, "scans": [], "resampled": False, "note": ""}
+    assert_nothing_changed(report)
+
+
+@pytest.mark.parametrize("voxels_in_slice", [1, 4])
+def test_the_same_scan_twice_is_not_resampled(folder: Path, voxels_in_slice: int) -> None:
+    volume, _ = brain()
+    fine = np.kron(volume.data, np.ones((voxels_in_slice, voxels_in_slice, 1)))[:, :, ::2]
+    spacing = [1 / voxels_in_slice, 1 / voxels_in_slice, 2, 1]
+    scan = nib.Nifti1Image(fine.astype(np.float32), volume.affine @ np.diag(spacing))
+    nib.save(scan, folder / "first.nii.gz")
+    report = report_of(follow_up(folder, "first", "first"))
+    registration = report["registration"]
+    assert not registration["resampled"] and not registration["scans"][0]["resampled"]
+    assert registration["note"].startswith("first.nii.gz was not resampled: ")
+    assert_nothing_changed(report)
+    np.testing.assert_array_equal(voxels(folder / "out" / "follow_up_flair.nii.gz"), fine)
+
+
+def assert_nothing_changed(report: dict[str, Any]) -> None:
     counts = report["changes"]["counts"]
     assert counts["unchanged"] == len(report["changes"]["lesions"]) > 0
     assert all(each["change_ml"] == 0 for each in report["changes"]["lesions"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
@@ -183,4 +184,5 @@ def _summary(out: Path, report: Mapping[str, Any]) -> Group:
     table.add_row("Registration", fit)
     table.add_row("Time", f"{report['seconds']:.1f} s")
     table.add_row("Results", str(out))
-    return Group(table, report["intended_use"])
+    note = report["registration"]["note"]
+    return Group(table, *[escape(note)] * bool(note), report["intended_use"])

@@ -66,6 +66,11 @@ class FollowUp:
     shown: str
     report: dict[str, Any]
 
+    @property
+    def note(self) -> str:
+        """Whether the follow-up was interpolated, and what that means; may be empty."""
+        return str(self.report["registration"].get("note", ""))
+
     def scan(self, time_point: TimePoint) -> Volume:
         """Return the scan that pictures show, as it was given to the model."""
         return self.examinations[time_point].prepared.volumes[self.shown]
@@ -220,7 +225,12 @@ def compare_examinations(
         "warnings": told.warnings,
         "modalities": list(ready["baseline"].volumes),
         "shown": model.metadata.scored[0],
-        "registration": {"passed": aligned.passed, "scans": aligned.record},
+        "registration": {
+            "passed": aligned.passed,
+            "scans": aligned.record,
+            "resampled": aligned.resampled,
+            "note": aligned.note,
+        },
         "changes": changes_of(changes),
         **reports,
     }

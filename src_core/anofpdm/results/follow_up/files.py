@@ -105,6 +105,7 @@ def write_follow_up(folder: Path, found: FollowUp) -> None:
             first.affine,
             (brains[0].name, brains[1].name),
             found.report["warnings"],
+            found.note,
         )
     except OSError as error:
         raise OutputError(

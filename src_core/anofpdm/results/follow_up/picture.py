@@ -24,6 +24,7 @@ from anofpdm.results.pictures.words import NOTICE
 from anofpdm.scans.orientation import Orientation
 
 COLUMNS = 5
+_NOTE_COLOUR = "#333333"
 _WIDTH, _PANEL_INCHES, _BELOW = 14.0, 6.8, 0.4
 
 
@@ -35,6 +36,7 @@ def save_change_picture(
     affine: NDArray[np.float64],
     names: tuple[str, str],
     warnings: Sequence[str] = (),
+    note: str = "",
 ) -> None:
     """Draw the baseline above, the follow-up below, each with its mask, as a PNG file.
 
@@ -54,6 +56,8 @@ def save_change_picture(
         Names of the two scans.
     warnings : sequence of str
         What may spoil the comparison, a sentence each.
+    note : str
+        Whether the follow-up was interpolated, and what that means.
     """
     turn = Orientation.of_affine(affine).to_canonical
     turned = [np.nan_to_num(turn(scan)) for scan in scans]
@@ -62,7 +66,10 @@ def save_change_picture(
     spacing = np.linalg.norm(affine[:3, :3], axis=0)[list(Orientation.of_affine(affine).axes)]
     slices = most_marked(((marked[0] ^ marked[1]) & (groups > 0)).sum(axis=(0, 1)), COLUMNS)
     box = head_box(np.maximum(*(scan / grey_window(scan)[1] for scan in turned)))
-    lines = [line for text in warnings for line in wrap(f"Warning: {text}", 150)]
+    lines = [
+        *((line, _NOTE_COLOUR) for line in wrap(note, 150)),
+        *((line, WARNING_COLOUR) for text in warnings for line in wrap(f"Warning: {text}", 150)),
+    ]
     head = 0.9 + 0.24 * len(lines)
     height = _PANEL_INCHES + _BELOW + head
     figure = Figure(figsize=(_WIDTH, height), dpi=100, facecolor="white")
@@ -73,9 +80,9 @@ def save_change_picture(
     y = 1 - 0.15 / height
     figure.text(0.02, y, f"Lesions: {counts}", fontsize=15, weight="bold", **plain)
     figure.text(0.98, y, NOTICE, fontsize=12, ha="right", color=WARNING_COLOUR, **plain)
-    for number, line in enumerate(lines):
+    for number, (line, colour) in enumerate(lines):
         y = 1 - (0.55 + 0.24 * number) / height
-        figure.text(0.02, y, line, fontsize=11, color=WARNING_COLOUR, **plain)
+        figure.text(0.02, y, line, fontsize=11, color=colour, **plain)
     for row, name in enumerate(names):
         label = f"{('Baseline', 'Follow-up')[row]}: {name}"
         y = ((0.75 - 0.5 * row) * _PANEL_INCHES + _BELOW) / height

@@ -18,7 +18,7 @@ from napari_anofpdm.panels.compare.change_model import COLUMNS, STATE
 from napari_anofpdm.panels.compare.panel import ComparePanel
 from napari_anofpdm.space.layer_volume import layer_data
 from napari_anofpdm.space.placement import place
-from tests.core.follow_up_cases import AFFINE, SHAPE, comparison
+from tests.core.follow_up_cases import AFFINE, NOTE, SHAPE, comparison
 from tests.plugin.patience import LONG
 from tests.plugin.windowless import has_window
 
@@ -84,6 +84,7 @@ def test_the_table_tells_what_became_of_each_lesion(
     context.comparison.show(found)
     assert not panel.result.isHidden() and panel.side_by_side.isChecked()
     assert panel.changes.totals.text().startswith("4 lesions: 2.")
+    assert panel.changes.note.text() == NOTE and not panel.changes.note.isHidden()
     for words in ("1&nbsp;new", "1&nbsp;gone", "1&nbsp;grown", "0&nbsp;shrunk", "1&nbsp;unchanged"):
         assert words in panel.changes.legend.text()
     model, table = panel.changes.model, panel.changes.table
