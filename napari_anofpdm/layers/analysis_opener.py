@@ -6,6 +6,8 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
+
 from napari_anofpdm.host.notify import show_failure
 from napari_anofpdm.session.engine_thread import submit
 
@@ -35,7 +37,14 @@ class AnalysisOpener:
     session : Session
     scans : ScanLink
         Tells which scan a layer shows.
+
+    Attributes
+    ----------
+    opened : Signal()
+        An analysis has been passed to the session.
     """
+
+    opened = Signal()
 
     def __init__(self, viewer: Viewer, session: Session, scans: ScanLink) -> None:
         self._viewer = weakref.ref(viewer)
@@ -65,6 +74,7 @@ class AnalysisOpener:
     def _opened(self, analysis: Analysis, layer: Layer) -> None:
         if not self._session.is_closed:
             self._session.set_analysis(analysis, scan=self._scans.scan_of(self._siblings(layer)))
+            self.opened.emit()
 
     def _siblings(self, layer: Layer) -> list[Layer]:
         """Return the layers of one reading."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from anofpdm import Analysis
+from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.workspace import (
     PANELS,
     open_reading,
@@ -22,6 +25,7 @@ from napari_anofpdm.app.workspace import (
     show_panel,
     toggle_panel,
 )
+from napari_anofpdm.io.open_action import open_paths
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
@@ -160,6 +164,36 @@ def test_menu_entries_bring_tabs_to_the_front(viewer: Viewer, qtbot: QtBot) -> N
     assert dock(viewer, "Analyse (AnoFPDM)").isHidden()
     execute("analyse")
     qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
+
+
+def test_an_opened_analysis_brings_explore_to_the_front(
+    viewer: Viewer, qtbot: QtBot, tiny_analysis: Analysis, tmp_path: Path
+) -> None:
+    """In the reading workspace; while training, the panel stays hidden."""
+    path = tiny_analysis.save(tmp_path / "scan.anofpdm.zarr").path
+    assert path is not None
+    opened: list[Path] = []
+
+    def note() -> None:
+        opened.append(path)
+
+    def open_it() -> None:
+        opened.clear()
+        open_paths(viewer, [path])
+        qtbot.waitUntil(lambda: bool(opened), timeout=LONG)
+
+    open_reading(viewer)
+    context_of(viewer).opener.opened.connect(note)  # after the panel
+    window = dock(viewer, PANELS[0].title).window()
+    assert window is not None
+    with qtbot.waitExposed(window, timeout=LONG):
+        window.show()
+    qtbot.waitUntil(lambda: in_front(viewer, "Analyse"), timeout=LONG)
+    open_it()
+    qtbot.waitUntil(lambda: in_front(viewer, "Explore"), timeout=LONG)
+    open_training(viewer)
+    open_it()
+    assert dock(viewer, "Explore (AnoFPDM)").isHidden()
 
 
 def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
