@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from napari_anofpdm.session.session import Session
 
 _ON_MAP = ("map", "preview", "mask")
+_EXAGGERATES = 5.0
+"""Guidance above which the prediction goes visibly beyond healthy tissue.
+
+Guidance multiplies the distance of the healthy from the unguided prediction by 1 + w.
+"""
 
 
 class SideBySide(Beside):
@@ -62,6 +67,7 @@ class SideBySide(Beside):
             (viewer.layers.events.inserted, self._on_inserted),
             (session.analysis_changed, self._renew),
             (session.step_changed, self._name),
+            (session.settings_changed, self._name),
         )
         self._renew()
         self.start()
@@ -97,7 +103,14 @@ class SideBySide(Beside):
         if viewer is not None:
             set_title(viewer, "Scan")
         missing = "" if analysis is not None else ": none yet"
-        self.views[0].set_title(f"Healthy{missing}")
+        settings = self._session.settings
+        strength = "" if settings is None else _strength(settings.guidance)
+        self.views[0].set_title(f"Healthy{missing}{strength}")
         self.views[1].set_title(f"Map{missing}")
         if analysis is not None and self.views[0].model.dims.ndim > len(WORLD_AXES):
             self.views[0].model.dims.set_point(0, float(self._session.step))
+
+
+def _strength(guidance: float) -> str:
+    """Say how strongly a prediction was steered, in lines left of the letter A of 300 pixels."""
+    return f"\nw = {guidance:.4g}" + ("\n(exaggerated)" if guidance > _EXAGGERATES else "")

@@ -32,7 +32,11 @@ def test_scan_prediction_and_map_stand_side_by_side(
     session.set_analysis(tiny_analysis)
     drawn = {layer.metadata[ROLE]: layer for layer in shown.layers if ROLE in layer.metadata}
     settle()
-    assert _titles(arrangement, shown) == ["Scan", "Healthy", "Map"]
+    # The prediction is named with the guidance in use, which can go beyond healthy tissue.
+    session.update_settings(guidance=2.0)
+    assert _titles(arrangement, shown) == ["Scan", "Healthy\nw = 2", "Map"]
+    session.update_settings(guidance=32.0)
+    assert _titles(arrangement, shown)[1] == "Healthy\nw = 32\n(exaggerated)"
     assert not drawn["map"].visible and not drawn["preview"].visible
     prediction, found = (view.model for view in arrangement.views)
     assert [layer.metadata[ROLE] for layer in prediction.layers] == ["healthy"]
