@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QDialog,
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_anofpdm.host.parent_window import parent_window
+from napari_anofpdm.host.screen_room import resize_on_screen
 
 PICTURES = Path(__file__).parent / "pictures"
 PICTURE_PX = 300
@@ -142,4 +143,4 @@ class ExplanationDialog(QDialog):
         layout.addWidget(scroll, 1)
         layout.addWidget(note)
         layout.addWidget(close)
-        self.resize(*_SIZE_PX)
+        resize_on_screen(self, QSize(*_SIZE_PX))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from anofpdm.common.errors import AnofpdmError
 from napari_anofpdm.host.notify import show_info
+from napari_anofpdm.host.screen_room import resize_on_screen
 from napari_anofpdm.panels.export.picture_job import PictureKind, Source, Wanted, content_for
 from napari_anofpdm.session import engine_thread
 from napari_anofpdm.widgets.choice_box import ChoiceBox
@@ -109,7 +110,7 @@ class PictureDialog(QDialog):
         self._make_form()
         self._lay_out()
         self._set_kind("figure")
-        self.resize(1080, 640)
+        resize_on_screen(self, QSize(1080, 640))
 
     def _make_form(self) -> None:
         self.kind = ChoiceBox(_KINDS)
@@ -157,6 +158,8 @@ class PictureDialog(QDialog):
         self.reference.chosen.connect(self.refresh)
         self.slices.currentTextChanged.connect(self.refresh)
         self.title.textChanged.connect(self.refresh)
+        self.reference.setEnabled(False)
+        self.columns["mask+reference"].toggled.connect(self.reference.setEnabled)
         for box in (*self.planes.values(), *self.columns.values(), self.no_title):
             box.toggled.connect(self.refresh)
         for number in (self.width_cm, self.dpi, self.pixels, self.fps, self.font_size):
@@ -171,7 +174,8 @@ class PictureDialog(QDialog):
             "reference": Field(
                 "Reference mask",
                 self.reference,
-                "A known lesion on the scan's own voxels: a labels layer, or an image of 0 and 1.",
+                "A known lesion on the scan's own voxels: a labels layer, or an image of 0 and 1.\n"
+                "Available while Mask and reference is ticked, which draws it.",
             ),
             "width": Field("Width", self.width_cm, "Width of the figure."),
             "dpi": Field("Dots per inch", self.dpi, "Of a PNG; 300 to 600 for print."),

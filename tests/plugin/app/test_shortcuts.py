@@ -9,8 +9,8 @@ from napari.components import ViewerModel
 from napari.settings import get_settings
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QLabel, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QLabel, QWidget
 
 from anofpdm import Analysis
 from napari_anofpdm.app.shortcuts import (
@@ -22,8 +22,12 @@ from napari_anofpdm.app.shortcuts import (
     show_shortcuts,
     toggle_results,
 )
+from napari_anofpdm.host import screen_room
 from napari_anofpdm.reading.hands import MOUSE
 from napari_anofpdm.session.session import Session
+from napari_anofpdm.widgets.upright_scroll import UprightScroll
+from tests.plugin.patience import LONG
+from tests.plugin.window_faults import faults_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -138,3 +142,30 @@ def test_steps_move_and_stop_at_both_ends(
     for _ in tiny_analysis.timesteps:
         next_step(viewer)
     assert session.step == len(tiny_analysis.timesteps) - 1
+
+
+@pytest.mark.parametrize("room", [QSize(1366, 700), QSize(3000, 3000)])
+def test_the_table_of_keys_fits_the_screen(
+    qtbot: QtBot, viewer: Viewer, monkeypatch: pytest.MonkeyPatch, room: QSize
+) -> None:
+    """On a low screen it scrolls, and its button stays in view; on a high one it is whole."""
+    monkeypatch.setattr(screen_room, "screen_size", lambda _: room)
+    dialog = show_shortcuts(viewer)
+    qtbot.addWidget(dialog)
+    (scroll,) = dialog.findChildren(UprightScroll)
+    (buttons,) = dialog.findChildren(QDialogButtonBox)
+    table, bar = scroll.widget(), scroll.verticalScrollBar()
+    assert table is not None and bar is not None
+    qtbot.waitUntil(lambda: table.height() >= table.sizeHint().height(), timeout=LONG)
+    qtbot.waitUntil(lambda: not faults_of(dialog), timeout=LONG)
+    assert dialog.height() < room.height()
+    assert dialog.rect().contains(buttons.geometry())
+    assert (bar.maximum() > 0) is (room.height() < table.height())
+
+
+def test_the_table_of_keys_asks_for_no_more_than_this_screen(qtbot: QtBot, viewer: Viewer) -> None:
+    dialog = show_shortcuts(viewer)
+    qtbot.addWidget(dialog)
+    screen = dialog.screen()
+    assert screen is not None
+    assert dialog.height() < screen.availableSize().height()

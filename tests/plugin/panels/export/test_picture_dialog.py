@@ -80,7 +80,9 @@ def test_the_reference_is_the_mask_that_is_chosen(
     dialog: PictureDialog, viewer: Viewer, session: Session, tiny_analysis: Analysis, qtbot: QtBot
 ) -> None:
     find_two_lesions(session, tiny_analysis, qtbot)
+    assert not dialog.reference.isEnabled()  # nothing would draw it
     dialog.columns["mask+reference"].setChecked(True)
+    assert dialog.reference.isEnabled()
     qtbot.waitUntil(lambda: "Choose the reference" in dialog.state.text(), timeout=LONG)
     masks = []
     for name, column in (("first", 3), ("second", 4)):
