@@ -9,6 +9,7 @@ from typing import Any
 
 from anofpdm.cohorts.scan import CohortScan, Outcome
 from anofpdm.common.atomic import atomic_path
+from anofpdm.common.quantities import rounded_volume
 from anofpdm.scans.skull import tells_of_skull
 
 SUMMARY_CSV, SUMMARY_JSON = "summary.csv", "summary.json"
@@ -64,8 +65,13 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for row in rows:
-            flat = {**row, "warnings": " ".join(row["warnings"])}
+            flat = {**row, **rounded_volumes(row), "warnings": " ".join(row["warnings"])}
             table.writerow([_plain(flat.get(column, "")) for column in COLUMNS])
+
+
+def rounded_volumes(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return the volumes of a line as tables give them."""
+    return {name: rounded_volume(row[name]) for name in ("volume_ml", "largest_ml")}
 
 
 def write_failures(path: Path, failures: Sequence[Outcome]) -> None:

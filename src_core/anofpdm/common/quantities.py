@@ -1,10 +1,11 @@
-"""Durations and sizes as readable text."""
+"""Durations, sizes and volumes as people read them."""
 
 from __future__ import annotations
 
 _MEBIBYTE = 2**20
 # Times that differ by less than this factor are shown as one.
 _ALIKE = 1.15
+_VOLUME_DECIMALS = 4
 
 
 def duration_in_words(seconds: float) -> str:
@@ -28,3 +29,8 @@ def size_in_words(count: int) -> str:
     """Return a number of bytes as "512 MiB" or "1.5 GiB"; at least 1 MiB."""
     mebibytes = count / _MEBIBYTE
     return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{max(mebibytes, 1):.0f} MiB"
+
+
+def rounded_volume(ml: float) -> float:
+    """Return a volume as tables give it: in ml with four decimals, a tenth of a cubic mm."""
+    return round(float(ml), _VOLUME_DECIMALS) + 0.0  # no -0.0

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anofpdm.common.quantities import rounded_volume
+
 COLUMNS = (
     "number",
     "volume_ml",
@@ -45,10 +47,12 @@ def write_lesion_csv(path: Path, components: Sequence[Mapping[str, Any]]) -> Non
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for each in components:
-            measured = (each[name] for name in ("number", "volume_ml", "voxels", "diameter_mm"))
             table.writerow(
                 [
-                    *measured,
+                    each["number"],
+                    rounded_volume(each["volume_ml"]),
+                    each["voxels"],
+                    each["diameter_mm"],
                     *each["slices"],
                     each["peak"],
                     *each["centre_mm"],

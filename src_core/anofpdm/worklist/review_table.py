@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from anofpdm.common.atomic import atomic_path
+from anofpdm.common.quantities import rounded_volume
 from anofpdm.results.lesion_csv import plain
 from anofpdm.results.review.review_file import ReviewFile
 from anofpdm.worklist.case import Case
@@ -72,5 +73,5 @@ def _lines(case: Case) -> Iterator[tuple[object, ...]]:
     for each in lesions:
         note = plain(each.note)
         centre = (round(x, 1) for x in each.centre_mm)
-        volume = round(each.volume_ml, 6)
+        volume = rounded_volume(each.volume_ml)
         yield (*start, mask, each.number, each.verdict, note, volume, *centre)

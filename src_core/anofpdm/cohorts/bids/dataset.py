@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anofpdm.cohorts.bids.naming import IGNORED
+from anofpdm.cohorts.table import rounded_volumes
 from anofpdm.common.atomic import atomic_path
 
 _COLUMNS = {
@@ -98,7 +99,8 @@ def write_group_table(
         table.writerow(_COLUMNS)
         for row in rows:
             subject, _, session = str(row["scan"]).partition("_")
-            numbers = [row[name] for name in list(_COLUMNS)[2:-1]]
+            flat = {**row, **rounded_volumes(row)}
+            numbers = [flat[name] for name in list(_COLUMNS)[2:-1]]
             table.writerow([subject, session or "n/a", *numbers, len(flags[row["scan"]])])
     with atomic_path(root / "scans.json", overwrite=True) as pending:
         described = {name: {"Description": text} for name, text in _COLUMNS.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anofpdm.common.errors import OutputError
+from anofpdm.common.quantities import rounded_volume
 from anofpdm.results.folder import REPORT_FILE
 from anofpdm.scans.volume import write_nifti
 
@@ -134,7 +135,7 @@ def write_change_csv(path: Path, section: dict[str, Any]) -> None:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for each in section["lesions"]:
-            measured = ("baseline_ml", "follow_up_ml", "change_ml", "change_percent", "overlap_ml")
+            percent = each["change_percent"]
             table.writerow(
                 [
                     each["number"],
@@ -142,7 +143,12 @@ def write_change_csv(path: Path, section: dict[str, Any]) -> None:
                     each["parts"],
                     " ".join(map(str, each["baseline_lesions"])),
                     " ".join(map(str, each["follow_up_lesions"])),
-                    *(each[name] for name in measured),
+                    *(
+                        rounded_volume(each[name])
+                        for name in ("baseline_ml", "follow_up_ml", "change_ml")
+                    ),
+                    None if percent is None else round(percent, 2),
+                    rounded_volume(each["overlap_ml"]),
                     *each["slices"],
                     *each["centre_mm"],
                 ]
