@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from anofpdm import Analysis
+from anofpdm.worklist.worklist import open_worklist
 from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.workspace import (
     PANELS,
@@ -27,6 +28,7 @@ from napari_anofpdm.app.workspace import (
 )
 from napari_anofpdm.io.open_action import open_paths
 from tests.plugin.patience import LONG
+from tests.plugin.two_cases import two_cases
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -194,6 +196,28 @@ def test_an_opened_analysis_brings_explore_to_the_front(
     open_training(viewer)
     open_it()
     assert dock(viewer, "Explore (AnoFPDM)").isHidden()
+
+
+def test_walking_through_a_worklist_leaves_its_panel_in_front(
+    viewer: Viewer, qtbot: QtBot, tmp_path: Path
+) -> None:
+    context = context_of(viewer)
+    context.cases.set(open_worklist(two_cases(tmp_path / "results"), ["flair"]))
+    open_reading(viewer)
+    opened: list[int | None] = []
+
+    def note() -> None:
+        opened.append(context.cases.index)
+
+    context.opener.opened.connect(note)  # after the panel
+    show_panel(viewer, panel_named("Worklist"))
+    window = dock(viewer, PANELS[0].title).window()
+    assert window is not None
+    with qtbot.waitExposed(window, timeout=LONG):
+        window.show()
+    context.cases.walk(1)
+    qtbot.waitUntil(lambda: opened == [0], timeout=LONG)
+    assert in_front(viewer, "Worklist")
 
 
 def test_a_panel_that_was_closed_comes_back_as_a_tab_of_its_column(
