@@ -9,9 +9,9 @@ time a scan, in twenty parts: a cost that grows with the number of scans would s
 
 `phantoms` segments coarse phantoms, ten of them drawn and the others copies with one voxel changed.
 --timed of them (0: none) go to one worker on one core and to two workers on two cores, --loop of
-them to a loop of `anofpdm segment` on one core. --scans of them and a broken file go to two
-workers, of which one is killed, and once more. It prints scans a minute, memory of the workers and
-what was done twice.
+them to a loop of `anofpdm segment` on one core. --scans of them (0: none) and a broken file go to
+two workers, of which one is killed, and once more. It prints scans a minute, memory of the workers
+and what was done twice.
 """
 
 from __future__ import annotations
@@ -151,6 +151,8 @@ def phantoms(scans: int, timed: int, loop: int, steps: int) -> None:
         folder = Path(name)
         if timed:
             compare(folder, timed, loop, steps)
+        if not scans:
+            return
         source = draw(folder / "scans", scans)
         (source / "broken.nii.gz").write_bytes(b"broken")
         out = folder / "disturbed"
