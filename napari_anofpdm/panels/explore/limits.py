@@ -62,7 +62,7 @@ def limits_in_words(analysis: Analysis, settings: Settings) -> str:
     if spot:
         facts.append(f"drops spots up to {spot:.0f} mm² of a slice")
     if geometry.slice_thickness_mm > _THICK_MM:
-        facts.append(f"has slices of {geometry.slice_thickness_mm:.1f} mm here")
+        facts.append(f"reads slices of {geometry.slice_thickness_mm:.1f} mm here")
     if not facts:
         return "Weak points: see the model's data sheet."
     return f"Weak points: the model {_joined(facts)}; it can miss small and faint lesions."
