@@ -23,7 +23,8 @@ _ON_MAP = ("map", "preview", "mask")
 _EXAGGERATES = 5.0
 """Guidance above which the prediction goes visibly beyond healthy tissue.
 
-Guidance multiplies the distance of the healthy from the unguided prediction by 1 + w.
+Guidance multiplies the distance of the healthy from the unguided prediction by 1 + w. The limit is
+a choice, not a measurement.
 """
 
 

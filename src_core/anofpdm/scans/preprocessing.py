@@ -121,7 +121,7 @@ def preprocess(
         raise VolumeError(
             f"{first.name} has no axial slice with foreground in "
             f"{100 * config.min_foreground_fraction:g} % of the field of view; "
-            "check that it is a scan and no mask, its voxel size, and the brain mask."
+            "check that it is a scan and not a mask, its voxel size, and the brain mask."
         )
     slices = np.empty((kept.size, len(ordered), config.size, config.size), dtype=np.float32)
     for c, (volume, v, ground) in enumerate(zip(ordered, values, grounds, strict=True)):

@@ -33,14 +33,19 @@ def test_it_draws_the_mean_over_modalities_and_moves_the_step(qtbot: QtBot) -> N
     assert plot.words.text() == ""
 
 
-@pytest.mark.parametrize("size", [(230, 190), (700, 400)])
-def test_the_legend_stands_above_the_curves(qtbot: QtBot, size: tuple[int, int]) -> None:
+def shown_plot(qtbot: QtBot) -> ErrorPlot:
     plot = ErrorPlot()
     qtbot.addWidget(plot)
     plot.set_timesteps(np.array([1, 101, 201]))
     with qtbot.waitExposed(plot, timeout=LONG):
         plot.show()
     plot.set_curves(np.array([[0.5, 0.5, 0.1]]), np.array([[0.1, 0.1, 0.1]]), "unhealthy")
+    return plot
+
+
+@pytest.mark.parametrize("size", [(230, 190), (700, 400)])
+def test_the_legend_stands_above_the_curves(qtbot: QtBot, size: tuple[int, int]) -> None:
+    plot = shown_plot(qtbot)
     plot.resize(*size)
     (item,) = plot.plots
 
@@ -55,12 +60,7 @@ def test_the_legend_stands_above_the_curves(qtbot: QtBot, size: tuple[int, int])
 
 @pytest.mark.parametrize(("width", "rows"), [(230, 2), (330, 1)])
 def test_the_legend_takes_one_row_where_it_has_room(qtbot: QtBot, width: int, rows: int) -> None:
-    plot = ErrorPlot()
-    qtbot.addWidget(plot)
-    plot.set_timesteps(np.array([1, 101, 201]))
-    with qtbot.waitExposed(plot, timeout=LONG):
-        plot.show()
-    plot.set_curves(np.array([[0.5, 0.5, 0.1]]), np.array([[0.1, 0.1, 0.1]]), "unhealthy")
+    plot = shown_plot(qtbot)
     plot.resize(width, 130)
     (item,) = plot.plots
 
