@@ -211,23 +211,11 @@ def test_some_subjects_tell_of_all(tmp_path: Path, table: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_the_work_is_shared_out_among_the_threads_of_a_scheduler(
-    tmp_path: Path, table: Path
+    tmp_path: Path, table: Path, scheduler: str
 ) -> None:
-    from distributed import LocalCluster
-
     config, out = PrepareConfig(source=table, layout="table"), tmp_path / "d.zarr"
-    with LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        processes=False,
-        protocol="tcp://",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=60,
-        local_directory=str(tmp_path / "workers"),
-    ) as cluster:
-        address = cluster.scheduler_address
-        found = prepare_cost(config, out, scheduler=address, clock=ticking(1.0))
-    assert found.work == f"4 of 4 subjects, 2 at a time by 2 threads of {address}"
+    found = prepare_cost(config, out, scheduler=scheduler, clock=ticking(1.0))
+    assert found.work == f"4 of 4 subjects, 2 at a time by 2 threads of {scheduler}"
     assert found.basis == "measured on 3 of them here"
     assert found.seconds == pytest.approx(((4 / 3 + 2) / 1.25, (4 / 3 + 2) * 1.25))
     assert "of each worker" in found.words and found.problems == ()

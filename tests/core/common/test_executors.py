@@ -48,18 +48,8 @@ def test_tasks_end_in_order_few_at_a_time_with_their_results_or_errors(executor:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-def test_the_workers_of_a_scheduler_keep_the_order_too() -> None:
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        processes=False,
-        protocol="tcp://",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=60,
-    ) as cluster:
-        check_in_order(executor_of(1, cluster.scheduler_address))
+def test_the_workers_of_a_scheduler_keep_the_order_too(scheduler: str) -> None:
+    check_in_order(executor_of(1, scheduler))
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
