@@ -17,8 +17,8 @@ from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.memory import default_batch_size, slice_bytes
 from anofpdm.model.precision import Precision, ResolvedPrecision, resolve_precision
 
-# A call of the full batch is timed only where a single slice promises it to be this short.
-_LONGEST_CALL_SECONDS = 1.0
+# A call that lasts this long shows the pace of larger ones.
+_LONG_CALL_SECONDS = 1.0
 _CALLS = 3
 _BATCH_GAIN = 1.5
 # Drawing noise, arithmetic of the steps and storing took up to a quarter more than the network.
@@ -156,17 +156,27 @@ def _seconds_a_slice(
 
 
 def _measured(call: Callable[[int], float], size: int) -> tuple[float, float]:
-    """Time calls of the full batch; where those last long, of a part of it, and of one slice."""
+    """Time calls of the full batch, or where those last long, of a part of it.
+
+    Every call also waits for its threads, on a loaded machine for longer than it computes; a few
+    slices promise little about many. So the part grows until a call of it is long, and what it
+    takes beyond a call of one slice gives the least time of a full batch.
+    """
     call(1)  # the first call of a shape makes plans and reserves memory
     one = min(call(1), call(1))
-    part = min(size, max(1, int(_LONGEST_CALL_SECONDS / one)))
-    if part > 1:
+    part, seconds = 1, one
+    while part < size and seconds < _LONG_CALL_SECONDS:
+        part = min(size, max(2 * part, int(part * _LONG_CALL_SECONDS / seconds)))
         call(part)
-    paces = [call(part) / part for _ in range(_CALLS)]
-    if part == size:
-        return min(paces), _BESIDE_NETWORK * max(paces)
-    # The full batch is at most that much faster a slice than its part, and no slower than one.
-    return min(paces) / _BATCH_GAIN, _BESIDE_NETWORK * max(*paces, one)
+        seconds = call(part)
+    times = [seconds, *(call(part) for _ in range(_CALLS - 1))]
+    least, mean = min(times) / part, sum(times) / (_CALLS * part)
+    if part < size:
+        least /= _BATCH_GAIN
+        if part > 1:
+            more = max(min(times) - one, 0.0) / (part - 1)
+            least = min(least, (one + more * (size - 1)) / size)
+    return least, _BESIDE_NETWORK * mean
 
 
 def _network_call(

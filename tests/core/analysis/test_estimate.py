@@ -72,10 +72,28 @@ def test_a_slow_network_is_timed_on_one_slice(
 def test_a_load_while_measuring_widens_the_range(
     tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, clock: list[float]
 ) -> None:
-    loads = iter([1.0, 1.0, 1.0, 1.0, 1.0, 3.0, 1.0])
+    loads = iter([1.0, 1.0, 1.0, 1.0, 1.0, 3.0, 2.0])
     _network(monkeypatch, clock, lambda n: 0.05 * n * next(loads))
     found = estimate_run(10, tiny_bundle, steps=20, device="cpu", batch_size=2).seconds
-    assert found == pytest.approx((10 / 1.25, 30 * 1.25**2))
+    assert found == pytest.approx((10 / 1.25, 20 * 1.25**2))
+
+
+def test_waits_between_threads_are_not_counted_for_each_slice(
+    tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    sizes = _network(monkeypatch, clock, lambda n: 0.9 + 0.06 * n)
+    found = estimate_run(32, tiny_bundle, steps=1, device="cpu", batch_size=32).seconds
+    # Once for the full batch at least, and at most for each of the two slices of a long call.
+    assert max(sizes) == 2
+    assert found == pytest.approx(((0.9 + 0.06 * 32) / 1.25, 16 * (0.9 + 0.06 * 2) * 1.25**2))
+
+
+def test_the_timed_part_grows_until_a_call_is_long(
+    tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    sizes = _network(monkeypatch, clock, lambda n: 0.6 + 0.01 * n)
+    estimate_run(32, tiny_bundle, steps=1, device="cpu", batch_size=32)
+    assert sizes == [1, 1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 32, 32, 32, 32]
 
 
 def test_a_run_shows_the_pace_of_the_next(
