@@ -138,6 +138,25 @@ def test_a_reference_that_nothing_draws_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("command", "options", "told"),
+    [
+        ("figure", ("--columns", "scan,mask", "--map-max", "1"), "No column draws the map"),
+        ("cine", ("--columns", "scan", "--map-max", "1"), "No column draws the map"),
+        ("cine", ("--through", "steps", "--plane", "coronal"), "leave out --plane coronal"),
+        ("cine", ("--through", "steps", "--columns", "scan"), "leave out --columns scan"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    results: Path, tmp_path: Path, command: str, options: tuple[str, ...], told: str
+) -> None:
+    out = tmp_path / ("a.png" if command == "figure" else "a.gif")
+    ended = run(command, results, "--out", out, *options)
+    assert ended.exit_code == 2
+    assert told in ended.stderr
+    assert not out.exists()
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     done = run("cine", tmp_path, "--out", tmp_path / "a.gif")
     assert done.exit_code == 2

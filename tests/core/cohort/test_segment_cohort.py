@@ -208,7 +208,9 @@ def test_a_merge_counts_the_scans_that_a_stopped_run_left(
         patched.setattr(
             "anofpdm.cli.commands.cohorts.running._executor", lambda *_: StoppedAfterOne()
         )
-        assert run(source, out).exit_code == 130
+        stopped = run(source, out)
+    assert stopped.exit_code == 130
+    assert "Cancelled" not in stopped.output
     for _ in range(2):  # a merge must not make the next one forget
         exit_code, document, page = merge()
         assert exit_code == 3

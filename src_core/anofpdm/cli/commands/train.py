@@ -14,6 +14,7 @@ from anofpdm.cli.shared.as_job import has_begun
 from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import CANCELLED
 from anofpdm.cli.shared.seed_range import seed_range
+from anofpdm.common.errors import Cancelled
 from anofpdm.common.processes.worker_processes import in_process_group, is_first_process
 from anofpdm.jobs.progress import JobProgress
 
@@ -173,7 +174,10 @@ def train(
     if run.phantoms is None:
         doubts = check_classes(slices, begins=start_from is None and not resumed)
     if processes > 1 and not in_process_group():
-        return run_in_processes(context.obj, processes)
+        try:
+            return run_in_processes(context.obj, processes)
+        except Cancelled:  # its processes have said at which step
+            raise typer.Exit(CANCELLED) from None
     if is_first_process():
         for problem in (*doubts, *disk_shortage(run, out)):
             console.warn(problem)

@@ -61,8 +61,6 @@ class CommandLine(TyperGroup):
                     obj=given,
                     **extra,
                 )
-                if code == CANCELLED:
-                    _say(_CANCELLED)
             except Exception as error:
                 # Whatever an interrupted library makes of it, the command was cancelled.
                 told = Cancelled(_CANCELLED) if interrupt.came else error

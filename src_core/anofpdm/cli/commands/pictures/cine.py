@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -32,8 +33,24 @@ ThroughOption = Annotated[
     ),
 ]
 PlaneOption = Annotated[
-    str,
-    typer.Option("--plane", help="axial, coronal or sagittal.", rich_help_panel=_SHOWN),
+    str | None,
+    typer.Option(
+        "--plane",
+        metavar="PLANE",
+        help="axial, coronal or sagittal.",
+        show_default="axial",
+        rich_help_panel=_SHOWN,
+    ),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="COLUMN,...",
+        help=opt.COLUMNS_HELP,
+        show_default="scan,map+mask",
+        rich_help_panel=_SHOWN,
+    ),
 ]
 SlicesOption = Annotated[
     str | None,
@@ -63,9 +80,9 @@ def cine(
     results: opt.ResultsArgument,
     out: FilmFileOption,
     through: ThroughOption = "slices",
-    plane: PlaneOption = "axial",
+    plane: PlaneOption = None,
     slices: SlicesOption = None,
-    columns: opt.ColumnsOption = "scan,map+mask",
+    columns: ColumnsOption = None,
     fps: SpeedOption = 10.0,
     pixels: PixelsOption = 800,
     overwrite: opt.OverwriteOption = False,
@@ -84,8 +101,11 @@ def cine(
     target = user_path(out)
     check_suffix(target, FILM_SUFFIXES)
     if through == "slices":
-        film = _of_slices(picture, results, plane, slices, columns, pixels)
+        film = _of_slices(
+            picture, results, plane or "axial", slices, columns or "scan,map+mask", pixels
+        )
     else:
+        _check_of_steps({"--plane": plane, "--columns": columns})
         film = _of_steps(picture, results, slices, pixels)
     with console.progress() as show:
         save_film(
@@ -121,6 +141,15 @@ def _of_slices(
         slices=chosen, columns=shown, width_cm=pixels / _DPI * 2.54, dpi=_DPI
     )
     return film_of_slices(content, options)
+
+
+def _check_of_steps(given: Mapping[str, str | None]) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise SettingsError(
+                f"A film through the steps shows an axial slice in columns of its own; leave out "
+                f"{option} {value}, or use --through slices."
+            )
 
 
 def _of_steps(picture: opt.PictureOptions, results: Path, slices: str | None, pixels: int) -> Film:

@@ -43,6 +43,10 @@ PlanesOption = Annotated[
         rich_help_panel=_SHOWN,
     ),
 ]
+ColumnsOption = Annotated[
+    str,
+    typer.Option("--columns", metavar="COLUMN,...", help=opt.COLUMNS_HELP, rich_help_panel=_SHOWN),
+]
 WidthOption = Annotated[
     float,
     typer.Option("--width", metavar="CM", help="Width in cm.", rich_help_panel=_LOOK),
@@ -60,7 +64,7 @@ def figure(
     out: FigureFileOption,
     slices: SlicesOption = None,
     planes: PlanesOption = "axial",
-    columns: opt.ColumnsOption = "scan,map,mask",
+    columns: ColumnsOption = "scan,map,mask",
     width: WidthOption = 17.0,
     dpi: DpiOption = 300,
     overwrite: opt.OverwriteOption = False,

@@ -34,17 +34,11 @@ ResultsArgument = Annotated[
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the file if it exists.")
 ]
-ColumnsOption = Annotated[
-    str,
-    typer.Option(
-        "--columns",
-        metavar="COLUMN,...",
-        help="What stands side by side for each slice: scan, map, mask, healthy, reference, or "
-        "several in one picture, as in map+mask. healthy is the healthy prediction at the end "
-        "step, from a stored analysis; strong guidance exaggerates it.",
-        rich_help_panel=_SHOWN,
-    ),
-]
+COLUMNS_HELP = (
+    "What stands side by side for each slice: scan, map, mask, healthy, reference, or several in "
+    "one picture, as in map+mask. healthy is the healthy prediction at the end step, from a stored "
+    "analysis; strong guidance exaggerates it."
+)
 _Ground = Literal["white", "black"]
 
 
@@ -146,8 +140,13 @@ class PictureOptions:
         Raises
         ------
         SettingsError
-            When no column draws the reference that was given.
+            When no column draws the reference that was given, or the map of `map_max`.
         """
+        if self.map_max is not None and columns and not any(column.map for column in columns):
+            raise SettingsError(
+                f"No column draws the map of --map-max {self.map_max:g}: give a column map, or one "
+                "with it, such as --columns scan,map+mask."
+            )
         if self.reference is not None and not any(column.reference for column in columns):
             raise SettingsError(
                 f"No column draws the reference {self.reference}: give a column reference, or one "
