@@ -186,6 +186,12 @@ def facts_of(metadata: BundleMetadata) -> str:
     ]
     if metadata.calibration is None:
         lines.insert(2, "Not calibrated: choose the threshold yourself; slices are not classified.")
+    elif metadata.calibration.told_apart is False:
+        lines.insert(
+            2,
+            "Do not trust the mask: no guidance classified the calibration slices better than one "
+            "class for all.",
+        )
     return "\n".join(lines)
 
 

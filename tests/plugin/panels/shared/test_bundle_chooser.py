@@ -11,11 +11,12 @@ from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
+from anofpdm.method.calibration import Candidate
 from anofpdm.model.bundle import load_bundle
 from anofpdm.model.registry import BUNDLES_VARIABLE, SETTINGS_VARIABLE
 from napari_anofpdm.host.preferences import PLUGIN, run_preferences
 from napari_anofpdm.panels.shared.bundle_chooser import BundleChooser, facts_of, more_on
-from tests.core.segmentation_cases import bundle
+from tests.core.segmentation_cases import CALIBRATION, bundle
 from tests.plugin.patience import LONG
 
 if TYPE_CHECKING:
@@ -199,6 +200,18 @@ def test_an_uncalibrated_model_and_its_scored_modalities_are_named() -> None:
     assert "Reads: flair, t1 (maps from flair)" in text
     assert "Not calibrated" in text
     assert metadata.description in more_on(metadata)
+
+
+def test_a_model_that_does_not_tell_the_classes_apart_is_named() -> None:
+    values = {"guidance": 2.0, "cosine_threshold": 0.9, "max_divergence": (0.1,)}
+
+    def facts(accuracy: float) -> str:
+        tried = Candidate(accuracy=accuracy, **values)
+        measured = {"candidates": (tried,), "slices": {"healthy": 60, "unhealthy": 40}}
+        return facts_of(bundle(calibration=CALIBRATION.model_copy(update=measured)).metadata)
+
+    assert "Do not trust the mask" in facts(0.6)
+    assert "Do not trust the mask" not in facts(0.7)
 
 
 def test_a_long_text_is_cut_short() -> None:
