@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anofpdm import Analysis, Interpretation, Volume
     from anofpdm.results.native import NativeResult
     from anofpdm.results.pictures.content import Content
-    from anofpdm.results.pictures.figure import FigureOptions
+    from anofpdm.results.pictures.figures.options import FigureOptions
     from anofpdm.results.pictures.film import Film
     from anofpdm.results.pictures.planes import Plane
 
@@ -100,7 +100,7 @@ class Wanted:
 
     def preview(self, source: Source, content: Content) -> NDArray[Any]:
         """Draw a small picture: the figure, or the middle frame of the film."""
-        from anofpdm.results.pictures.figure import draw_figure
+        from anofpdm.results.pictures.figures.figure import draw_figure
         from anofpdm.results.pictures.film import pixels_of
 
         if self.kind != "figure":
@@ -118,7 +118,7 @@ class Wanted:
         progress: Callable[[int, int], None],
     ) -> Path:
         """Write the file."""
-        from anofpdm.results.pictures.figure import draw_figure, save_figure
+        from anofpdm.results.pictures.figures.figure import draw_figure, save_figure
         from anofpdm.results.pictures.film import save_film
 
         if self.kind == "figure":
@@ -130,7 +130,7 @@ class Wanted:
         return path
 
     def _film(self, source: Source, content: Content) -> Film:
-        from anofpdm.results.pictures.figure import picked_slices
+        from anofpdm.results.pictures.figures.options import picked_slices
         from anofpdm.results.pictures.film import film_of_slices, film_of_steps
 
         options = self._options(content, dpi=FILM_DPI)
@@ -143,7 +143,7 @@ class Wanted:
     def _options(self, content: Content, *, dpi: int) -> FigureOptions:
         from anofpdm.results.pictures.choosing import SliceChoice, marked_range, slice_choices
         from anofpdm.results.pictures.columns import Column
-        from anofpdm.results.pictures.figure import FigureOptions
+        from anofpdm.results.pictures.figures.options import FigureOptions
 
         planes: tuple[Plane, ...] = ("axial",) if self.kind == "steps" else self.planes
         if self.kind == "slices":

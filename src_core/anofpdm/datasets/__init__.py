@@ -5,18 +5,21 @@ Imports `scans`, `method` and `common`.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anofpdm.datasets.store.slices import SliceDataset, SliceDatasetWriter, SliceSelection
+    from anofpdm.datasets.store.selection import SliceSelection
+    from anofpdm.datasets.store.slices import SliceDataset
+    from anofpdm.datasets.store.writer import SliceDatasetWriter
+
+_HOMES = {"SliceDataset": "slices", "SliceDatasetWriter": "writer", "SliceSelection": "selection"}
 
 __all__ = ["SliceDataset", "SliceDatasetWriter", "SliceSelection"]
 
 
 def __getattr__(name: str) -> object:
     """Load a public name on its first use: the store needs zarr, which takes half a second."""
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from anofpdm.datasets.store import slices
-
-    return getattr(slices, name)
+    return getattr(import_module(f"anofpdm.datasets.store.{_HOMES[name]}"), name)

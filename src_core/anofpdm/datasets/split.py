@@ -12,7 +12,7 @@ import numpy as np
 from anofpdm.common.errors import DatasetError
 from anofpdm.datasets.case import Case
 from anofpdm.datasets.csv_file import read_csv
-from anofpdm.datasets.store.slices import Split
+from anofpdm.datasets.store.attributes import Split
 
 Kind = Literal["healthy", "unhealthy", "unknown"]
 Shares = tuple[float, float, float]

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import DatasetError
-from anofpdm.datasets.store.slices import SliceDataset, Split
+from anofpdm.datasets.store.attributes import Split
+from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.evaluation.loaded_subject import LoadedSubject, Scalar
 from anofpdm.guidance.dataset_check import check_dataset
 from anofpdm.model.bundle import ModelBundle

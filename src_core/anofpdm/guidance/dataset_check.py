@@ -11,7 +11,8 @@ from anofpdm.common.errors import DatasetError
 from anofpdm.scans.preprocessing_config import picture_differences
 
 if TYPE_CHECKING:
-    from anofpdm.datasets.store.slices import SliceDataset, Split
+    from anofpdm.datasets.store.attributes import Split
+    from anofpdm.datasets.store.slices import SliceDataset
     from anofpdm.model.bundle import ModelBundle
 
 

@@ -37,7 +37,8 @@ from anofpdm.method.settings import AbsoluteThreshold, Settings
 if TYPE_CHECKING:
     import torch
 
-    from anofpdm.datasets.store.slices import SliceDataset, Split
+    from anofpdm.datasets.store.attributes import Split
+    from anofpdm.datasets.store.slices import SliceDataset
     from anofpdm.method.forward_process import NoisePredictor
     from anofpdm.method.interpretation import Interpretation
     from anofpdm.model.bundle import ModelBundle

@@ -13,7 +13,8 @@ from anofpdm.common.errors import SettingsError
 from anofpdm.common.executors.choice import executor_of
 from anofpdm.common.processes.worker_processes import usable_cpus
 from anofpdm.datasets.labels.rule import LESION_MM2
-from anofpdm.datasets.store.slices import SliceDataset, SliceDatasetWriter
+from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.datasets.store.writer import SliceDatasetWriter
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.synthetic.slices import LabelledSlices, phantom_slices
 

@@ -14,7 +14,7 @@ from anofpdm.method.settings import AbsoluteThreshold, Settings
 from anofpdm.results.pictures.choosing import SliceChoice
 from anofpdm.results.pictures.columns import Column
 from anofpdm.results.pictures.content import Content, healthy_scan, map_label
-from anofpdm.results.pictures.figure import FigureOptions
+from anofpdm.results.pictures.figures.options import FigureOptions
 from anofpdm.results.pictures.film import film_of_slices, film_of_steps, save_film
 from anofpdm.results.pictures.greys import network_white, to_scan
 from tests.core.segmentation_cases import analysis, scan

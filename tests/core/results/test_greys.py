@@ -14,7 +14,8 @@ from anofpdm.results.pictures import film as film_room
 from anofpdm.results.pictures.choosing import SliceChoice
 from anofpdm.results.pictures.columns import Column
 from anofpdm.results.pictures.content import Content, healthy_scan
-from anofpdm.results.pictures.figure import FigureOptions, draw_figure
+from anofpdm.results.pictures.figures.figure import draw_figure
+from anofpdm.results.pictures.figures.options import FigureOptions
 from anofpdm.results.pictures.greys import network_white, network_window, to_scan
 from anofpdm.results.pictures.levels import grey_window
 from tests.core.segmentation_cases import analysis, scan

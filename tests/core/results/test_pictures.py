@@ -18,13 +18,8 @@ from anofpdm.results.pictures.choosing import SliceChoice, marked_range, slice_c
 from anofpdm.results.pictures.colours import grey_pixels, with_map
 from anofpdm.results.pictures.columns import Column, Look, draw_panel
 from anofpdm.results.pictures.content import Content
-from anofpdm.results.pictures.figure import (
-    FigureOptions,
-    draw_figure,
-    picked_slices,
-    save_figure,
-    slice_label,
-)
+from anofpdm.results.pictures.figures.figure import draw_figure, save_figure, slice_label
+from anofpdm.results.pictures.figures.options import FigureOptions, picked_slices
 from anofpdm.results.pictures.panel import Panel, blank_axes, panel_grid
 from anofpdm.results.pictures.planes import AXIS_ACROSS, SIDES, Plane
 from anofpdm.scans.volume import Volume

@@ -20,7 +20,8 @@ from anofpdm.datasets.preparation.listing import list_cases
 from anofpdm.datasets.preparation.parts import PartStore
 from anofpdm.datasets.preparation.subject import SubjectSlices, subject_slices
 from anofpdm.datasets.split import read_splits
-from anofpdm.datasets.store.slices import SliceDataset, Split
+from anofpdm.datasets.store.attributes import Split
+from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.method.interpretation import interpret
 from anofpdm.results.native import to_native
 from anofpdm.scans.preprocessing import preprocess

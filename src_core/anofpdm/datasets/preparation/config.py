@@ -13,7 +13,7 @@ from anofpdm.datasets.labels.rule import LESION_MM2
 from anofpdm.datasets.layouts import Layout, default_modalities, default_scored
 from anofpdm.datasets.preparation.subject import AS_THEY_ARE, Recipe
 from anofpdm.datasets.split import Shares
-from anofpdm.datasets.store.slices import Split
+from anofpdm.datasets.store.attributes import Split
 from anofpdm.preprocessing.chain import ChainSettings
 from anofpdm.scans.files.header_form import Form
 from anofpdm.scans.preprocessing_config import PreprocessingConfig

@@ -12,7 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from anofpdm.datasets.store.slices import SliceDataset, SliceSelection, Split
+from anofpdm.datasets.store.attributes import Split
+from anofpdm.datasets.store.selection import SliceSelection
+from anofpdm.datasets.store.slices import SliceDataset
 
 COLUMNS: Final = 10
 _CLASSES: Final = {0: "healthy", 1: "unhealthy", -1: "unknown"}

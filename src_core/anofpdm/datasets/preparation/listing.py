@@ -16,7 +16,7 @@ from anofpdm.datasets.layouts.table import COLUMNS
 from anofpdm.datasets.preparation.config import PrepareConfig
 from anofpdm.datasets.preparation.file_names import names_only
 from anofpdm.datasets.split import read_splits
-from anofpdm.datasets.store.slices import Split
+from anofpdm.datasets.store.attributes import Split
 
 
 @dataclass(frozen=True)

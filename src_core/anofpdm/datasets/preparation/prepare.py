@@ -20,7 +20,8 @@ from anofpdm.datasets.preparation.subject import AS_THEY_ARE
 from anofpdm.datasets.preparation.summary import Prepared, Skipped, described
 from anofpdm.datasets.preparation.workers import PartRequest, make_parts
 from anofpdm.datasets.split import Kind, split_patients
-from anofpdm.datasets.store.slices import SliceDataset, Split
+from anofpdm.datasets.store.attributes import Split
+from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.datasets.store.writer import check_replaceable
 
 CONTACT_SHEET: Final = "contact_sheet.png"

@@ -12,7 +12,8 @@ import numpy as np
 
 from anofpdm.datasets.case import Annotation, Case, LeftAlone
 from anofpdm.datasets.preparation.parts import PartSummary
-from anofpdm.datasets.store.slices import SliceDataset, Split
+from anofpdm.datasets.store.attributes import Split
+from anofpdm.datasets.store.slices import SliceDataset
 
 _SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 

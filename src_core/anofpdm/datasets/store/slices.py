@@ -9,7 +9,6 @@ attribute `subjects`, `slice_id` (S,) int32. Each subject belongs to one split.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -17,25 +16,17 @@ from typing import Any, Final, get_args
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from anofpdm.common.errors import DatasetError
 from anofpdm.common.pointer_files import missing_content
-from anofpdm.common.reading import SMALL_FILE, file_bytes, one_line, reading
+from anofpdm.common.reading import file_bytes, reading
 from anofpdm.common.swapping.workspace import heal
-from anofpdm.common.validation import sentence
-from anofpdm.common.zarr_chunks import ChunkError, absent_chunk, ends_with_checksum, read_chunk
+from anofpdm.common.zarr_chunks import ChunkError, read_chunk
 from anofpdm.datasets.store.attributes import DatasetAttributes, Split
+from anofpdm.datasets.store.completeness import check_complete, checked_attributes
 from anofpdm.datasets.store.raw_chunks import RawChunks
-from anofpdm.datasets.store.writer import (
-    ARRAYS,
-    CHUNK_ROWS,
-    FORMAT,
-    FORMAT_VERSION,
-    SliceDatasetWriter,
-)
-
-__all__ = ["SliceDataset", "SliceDatasetWriter", "SliceSelection", "Split"]
+from anofpdm.datasets.store.selection import SliceSelection
+from anofpdm.datasets.store.writer import SliceDatasetWriter
 
 _REMEDY: Final = "copy or make the dataset again"
 
@@ -124,8 +115,8 @@ class SliceDataset:
                     f"{path} is not a slice dataset; use a folder written by anofpdm prepare or "
                     "phantom-dataset."
                 ) from error
-            attributes = _checked_attributes(path, dict(group.attrs))
-            _check_complete(path, group, attributes)
+            attributes = checked_attributes(path, dict(group.attrs))
+            check_complete(path, group, attributes)
             return cls(path, group, attributes)
 
     @property
@@ -272,145 +263,3 @@ class SliceDataset:
         array = self._group[name]
         assert isinstance(array, zarr.Array)
         return array
-
-
-@dataclass(frozen=True, eq=False)
-class SliceSelection:
-    """Slices of one split.
-
-    Attributes
-    ----------
-    dataset : SliceDataset
-        Where they come from.
-    split : {"train", "val", "test"}
-        The split.
-    positions : ndarray (S,) int
-        Ascending positions in the dataset.
-    labels : ndarray (S,) int8
-        0 healthy, 1 unhealthy, -1 unknown.
-    subject : ndarray (S,) int32
-        Index into `dataset.subjects`.
-    slice_ids : ndarray (S,) int32
-        Canonical axial index of the slice in its volume.
-    """
-
-    dataset: SliceDataset
-    split: Split
-    positions: NDArray[np.intp]
-    labels: NDArray[np.int8]
-    subject: NDArray[np.int32]
-    slice_ids: NDArray[np.int32]
-
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return len(self.positions)
-
-    @cached_property
-    def images(self) -> NDArray[np.float16]:
-        """Images (S, C, H, W) float16 in [-1, 1]; background is exactly -1."""
-        return self.dataset.read("images", self.positions)
-
-    @cached_property
-    def foreground(self) -> NDArray[np.bool_]:
-        """Brain foreground (S, H, W) bool."""
-        return self.dataset.read("foreground", self.positions)
-
-    @cached_property
-    def truth(self) -> NDArray[np.bool_] | None:
-        """Pixel masks (S, H, W) bool, or None where a subject's are unknown; never for training."""
-        known = self.dataset.subject_has_truth[self.subject].all()
-        return self.dataset.read("truth", self.positions) if known else None
-
-    @cached_property
-    def twins(self) -> NDArray[np.intp]:
-        """For each slice the index in this selection of its twin without lesion, or -1, (S,)."""
-        names = self.dataset.subjects
-        number = {name: index for index, name in enumerate(names)}
-        twin_of = {number[twin]: number[name] for twin, name in self.dataset.twins.items()}
-        found = {
-            (twin_of[subject], slice_id): index
-            for index, (subject, slice_id) in enumerate(
-                zip(self.subject.tolist(), self.slice_ids.tolist(), strict=True)
-            )
-            if subject in twin_of
-        }
-        own = zip(self.subject.tolist(), self.slice_ids.tolist(), strict=True)
-        return np.array([found.get(key, -1) for key in own], dtype=np.intp)
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Subject name of every slice, length S."""
-        names = self.dataset.subjects
-        return tuple(names[index] for index in self.subject)
-
-
-def _checked_attributes(path: Path, stored: dict[str, Any]) -> DatasetAttributes:
-    if stored.get("format") != FORMAT:
-        raise DatasetError(f"{path} is a Zarr folder but not a slice dataset.")
-    if stored.get("format_version") != FORMAT_VERSION:
-        raise DatasetError(
-            f"{path} has dataset format {one_line(stored.get('format_version'))[:40]}, but this "
-            f"program reads {FORMAT_VERSION}; make the dataset again."
-        )
-    try:
-        return DatasetAttributes.model_validate(stored)
-    except ValidationError as error:
-        said = sentence(error, str(path)).rstrip(".")
-        raise DatasetError(f"{said}; make the dataset again.") from error
-
-
-def _check_complete(path: Path, group: zarr.Group, attributes: DatasetAttributes) -> None:
-    names = [n for n in ARRAYS if n != "truth" or attributes.has_truth]
-    arrays = {}
-    for name in names:
-        array = _stored_array(path, group, name)
-        if array is None or array.shape[0] != attributes.slices:
-            raise DatasetError(
-                f'{path} is incomplete (the array "{name}" lacks slices); make it again.'
-            )
-        absent = absent_chunk(array, path)
-        if absent is not None:
-            raise DatasetError(f"{path} is incomplete ({absent} is missing); make it again.")
-        arrays[name] = array
-    images = arrays["images"].shape
-    for name, array in arrays.items():
-        plane = {"images": images[1:], "foreground": images[2:], "truth": images[2:]}
-        if len(images) != 4 or array.shape[1:] != plane.get(name, ()):
-            raise _damaged(path, name)
-    if images[1] != len(attributes.modalities):
-        raise _damaged(path, "images")
-
-
-def _stored_array(path: Path, group: zarr.Group, name: str) -> zarr.Array[Any] | None:
-    described = path / name / "zarr.json"
-    if not described.exists():
-        return None
-    if not described.is_file() or described.stat().st_size > SMALL_FILE:
-        raise _damaged(path, name)
-    try:
-        array = group.get(name)
-    except Exception as error:  # as in `open`
-        raise _damaged(path, name) from error
-    if array is None:
-        return None
-    if not isinstance(array, zarr.Array) or not _is_as_written(name, array):
-        raise _damaged(path, name)
-    return array
-
-
-def _is_as_written(name: str, array: zarr.Array[Any]) -> bool:
-    # Chunks of more rows would be unpacked whole for each batch.
-    rows = CHUNK_ROWS if name in ("images", "foreground", "truth") else max(1, array.shape[0])
-    return (
-        array.dtype == ARRAYS[name]
-        and array.chunks[1:] == array.shape[1:]
-        and array.chunks[0] == rows
-        and min(array.shape) > 0
-        and ends_with_checksum(array)
-    )
-
-
-def _damaged(path: Path, name: str) -> DatasetError:
-    return DatasetError(
-        f"{path} is damaged: {name}/zarr.json is not what was written; make the dataset again."
-    )

@@ -17,13 +17,9 @@ from anofpdm.results.pictures.choosing import SliceChoice
 from anofpdm.results.pictures.colours import MASK_COLOUR, TRUTH_COLOUR
 from anofpdm.results.pictures.columns import Column, Look
 from anofpdm.results.pictures.content import Content, map_label
-from anofpdm.results.pictures.figure import (
-    Aside,
-    FigureOptions,
-    check_suffix,
-    draw_figure,
-    picked_slices,
-)
+from anofpdm.results.pictures.figures.figure import check_suffix, draw_figure
+from anofpdm.results.pictures.figures.options import FigureOptions, picked_slices
+from anofpdm.results.pictures.figures.page import Aside
 from anofpdm.results.pictures.greys import network_white, scan_of, to_scan
 from anofpdm.results.pictures.levels import grey_window
 from anofpdm.results.pictures.planes import Plane

@@ -8,7 +8,8 @@ where none is, the label healthy is never learned.
 from __future__ import annotations
 
 from anofpdm.common.errors import TrainingError
-from anofpdm.datasets.store.slices import SliceDataset, Split
+from anofpdm.datasets.store.attributes import Split
+from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.method.class_labels import HEALTHY, UNHEALTHY, UNKNOWN
 
 

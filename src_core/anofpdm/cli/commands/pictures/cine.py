@@ -95,7 +95,7 @@ def cine(
     Example: anofpdm cine results --out steps.gif --through steps
     """
     from anofpdm.common.user_path import user_path
-    from anofpdm.results.pictures.figure import check_suffix
+    from anofpdm.results.pictures.figures.figure import check_suffix
     from anofpdm.results.pictures.film import FILM_SUFFIXES, save_film
 
     target = user_path(out)
@@ -154,7 +154,7 @@ def _check_of_steps(given: Mapping[str, str | None]) -> None:
 
 def _of_steps(picture: opt.PictureOptions, results: Path, slices: str | None, pixels: int) -> Film:
     from anofpdm.results.pictures.choosing import SliceChoice
-    from anofpdm.results.pictures.figure import picked_slices
+    from anofpdm.results.pictures.figures.options import picked_slices
     from anofpdm.results.pictures.film import film_of_steps
 
     choice = SliceChoice("most", 1) if slices is None else SliceChoice.of(slices)

@@ -78,12 +78,8 @@ def figure(
     """
     from anofpdm.common.user_path import user_path
     from anofpdm.results.pictures.choosing import slice_choices
-    from anofpdm.results.pictures.figure import (
-        check_suffix,
-        draw_figure,
-        picked_slices,
-        save_figure,
-    )
+    from anofpdm.results.pictures.figures.figure import check_suffix, draw_figure, save_figure
+    from anofpdm.results.pictures.figures.options import picked_slices
 
     target = user_path(out)
     check_suffix(target)

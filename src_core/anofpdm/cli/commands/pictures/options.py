@@ -16,7 +16,7 @@ from anofpdm.segmentation.image_file import ImageFile
 if TYPE_CHECKING:
     from anofpdm.results.pictures.columns import Column
     from anofpdm.results.pictures.content import Content
-    from anofpdm.results.pictures.figure import FigureOptions
+    from anofpdm.results.pictures.figures.options import FigureOptions
     from anofpdm.results.pictures.stored import StoredResults
     from anofpdm.scans.volume import Volume
 
@@ -168,7 +168,7 @@ class PictureOptions:
 
     def figure_options(self, **more: Any) -> FigureOptions:
         """Return the options of a figure; `more` are those that the commands do not share."""
-        from anofpdm.results.pictures.figure import FigureOptions
+        from anofpdm.results.pictures.figures.options import FigureOptions
 
         return FigureOptions(
             ground=self.ground,

@@ -1,37 +1,29 @@
-"""A figure of chosen slices, planes and columns, as PNG, SVG or PDF."""
+"""The page of a figure: where panels, words, colour bar and legend lie."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import SettingsError
-from anofpdm.results.pictures.choosing import SliceChoice
 from anofpdm.results.pictures.colours import MASK_COLOUR, TRUTH_COLOUR, map_scale
-from anofpdm.results.pictures.columns import Column, Look, draw_panel, draw_scale
+from anofpdm.results.pictures.columns import Look, draw_panel, draw_scale
+from anofpdm.results.pictures.figures.options import FigureOptions
 from anofpdm.results.pictures.panel import Panel, blank_axes
-from anofpdm.results.pictures.planes import AXIS_ACROSS, Plane
+from anofpdm.results.pictures.planes import Plane
 from anofpdm.results.pictures.words import NOTICE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
     from anofpdm.results.pictures.content import Content
 
-Ground = Literal["white", "black"]
-SUFFIXES = (".png", ".svg", ".pdf")
 _PANELS = 6
 """The largest number of panels in a row where columns do not need more."""
 _MOST_PIXELS = 30_000
@@ -42,68 +34,6 @@ _PLAIN, _BOLD = 0.58, 0.72
 """Width of a letter over its size, on average and a little more."""
 _LINE = 1.45
 """Height of a line of text over its size."""
-# Text stays text: it can be searched and edited in the file.
-_AS_TEXT: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "anofpdm"}
-
-
-@dataclass(frozen=True)
-class FigureOptions:
-    """What a figure shows, and how large.
-
-    Attributes
-    ----------
-    slices : dict
-        The slices of each plane that is shown.
-    columns : tuple of Column
-        Drawn for each slice, from left to right.
-    width_cm : float
-        2 to 100.
-    dpi : int
-        Of a PNG, and of the rows of pixels in the other formats where they are resampled;
-        20 to 1200.
-    ground : {"white", "black"}
-        Colour of the page.
-    title : str or None
-        None takes the content's own; an empty one leaves it out.
-    font_size : float
-        In points, 4 to 30.
-    window : tuple of float, optional
-        Values of the scan that are black and white.
-    map_max : float, optional
-        Value of the map with the last colour.
-    """
-
-    slices: Mapping[Plane, SliceChoice] = field(
-        default_factory=lambda: {"axial": SliceChoice("most", 3)}
-    )
-    columns: tuple[Column, ...] = (Column(), Column(map=True), Column(mask=True))
-    width_cm: float = 17.0
-    dpi: int = 300
-    ground: Ground = "white"
-    title: str | None = None
-    font_size: float = 7.0
-    window: tuple[float, float] | None = None
-    map_max: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse values that no page has."""
-        limits: tuple[tuple[str, float, float, float], ...] = (
-            ("width", self.width_cm, 2, 100),
-            ("dpi", self.dpi, 20, 1200),
-            ("font size", self.font_size, 4, 30),
-        )
-        for name, value, low, high in limits:
-            if not low <= value <= high:
-                raise SettingsError(
-                    f"A figure's {name} lies between {low} and {high}; got {value:g}."
-                )
-        if self.window is not None and not self.window[0] < self.window[1]:
-            low, high = self.window
-            raise SettingsError(f"The window {low:g} to {high:g} is empty; give LOW,HIGH.")
-        if self.map_max is not None and not 0 < self.map_max < math.inf:
-            raise SettingsError(f"The map's last value is above 0; got {self.map_max:g}.")
-        if not self.slices or not self.columns:
-            raise SettingsError("A figure needs at least one plane and one column.")
 
 
 @dataclass(frozen=True)
@@ -122,116 +52,7 @@ class Aside:
     draw: Callable[[Axes], None]
 
 
-def picked_slices(content: Content, options: FigureOptions) -> dict[Plane, list[int]]:
-    """Return the slices of each plane that a figure shows.
-
-    Raises
-    ------
-    SettingsError
-        When the scan has no such slice.
-    """
-    found = {}
-    for plane, choice in options.slices.items():
-        marked: NDArray[Any] = np.zeros(content.slices(plane))
-        head = (0, content.slices(plane) - 1)
-        if choice.kind != "numbers":  # those of a film are chosen for each frame
-            marked = content.marked(plane)
-            head = head if marked.any() else _head(content, plane)
-        found[plane] = choice.picked(marked, head, plane)
-    return found
-
-
-def _head(content: Content, plane: Plane) -> tuple[int, int]:
-    """First and last slice that show the head."""
-    others = tuple(axis for axis in range(3) if axis != AXIS_ACROSS[plane])
-    used = np.flatnonzero((np.nan_to_num(content.scan) > 0).any(axis=others))
-    return (int(used[0]), int(used[-1])) if used.size else (0, content.slices(plane) - 1)
-
-
-def slice_label(content: Content, plane: Plane, index: int) -> str:
-    """Name a slice by its number and, where the scan is not oblique, its place in mm."""
-    place = content.millimetres(plane, index)
-    axis = "xyz"[AXIS_ACROSS[plane]]
-    return f"{plane} {index}" + ("" if place is None else f" ({axis} = {place:+.0f} mm)")
-
-
-def draw_figure(
-    content: Content,
-    options: FigureOptions,
-    look: Look | None = None,
-    label: Callable[[Content, Plane, int], str] = slice_label,
-    aside: Aside | None = None,
-) -> Figure:
-    """Draw a figure.
-
-    All panels have one scale. Axial and coronal slices show the patient's right on the left.
-
-    Parameters
-    ----------
-    content : Content
-    options : FigureOptions
-    look : Look, optional
-        Taken from the content by default.
-    label : callable
-        Names a slice.
-    aside : Aside, optional
-        A plot under the panels.
-
-    Raises
-    ------
-    SettingsError
-        When a column or a slice is unavailable, or the figure would be too large.
-    """
-    for column in options.columns:
-        column.check(content)
-    look = look or Look.of(content, options.window, options.map_max)
-    page = _Page(content, options, look, picked_slices(content, options), aside)
-    return page.drawn(label)
-
-
-def save_figure(path: Path, figure: Figure, dpi: int, *, overwrite: bool = False) -> None:
-    """Write a figure; the suffix names the format.
-
-    Parameters
-    ----------
-    path : Path
-        It appears whole or not at all.
-    figure : Figure
-    dpi : int
-    overwrite : bool
-        Whether an existing file is replaced.
-
-    Raises
-    ------
-    SettingsError
-        When the suffix is not one of `SUFFIXES`.
-    OutputError
-        When the file exists or cannot be written.
-    """
-    check_suffix(path)
-    # Without a date the same figure gives the same file.
-    metadata: dict[str, Any] = {
-        ".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}
-    }[path.suffix.lower()]  # fmt: skip
-    with atomic_path(path, overwrite=overwrite) as part, rc_context(_AS_TEXT):
-        figure.savefig(part, dpi=dpi, metadata=metadata)
-
-
-def check_suffix(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> None:
-    """Refuse a file whose suffix names no format.
-
-    Raises
-    ------
-    SettingsError
-        Listing the formats.
-    """
-    if path.suffix.lower() not in suffixes:
-        raise SettingsError(
-            f"The name of {path} ends in none of {', '.join(suffixes)}; choose one of them."
-        )
-
-
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A row of panels.
 
     Attributes
@@ -251,8 +72,23 @@ class _Row(NamedTuple):
     headed: bool
 
 
-class _Page:
-    """Where everything lies, in inches from the lower left corner."""
+class FigurePage:
+    """Where everything lies, in inches from the lower left corner.
+
+    Parameters
+    ----------
+    content : Content
+    options : FigureOptions
+    look : Look
+    slices : dict
+        Of each plane.
+    aside : Aside or None
+
+    Raises
+    ------
+    SettingsError
+        When the columns do not fit the width, or the page would be too large.
+    """
 
     def __init__(
         self,
@@ -292,6 +128,7 @@ class _Page:
             )
 
     def drawn(self, label: Callable[[Content, Plane, int], str]) -> Figure:
+        """Draw it; `label` names a slice."""
         options = self._options
         self._ink = "black" if options.ground == "white" else "white"
         figure = Figure(
@@ -335,7 +172,7 @@ class _Page:
             )
         return room / (across * columns * width)
 
-    def _rows_of_panels(self) -> Iterator[_Row]:
+    def _rows_of_panels(self) -> Iterator[Row]:
         headed: set[float] = set()
         for plane, picked in self._slices.items():
             for start in range(0, len(picked), self._across[plane]):
@@ -345,7 +182,7 @@ class _Page:
                 }
                 new = not places <= headed
                 headed = places if new else headed
-                yield _Row(plane, own, start == 0, new)
+                yield Row(plane, own, start == 0, new)
 
     def _lefts(self, plane: Plane, slices: int) -> list[list[float]]:
         """Return the left edge of each column, for each slice of a row."""
@@ -354,7 +191,7 @@ class _Page:
         group = columns * step - _GAP + _APART
         return [[_MARGIN + k * group + n * step for n in range(columns)] for k in range(slices)]
 
-    def _row_height(self, row: _Row) -> float:
+    def _row_height(self, row: Row) -> float:
         _, tall = self._look.millimetres(self._content, row.plane)
         lines = 1 + (self._lines_above(row.plane) if row.headed else 0)
         return tall * self._scale + lines * self._text + _GAP
@@ -387,7 +224,7 @@ class _Page:
 
     def _draw_row(
         self,
-        row: _Row,
+        row: Row,
         top: float,
         label: Callable[[Content, Plane, int], str],
     ) -> None:
