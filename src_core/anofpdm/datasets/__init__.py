@@ -9,11 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anofpdm.datasets.store.selection import SliceSelection
-    from anofpdm.datasets.store.slices import SliceDataset
+    from anofpdm.datasets.store.slices import SliceDataset, SliceSelection
     from anofpdm.datasets.store.writer import SliceDatasetWriter
 
-_HOMES = {"SliceDataset": "slices", "SliceDatasetWriter": "writer", "SliceSelection": "selection"}
+_HOMES = {"SliceDataset": "slices", "SliceDatasetWriter": "writer", "SliceSelection": "slices"}
 
 __all__ = ["SliceDataset", "SliceDatasetWriter", "SliceSelection"]
 

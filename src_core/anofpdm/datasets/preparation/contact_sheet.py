@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from anofpdm.datasets.store.attributes import Split
-from anofpdm.datasets.store.selection import SliceSelection
-from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.datasets.store.slices import SliceDataset, SliceSelection
 
 COLUMNS: Final = 10
 _CLASSES: Final = {0: "healthy", 1: "unhealthy", -1: "unknown"}

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anofpdm.datasets.store.selection import SliceSelection
+from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.training.data.data_order import DataOrder
 
 THREADS: Final = 4

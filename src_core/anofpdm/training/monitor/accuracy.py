@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anofpdm.common.errors import SettingsError
-from anofpdm.datasets.store.selection import SliceSelection
+from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
 from anofpdm.guidance.measurement import measure
 from anofpdm.method.schedule import NoiseSchedule, strided_timesteps

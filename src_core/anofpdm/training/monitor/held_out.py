@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anofpdm.datasets.store.selection import SliceSelection
+from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.method.class_labels import NULL
 from anofpdm.training.step.objective import Noising, slice_losses
 

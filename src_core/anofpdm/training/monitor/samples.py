@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anofpdm.common.atomic import atomic_path
-from anofpdm.datasets.store.selection import SliceSelection
+from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.method.class_labels import NULL
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.training.step.objective import Noising

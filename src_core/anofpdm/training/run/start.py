@@ -13,8 +13,7 @@ from anofpdm.common.errors import CheckpointError, OutputError, TrainingError
 from anofpdm.common.folder_lock import folder_lock
 from anofpdm.common.validation import validated
 from anofpdm.datasets.store.attributes import Split
-from anofpdm.datasets.store.selection import SliceSelection
-from anofpdm.datasets.store.slices import SliceDataset
+from anofpdm.datasets.store.slices import SliceDataset, SliceSelection
 from anofpdm.model.unet import UNet
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.run.checkpoint_state import Checkpoint

@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from torch.optim.swa_utils import AveragedModel
 
 from anofpdm.common.errors import DeviceError, TrainingError
-from anofpdm.datasets.store.selection import SliceSelection
+from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.data.augmentation import augment
 from anofpdm.training.data.batches import Batches
