@@ -43,16 +43,18 @@ def side_of(centre_mm: tuple[float, float, float], midline: float) -> str:
 
 
 def limits_in_words(analysis: Analysis, settings: Settings) -> str:
-    """Return one sentence on the weak points of the model for the scan in view.
+    """Return the weak points of the model for the scan in view.
 
-    They follow from the sizes of pixels and slices, and from the smallest spot that the settings
-    keep; the model's data sheet has the measured ones.
+    They follow from the sizes of pixels and slices, from the smallest spot that the settings keep,
+    and from the calibration's own slices; the model's data sheet has the measured ones.
 
     Parameters
     ----------
     analysis : Analysis
     settings : Settings
     """
+    from anofpdm.method.settings_words import rates_words
+
     geometry = analysis.geometry
     rows, columns = geometry.pixel_mm
     spot = settings.min_component_pixels * (geometry.size / _REFERENCE_WIDTH) ** 2 * rows * columns
@@ -63,9 +65,13 @@ def limits_in_words(analysis: Analysis, settings: Settings) -> str:
         facts.append(f"drops spots up to {spot:.0f} mm² of a slice")
     if geometry.slice_thickness_mm > _THICK_MM:
         facts.append(f"reads slices of {geometry.slice_thickness_mm:.1f} mm here")
+    rates = rates_words(analysis.calibration)
+    measured = "" if rates is None else f" {rates}"
     if not facts:
-        return "Weak points: see the model's data sheet."
-    return f"Weak points: the model {_joined(facts)}; it can miss small and faint lesions."
+        return f"Weak points: see the model's data sheet.{measured}"
+    return (
+        f"Weak points: the model {_joined(facts)}; it can miss small and faint lesions.{measured}"
+    )
 
 
 def _joined(facts: list[str]) -> str:

@@ -174,6 +174,8 @@ class BundleChooser(QWidget):
 
 def facts_of(metadata: BundleMetadata) -> str:
     """Return intended use, modalities, calibration, licence and hash of a model, as lines."""
+    from anofpdm.method.settings_words import rates_words
+
     reads = ", ".join(metadata.modalities)
     if metadata.scored != metadata.modalities:
         reads += f" (maps from {', '.join(metadata.scored)})"
@@ -192,6 +194,8 @@ def facts_of(metadata: BundleMetadata) -> str:
             "Do not trust the mask: no guidance classified the calibration slices better than one "
             "class for all.",
         )
+    elif (rates := rates_words(metadata.calibration)) is not None:
+        lines.insert(2, rates)
     return "\n".join(lines)
 
 

@@ -342,8 +342,10 @@ def _candidate(
 ) -> Candidate:
     threshold, accuracy = best_cosine_threshold(cosine, unhealthy, criterion)
     map_threshold, map_accuracy = None, None
+    called = cosine <= threshold
     if scores is not None:
         map_threshold, map_accuracy = best_map_threshold(scores, unhealthy, criterion)
+        called = scores >= map_threshold
     return validated(
         Candidate,
         guidance=guidance,
@@ -352,4 +354,6 @@ def _candidate(
         max_divergence=tuple(float(m) for m in divergence_at_end[unhealthy].max(axis=0)),
         map_threshold=map_threshold,
         map_accuracy=map_accuracy,
+        sensitivity=float(called[unhealthy].mean()),
+        specificity=float(1 - called[~unhealthy].mean()),
     )

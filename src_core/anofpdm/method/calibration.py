@@ -47,6 +47,9 @@ class Candidate(BaseModel):
         unhealthy from healthy slices. None if it was not measured.
     map_accuracy : float, optional
         Accuracy of that threshold on the validation slices by the calibration's criterion, 0..1.
+    sensitivity, specificity : float, optional
+        Shares of the unhealthy and of the healthy validation slices that the calibration's rule
+        classifies correctly, 0..1: by the map if measured, else by the cosine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -57,6 +60,8 @@ class Candidate(BaseModel):
     max_divergence: tuple[Divergence, ...] = Field(min_length=1)
     map_threshold: Divergence | None = None
     map_accuracy: Fraction | None = None
+    sensitivity: Fraction | None = None
+    specificity: Fraction | None = None
 
     @property
     def rule_accuracy(self) -> float:
@@ -156,9 +161,14 @@ class Calibration(BaseModel):
         return self
 
     @property
+    def chosen(self) -> Candidate | None:
+        """The candidate of w*; None if it was not measured."""
+        return next((c for c in self.candidates if c.guidance == self.guidance), None)
+
+    @property
     def told_apart(self) -> bool | None:
         """Whether w* classified the slices better than one class for all; None if not measured."""
-        chosen = next((c for c in self.candidates if c.guidance == self.guidance), None)
+        chosen = self.chosen
         counts = [self.slices.get(name, 0) for name in ("healthy", "unhealthy")]
         if chosen is None or not all(counts):
             return None

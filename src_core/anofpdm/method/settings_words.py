@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from anofpdm.method.calibration import Calibration
 from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, ManualQuantile, Settings, ThresholdRule
 
@@ -25,6 +26,17 @@ def refinement_words(refinement: Refinement | None) -> str:
         f"refined on the scan{on} (z from {refinement.border:g}, core from "
         f"{refinement.border + refinement.core:g}, within {refinement.reach_mm:g} mm)"
     )
+
+
+def rates_words(calibration: Calibration | None) -> str | None:
+    """Say in one sentence how the slices of the calibration were classified; None if not known."""
+    chosen = None if calibration is None else calibration.chosen
+    if chosen is None or chosen.sensitivity is None or chosen.specificity is None:
+        return None
+    return (
+        f"Of the slices it was calibrated on, it calls {chosen.sensitivity:.0%} of the unhealthy "
+        f"and {1 - chosen.specificity:.0%} of the healthy ones unhealthy."
+    ).replace("%", " %")
 
 
 def healthy_rule_words(settings: Settings) -> str:

@@ -27,6 +27,7 @@ from anofpdm.guidance.selection import select_guidance
 from anofpdm.method.calibration import Criterion
 from anofpdm.method.class_labels import HEALTHY, UNHEALTHY
 from anofpdm.method.schedule import NoiseSchedule
+from anofpdm.method.settings_words import rates_words
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.model.bundle_metadata import BundleMetadata
 from tests.core.oracles import GaussianOracle, MixtureOracle, Recorded
@@ -124,6 +125,26 @@ def test_a_search_tells_whether_any_candidate_tells_the_slices_apart(
     assert report.calibration.told_apart and report.calibration.guidance == 3
     assert (report.doubt, report.calibration.source) == (None, "")
     assert report.calibration.criterion == criterion
+    chosen = report.calibration.chosen
+    assert chosen is not None and (chosen.sensitivity, chosen.specificity) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("by_map", [False, True])
+def test_a_candidate_tells_how_many_slices_of_each_class_it_gets_right(by_map: bool) -> None:
+    labels = np.array([0] * 5 + [1] * 4)
+    scores = np.array([1.0, 1, 1, 1, 4, 1, 3, 3, 5])
+    report = calibrate(
+        [2.0], 1 - scores[None] / 10, np.ones((1, 9, 1)), labels, criterion="balanced",
+        scores=scores[None] if by_map else None, **GRID,
+    )  # fmt: skip
+    (found,) = report.calibration.candidates
+    assert found.sensitivity == 0.75
+    assert found.specificity == pytest.approx(0.8)
+    assert rates_words(report.calibration) == (
+        "Of the slices it was calibrated on, it calls 75 % of the unhealthy and 20 % of the "
+        "healthy ones unhealthy."
+    )
+    assert rates_words(report.calibration.model_copy(update={"candidates": ()})) is None
 
 
 @pytest.mark.parametrize(

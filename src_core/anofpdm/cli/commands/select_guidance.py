@@ -22,7 +22,7 @@ from anofpdm.method.calibration import (
     PAPER_MIN_COMPONENT_PIXELS,
     Criterion,
 )
-from anofpdm.method.settings_words import refinement_words
+from anofpdm.method.settings_words import rates_words, refinement_words
 
 if TYPE_CHECKING:
     from anofpdm.method.calibration import Calibration
@@ -318,6 +318,9 @@ def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
         if calibration.criterion == "balanced"
         else []
     )
+    rates = rates_words(calibration)
+    if rates is not None:
+        words.append(f"The model at w = {calibration.guidance:g}: {rates}")
     if calibration.refinement_source:
         redrawn = refinement_words(calibration.refinement)
         words.append(f"Masks are {redrawn}: {calibration.refinement_source}.")

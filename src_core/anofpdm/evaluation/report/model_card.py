@@ -8,6 +8,7 @@ from typing import Any
 
 from anofpdm.common.errors import BundleError
 from anofpdm.evaluation.report.recorded import Evaluation, MethodScores, Score
+from anofpdm.method.settings_words import rates_words
 from anofpdm.model.bundle_metadata import BundleMetadata
 
 _NOT_SAID = "Not recorded in the model."
@@ -169,6 +170,9 @@ def _calibration(metadata: BundleMetadata) -> list[str]:
     if found.slices:
         counts = ", ".join(f"{count} {name}" for name, count in found.slices.items())
         lines.append(f"Chosen on {counts} slices ({found.source or 'source not recorded'}).")
+    rates = rates_words(found)
+    if rates is not None:
+        lines.append(rates)
     if found.told_apart is False:
         lines.append("**The model does not tell the classes apart on these slices.**")
     return lines

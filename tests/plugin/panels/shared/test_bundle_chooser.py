@@ -206,12 +206,13 @@ def test_a_model_that_does_not_tell_the_classes_apart_is_named() -> None:
     values = {"guidance": 2.0, "cosine_threshold": 0.9, "max_divergence": (0.1,)}
 
     def facts(accuracy: float) -> str:
-        tried = Candidate(accuracy=accuracy, **values)
+        tried = Candidate(accuracy=accuracy, sensitivity=0.9, specificity=0.5, **values)
         measured = {"candidates": (tried,), "slices": {"healthy": 60, "unhealthy": 40}}
         return facts_of(bundle(calibration=CALIBRATION.model_copy(update=measured)).metadata)
 
     assert "Do not trust the mask" in facts(0.6)
     assert "Do not trust the mask" not in facts(0.7)
+    assert "90 % of the unhealthy and 50 % of the healthy" in facts(0.7)
 
 
 def test_a_long_text_is_cut_short() -> None:
