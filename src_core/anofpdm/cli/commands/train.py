@@ -12,7 +12,7 @@ import typer
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.as_job import has_begun
 from anofpdm.cli.shared.console import Console, with_job_console
-from anofpdm.cli.shared.exit_codes import CANCELLED
+from anofpdm.cli.shared.exit_codes import STOPPED
 from anofpdm.cli.shared.seed_range import seed_range
 from anofpdm.common.errors import Cancelled
 from anofpdm.common.processes.worker_processes import in_process_group, is_first_process
@@ -177,7 +177,7 @@ def train(
         try:
             return run_in_processes(context.obj, processes)
         except Cancelled:  # its processes have said at which step
-            raise typer.Exit(CANCELLED) from None
+            raise typer.Exit(STOPPED) from None
     if is_first_process():
         for problem in (*doubts, *disk_shortage(run, out)):
             console.warn(problem)
@@ -198,7 +198,7 @@ def train(
         )
     if not result.finished:
         console.note(f"Stopped at step {result.step} of {run.steps}; continue with --resume.")
-        raise typer.Exit(CANCELLED)
+        raise typer.Exit(STOPPED)
     payload = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()}
     console.finish(
         {"out": str(out), **payload},

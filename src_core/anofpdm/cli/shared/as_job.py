@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, cast
 
 import typer
 
-from anofpdm.cli.shared.exit_codes import CANCELLED, IN_PART, OK, USER_ERROR
+from anofpdm.cli.shared.exit_codes import IN_PART, OK, STOPPED, USER_ERROR
 from anofpdm.common.errors import AnofpdmError
 from anofpdm.common.processes.worker_processes import LEADER, is_first_process
 
@@ -22,7 +22,7 @@ Given = ParamSpec("Given")
 _ENDS: dict[int, tuple[Status, str]] = {
     OK: ("done", ""),
     IN_PART: ("done", "Some inputs were skipped; the log names them."),
-    CANCELLED: ("stopped", "Stopped; resume the job to continue."),
+    STOPPED: ("stopped", "Stopped; resume the job to continue."),
 }
 
 

@@ -24,6 +24,8 @@ INTERNAL_ERROR = 1
 USER_ERROR = 2
 IN_PART = 3
 CANCELLED = 130
+STOPPED = -CANCELLED
+"""Of a command that ended on request and said how it goes on; the process exits with CANCELLED."""
 
 _CANCELLED = "Cancelled; no partial results were left."
 
@@ -61,6 +63,10 @@ class CommandLine(TyperGroup):
                     obj=given,
                     **extra,
                 )
+                if code == CANCELLED:
+                    _say(_CANCELLED)
+                elif code == STOPPED:
+                    code = CANCELLED
             except Exception as error:
                 # Whatever an interrupted library makes of it, the command was cancelled.
                 told = Cancelled(_CANCELLED) if interrupt.came else error

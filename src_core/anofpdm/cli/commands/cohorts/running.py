@@ -13,7 +13,7 @@ import typer
 
 from anofpdm.cli.commands.cohorts.summary import cohort_summary
 from anofpdm.cli.shared.console import Console
-from anofpdm.cli.shared.exit_codes import CANCELLED, IN_PART
+from anofpdm.cli.shared.exit_codes import IN_PART, STOPPED
 from anofpdm.jobs.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def run_request(request: CohortRequest, console: Console) -> None:
     payload = {"out": str(request.root), "segmented": outcome.segmented, **document}
     console.finish(payload, cohort_summary(request.root, document))
     if outcome.left and stop.asked:
-        raise typer.Exit(CANCELLED)
+        raise typer.Exit(STOPPED)
     if outcome.failures or outcome.left:
         raise typer.Exit(IN_PART)
 
