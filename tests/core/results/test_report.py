@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import SubFigure
+from matplotlib.text import Text
 
 from anofpdm.analysis.analysis import Analysis
 from anofpdm.method.interpretation import Interpretation, interpret
+from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, DynamicQuantile, ManualQuantile, Settings
 from anofpdm.method.settings_words import healthy_rule_words, threshold_words
 from anofpdm.results.lesions import find_lesions
@@ -144,6 +146,33 @@ def test_the_picture_carries_the_reports_warnings(
     save_picture(tmp_path / "report.png", replace(picture, title="a$\\frac$.nii"), found)
     assert "Warning: A scan that looks odd, in many words." in texts
     assert any(f"w = {found.settings.guidance:g}, mask by " in line for line in texts)
+
+
+def test_no_line_of_the_picture_runs_out_of_it(
+    stored: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Text] = []
+    write = SubFigure.text
+
+    def text(self: SubFigure, *values: Any, **named: Any) -> Text:
+        drawn.append(write(self, *values, **named))
+        return drawn[-1]
+
+    monkeypatch.setattr(SubFigure, "text", text)
+    long = Settings.from_calibration(CALIBRATION).model_copy(
+        update={
+            "threshold": AbsoluteThreshold(value=1.25, extent=0.5),
+            "polarity": "hyperintense",
+            "refinement": Refinement(modality="flair"),
+        }
+    )
+    result = interpret(stored, long)
+    native = to_native(stored, result)
+    report = build_report(stored, result, native, seconds=1.0, warnings=[40 * "a word "])
+    save_picture(tmp_path / "report.png", picture_of(stored, native, report), result)
+    whole = drawn[0].get_figure(root=True)
+    assert whole is not None and sum("refined on the scan" in one.get_text() for one in drawn) == 1
+    assert all(one.get_window_extent().x1 <= whole.bbox.x1 for one in drawn)
 
 
 @pytest.mark.parametrize(

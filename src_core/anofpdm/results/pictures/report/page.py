@@ -43,9 +43,9 @@ def save_picture(path: Path, picture: Picture, interpretation: Interpretation) -
     interpretation : Interpretation
         Curves, end steps, cosines and verdicts of the analysed slices.
     """
-    lines = [(picture.footer, "0.25"), (_settings_line(interpretation.settings), "0.25")]
-    for warning in picture.warnings:
-        lines += [(line, WARNING_COLOUR) for line in wrap(f"Warning: {warning}", _LINE_CHARACTERS)]
+    said = [(picture.footer, "0.25"), (_settings_line(interpretation.settings), "0.25")]
+    said += [(f"Warning: {warning}", WARNING_COLOUR) for warning in picture.warnings]
+    lines = [(line, colour) for words, colour in said for line in wrap(words, _LINE_CHARACTERS)]
     head = _TITLE_INCHES + _LINE_INCHES * len(lines)
     height = head + _MONTAGE_INCHES + _CURVE_INCHES
     figure = Figure(figsize=(_WIDTH, height), dpi=100, facecolor="white")
