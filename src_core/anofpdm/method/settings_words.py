@@ -1,4 +1,4 @@
-"""Settings in words, for reports and messages."""
+"""Settings and calibrations in words, for reports and messages."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def rates_words(calibration: Calibration | None) -> str | None:
     if chosen is None or chosen.sensitivity is None or chosen.specificity is None:
         return None
     return (
-        f"Of the slices it was calibrated on, it calls {chosen.sensitivity:.0%} of the unhealthy "
-        f"and {1 - chosen.specificity:.0%} of the healthy ones unhealthy."
+        f"On its calibration slices, the model classifies {chosen.sensitivity:.0%} of the "
+        f"unhealthy and {1 - chosen.specificity:.0%} of the healthy slices as unhealthy."
     ).replace("%", " %")
 
 

@@ -29,6 +29,7 @@ from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
 from anofpdm.scans.volume import Volume, write_nifti
 from anofpdm.synthetic import Phantom
+from anofpdm.training.run.attempt import TrainingResult
 from tests.core.cohorts import coarse_training_phantoms
 from tests.core.segmentation_cases import SIZE, bundle, scan
 
@@ -106,6 +107,17 @@ def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     result = run("train", *common, "--resume", "--steps", 5, "--json")
     assert json.loads(result.stdout)["step"] == 5
     assert load_bundle(tmp_path / "run" / "bundle").metadata.training["step"] == 5
+
+
+def test_a_stopped_training_says_where_it_continues_and_nothing_else(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = TrainingResult(2, 0.5, False, tmp_path / "step-2.pt", None)
+    monkeypatch.setattr("anofpdm.training.run.loop.train", lambda *_, **__: stopped)
+    result = run("train", config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run",
+                 "--device", "cpu")  # fmt: skip
+    assert result.exit_code == 130
+    assert result.stderr.endswith("Stopped at step 2 of 3; continue with --resume.\n")
 
 
 @pytest.mark.nightly

@@ -141,8 +141,8 @@ def test_a_candidate_tells_how_many_slices_of_each_class_it_gets_right(by_map: b
     assert found.sensitivity == 0.75
     assert found.specificity == pytest.approx(0.8)
     assert rates_words(report.calibration) == (
-        "Of the slices it was calibrated on, it calls 75 % of the unhealthy and 20 % of the "
-        "healthy ones unhealthy."
+        "On its calibration slices, the model classifies 75 % of the unhealthy and 20 % of the "
+        "healthy slices as unhealthy."
     )
     assert rates_words(report.calibration.model_copy(update={"candidates": ()})) is None
 

@@ -320,7 +320,7 @@ def _summary(out: Path, folder: Path, calibration: Calibration) -> Group:
     )
     rates = rates_words(calibration)
     if rates is not None:
-        words.append(f"The model at w = {calibration.guidance:g}: {rates}")
+        words.append(f"With w = {calibration.guidance:g}: {rates}")
     if calibration.refinement_source:
         redrawn = refinement_words(calibration.refinement)
         words.append(f"Masks are {redrawn}: {calibration.refinement_source}.")

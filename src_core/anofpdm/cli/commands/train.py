@@ -176,7 +176,7 @@ def train(
     if processes > 1 and not in_process_group():
         try:
             return run_in_processes(context.obj, processes)
-        except Cancelled:  # its processes have said at which step
+        except Cancelled:  # the first of its processes says at which step
             raise typer.Exit(STOPPED) from None
     if is_first_process():
         for problem in (*doubts, *disk_shortage(run, out)):

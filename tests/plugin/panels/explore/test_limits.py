@@ -29,3 +29,11 @@ def test_the_weak_points_follow_from_grid_and_settings(tiny_analysis: Analysis) 
     assert f"pixels of {max(rows, columns):.1f} mm" in words
     assert f"spots up to {area:.0f} mm²" in words
     assert "slices of 6.0 mm" in words
+
+
+def test_the_weak_points_end_with_what_the_calibration_measured(
+    tiny_analysis: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny_analysis.default_settings()
+    monkeypatch.setattr("anofpdm.method.settings_words.rates_words", lambda _: "Rates.")
+    assert limits_in_words(tiny_analysis, settings).endswith(" Rates.")

@@ -101,9 +101,9 @@ def cine(
     target = user_path(out)
     check_suffix(target, FILM_SUFFIXES)
     if through == "slices":
-        film = _of_slices(
-            picture, results, plane or "axial", slices, columns or "scan,map+mask", pixels
-        )
+        plane = "axial" if plane is None else plane
+        columns = "scan,map+mask" if columns is None else columns
+        film = _of_slices(picture, results, plane, slices, columns, pixels)
     else:
         _check_of_steps({"--plane": plane, "--columns": columns})
         film = _of_steps(picture, results, slices, pixels)
