@@ -158,10 +158,11 @@ class LayerManager:
             return
         if self._session.volume_result is None:
             self._fit_limits(result)
+        # The thumbnails follow with the volume, which comes when the settings stop changing.
         if self._map.show(result):
-            self._shown.refresh("map")
+            self._shown.refresh("map", thumbnail=False)
         if self._mask.show_slice(int(result.slice_ids[0])):
-            self._shown.refresh("preview")
+            self._shown.refresh("preview", thumbnail=False)
 
     def _on_volume(self, result: Interpretation) -> None:
         if self._map is not None:

@@ -71,12 +71,12 @@ class ShownLayers:
         for role in list(self._layers):
             self.remove(role)
 
-    def refresh(self, *roles: Role) -> None:
-        """Redraw layers whose data changed in place."""
+    def refresh(self, *roles: Role, thumbnail: bool = True) -> None:
+        """Redraw layers whose data changed in place, with or without their thumbnails."""
         for role in roles:
             layer = self.layer(role)
             if layer is not None and not self._session.is_closed:
-                layer.refresh(extent=False)
+                layer.refresh(extent=False, highlight=False, thumbnail=thumbnail)
 
     def _on_removed(self, event: Any) -> None:
         gone = event.value

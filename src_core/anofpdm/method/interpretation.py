@@ -20,6 +20,8 @@ from anofpdm.method.settings import Settings
 from anofpdm.method.thresholds import error_cosine, slice_quantiles, slice_threshold, thresholded
 
 Floats = NDArray[np.floating]
+_VALUES_AT_ONCE = 1 << 17
+"""Of a stored slice's steps: large enough to make few calls, small enough for a core's cache."""
 
 
 class StoredSteps(Protocol):
@@ -221,27 +223,11 @@ def interpret_stream(
     SettingsError
         When the settings do not fit the steps or the modalities.
     """
-    predictions = ((step.t, step.x0_null, step.eps_gap) for step in steps)
     accumulator = SliceAccumulator(x0, schedule, timesteps, settings, clip=clip)
-    return _run(
-        accumulator, predictions, settings, foreground, timesteps, slice_ids, tuple(modalities)
-    )
-
-
-def _run(
-    accumulator: SliceAccumulator,
-    predictions: Iterable[tuple[int, Tensor, Tensor]],
-    settings: Sequence[Settings],
-    foreground: NDArray[np.bool_],
-    timesteps: Sequence[int],
-    slice_ids: Sequence[int],
-    modalities: tuple[str, ...],
-) -> list[Interpretation]:
-    """Pass (t, x0_null, eps_gap) to the accumulator, for stored and live steps."""
-    for t, x0_null, eps_gap in predictions:
-        accumulator.update(t, x0_null, eps_gap)
+    for step in steps:
+        accumulator.update(step.t, step.x0_null, step.eps_gap)
     return [
-        _finish(result, one, foreground, tuple(timesteps), slice_ids, modalities)
+        _finish(result, one, foreground, tuple(timesteps), slice_ids, tuple(modalities))
         for one, result in zip(settings, accumulator.result(), strict=True)
     ]
 
@@ -276,16 +262,16 @@ def _interpret_slice(
     accumulator = SliceAccumulator(
         _tensor(analysis.x0[here]), analysis.schedule, timesteps, settings, clip=analysis.clip
     )
-    predictions = ((t, x0_null[k : k + 1], eps_gap[k : k + 1]) for k, t in enumerate(timesteps))
-    return _run(
-        accumulator,
-        predictions,
-        settings,
-        np.asarray(analysis.foreground[here]),
-        timesteps,
-        [int(analysis.slice_ids[position])],
-        analysis.scored,
-    )
+    together = max(1, _VALUES_AT_ONCE // x0_null[0].numel())
+    for first in range(0, len(timesteps), together):
+        steps = slice(first, first + together)
+        accumulator.update_all(timesteps[steps], x0_null[steps, None], eps_gap[steps, None])
+    foreground = np.asarray(analysis.foreground[here])
+    slice_ids = [int(analysis.slice_ids[position])]
+    return [
+        _finish(result, one, foreground, tuple(timesteps), slice_ids, analysis.scored)
+        for one, result in zip(settings, accumulator.result(), strict=True)
+    ]
 
 
 def _marked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

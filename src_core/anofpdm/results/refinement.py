@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,31 +96,24 @@ def refined_plane(
     scan = standardized_scan(
         analysis, refinement.reference(analysis.scored), refinement.smoothing_mm
     )
+    mask = np.zeros(geometry.canonical_shape[:2], dtype=np.uint8)
     spot = candidates(interpretation, refinement.share)[0]
     located = geometry.mask_plane(spot, slice_id, analysis.foreground_native) != 0
     affine = geometry.canonical_affine
-    allowed = within_distance(located[:, :, None], affine, refinement.reach_mm)[:, :, 0]
-    z, brain = (_plane(analysis, values, scan.box, slice_id) for values in (scan.z, scan.brain))
-    toward_lesion = toward(z.astype(np.float32), interpretation.settings.polarity)
-    return drawn(toward_lesion, allowed & (brain != 0), refinement).astype(np.uint8)
-
-
-def _plane(
-    analysis: Analysis, values: NDArray[np.generic], box: Box, slice_id: int
-) -> NDArray[np.generic]:
-    """Take one axial slice, along canonical axes, from values that fill a box of the scan."""
-    geometry = analysis.geometry
-    axis, flipped = geometry.orientation.axes[2], geometry.orientation.flips[2]
-    index = geometry.shape[axis] - 1 - slice_id if flipped else slice_id
-    shape = list(geometry.shape)
-    shape[axis] = 1
-    out = np.zeros(shape, dtype=values.dtype)
-    if box[axis].start <= index < box[axis].stop:
-        target, source = list(box), [slice(None)] * 3
-        target[axis] = slice(0, 1)
-        source[axis] = slice(index - box[axis].start, index - box[axis].start + 1)
-        out[tuple(target)] = values[tuple(source)]
-    return geometry.orientation.to_canonical(out)[:, :, 0]
+    around = _box_around(located[:, :, None], spanned_voxels(affine, refinement.reach_mm))
+    if around is None:
+        return mask
+    # What is located lies in the brain, which the scan's box holds: nothing is lost outside it.
+    box = geometry.orientation.canonical_box(geometry.shape, scan.box)
+    here = _shared(around[:2], box[:2])
+    there = (*_counted_from(box[:2], here), slice_id - box[2].start)
+    z, brain = (geometry.orientation.to_canonical(each)[there] for each in (scan.z, scan.brain))
+    # As a row of planes: `within_distance` is quick along the last axis.
+    turned = affine[:, [2, 0, 1, 3]]
+    near = within_distance(located[None, *here], turned, refinement.reach_mm)[0]
+    lesion = toward(z, interpretation.settings.polarity)
+    mask[here] = drawn(lesion, near & brain, refinement)
+    return mask
 
 
 def drawn(z: NDArray[np.float32], allowed: Mask, refinement: Refinement) -> Mask:
@@ -192,3 +186,15 @@ def _inside(outer: Box, inner: Box) -> Box:
     sides = zip(outer, inner, strict=True)
     x, y, z = (slice(o.start + i.start, o.start + i.stop) for o, i in sides)
     return x, y, z
+
+
+def _shared(one: Sequence[slice], other: Sequence[slice]) -> tuple[slice, ...]:
+    """Return what two boxes share."""
+    sides = zip(one, other, strict=True)
+    return tuple(slice(max(o.start, p.start), min(o.stop, p.stop)) for o, p in sides)
+
+
+def _counted_from(outer: Sequence[slice], inner: Sequence[slice]) -> tuple[slice, ...]:
+    """Return the inner box, counted from the start of the outer one."""
+    sides = zip(outer, inner, strict=True)
+    return tuple(slice(i.start - o.start, i.stop - o.start) for o, i in sides)

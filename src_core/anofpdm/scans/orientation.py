@@ -76,6 +76,18 @@ class Orientation:
             to_input[axis, 3] = shape[axis] - 1 if flip else 0
         return np.asarray(affine @ to_input, dtype=np.float64)
 
+    def canonical_box(
+        self, shape: tuple[int, int, int], box: tuple[slice, slice, slice]
+    ) -> tuple[slice, slice, slice]:
+        """Box of the input array of this shape, along the canonical axes."""
+        x, y, z = (
+            slice(shape[axis] - box[axis].stop, shape[axis] - box[axis].start)
+            if flip
+            else box[axis]
+            for axis, flip in zip(self.axes, self.flips, strict=True)
+        )
+        return x, y, z
+
     def _slices(self) -> tuple[slice, slice, slice]:
         x, y, z = (slice(None, None, -1 if flip else 1) for flip in self.flips)
         return x, y, z

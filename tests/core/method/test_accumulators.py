@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import get_args
 
 import pytest
@@ -257,6 +258,33 @@ def test_settings_do_not_disturb_each_other_and_batches_do_not_matter() -> None:
             assert result.maps is not None and single.maps is not None
             assert torch.equal(result.maps[n : n + 1], single.maps)
             assert torch.equal(result.divergence[n : n + 1], single.divergence)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_steps_added_together_give_the_bits_of_one_by_one(dtype: torch.dtype) -> None:
+    x0 = images(3).float()
+    oracle = mixture()
+    steps = walk(x0, lambda x, i, y: oracle(x.double(), i, y).float(), STRIDED)
+    many = [
+        Settings(guidance=w, sam=s, polarity=p, end_step=e)
+        for w in (0.5, 30)
+        for s in VARIANTS
+        for p in get_args(Polarity)
+        for e in (None, STRIDED[3])
+    ]
+    nulls, gaps = (
+        torch.stack([getattr(step, name) for step in steps]).to(dtype)
+        for name in ("x0_null", "eps_gap")
+    )
+    single = SliceAccumulator(x0, SCHEDULE, STRIDED, many)
+    for t, null, gap in zip(STRIDED, nulls, gaps, strict=True):
+        single.update(t, null, gap)
+    together = SliceAccumulator(x0, SCHEDULE, STRIDED, many)
+    for part in (slice(0, 1), slice(1, 8), slice(8, None)):
+        together.update_all(STRIDED[part], nulls[part], gaps[part])
+    for one, other in zip(single.result(), together.result(), strict=True):
+        for field in fields(Accumulated):
+            assert torch.equal(getattr(one, field.name), getattr(other, field.name)), field.name
 
 
 def test_memory_holds_no_step() -> None:
