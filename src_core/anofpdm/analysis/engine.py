@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ from anofpdm.scans.preprocessing import SliceStack, preprocess
 from anofpdm.scans.volume import Volume, read_volume
 
 if TYPE_CHECKING:
-    from anofpdm.method.forward_process import Step
     from anofpdm.method.interpretation import Interpretation
     from anofpdm.method.settings import Settings
 
@@ -271,13 +270,11 @@ def segment_live(
     metadata = run.metadata(sources, dict(preparation or {}))
     live = LiveInterpreter(metadata, run.inputs(), settings, run.dtype)
 
-    def collect(positions: list[int], made: Iterator[Step]) -> list[Interpretation]:
-        if run.device == "cpu":
-            return live.interpret_steps(positions, made)
-        return live.interpret_kept(positions, *run.buffered(positions, made))
-
     listeners = Listeners(None, on_progress, should_cancel)
-    seconds = run.fill(collect, live.keep, batch_size, None, listeners)
+    if run.device == "cpu":
+        seconds = run.fill(live.interpret_steps, live.keep, batch_size, None, listeners)
+    else:
+        seconds = run.fill(run.buffered, live.interpret_kept, batch_size, None, listeners)
     return live.finish(metadata.model_copy(update={"seconds": seconds}))
 
 

@@ -12,13 +12,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
+from anofpdm.analysis.batches.keeping import Found, Keeper, keeps_apart
+from anofpdm.analysis.batches.shared_calls import taking_part
 from anofpdm.analysis.estimate import remember_run
 from anofpdm.analysis.inputs import AnalysisInputs
 from anofpdm.analysis.metadata import AnalysisMetadata, SourceFile, StepDtype
 from anofpdm.analysis.progress import SliceProgress
-from anofpdm.analysis.shared_calls import taking_part
 from anofpdm.common.device import resolve_device
 from anofpdm.common.errors import Cancelled, DeviceError
 from anofpdm.common.progress import Pace
@@ -38,37 +39,39 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Found = TypeVar("Found")
-
 
 @dataclass
 class Listeners:
-    """The listeners of a run, and its progress counters."""
+    """The listeners of a run, and its progress counters.
+
+    The network is done with `computed` slices, of which `done` are kept as well.
+    """
 
     on_slices: Callable[[list[int]], None] | None
     on_progress: Callable[[SliceProgress], None] | None
     should_cancel: Callable[[], bool] | None
     steps: int = 0
     total: int = 0
+    computed: int = 0
     done: int = 0
     pace: Pace = field(default_factory=Pace)
 
     def count(self, steps: int, slices: int) -> None:
         """Begin with nothing done."""
-        self.steps, self.total, self.done = steps, slices, 0
+        self.steps, self.total, self.computed, self.done = steps, slices, 0, 0
 
     def after_step(self, step: int, batch: int) -> None:
         """Report one step of a batch of slices, and check for cancellation."""
-        self._progress(self.done * self.steps + step * batch)
+        self._progress(self.computed * self.steps + step * batch)
         if self.should_cancel is not None and self.should_cancel():
             raise Cancelled("The analysis was cancelled; nothing was written.")
 
     def after_batch(self, positions: list[int]) -> None:
-        """Tell of slices that are complete."""
+        """Tell of slices that are kept."""
         self.done += len(positions)
         if self.on_slices is not None:
             self.on_slices(list(positions))
-        self._progress(self.done * self.steps)
+        self._progress(self.computed * self.steps)
 
     def _progress(self, now: int) -> None:
         if self.on_progress is not None:
@@ -156,7 +159,8 @@ class Run:
         """Compute all slices, batch by batch, halving the batch when memory runs out.
 
         `collect` takes the positions of a batch and its steps; where memory runs out, it is called
-        again for a part of them. `keep` takes what it returned.
+        again for a part of them. `keep` takes what it returned, on a GPU in a thread of its own
+        while the network works on the next batch.
         """
         import torch
 
@@ -172,23 +176,30 @@ class Run:
         full_size = min(size, count)
         waiting = self._order(first_slice)
         listeners.count(steps, count)
-        while waiting:
-            # The slice that someone looks at does not wait for a whole batch.
-            alone = first_slice is not None and len(waiting) == count
-            positions = waiting[: 1 if alone else size]
-            try:
-                with closing(self._steps(predictor, positions, listeners.after_step)) as steps_made:
-                    found = collect(positions, steps_made)
-            except (torch.OutOfMemoryError, MemoryError) as error:
-                if len(positions) == 1:
-                    raise self._out_of_memory("a single slice") from error
-                size = max(1, size // 2)
-                torch.cuda.empty_cache()
-                log.warning("Out of memory; continuing with %d slices per batch.", size)
-                continue
-            keep(positions, found)
-            del waiting[: len(positions)]
-            listeners.after_batch(positions)
+        with Keeper(keep, listeners.after_batch, apart=keeps_apart(self.device)) as keeper:
+
+            def after_step(step: int, batch: int) -> None:
+                keeper.tell()
+                listeners.after_step(step, batch)
+
+            while waiting:
+                # The slice that someone looks at does not wait for a whole batch.
+                alone = first_slice is not None and len(waiting) == count
+                positions = waiting[: 1 if alone else size]
+                try:
+                    with closing(self._steps(predictor, positions, after_step)) as steps_made:
+                        found = collect(positions, steps_made)
+                except (torch.OutOfMemoryError, MemoryError) as error:
+                    if len(positions) == 1:
+                        raise self._out_of_memory("a single slice") from error
+                    size = max(1, size // 2)
+                    torch.cuda.empty_cache()
+                    log.warning("Out of memory; continuing with %d slices per batch.", size)
+                    continue
+                del waiting[: len(positions)]
+                listeners.computed += len(positions)
+                keeper.add(positions, found)
+                keeper.tell(wait=alone)
         seconds = time.perf_counter() - started
         remember_run(self.model, self.device, self.precision, full_size, seconds / (count * steps))
         return seconds
@@ -208,7 +219,7 @@ class Run:
 
     def buffered(self, positions: list[int], steps: Iterator[Step]) -> _Predictions:
         """x0_null and eps_gap of a batch of slices, each (N, K, C scored, H, W), of `dtype`."""
-        from anofpdm.analysis.step_buffers import StepBuffers
+        from anofpdm.analysis.batches.step_buffers import StepBuffers
 
         plane = self.stack.slices.shape[2:]
         shape = (len(positions), len(self.timesteps), len(self.scored), *plane)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.analysis.step_buffers import NAMES
+from anofpdm.analysis.batches.step_buffers import NAMES
 from anofpdm.analysis.steps import MemorySteps
 from anofpdm.analysis.store import STEP_ARRAYS
 from anofpdm.analysis.writer import kept_as
@@ -103,9 +103,9 @@ class LiveInterpreter:
         )
 
     def interpret_kept(
-        self, positions: Sequence[int], x0_null: NDArray[Any], eps_gap: NDArray[Any]
-    ) -> list[Interpretation]:
-        """Interpret the steps of a batch that has come from a GPU as a whole."""
+        self, positions: Sequence[int], predictions: tuple[NDArray[Any], NDArray[Any]]
+    ) -> None:
+        """Interpret x0_null and eps_gap of a batch that has come from a GPU, and keep that."""
         from anofpdm.analysis.analysis import Analysis
 
         inputs = replace(
@@ -114,8 +114,8 @@ class LiveInterpreter:
             foreground=self._inputs.foreground[positions],
             slice_ids=self._inputs.slice_ids[positions],
         )
-        steps = MemorySteps(dict(zip(STEP_ARRAYS, (x0_null, eps_gap), strict=True)))
-        return [interpret(Analysis(self._metadata, inputs, steps), self._settings)]
+        steps = MemorySteps(dict(zip(STEP_ARRAYS, predictions, strict=True)))
+        self.keep(positions, [interpret(Analysis(self._metadata, inputs, steps), self._settings)])
 
     def keep(self, positions: Sequence[int], found: list[Interpretation]) -> None:
         """Keep the interpretation of a batch."""

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Self
 
-from anofpdm.analysis.shared_calls import SharedPredictor
+from anofpdm.analysis.batches.shared_calls import SharedPredictor
 from anofpdm.common.device import resolve_device
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.model.memory import most_slices

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from anofpdm.analysis.analysis import Analysis
+from anofpdm.analysis.batches.shared_calls import SharedPredictor, taking_part
 from anofpdm.analysis.engine import analyze
-from anofpdm.analysis.shared_calls import SharedPredictor, taking_part
 from anofpdm.common.errors import Cancelled
 from anofpdm.method.calibration import Process
 from anofpdm.method.forward_process import NoisePredictor, Step, forward_process

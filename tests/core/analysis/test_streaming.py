@@ -56,6 +56,19 @@ def test_the_interpretation_is_that_of_a_kept_analysis_bit_by_bit(
         analysis.steps_of(0)
 
 
+def test_the_steps_of_a_batch_from_a_gpu_are_interpreted_alike(
+    scans: dict[str, Volume], tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {"steps": 6, "batch_size": 2}
+    _, expected = segment_live(scans, tiny_bundle, SETTINGS, device="cpu", **given)
+    # No CPU by name, so that the batches are buffered, as those of a GPU are.
+    monkeypatch.setattr("anofpdm.analysis.run.resolve_device", lambda _: "cpu:0")
+    monkeypatch.setattr("anofpdm.analysis.run.keeps_apart", lambda _: True)
+    _, found = segment_live(scans, tiny_bundle, SETTINGS, **given)
+    np.testing.assert_array_equal(found.maps, expected.maps)
+    np.testing.assert_array_equal(found.mask, expected.mask)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("batch_size", [1, 3, 5])
 def test_masks_are_equal_for_any_batch_size_and_thread_count(
@@ -79,7 +92,7 @@ def test_no_step_is_kept(
     def refused(*_: object) -> None:
         raise AssertionError("steps of a whole batch were reserved")
 
-    monkeypatch.setattr("anofpdm.analysis.step_buffers.StepBuffers.__init__", refused)
+    monkeypatch.setattr("anofpdm.analysis.batches.step_buffers.StepBuffers.__init__", refused)
     monkeypatch.setattr("anofpdm.analysis.steps.MemorySteps.empty", refused)
     analysis, _ = segment_live(scans, tiny_bundle, SETTINGS, steps=6, device="cpu")
     assert analysis.metadata.seconds > 0

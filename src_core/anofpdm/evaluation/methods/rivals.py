@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anofpdm.analysis.shared_calls import taking_part
+from anofpdm.analysis.batches.shared_calls import taking_part
 from anofpdm.method.calibration import TimestepGrid
 from anofpdm.method.settings import Settings
 from anofpdm.scans.preprocessing import SliceStack
