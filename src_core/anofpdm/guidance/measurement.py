@@ -55,6 +55,7 @@ def measure(
     seed: int,
     polarity: Polarity = "both",
     score: Callable[[NDArray[np.floating]], float] | None = None,
+    score_batch: Callable[[torch.Tensor], NDArray[np.float64]] | None = None,
     on_step: Callable[[int], None] | None = None,
     on_batch: Callable[[Measurements], None] | None = None,
 ) -> Measurements:
@@ -75,6 +76,9 @@ def measure(
     score : callable, optional
         Takes the aggregated map of a slice, (H, W), and returns its score. Several threads call it
         while the network works on the next batch.
+    score_batch : callable, optional
+        Does the same for the maps of a batch, (N, H, W), on their device. It takes the place of
+        `score` on a GPU.
     on_step : callable, optional
         Called with N after every step of a batch; an exception ends the search.
     on_batch : callable, optional
@@ -112,7 +116,7 @@ def measure(
             yield accumulator.result()
 
     gathered = []
-    with closing(_measured(accumulated(), score)) as measured:
+    with closing(_measured(accumulated(), score, score_batch)) as measured:
         for batch in measured:
             gathered.append(batch)
             if on_batch is not None:
@@ -126,11 +130,12 @@ _Measured = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 def _measured(
     accumulated: Iterable[list[Accumulated]],
     score: Callable[[NDArray[np.floating]], float] | None,
+    score_batch: Callable[[torch.Tensor], NDArray[np.float64]] | None,
 ) -> Generator[list[_Measured]]:
     """Yield what each batch shows, one value of `_Measured` a candidate.
 
-    Finding components has no counterpart in PyTorch. It takes longer than a GPU takes for the
-    steps, so that threads do it for one batch while the network works on the next.
+    Scores take a processor longer than a GPU takes for the steps. Where they are not made on the
+    GPU itself, threads make them for one batch while the network works on the next.
     """
     pool = ThreadPoolExecutor(usable_cpus())
 
@@ -139,7 +144,11 @@ def _measured(
         divergence = result.divergence_at_end.cpu().numpy().astype(np.float64)
         if score is None or result.maps is None:
             return lambda: (cosine, divergence, np.full(len(cosine), np.nan))
-        scores = pool.map(score, result.maps.mean(dim=1).cpu().numpy())
+        maps = result.maps.mean(dim=1)
+        if score_batch is not None and _on_gpu(maps):
+            made = score_batch(maps)
+            return lambda: (cosine, divergence, made)
+        scores = pool.map(score, maps.cpu().numpy())
         return lambda: (cosine, divergence, np.array(list(scores)))
 
     waiting: list[Callable[[], _Measured]] = []
@@ -151,6 +160,10 @@ def _measured(
         yield [finished() for finished in waiting]
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _on_gpu(maps: torch.Tensor) -> bool:
+    return maps.is_cuda
 
 
 def _joined(gathered: Sequence[Sequence[_Measured]], *, scored: bool) -> Measurements:

@@ -123,6 +123,8 @@ def select_guidance(
     """
     import torch
 
+    from anofpdm.method.map_scores import map_scores
+
     ordered = sorted({float(w) for w in candidates})
     if not ordered or batch_size < 1:
         raise SettingsError(
@@ -165,6 +167,7 @@ def select_guidance(
     validated(Settings, **filters)
     validated(AbsoluteThreshold, value=0, extent=map_extent)
     channels = [metadata.modalities.index(name) for name in metadata.scored]
+    scored = rule == "absolute"
     with _memory_for(device, batch_size):
         predictor = bundle.predictor(device, precision)
         found = measure(
@@ -178,7 +181,8 @@ def select_guidance(
             clip=clip,
             seed=seed,
             polarity=polarity,
-            score=partial(map_score, extent=map_extent, **filters) if rule == "absolute" else None,
+            score=partial(map_score, extent=map_extent, **filters) if scored else None,
+            score_batch=partial(map_scores, extent=map_extent, **filters) if scored else None,
             on_step=on_step,
             on_batch=None if on_accuracy is None else on_batch,
         )

@@ -16,7 +16,7 @@ from torch import Tensor
 from anofpdm.common.errors import DatasetError, DeviceError, SettingsError
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.guidance.accuracy import GuidanceAccuracy, guidance_accuracy
-from anofpdm.guidance.measurement import measure
+from anofpdm.guidance.measurement import Measurements, measure
 from anofpdm.guidance.rules import (
     best_cosine_threshold,
     best_map_threshold,
@@ -304,6 +304,30 @@ def test_maps_are_scored_while_the_network_works_on_the_next_batch() -> None:
     assert seen == [3, 6, 7]
     assert found.scores is not None and whole.scores is not None
     np.testing.assert_array_equal(found.scores, whole.scores)
+
+
+def test_on_a_gpu_the_maps_of_a_batch_are_scored_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    oracle, x0, _ = oracle_slices()
+    shapes: list[tuple[int, ...]] = []
+
+    def score_batch(maps: Tensor) -> np.ndarray[Any, Any]:
+        shapes.append(tuple(maps.shape))
+        return maps.amax(dim=(1, 2)).double().numpy()
+
+    def run() -> Measurements:
+        return measure(
+            batches(x0, 4), oracle, SCHEDULE, (1, 400), (0.5, 8.0), channels=[1],
+            process="ddim", clip=True, seed=0, score=lambda one: float(one.max()),
+            score_batch=score_batch,
+        )  # fmt: skip
+
+    by_threads = run().scores
+    assert not shapes
+    monkeypatch.setattr("anofpdm.guidance.measurement._on_gpu", lambda _: True)
+    together = run().scores
+    assert [shape[0] for shape in shapes] == [4, 4, 3, 3]
+    assert by_threads is not None and together is not None
+    np.testing.assert_array_equal(together, by_threads)
 
 
 def test_a_score_that_fails_ends_the_search() -> None:
