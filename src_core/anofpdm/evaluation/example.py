@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from anofpdm.evaluation.loaded_subject import Scalar
 from anofpdm.evaluation.subject import Floats, Mask, Subject
+from anofpdm.results.pictures.levels import grey_window
 
 Image = NDArray[np.generic]
 
@@ -22,6 +23,7 @@ class Example:
     ----------
     title : str
     scan : ndarray of float, 0..1
+        In the grey levels of every picture of the scan.
     truth : ndarray of bool
     anomaly_map : ndarray of float, >= 0
     masks : mapping of str to ndarray of bool
@@ -55,10 +57,9 @@ class ExampleBuilder:
         )
         self._box = (x, y)
         self._title = f"{subject.name}, slice {self._index}"
+        low, high = grey_window(subject.scan)
         scan = self._cut(subject.scan).astype(np.float32)
-        inside = self._cut(subject.brain)
-        high = float(np.percentile(scan[inside], 99.5)) if inside.any() else 1.0
-        self._scan = np.clip(scan / (high or 1.0), 0, 1)
+        self._scan = np.clip((scan - low) / max(high - low, 1e-9), 0, 1)
         self._truth = self._cut(subject.truth)
         self._map: Floats = np.zeros_like(self._scan)
         self._masks: dict[str, Mask] = {}

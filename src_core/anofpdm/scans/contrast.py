@@ -141,9 +141,14 @@ def _depth(inside: NDArray[np.bool_], size: NDArray[np.float64]) -> NDArray[np.f
     """Distance in mm of each block to the nearest one outside; beyond the array is outside."""
     from scipy import ndimage
 
-    padded = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=size)
-    return np.asarray(padded, dtype=np.float64)[1:-1, 1:-1, 1:-1]
+    depth = np.zeros(inside.shape)
+    for box in ndimage.find_objects(inside.astype(np.int8)):  # elsewhere it is 0
+        padded = ndimage.distance_transform_edt(np.pad(inside[box], 1), sampling=size)
+        depth[box] = padded[1:-1, 1:-1, 1:-1]
+    return depth
 
 
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.argsort(np.argsort(values)).astype(np.float64)
+    ranks = np.empty(values.size)
+    ranks[np.argsort(values)] = np.arange(values.size)
+    return ranks

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from anofpdm.scans.contrast import Contrast, contrast_of
+from anofpdm.scans.contrast import Contrast, _depth, contrast_of
 from anofpdm.scans.foreground import CleanVoxels, foreground_of
 from anofpdm.scans.orientation import Orientation
 from anofpdm.scans.preprocessing import preprocess
@@ -60,6 +61,15 @@ def test_a_name_that_says_so_is_told_once(subject: dict[str, Volume]) -> None:
     named = Volume(subject["t1"].data, subject["t1"].affine, path=Path("sub-1_T1w.nii"))
     (sentence,) = warnings_of(named, "flair")
     assert "its name says t1" in sentence
+
+
+def test_depth_is_the_distance_to_what_is_outside_or_beyond_the_array() -> None:
+    inside = np.zeros((14, 12, 9), dtype=bool)
+    inside[2:11, :7, 3:] = np.random.default_rng(0).random((9, 7, 6)) > 0.1
+    size = np.array([1.0, 2.0, 3.0])
+    wanted = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=size)[1:-1, 1:-1, 1:-1]
+    np.testing.assert_array_equal(_depth(inside, size), wanted)
+    assert not _depth(np.zeros_like(inside), size).any()
 
 
 def test_what_is_no_brain_is_no_contrast() -> None:

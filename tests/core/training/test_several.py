@@ -12,7 +12,7 @@ import pytest
 
 from anofpdm.common.errors import Cancelled, DeviceError, TrainingError
 from anofpdm.training.run import several
-from anofpdm.training.run.several import run_in_processes
+from anofpdm.training.run.several import StoppedEarly, run_in_processes
 from anofpdm.training.step.processes import check_processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM of Unix")
@@ -43,6 +43,10 @@ elif how == "failed":
     sys.exit(1)
 elif how == "silent":
     sys.exit(1)
+elif how == "early":
+    kill = f"os.kill({os.environ['ANOFPDM_LEADER']}, signal.SIGTERM)"
+    subprocess.run([sys.executable, "-c", f"import os, signal; {kill}; signal.pause()"])
+    sys.exit(1)
 else:
     subprocess.run([sys.executable, "-c", RANK])
 """
@@ -72,10 +76,16 @@ def test_a_stop_is_handed_on_and_all_end() -> None:
     before = signal.getsignal(signal.SIGTERM)
     # Other tests of this process may have left helpers such as a resource tracker.
     others = set(psutil.Process().children(recursive=True))
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled) as caught:
         run("stopped")
+    assert not isinstance(caught.value, StoppedEarly)
     assert signal.getsignal(signal.SIGTERM) == before
     assert not set(psutil.Process().children(recursive=True)) - others
+
+
+def test_a_stop_before_the_first_step_is_said() -> None:
+    with pytest.raises(StoppedEarly, match=r"^Stopped before the first step\.$"):
+        run("early")
 
 
 FOLLOWER = """

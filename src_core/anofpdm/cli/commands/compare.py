@@ -67,7 +67,10 @@ def compare(
 
     Example: anofpdm compare --phantoms 500000:500010 --family step-maps --out comparison
     """
+    from anofpdm.model.bundle import load_bundle
+
     sources.check_existence()  # before the imports, which take seconds
+    model = load_bundle(bundle)
 
     from anofpdm.common.device import resolve_device
     from anofpdm.evaluation.evaluate import MAPS_CSV, SCANS_CSV, SLICES_CSV, evaluate
@@ -75,13 +78,11 @@ def compare(
     from anofpdm.evaluation.methods.run import MethodsRun, training_lesion_mm2
     from anofpdm.evaluation.report.comparison import comparison_figures
     from anofpdm.evaluation.report.html import html_report
-    from anofpdm.model.bundle import load_bundle
 
     if scheduler is None:
         resolve_device(run.device)  # refuse it before scans are read
     else:  # its workers have another current folder
         sources = sources.absolute()
-    model = load_bundle(bundle)
     calibration = model.metadata.calibration
     settings = Settings() if calibration is None else Settings.from_calibration(calibration)
     grid = run.grid(calibration)

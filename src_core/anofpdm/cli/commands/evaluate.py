@@ -55,7 +55,10 @@ def evaluate(
 
     Example: anofpdm evaluate --phantoms 500000:500010 --out scores
     """
+    from anofpdm.model.bundle import load_bundle
+
     sources.check_existence()  # before the imports, which take seconds
+    model = load_bundle(bundle)
 
     from anofpdm.common.device import resolve_device
     from anofpdm.evaluation.evaluate import MAPS_CSV, SCANS_CSV, SLICES_CSV
@@ -63,13 +66,11 @@ def evaluate(
     from anofpdm.evaluation.methods.registry import model_methods
     from anofpdm.evaluation.methods.run import MethodsRun, training_lesion_mm2
     from anofpdm.evaluation.report.html import html_report
-    from anofpdm.model.bundle import load_bundle
 
     if scheduler is None:
         resolve_device(run.device)  # refuse it before scans are read
     else:  # its workers have another current folder
         sources = sources.absolute()
-    model = load_bundle(bundle)
     calibration = model.metadata.calibration
     settings = reading.settings(calibration)
     grid = run.grid(calibration)

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.inputs import check_path
 from anofpdm.common.atomic import claimed
-from anofpdm.common.errors import SettingsError
+from anofpdm.common.errors import CheckpointError, SettingsError
 
 Direction = Literal["R", "L", "A", "P"]
 
@@ -105,6 +106,8 @@ def import_checkpoint(
 
     Example: anofpdm import-checkpoint ema.pt --heads 4 --modalities t1 --out atlas
     """
+    check_path(checkpoint, CheckpointError)  # before the import, which takes seconds
+
     from anofpdm.model.checkpoint_import import import_checkpoint as import_weights
 
     with claimed(out):

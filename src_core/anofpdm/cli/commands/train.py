@@ -13,8 +13,9 @@ from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.as_job import has_begun
 from anofpdm.cli.shared.console import Console, with_job_console
 from anofpdm.cli.shared.exit_codes import STOPPED
+from anofpdm.cli.shared.inputs import check_path
 from anofpdm.cli.shared.seed_range import seed_range
-from anofpdm.common.errors import Cancelled
+from anofpdm.common.errors import Cancelled, DatasetError, SettingsError
 from anofpdm.common.processes.worker_processes import in_process_group, is_first_process
 from anofpdm.jobs.progress import JobProgress
 
@@ -138,14 +139,19 @@ def train(
     For 8 GPUs use --processes 8; batch_size remains the total number of slices in a step. For
     several machines use torchrun: torchrun ... -m anofpdm.cli train model.toml ...
     """
+    from anofpdm.model.bundle import load_bundle
+
+    check_path(config, SettingsError)
+    check_path(dataset, DatasetError)
+    start = None if start_from is None else load_bundle(start_from)
+
     from anofpdm.common.device import resolve_device
     from anofpdm.datasets.store.slices import SliceDataset
-    from anofpdm.model.bundle import load_bundle
     from anofpdm.training.config import TrainingConfig
     from anofpdm.training.run.checkpoints import list_checkpoints
     from anofpdm.training.run.classes import check_classes
     from anofpdm.training.run.loop import train as train_run
-    from anofpdm.training.run.several import run_in_processes
+    from anofpdm.training.run.several import StoppedEarly, run_in_processes
     from anofpdm.training.run.training_cost import disk_shortage, training_cost
     from anofpdm.training.step.processes import check_processes
 
@@ -176,12 +182,14 @@ def train(
     if processes > 1 and not in_process_group():
         try:
             return run_in_processes(context.obj, processes)
+        except StoppedEarly as stopped:
+            console.note(str(stopped))
+            raise typer.Exit(STOPPED) from None
         except Cancelled:  # the first of its processes says at which step
             raise typer.Exit(STOPPED) from None
     if is_first_process():
         for problem in (*doubts, *disk_shortage(run, out)):
             console.warn(problem)
-    start = None if start_from is None else load_bundle(start_from)
     if start is not None:
         _warn_of_other_pictures(console, start, slices)
     with console.progress() as show:

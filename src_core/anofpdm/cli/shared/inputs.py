@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from anofpdm.common.errors import SettingsError, VolumeError
+from anofpdm.common.errors import AnofpdmError, SettingsError, VolumeError
+from anofpdm.common.pointer_files import missing_content
 from anofpdm.scans.modalities import in_model_order
 from anofpdm.segmentation.image_file import ImageFile
 
@@ -57,6 +59,14 @@ def check_existence(files: Iterable[ImageFile | None]) -> None:
     for file in files:
         if file is not None and not file.path.exists():
             raise VolumeError(f"{file.path} does not exist; check the path.")
+
+
+def check_path(path: Path, error: type[AnofpdmError]) -> None:
+    """Raise `error` where nothing can be read at `path`, before what takes seconds to import."""
+    if (fault := missing_content(path)) is not None:
+        raise error(fault)
+    if not path.exists():
+        raise error(f"{path} does not exist; check the path.")
 
 
 def named_images(specs: Sequence[str]) -> dict[str, ImageFile]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
 from anofpdm.evaluation.baselines import EMPTY
 from anofpdm.evaluation.example import Example
@@ -92,6 +91,8 @@ def _curves(tally: Tally) -> Picture:
     known = (label == HEALTHY) | (label == UNHEALTHY)
     sick = label[known] == UNHEALTHY
     if sick.any() and not sick.all():
+        from sklearn.metrics import roc_curve  # slow to import; only reports need it
+
         for name, values in _slice_scores(tally).items():
             false, true, _ = roc_curve(sick, values[known])
             right.plot(false, true, label=name, linewidth=1)

@@ -26,6 +26,10 @@ _THREADS: Final = "OMP_NUM_THREADS"
 _LOOK_SECONDS = 0.2
 
 
+class StoppedEarly(Cancelled):
+    """No process came far enough to say where it stopped."""
+
+
 def run_in_processes(
     arguments: Sequence[str], count: int, sleep: Callable[[float], None] = time.sleep
 ) -> None:
@@ -48,6 +52,8 @@ def run_in_processes(
         With the sentence of the one that failed.
     Cancelled
         When they were stopped; what they have done is saved.
+    StoppedEarly
+        When they were stopped before their first step.
     """
     each = [f"--nproc-per-node={count}", "-m", "anofpdm.cli", *arguments]
     with tempfile.TemporaryDirectory() as folder, stop_on_signals() as stop:
@@ -91,8 +97,10 @@ def _check_outcome(folder: Path, code: int, *, stopped: bool) -> None:
     failed = next((each for each in said if each["message"]), None)
     if failed is not None:
         raise TrainingError(failed["message"])
-    if stopped or any(each["code"] for each in said):
+    if any(each["code"] for each in said):
         raise Cancelled("The run was stopped; resume it to continue.")
+    if stopped and (code or not said):
+        raise StoppedEarly("Stopped before the first step.")
     if code or not said:
         raise TrainingError(
             "One of the processes was killed, perhaps because memory ran out; resume the run."
