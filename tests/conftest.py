@@ -14,6 +14,8 @@ from hypothesis import settings
 # Runs are compared bit by bit, in this process and in others: all with one thread, also where
 # pytest is started by hand. It counts as long as torch has not been imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where a test asks for two threads, one that waits for the other must not keep its core busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Tests judge results, not durations: a busy machine must not fail them.
 settings.register_profile("anofpdm", deadline=None)

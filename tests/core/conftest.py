@@ -1,9 +1,15 @@
-"""A bundle small enough to build in every test."""
+"""A bundle small enough to build in every test; a command line that is built once."""
 
 from __future__ import annotations
 
+import functools
+import os
+from collections.abc import Iterator
+
 import pytest
 import torch
+import typer.testing
+from typer.main import get_command
 
 from anofpdm.method.calibration import Calibration
 from anofpdm.method.schedule import NoiseSchedule
@@ -12,6 +18,22 @@ from anofpdm.model.bundle_metadata import BundleMetadata
 from anofpdm.model.unet import UNet
 from anofpdm.model.unet_config import UNetConfig
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_built_once() -> Iterator[None]:
+    """Each call of a command builds all commands with their options; it takes a tenth second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", functools.cache(get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_waits_for_the_disk() -> Iterator[None]:
+    """Tests kill processes and fill disks, but cut no power: nothing need reach the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")

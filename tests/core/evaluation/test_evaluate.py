@@ -32,7 +32,7 @@ FILES = ("scans.csv", "slices.csv", "maps.csv", "evaluation.json", "report.html"
 # The network is of random weights: its gate would empty every mask.
 FREE = (
     "--no-gate", "--region", "brain", "--quantile", "0.6", "--median", "1",
-    "--min-component-pixels", "0", "--device", "cpu",
+    "--min-component-pixels", "0", "--device", "cpu", "--draws", "20",
 )  # fmt: skip
 
 
@@ -247,7 +247,10 @@ def test_a_dataset_is_scored_on_its_own_pixels(
     dataset: Path, model: Path, tmp_path: Path, no_figures: None
 ) -> None:
     out = tmp_path / "scores"
-    done = run("evaluate", "--bundle", model, "--dataset", dataset, "--out", out, "--device", "cpu")
+    done = run(
+        "evaluate", "--bundle", model, "--dataset", dataset, "--out", out, "--device", "cpu",
+        "--draws", 20,
+    )  # fmt: skip
     assert done.exit_code == 0, done.output
     found = document(out)
     assert found["scans"] == "slices.zarr, split test"

@@ -31,6 +31,7 @@ def test_the_bundle_is_listed_sound_small_and_calibrated() -> None:
     model.network()
 
 
+@pytest.mark.nightly
 def test_an_unseen_lesion_is_found() -> None:
     """A smoke test on a subject that the model finds, not a score: it misses others."""
     phantom = make_phantom(500_000, healthy=False, spacing=(1.6, 1.6, 6.0))
@@ -50,7 +51,7 @@ def test_an_unseen_lesion_is_found() -> None:
     ("scan", "has_skull"),
     [
         pytest.param("ms/patient19/flair.nii.gz", False, marks=pytest.mark.nightly),
-        ("stroke/flair_5mm_oblique.nii.gz", False),
+        pytest.param("stroke/flair_5mm_oblique.nii.gz", False, marks=pytest.mark.nightly),
         pytest.param("odd/flair_oblique_19deg.nii.gz", False, marks=pytest.mark.nightly),
         pytest.param("ms_raw/flair_oblique_skull.nii.gz", True, marks=pytest.mark.nightly),
     ],

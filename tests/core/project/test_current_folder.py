@@ -43,7 +43,7 @@ def trapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_jobs_and_workers_import_nothing_from_the_current_folder(
     trapped: Path, tmp_path: Path
 ) -> None:
-    source = write_brats(tmp_path / "scans")
+    source = write_brats(tmp_path / "scans", {"BraTS-GLI-00001-000": 1})  # one worker will do
     work: list[object] = ["prepare", source, "--layout", "brats", "--modality", "flair"]
     work += ["--size", 32, "--workers", 2, "--out", tmp_path / "d.zarr"]
     program = [sys.executable, str(tmp_path / "programs" / "anofpdm")]

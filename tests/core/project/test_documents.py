@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -35,18 +36,18 @@ def test_every_command_in_the_documents_is_understood(repo_root: Path) -> None:
         if not PLACEHOLDERS.search(command)
     ]
     assert len(commands) > 20
+    root = get_command(app)
     for where, command in commands:
         # A comment of the shell begins after a space; a # inside a word belongs to it.
         arguments = shlex.split(re.sub(r"\s#.*", "", command))
         try:
-            parsed(arguments)
+            parsed(root, arguments)
         except Exception as error:
             pytest.fail(f"{where}: anofpdm {command}: {error}")
 
 
-def parsed(arguments: list[str]) -> None:
+def parsed(command: Any, arguments: list[str]) -> None:
     """Parse a command line to its last option without running it."""
-    command = get_command(app)
     context = typer.Context(command, info_name="anofpdm")
     while hasattr(command, "resolve_command"):
         _, command, arguments = command.resolve_command(context, arguments)
