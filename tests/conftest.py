@@ -21,6 +21,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 settings.register_profile("anofpdm", deadline=None)
 settings.load_profile("anofpdm")
 
+# Panels and figures are thousands of objects: Python would look for garbage every few of them.
+gc.set_threshold(20_000, 20, 20)
+
 # Under nohup the tests would ignore SIGHUP, and so would the commands that they send it to.
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,10 +17,12 @@ from napari._vispy import canvas
 from napari.settings import NapariSettings
 from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.action_manager import action_manager
+from napari.utils.events import EventEmitter
 from napari.utils.notifications import Notification, notification_manager
 from npe2 import PluginManifest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QWidget
+from vispy.gloo import program
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -85,6 +88,36 @@ def layers_leave_without_a_collection() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def signatures_read_once() -> Iterator[None]:
+    """napari reads the signature of a callback whenever it is connected, at thousands of places."""
+    read, known = EventEmitter._check_signature, dict[object, bool]()
+
+    def check(callback: Callable[..., Any]) -> bool:
+        function = getattr(callback, "__func__", callback)
+        code = getattr(function, "__code__", None)
+        if code is None or {"__wrapped__", "__signature__"} & vars(function).keys():
+            return bool(read(callback))
+        key = (code, function is callback)
+        if key not in known:
+            known[key] = bool(read(callback))
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EventEmitter, "_check_signature", staticmethod(check))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shaders_read_once() -> Iterator[None]:
+    """VisPy takes the comments out of the same shaders for each layer of each canvas."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            program, "re", SimpleNamespace(**{**vars(re), "sub": functools.cache(re.sub)})
+        )
+        yield
+
+
 @pytest.fixture
 def make_napari_viewer_proxy(
     make_napari_viewer_proxy: Callable[..., Viewer],
@@ -116,7 +149,7 @@ def viewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(Layouts, "canvases", ())
     viewer = WindowlessViewer()
     yield PublicOnlyProxy(viewer)
-    viewer.close()
+    viewer.end()
 
 
 @pytest.fixture
@@ -171,7 +204,9 @@ def nothing_leaks(qapp: QApplication, qtbot: QtBot) -> Iterator[None]:
         engine = sys.modules.get("napari_anofpdm.session.engine_thread")
         if engine is not None:
             engine.shutdown()
-        _destroy_what_is_closed(qapp)
+            qapp.processEvents()
+        if left():
+            _destroy_what_is_closed(qapp)
     assert not left(), f"left behind: {left()}"
 
 

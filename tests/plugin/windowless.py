@@ -28,6 +28,12 @@ class WindowlessViewer(Viewer):  # type: ignore[misc]
         ViewerModel.__init__(self)
         self._window: Any = EmptyWindow()
 
+    def end(self) -> None:
+        """Close without taking the layers out one by one, which every listener would follow."""
+        self._layer_slicer.shutdown()
+        self._window.close()
+        self._instances.discard(self)
+
 
 class EmptyWindow:
     """The part of napari's window that every viewer of the plugin needs."""

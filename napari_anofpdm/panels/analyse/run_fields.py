@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
-from napari_anofpdm.widgets.choice_box import ChoiceBox
-from napari_anofpdm.widgets.device_box import DeviceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.device_box import DeviceBox
 from napari_anofpdm.widgets.field import Field
 from napari_anofpdm.widgets.wheel_guard import WheelGuard
 

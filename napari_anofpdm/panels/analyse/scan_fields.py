@@ -14,8 +14,8 @@ from napari_anofpdm.layers.layer_guess import guess_brain_mask, guess_scan
 from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.panels.analyse.brain_extractor import BrainExtractor
 from napari_anofpdm.space.layer_volume import volume_of
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
 from napari_anofpdm.widgets.field import Field
-from napari_anofpdm.widgets.layer_box import LayerBox
 
 if TYPE_CHECKING:
     import napari.viewer

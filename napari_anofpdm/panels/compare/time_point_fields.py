@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_anofpdm.layers.layer_guess import contrasts_in
 from napari_anofpdm.space.layer_volume import volume_of
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
 from napari_anofpdm.widgets.field import Field
-from napari_anofpdm.widgets.layer_box import LayerBox
 
 if TYPE_CHECKING:
     from napari.layers import Layer

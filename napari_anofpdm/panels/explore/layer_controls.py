@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from napari_anofpdm.host.notify import show_failure
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.layers.roles import ROLE
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_anofpdm.host.weak_listener import listen
 from napari_anofpdm.widgets.accessible import name_control
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from napari_anofpdm.layers.edited_mask import mark_of
 from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.panels.explore.reference_mask import scores_of, slice_words, volume_words
 from napari_anofpdm.panels.shared.reference_layers import mask_layers, reference_of
-from napari_anofpdm.widgets.layer_box import LayerBox
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
 
 if TYPE_CHECKING:
     import napari.viewer

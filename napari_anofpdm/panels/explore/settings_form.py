@@ -13,7 +13,7 @@ from napari_anofpdm.panels.explore.end_step_field import EndStepField
 from napari_anofpdm.panels.explore.threshold_field import ThresholdField
 from napari_anofpdm.session.setting_choices import MAP_CHOICES, POLARITY_CHOICES
 from napari_anofpdm.widgets.accessible import name_control
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 from napari_anofpdm.widgets.folded import Folded
 from napari_anofpdm.widgets.number_field import NumberField
 from napari_anofpdm.widgets.scales import LinearScale, LogScale, NearOneScale

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_anofpdm.session.setting_choices import REGION_CHOICES, THRESHOLD_CHOICES
 from napari_anofpdm.widgets.accessible import name_control
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 from napari_anofpdm.widgets.number_field import NumberField
 from napari_anofpdm.widgets.scales import LinearScale, LogScale, NearOneScale
 

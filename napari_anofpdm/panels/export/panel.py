@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -44,8 +43,9 @@ from napari_anofpdm.panels.shared.reference_layers import mask_layers, reference
 from napari_anofpdm.panels.shared.result_pages import ResultPages
 from napari_anofpdm.session import engine_thread
 from napari_anofpdm.space.layer_volume import volume_of
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
+from napari_anofpdm.widgets.busy_bar import BusyBar
 from napari_anofpdm.widgets.field import wrapped_label
-from napari_anofpdm.widgets.layer_box import LayerBox
 from napari_anofpdm.widgets.upright_scroll import UprightScroll
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class ExportPanel(DockedPanel):
             "Draw slices as a figure (PDF, SVG, PNG), or a film of slices or noise steps (GIF)."
         )
         self.state = wrapped_label()
-        self.bar = QProgressBar()
+        self.bar = BusyBar()
         self.bar.setRange(0, 0)
         self.bar.setToolTip("The files are being written. You can keep working.")
         self.question = QWidget()

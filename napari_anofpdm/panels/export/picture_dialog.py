@@ -28,9 +28,9 @@ from napari_anofpdm.host.notify import show_info
 from napari_anofpdm.host.screen_room import resize_on_screen
 from napari_anofpdm.panels.export.picture_job import PictureKind, Source, Wanted, content_for
 from napari_anofpdm.session import engine_thread
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
-from napari_anofpdm.widgets.layer_box import LayerBox
 from napari_anofpdm.widgets.save_dialog import ask_where_to_save
 from napari_anofpdm.widgets.upright_scroll import UprightScroll
 

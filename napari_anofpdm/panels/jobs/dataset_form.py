@@ -7,7 +7,7 @@ from pathlib import Path
 from magicgui.widgets import CheckBox, LineEdit
 
 from napari_anofpdm.panels.jobs.job_form import JobForm
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 from napari_anofpdm.widgets.path_field import PathField
 
 _CSV = "Tables (*.csv *.tsv *.txt)"

@@ -8,8 +8,8 @@ from magicgui.widgets import LineEdit
 
 from napari_anofpdm.panels.jobs.job_form import JobForm
 from napari_anofpdm.session.setting_choices import POLARITY_CHOICES
-from napari_anofpdm.widgets.choice_box import ChoiceBox
-from napari_anofpdm.widgets.device_box import DeviceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.device_box import DeviceBox
 from napari_anofpdm.widgets.path_field import PathField
 
 _SPLITS = {

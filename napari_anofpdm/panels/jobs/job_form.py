@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QAbstractSpinBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_anofpdm.host.notify import sentence_of, show_failure
 from napari_anofpdm.panels.jobs.job_estimator import JobEstimator
-from napari_anofpdm.widgets.choice_box import ChoiceBox
-from napari_anofpdm.widgets.count_box import CountBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.count_box import CountBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
 from napari_anofpdm.widgets.path_field import PathField
 from napari_anofpdm.widgets.wheel_guard import WheelGuard

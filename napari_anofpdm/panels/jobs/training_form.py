@@ -11,9 +11,9 @@ from qtpy.QtGui import QShowEvent
 
 from napari_anofpdm.panels.jobs.job_form import JobForm
 from napari_anofpdm.session.engine_thread import submit
-from napari_anofpdm.widgets.choice_box import ChoiceBox
-from napari_anofpdm.widgets.count_box import CountBox
-from napari_anofpdm.widgets.device_box import DeviceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.count_box import CountBox
+from napari_anofpdm.widgets.boxes.device_box import DeviceBox
 from napari_anofpdm.widgets.path_field import PathField
 
 CONFIG = "training.toml"

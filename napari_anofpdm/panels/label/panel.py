@@ -27,8 +27,8 @@ from napari_anofpdm.panels.label.label_subject import (
 from napari_anofpdm.plots.label_bar import LabelBar
 from napari_anofpdm.plots.plot_theme import plot_theme
 from napari_anofpdm.space.slice_in_view import slice_in_view
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
-from napari_anofpdm.widgets.layer_box import LayerBox
 from napari_anofpdm.widgets.path_field import PathField
 
 if TYPE_CHECKING:

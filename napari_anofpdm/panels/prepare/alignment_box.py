@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
-from napari_anofpdm.widgets.layer_box import LayerBox
 from napari_anofpdm.widgets.wheel_guard import WheelGuard
 
 if TYPE_CHECKING:

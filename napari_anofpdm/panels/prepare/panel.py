@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QGroupBox,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,8 +20,9 @@ from napari_anofpdm.layers.windows import is_scan
 from napari_anofpdm.panels.prepare.alignment_box import AlignmentBox
 from napari_anofpdm.panels.prepare.scan_list import ScanList
 from napari_anofpdm.preparation.records import preparation_of
+from napari_anofpdm.widgets.boxes.layer_box import LayerBox
+from napari_anofpdm.widgets.busy_bar import BusyBar
 from napari_anofpdm.widgets.field import Field, wrapped_label
-from napari_anofpdm.widgets.layer_box import LayerBox
 from napari_anofpdm.widgets.upright_scroll import UprightScroll
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class PreparePanel(DockedPanel):
         self.prepare.setToolTip("Do the ticked steps in the background; originals are kept.")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop; no layer is added.")
-        self.bar = QProgressBar()
+        self.bar = BusyBar()
         self.bar.setToolTip("Steps done, out of all steps of all scans.")
         self.words = wrapped_label()
         self.doubts = wrapped_label()

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLa
 
 from napari_anofpdm.host.notify import show_error
 from napari_anofpdm.host.preferences import folder, remember_bundle, run_preferences
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 from napari_anofpdm.widgets.field import Field, wrapped_label
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_anofpdm.widgets.busy_bar import BusyBar
 from napari_anofpdm.widgets.field import wrapped_label
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class RunBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bar = QProgressBar()
+        self.bar = BusyBar()
         self.bar.setToolTip("Network steps done, out of all steps of all slices.")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop the run within one network call. Finished slices are kept.")

@@ -12,6 +12,7 @@ from anofpdm.results.folder import ANALYSIS_FOLDER
 from anofpdm.worklist.case_review import EDITED_MASK_FILE, LESIONS_FILE, load_review
 from anofpdm.worklist.worklist import open_worklist
 from napari_anofpdm.app.context import Context
+from napari_anofpdm.app.shortcuts import KEYS
 from napari_anofpdm.app.workspace import panel_named, show_panel
 from napari_anofpdm.panels.worklist.panel import WorklistPanel
 from tests.plugin.cases.killed_reader import WORKED
@@ -31,7 +32,6 @@ def root(tmp_path: Path, tiny_analysis: Analysis) -> Path:
     return tmp_path / "results"
 
 
-@pytest.mark.window
 def test_a_readers_work_is_stored_and_comes_back(
     root: Path, viewer: Viewer, context: Context, qtbot: QtBot, told: list[tuple[str, str]]
 ) -> None:
@@ -69,12 +69,11 @@ def test_a_readers_work_is_stored_and_comes_back(
     assert not [text for kind, text in told if kind == "error"]
 
 
-@pytest.mark.window
 def test_the_panel_walks_and_exports(
-    root: Path, tmp_path: Path, viewer: Viewer, context: Context, qtbot: QtBot
+    root: Path, tmp_path: Path, context: Context, qtbot: QtBot
 ) -> None:
-    panel = show_panel(viewer, panel_named("Worklist"))
-    assert isinstance(panel, WorklistPanel)
+    panel = WorklistPanel(context.cases, KEYS)
+    qtbot.addWidget(panel)
     assert not panel.next.isEnabled() and not panel.analyse.isEnabled()
     panel.open_source(root)
     assert panel.model.rowCount() == 2 and not panel.analyse.isEnabled()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from anofpdm import Analysis
 from napari_anofpdm.app.context import Context
-from napari_anofpdm.app.viewer_setup import prepare
 from napari_anofpdm.layers.roles import ROLE
 from napari_anofpdm.layers.scan_layers import scan_layers
 
@@ -18,14 +16,12 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-@pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Viewer], tiny_analysis: Analysis) -> Viewer:
-    found = make_napari_viewer_proxy()
-    context = prepare(found)
+@pytest.fixture(autouse=True)
+def analysed(viewer: Viewer, context: Context, tiny_analysis: Analysis) -> None:
+    """A scan and its analysis."""
     for layer in scan_layers(tiny_analysis, "scan"):
-        found.add_layer(layer)
+        viewer.add_layer(layer)
     context.session.set_analysis(tiny_analysis)
-    return found
 
 
 def expected(scan: Any) -> tuple[float, float]:
@@ -42,8 +38,10 @@ def predictions(viewer: Viewer, context: Context) -> list[Any]:
     return [layer for layer in layers if layer.metadata.get(ROLE) in ("healthy", "unguided")]
 
 
-def test_side_by_side_and_the_blend_follow_the_window_of_the_scan(viewer: Viewer) -> None:
-    context = prepare(viewer)
+@pytest.mark.window
+def test_side_by_side_and_the_blend_follow_the_window_of_the_scan(
+    viewer: Viewer, context: Context
+) -> None:
     scan: Any = viewer.layers[0]
     scan.contrast_limits = (40.0, 320.0)
     context.layouts.show("side_by_side")
@@ -57,8 +55,8 @@ def test_side_by_side_and_the_blend_follow_the_window_of_the_scan(viewer: Viewer
             assert layer.contrast_limits == pytest.approx(expected(scan))
 
 
-def test_the_lens_shows_the_same_window(viewer: Viewer) -> None:
-    context = prepare(viewer)
+@pytest.mark.window
+def test_the_lens_shows_the_same_window(viewer: Viewer, context: Context) -> None:
     scan: Any = viewer.layers[0]
     scan.contrast_limits = (10.0, 250.0)
     with context.lens.held("healthy"):
@@ -66,8 +64,7 @@ def test_the_lens_shows_the_same_window(viewer: Viewer) -> None:
         assert layer.contrast_limits == pytest.approx(expected(scan))
 
 
-def test_a_scan_of_other_voxels_leaves_the_whole_range(viewer: Viewer) -> None:
-    context = prepare(viewer)
+def test_a_scan_of_other_voxels_leaves_the_whole_range(viewer: Viewer, context: Context) -> None:
     context.layers.show_predictions(True)
     layer: Any = context.layers.layer("healthy")
     assert layer.contrast_limits != [-1.0, 1.0]

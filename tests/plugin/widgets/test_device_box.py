@@ -4,8 +4,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_anofpdm.host.preferences import RunPreferences
-from napari_anofpdm.widgets import device_box
-from napari_anofpdm.widgets.device_box import DeviceBox
+from napari_anofpdm.widgets.boxes import device_box
+from napari_anofpdm.widgets.boxes.device_box import DeviceBox
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from napari_anofpdm.host.preferences import run_preferences
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 
 DEVICES = {
     "auto": ("automatic", "A GPU if one is available, else the CPU."),

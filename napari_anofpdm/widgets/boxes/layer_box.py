@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker
 
-from napari_anofpdm.widgets.choice_box import ChoiceBox
+from napari_anofpdm.widgets.boxes.choice_box import ChoiceBox
 
 if TYPE_CHECKING:
     from napari.layers import Layer
