@@ -20,6 +20,7 @@ from anofpdm.results.pictures.columns import Column, Look, draw_panel
 from anofpdm.results.pictures.content import Content
 from anofpdm.results.pictures.figures.figure import draw_figure, save_figure, slice_label
 from anofpdm.results.pictures.figures.options import FigureOptions, picked_slices
+from anofpdm.results.pictures.levels import grey_window
 from anofpdm.results.pictures.panel import Panel, blank_axes, panel_grid
 from anofpdm.results.pictures.planes import AXIS_ACROSS, SIDES, Plane
 from anofpdm.scans.volume import Volume
@@ -301,3 +302,15 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         draw_figure(content(), FigureOptions(width_cm=100.0, dpi=1200))
     with pytest.raises(SettingsError, match="shape"):
         content(mask=np.zeros((3, 3, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_the_window_ends_at_a_percentile_of_what_is_above_zero(dtype: str) -> None:
+    scan = np.random.default_rng(3).integers(-50, 900, (9, 8, 7)).astype(dtype)
+    kept = scan.copy()
+    if dtype == "float32":
+        scan[0, 0, :3] = kept[0, 0, :3] = np.nan, np.inf, -np.inf
+    finite = scan[np.isfinite(scan)]
+    assert grey_window(scan) == (0.0, float(np.percentile(finite[finite > 0], 99.5)))
+    np.testing.assert_array_equal(scan, kept)
+    assert grey_window(np.full((2, 2, 2), -3.0)) == (-3.0, -2.0)

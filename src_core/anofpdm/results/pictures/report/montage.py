@@ -48,7 +48,7 @@ def draw_montage(
     window = grey_window(picture.scan)
     # At least up to the threshold, so that values far below it do not look like a lesion.
     top = max(map_top(picture.anomaly_map), float(np.max(interpretation.threshold)))
-    box = head_box(picture.scan)
+    box = head_box(picture.scan, white=window[1])
     rows, columns = (part.stop - part.start for part in box)
     panels = panel_grid(
         blank_axes(area, (_LEFT, _BOTTOM, _WIDTH, _HEIGHT)),
