@@ -21,6 +21,7 @@ from anofpdm.training.data.batches import Batches
 from anofpdm.training.data.data_order import DataOrder, shared_rows
 from anofpdm.training.data.draws import SharedDraws
 from anofpdm.training.data.phantom_pool import PhantomPool
+from anofpdm.training.step.compiling import compiled
 from anofpdm.training.step.objective import NoisedBatch, Noising, slice_losses
 from anofpdm.training.step.processes import Processes
 
@@ -89,7 +90,7 @@ class Trainer:
         self._flip_axis = flip_axis
         self._parallel = self._processes.wrapped(self.network)
         called: nn.Module = self.network if self._parallel is None else self._parallel
-        self._called = cast(nn.Module, torch.compile(called)) if config.compile else called
+        self._called = compiled(called) if config.compile else called
 
     def step(self, step: int, lr: float) -> Tensor:
         """Train on the batch of a step.
