@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from anofpdm.scans.volume import Volume, write_nifti
 from anofpdm.training import train
 from anofpdm.training.run.needs import run_bytes, step_bytes
 from anofpdm.training.run.training_cost import training_cost
+from anofpdm.training.step.trainer import Trainer
 from tests.core.training_cases import make_config, make_dataset, stop_after, write_toml
 
 
@@ -80,6 +81,40 @@ def test_steps_tell_the_time_of_all(tmp_path: Path, dataset: SliceDataset) -> No
     assert not (tmp_path / "run").exists()
     short = training_cost(config, dataset, tmp_path / "run", max_minutes=5, clock=ticking(2.0))
     assert short.seconds == (300, 300)
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (1.5, "compiling took 1 min 40 s, made up for after 200 steps"),
+        (2.0, "compiling took 1 min 40 s and no step became faster: set compile = false"),
+    ],
+)
+def test_compiling_is_weighed_against_what_it_gains(
+    tmp_path: Path,
+    dataset: SliceDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    later: float,
+    said: str,
+) -> None:
+    # One slice twice, three eager steps, then three of the compiled network, which stands in here.
+    takes = iter([0.1, 0.1, *[2.0] * 3, 100.0 + later, *[later] * 3])
+    monkeypatch.setattr(Trainer, "step", lambda *_: None)
+    monkeypatch.setattr("anofpdm.training.step.trainer.compiled", lambda network: network)
+    now = 0.0
+
+    def clock() -> Iterator[float]:
+        nonlocal now
+        for seconds in takes:
+            yield now
+            now += seconds
+            yield now
+
+    config = make_config(steps=1000, validate_every=10**6, compile=True)
+    found = training_cost(config, dataset, tmp_path / "run", clock=clock().__next__)
+    assert found.basis == f"measured on one step; {said}"
+    assert found.seconds is not None
+    assert found.seconds[0] == (100 + 1000 * later) / 1.25
 
 
 def test_long_steps_are_told_from_some_slices(tmp_path: Path, dataset: SliceDataset) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from anofpdm.common.cost import (
     peak_bytes,
 )
 from anofpdm.common.device import synchronize
+from anofpdm.common.quantities import range_in_words
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.model.unet import UNet
 from anofpdm.training.config import TrainingConfig
@@ -144,9 +145,24 @@ def _pace(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         network = first_network(config, None).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         one = _slice_seconds(network, device, 1, config, clock)
-        if share * one > _LONGEST_STEP and not config.compile:
-            return _pace_of_some(network, device, share, one, config, clock)
-        return _pace_of_steps(config, network, dataset, device, share, clock)
+        eager = config.model_copy(update={"compile": False})
+        if share * one > _LONGEST_STEP:
+            pace = _pace_of_some(network, device, share, one, config, clock)
+        else:
+            pace = _pace_of_steps(eager, network, dataset, device, share, clock)
+        if not config.compile:
+            return pace
+        compiled = _pace_of_steps(config, network, dataset, device, share, clock)
+        return replace(compiled, basis=f"{compiled.basis}; {_worth(compiled, pace)}")
+
+
+def _worth(compiled: _StepSeconds, eager: _StepSeconds) -> str:
+    """Say when the time for compiling is made up for."""
+    spent, gained = compiled.first - compiled.fastest, eager.fastest - compiled.fastest
+    took = f"compiling took {range_in_words(spent, spent).removeprefix('about ')}"
+    if gained <= 0:
+        return f"{took} and no step became faster: set compile = false"
+    return f"{took}, made up for after {math.ceil(max(spent, 0) / gained):,} steps"
 
 
 def _pace_of_some(
