@@ -17,7 +17,7 @@ PACKAGES = ("src_core/anofpdm", "napari_anofpdm")
 SCRIPTS = ("tests", "benchmarks", "docs", "examples")
 OWN = {"anofpdm", "napari_anofpdm", "tests"}
 # Scripts in benchmarks/ that another imports.
-OWN |= {"cohort", "gpu_report", "gpu_work", "training_step", "viewer_latency"}
+OWN |= {"cohort", "gpu_parts", "gpu_report", "training_step", "viewer_latency"}
 # Triton comes with PyTorch where that has CUDA on Linux; elsewhere the program does without.
 OWN |= {"triton"}
 # Distributions whose import name is another one; `a.b` is a module that needs one more.
