@@ -15,6 +15,8 @@ from tests.core.preprocessing.heads import brain, head
 from tests.core.segmentation_cases import bundle
 
 PATIENT = "Jane_Doe_1957"
+FEW = slice(30, 50)
+"""Axial slices of the middle of a head: all that the names need."""
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_segment_names_no_folder(patient: Path, kept: bool) -> None:
     out = patient.parent / "out"
     bundle().save(patient.parent / "tiny")
     scan, inside = head()
-    data = scan.data.astype(np.float32)
+    data, inside = scan.data[..., FEW].astype(np.float32), inside[..., FEW]
     data[0, 0, :4] = np.nan
     image = save(patient / "sub-1_T1w.nii.gz", data, scan.affine)
     mask = save(patient / "mask.nii.gz", inside.astype(np.uint8), scan.affine)
@@ -82,11 +84,12 @@ def test_segment_names_no_folder(patient: Path, kept: bool) -> None:
 def test_prepare_names_no_folder(patient: Path, kept: bool) -> None:
     out = patient.parent / "set.zarr"
     volume = brain()[0]
+    data = volume.data[..., FEW]
     anat, masks = patient / "rawdata", patient / "derivatives"
     for subject in ("sub-01", "sub-02"):
-        save(anat / subject / "anat" / f"{subject}_FLAIR.nii.gz", volume.data, volume.affine)
-        lesion = np.zeros(volume.shape, np.uint8)
-        lesion[tuple(slice(n // 2 - 2, n // 2 + 2) for n in volume.shape)] = 1
+        save(anat / subject / "anat" / f"{subject}_FLAIR.nii.gz", data, volume.affine)
+        lesion = np.zeros(data.shape, np.uint8)
+        lesion[tuple(slice(n // 2 - 2, n // 2 + 2) for n in data.shape)] = 1
         name = f"{subject}_label-lesion_mask.nii.gz"
         save(masks / "drawn" / subject / "anat" / name, lesion, volume.affine)
     (masks / "drawn" / "sub-02" / "anat" / "lesion of sub-02.nii.gz").write_bytes(b"")
