@@ -240,7 +240,7 @@ def segment_live(
 ) -> tuple[Analysis, Interpretation]:
     """Analyse a scan and interpret it at once; no step is kept.
 
-    On a CPU memory does not grow with the number of steps, elsewhere only by those of one batch.
+    On a CPU memory does not grow with the number of steps, elsewhere only by those of two batches.
     Parameters and errors are those of `analyze`, and:
 
     Parameters
