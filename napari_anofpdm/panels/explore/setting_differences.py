@@ -51,6 +51,7 @@ def _refinement(value: Refinement | None, original: Refinement | None) -> str:
 
 _REFINEMENT = {
     "border": "border (z)",
+    "contrast": "share of the lesion's brightness",
     "core": "core (z)",
     "share": "share of the threshold",
     "reach_mm": "reach in mm",

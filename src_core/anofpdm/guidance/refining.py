@@ -123,8 +123,18 @@ class RefinementTrial:
             truth = self._truth[row]
             self._coarse.append(dice(mask, truth))
             self._refined.append(
-                [dice(drawn(z, region, self._with_border(b)), truth) for b in BORDERS]
+                [dice(self._drawn(z, spot & brain, brain, b), truth) for b in BORDERS]
             )
+
+    def _drawn(
+        self,
+        z: NDArray[np.float32],
+        spot: NDArray[np.bool_],
+        brain: NDArray[np.bool_],
+        border: float,
+    ) -> NDArray[np.bool_]:
+        rule = self._with_border(border)
+        return drawn(z[None], spot[None], brain[None], self._affine, rule)[0]
 
     def _with_border(self, border: float) -> Refinement:
         return self._start.model_copy(update={"border": border})
@@ -147,7 +157,9 @@ class RefinementTrial:
     def _by_masks(self, unhealthy: NDArray[np.bool_]) -> RefinementChoice:
         refined = np.array(self._refined)[unhealthy].mean(axis=0)
         coarse = float(np.array(self._coarse)[unhealthy].mean())
-        best = int(np.argmax(refined))
+        # Of borders that do equally well, which contrast makes many, the one nearest the default.
+        by_nearness = np.argsort(np.abs(np.array(BORDERS) - self._start.border), kind="stable")
+        best = int(by_nearness[np.argmax(refined[by_nearness])])
         source = (
             f"mean DICE of {int(unhealthy.sum())} unhealthy slices with known masks: "
             f"{refined[best]:.3f} with refinement, {coarse:.3f} without"

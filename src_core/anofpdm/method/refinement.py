@@ -22,7 +22,12 @@ class Refinement(BaseModel):
     Attributes
     ----------
     border : float
-        Voxels within reach of the candidates are marked if z is at least `border` ...
+        Voxels within reach of a candidate are marked if z is at least `border`, in robust standard
+        deviations ...
+    contrast : float
+        ... and at least this fraction, 0..1, of the candidate's own level: the 75th percentile of
+        its z. So the border of a bright lesion lies higher than that of a faint one; 0 is one
+        border for all ...
     core : float
         ... and they are connected to a voxel with z at least `border` + `core`; 0 or more, in
         robust standard deviations.
@@ -40,10 +45,11 @@ class Refinement(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     border: Deviations = 1.5
+    contrast: float = Field(default=0.5, ge=0, le=1)
     core: float = Field(default=1.5, ge=0, le=100)
     share: float = Field(default=0.5, gt=0, le=1)
-    reach_mm: float = Field(default=1.0, ge=0, le=20)
-    smoothing_mm: float = Field(default=0.7, ge=0, le=5)
+    reach_mm: float = Field(default=4.0, ge=0, le=20)
+    smoothing_mm: float = Field(default=0.5, ge=0, le=5)
     modality: str | None = None
 
     def reference(self, scored: Sequence[str]) -> str:

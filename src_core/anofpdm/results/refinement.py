@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from anofpdm.method.interpretation import Interpretation
     from anofpdm.method.refinement import Refinement
 
+_LEVEL = 75
+"""Percentile of a candidate's z that is its level."""
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]
 
@@ -27,7 +29,7 @@ def refined_mask(
 ) -> NDArray[np.uint8]:
     """Redraw the mask of an interpretation on the scan's own voxels.
 
-    See docs/method.md#129-refinement-on-the-scan, Eq. R1 to R3.
+    See docs/method.md#129-refinement-on-the-scan, Eq. R1 to R4.
 
     Parameters
     ----------
@@ -62,10 +64,9 @@ def refined_mask(
     if box is None:
         return mask
     z = scan.toward(interpretation.settings.polarity)[box]
-    allowed = within_distance(located[box], affine, refinement.reach_mm)
-    allowed &= scan.brain[box]
+    allowed = scan.brain[box].copy()
     _keep_slices(analysis, allowed, _inside(scan.box, box), ids)
-    mask[_inside(scan.box, box)] = drawn(z, allowed, refinement)
+    mask[_inside(scan.box, box)] = drawn(z, located[box], allowed, affine, refinement)
     return mask
 
 
@@ -74,7 +75,8 @@ def refined_plane(
 ) -> NDArray[np.uint8]:
     """Redraw the mask of one slice by itself, for a preview while its volume is not known.
 
-    It lacks what neighbouring slices add within reach, and joins a core in its own plane alone.
+    It lacks what neighbouring slices add within reach, joins a core in its own plane alone, and
+    takes a candidate's level from this plane alone.
 
     Parameters
     ----------
@@ -110,24 +112,43 @@ def refined_plane(
     z, brain = (geometry.orientation.to_canonical(each)[there] for each in (scan.z, scan.brain))
     # As a row of planes: `within_distance` is quick along the last axis.
     turned = affine[:, [2, 0, 1, 3]]
-    near = within_distance(located[None, *here], turned, refinement.reach_mm)[0]
     lesion = toward(z, interpretation.settings.polarity)
-    mask[here] = drawn(lesion, near & brain, refinement)
+    spots = located[None, *here]
+    mask[here] = drawn(lesion[None], spots, brain[None], turned, refinement)[0]
     return mask
 
 
-def drawn(z: NDArray[np.float32], allowed: Mask, refinement: Refinement) -> Mask:
-    """Return the refined mask inside a region (Eq. R3).
+def drawn(
+    z: NDArray[np.float32],
+    located: Mask,
+    allowed: Mask,
+    affine: NDArray[np.float64],
+    refinement: Refinement,
+) -> Mask:
+    """Return the refined mask around candidates (Eq. R3 and R4).
 
     Parameters
     ----------
-    z : ndarray
+    z : ndarray, shape (i, j, k), float32
         Large where a lesion is, see `StandardizedScan.toward`.
+    located : ndarray of bool, shape of z
+        The candidates; each 26-connected component has a border of its own.
     allowed : ndarray of bool, shape of z
-        The region.
+        Where voxels may be marked.
+    affine : ndarray, shape (4, 4)
+        Voxel index to RAS mm.
     refinement : Refinement
     """
-    weak = allowed & (z >= refinement.border)
+    weak = np.zeros(z.shape, dtype=bool)
+    margin = spanned_voxels(affine, refinement.reach_mm)
+    spots, _ = ndimage.label(located, structure=np.ones((3, 3, 3), dtype=bool))
+    for number, own in enumerate(ndimage.find_objects(spots), start=1):
+        box = _grown(own, margin, z.shape)
+        spot = spots[box] == number
+        level = float(np.percentile(z[box][spot], _LEVEL))
+        border = max(refinement.border, refinement.contrast * level)
+        near = within_distance(spot, affine, refinement.reach_mm)
+        weak[box] |= near & allowed[box] & (z[box] >= border)
     return hysteresis(weak, z >= refinement.border + refinement.core)
 
 
@@ -172,11 +193,14 @@ def _keep_slices(
 def _box_around(mask: Mask, margin: tuple[int, int, int]) -> Box | None:
     """Return the smallest box that holds the mask and a margin of voxels around it."""
     boxes = ndimage.find_objects(mask.view(np.int8))
-    if not boxes:
-        return None
+    return _grown(boxes[0], margin, mask.shape) if boxes else None
+
+
+def _grown(box: Box, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+    """Return a box with a margin of voxels around it, as far as the array reaches."""
     x, y, z = (
         slice(max(0, side.start - more), min(length, side.stop + more))
-        for side, more, length in zip(boxes[0], margin, mask.shape, strict=True)
+        for side, more, length in zip(box, margin, shape, strict=True)
     )
     return x, y, z
 

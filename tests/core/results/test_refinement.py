@@ -106,6 +106,22 @@ def test_the_result_takes_the_settings_refinement() -> None:
     assert native.lesions.volume_ml == pytest.approx(LESION.sum() * np.prod(SPACING) / 1000)
 
 
+def test_each_lesion_has_a_border_of_its_own() -> None:
+    # Half-bright rims around a bright and a faint lesion: partial volume of the one is a lesion's
+    # brightness of the other.
+    volume = brain_with(0.0)
+    rim, other_rim = ball((15.0, 20.0, 7.0), 9.0), ball((32.0, 32.0, 7.0), 7.0)
+    volume.data[rim | other_rim] += 30
+    volume.data[LESION] += 90
+    found = located(volume, spots=LESION | ELSEWHERE)
+    rule = RULE.model_copy(update={"contrast": 0.5, "reach_mm": 7.0})
+    np.testing.assert_array_equal(refined_mask(*found, rule), LESION | other_rim)
+    expected = rim | other_rim
+    expected[:, :, [5, 9]] = False  # slices without a mask of their own
+    one_border = rule.model_copy(update={"contrast": 0.0})
+    np.testing.assert_array_equal(refined_mask(*found, one_border), expected)
+
+
 @pytest.mark.parametrize("axes", [(1, 0, 2), (2, 1, 0), (1, 2, 0)])
 def test_axes_in_any_order_give_the_same_voxels(axes: tuple[int, int, int]) -> None:
     volume = turned(brain_with(40.0, elsewhere=40.0), axes)

@@ -34,6 +34,7 @@ class ReadingOptions:
     min_component_ml: opt.MinComponentMlOption = None
     refine: refining.RefineOption = None
     refine_border: refining.RefineBorderOption = None
+    refine_contrast: refining.RefineContrastOption = None
     refine_core: refining.RefineCoreOption = None
     refine_share: refining.RefineShareOption = None
     refine_reach: refining.RefineReachOption = None
@@ -69,6 +70,7 @@ class ReadingOptions:
             self.refine,
             None if calibration is None else calibration.refinement,
             border=self.refine_border,
+            contrast=self.refine_contrast,
             core=self.refine_core,
             share=self.refine_share,
             reach_mm=self.refine_reach,

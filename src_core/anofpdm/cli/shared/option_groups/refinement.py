@@ -33,6 +33,19 @@ RefineBorderOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+RefineContrastOption = Annotated[
+    float | None,
+    typer.Option(
+        "--refine-contrast",
+        min=0,
+        max=1,
+        metavar="FRACTION",
+        help="Voxels around a bright spot must also reach this fraction of its own brightness "
+        "above the brain's median (the 75th percentile); 0 uses the border alone.",
+        show_default="as calibrated, otherwise 0.5",
+        rich_help_panel=_PANEL,
+    ),
+]
 RefineCoreOption = Annotated[
     float | None,
     typer.Option(
@@ -61,7 +74,7 @@ RefineReachOption = Annotated[
         min=0,
         metavar="MM",
         help="Search this far around the marked spots, in mm.",
-        show_default="as calibrated, otherwise 1",
+        show_default="as calibrated, otherwise 4",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -72,7 +85,7 @@ RefineSmoothingOption = Annotated[
         min=0,
         metavar="MM",
         help="Standard deviation of the Gaussian that smooths the scan first, in mm.",
-        show_default="as calibrated, otherwise 0.7",
+        show_default="as calibrated, otherwise 0.5",
         rich_help_panel=_PANEL,
     ),
 ]
