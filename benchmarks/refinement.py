@@ -37,6 +37,7 @@ from anofpdm.synthetic import make_phantom
 
 RULE_AXES: Mapping[str, Sequence[float]] = {
     "border": (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0),
+    "contrast": (0.0, 0.25, 0.4, 0.5, 0.6, 0.75),
     "core": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
     "share": (0.25, 0.35, 0.5, 0.75, 1.0),
     "reach_mm": (0.0, 1.0, 2.0, 3.0, 4.0, 6.0),
