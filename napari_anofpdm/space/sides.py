@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_anofpdm.space.canvas_words import LETTERS, write_words
 from napari_anofpdm.space.placement import WORLD_AXES
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 OPPOSITE = {"S": "I", "I": "S", "A": "P", "P": "A", "L": "R", "R": "L"}
-_PLACES = {
-    "left": "middle_left",
-    "right": "middle_right",
-    "top": "top_center",
-    "bottom": "bottom_center",
-}
-_NAMES = {side: f"anofpdm_{side}" for side in _PLACES}
-_FONT_SIZE = 14
 
 
 class Sides(NamedTuple):
@@ -59,15 +52,7 @@ def sides_in_view(viewer: Viewer) -> Sides:
 
 def show_sides(viewer: Viewer, sides: Sides) -> None:
     """Show letters at the edges of the canvas of a viewer."""
-    from napari.components.overlays import TextOverlay
-
-    overlays = viewer.canvas.overlays
-    for side, letter in sides._asdict().items():
-        name = _NAMES[side]
-        if name not in overlays:
-            overlays[name] = TextOverlay(position=_PLACES[side], font_size=_FONT_SIZE, gridded=True)
-        overlays[name].text = letter
-        overlays[name].visible = bool(letter)
+    write_words(viewer, {LETTERS[side]: letter for side, letter in sides._asdict().items()})
 
 
 def mark_sides(viewer: Viewer) -> None:
@@ -76,7 +61,7 @@ def mark_sides(viewer: Viewer) -> None:
     The marks are overlays of napari's canvas: they stay at its edges at any zoom, follow the theme
     and appear in every screenshot. A second call changes nothing.
     """
-    if _NAMES["left"] in viewer.canvas.overlays:
+    if LETTERS["left"] in viewer.canvas.overlays:
         return
 
     def refresh(event: object = None) -> None:

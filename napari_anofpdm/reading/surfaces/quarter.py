@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from napari_anofpdm.reading.surfaces.view import SurfaceView
 
 
+LEAST_PX = 150
+"""Width of the smallest canvas."""
+
+
 class Quarter(QTabWidget):
     """Two tabs.
 
@@ -24,6 +28,8 @@ class Quarter(QTabWidget):
     def __init__(self, curves: QWidget, surfaces: SurfaceView) -> None:
         super().__init__()
         self.setDocumentMode(True)
+        # A row of buttons must not take the room of the canvases beside it.
+        self.setMinimumWidth(LEAST_PX)
         self.surfaces = surfaces
         self.addTab(curves, "Curves")
         self.addTab(surfaces, "3-D")
