@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QGridLayout,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 WHAT_FOR = "The curves of the slice in view will appear here."
 _CELL_ASPECT = 1.6
 _CELL_WIDTH_PX = 210
+_SETTLED_MS = 30
 
 
 def columns_for(width: int, height: int) -> int:
@@ -75,6 +76,10 @@ class CurvesPanel(DockedPanel):
         super().__init__()
         self._viewer, self._session = viewer, session
         self._outdated = True
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLED_MS)
+        self._settled.timeout.connect(self._paint)
         self._room = DockRoom(self)
         self.verdict = SliceVerdict()
         self.save = SaveButton(self._session)
@@ -172,6 +177,9 @@ class CurvesPanel(DockedPanel):
         ]
         listen(self, heard)
 
+    def _paint(self) -> None:
+        self.setUpdatesEnabled(True)
+
     def _repaint(self, _: object = None) -> None:
         theme = plot_theme(self._viewer.theme)
         for frame in self._frames:
@@ -221,6 +229,10 @@ class CurvesPanel(DockedPanel):
         self._draw_slice()
 
     def _draw_slice(self) -> None:
+        # Texts and plots settle in several rounds, and each would compose the whole window anew.
+        self.setUpdatesEnabled(False)
+        if not self._settled.isActive():
+            self._settled.start()
         analysis, result = self._session.analysis, self._session.slice_result
         if analysis is not None and result is not None:
             self._draw_result(analysis, result)

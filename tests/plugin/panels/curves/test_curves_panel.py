@@ -56,6 +56,17 @@ def test_without_an_analysis_it_says_what_to_do(panel: CurvesPanel) -> None:
     panel.save.save_figure()
 
 
+def test_a_slice_is_painted_once_its_texts_have_settled(
+    panel: CurvesPanel, viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot
+) -> None:
+    session = opened(panel, viewer, tiny_analysis, qtbot)
+    qtbot.waitUntil(panel.updatesEnabled, timeout=LONG)
+    session.set_position(0)
+    assert not panel.updatesEnabled()
+    qtbot.waitUntil(panel.updatesEnabled, timeout=LONG)
+    assert panel.divergence.updatesEnabled()
+
+
 def test_the_slice_in_view_is_shown(
     panel: CurvesPanel, viewer: Viewer, tiny_analysis: Analysis, qtbot: QtBot
 ) -> None:
