@@ -12,6 +12,7 @@ from napari_anofpdm.space.camera import kept_camera
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
+    from napari.qt import QtViewer
     from napari.viewer import Viewer
 
     from napari_anofpdm.alignment.checkerboard import Tiles
@@ -72,6 +73,11 @@ class AlignmentCheck:
     def pair(self) -> Pair | None:
         """The two canvases side by side, if they are shown."""
         return self._pair
+
+    @property
+    def canvases(self) -> list[tuple[Viewer, QtViewer]]:
+        """The models and canvases beside the viewer's own."""
+        return [] if self._pair is None else [(v.model, v.canvas) for v in self._pair.views]
 
     def show(self, mode: Mode, fixed: Layer, moving: Layer, share: float, tile_mm: float) -> None:
         """Change to a mode.

@@ -107,14 +107,17 @@ class Context:
         self.hands = Hands(viewer, viewer, self.pointer)
         self.layouts = Layouts(viewer, self.session, self.layers.steps, self.hands, self.pointer)
         self.layouts.fourth = self._quarter
+        self.layouts.smooth = self.look.chosen.smooth
+        self.look.changed.connect(lambda: self.layouts.set_smooth(self.look.chosen.smooth))
         self.lens = Lens(viewer, self.layers, self.layouts)
         self.pointer.turn_lens = self.lens.turn
-        self.measured.canvases = lambda: self.layouts.canvases
         self.layouts.changed.connect(self.measured.look_for_canvases)
         self.tools.armed_changed.connect(self._on_mask_tool)
         self.measure.armed_changed.connect(self._on_measure_tool)
         self.preparer = Preparer(viewer, self.session, self.scans.scan_of)
         self.alignment = AlignmentCheck(viewer, self.session, self.layouts, self.pointer)
+        self.measured.canvases = lambda: [*self.layouts.canvases, *self.alignment.canvases]
+        self.alignment.changed.connect(self.measured.look_for_canvases)
         self.layouts.two_times = self._two_times
         self.comparison.changed.connect(self._on_comparison)
         self.cases = ReadingList(OpenCase(viewer, self.session, self.scans, open_paths))

@@ -87,6 +87,8 @@ class OverlayPreferences:
     mask_style : {"contour", "fill"}
     mask_colour : str
         "#rrggbb".
+    smooth : bool
+        Whether the coronal and the sagittal one of three planes smooth thick slices.
     """
 
     map_opacity: float = 0.8
@@ -97,6 +99,7 @@ class OverlayPreferences:
     mask_style: Literal["contour", "fill"] = "contour"
     mask_opacity: float = 1.0
     mask_colour: str = "#2dd4ff"
+    smooth: bool = True
 
     @property
     def limits(self) -> tuple[float, float] | None:

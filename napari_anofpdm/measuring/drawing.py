@@ -61,6 +61,11 @@ class Drawing:
         self._captions: list[Caption] = []
         self._heard: list[tuple[Any, Callable[..., None]]] = []
 
+    @property
+    def model(self) -> Viewer | None:
+        """Of the canvas, while it is there."""
+        return self._model()
+
     def is_of(self, model: Viewer) -> bool:
         """Return whether this is the drawing on the canvas of a model."""
         return self._model() is model

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_anofpdm.measuring.drawing import Drawing
-from napari_anofpdm.measuring.measured import entries_of, scan_to_measure
+from napari_anofpdm.measuring.measured import entries_of, entries_on, scan_to_measure
 from napari_anofpdm.space.frame import Frame
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class MeasureMarks:
         self.canvases: Callable[[], Sequence[tuple[Viewer, QtViewer]]] = list
         self.drawings: list[Drawing] = []
         self._entries: list[dict[str, Any]] = []
+        self._own: dict[Drawing, list[dict[str, Any]]] = {}
         self._frame: Frame | None = None
         self._hidden = False
         session.measurements.changed.connect(self._on_change)
@@ -83,7 +84,13 @@ class MeasureMarks:
         scan = None if viewer is None else scan_to_measure(viewer)
         self._frame = None if scan is None else Frame.of(scan)
         self._entries = [] if viewer is None else entries_of(viewer, self._session)
+        self._own = {}
         for drawing in self.drawings:
+            model = drawing.model
+            if scan is not None and model is not None and drawing.is_alive:
+                own = entries_on(model, scan, self._session.measurements.items)
+                if own is not None:
+                    self._own[drawing] = own
             self._draw(drawing)
 
     def _draw(self, drawing: Drawing) -> None:
@@ -93,9 +100,10 @@ class MeasureMarks:
         if self._hidden or len(self._entries) != len(measurements.items):
             drawing.clear()
         else:
-            drawing.show(measurements.items, self._entries, self._frame, measurements.selected)
+            entries = self._own.get(drawing, self._entries)
+            drawing.show(measurements.items, entries, self._frame, measurements.selected)
 
     def _forget(self, _: object = None) -> None:
         for drawing in self.drawings:
             drawing.remove()
-        self.drawings = []
+        self.drawings, self._own = [], {}

@@ -29,6 +29,34 @@ def scan_to_measure(viewer: Viewer) -> Volume | None:
     return volume
 
 
+def entries_on(
+    canvas: Viewer, scan: Volume, measurements: Sequence[Measurement]
+) -> list[dict[str, Any]] | None:
+    """Return what measurements come to on a canvas that shows another scan than the one in front.
+
+    Parameters
+    ----------
+    canvas : napari.components.ViewerModel
+    scan : Volume
+        The one in front.
+    measurements : sequence of Measurement
+
+    Returns
+    -------
+    list of dict or None
+        As a report lists them: values of the canvas's own scan if it has the voxels of the one in
+        front, else lengths and areas alone. None where the canvas shows no other scan.
+    """
+    from anofpdm.results.measuring.values import measured
+
+    own = scan_to_measure(canvas)
+    if own is None or own is scan:
+        return None
+    if _share_voxels(own, scan):
+        return measured(measurements, own, None)
+    return [each | {"scan": None} for each in measured(measurements, scan, None)]
+
+
 def entries_of(
     viewer: Viewer, session: Session, measurements: Sequence[Measurement] | None = None
 ) -> list[dict[str, Any]]:

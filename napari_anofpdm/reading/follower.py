@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer, Points
 
+from anofpdm.results.pictures.even_slices import EvenSlices, thick_axis
 from napari_anofpdm.layers.roles import ROLE
+from napari_anofpdm.space.placement import WORLD_AXES
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -32,7 +34,9 @@ class Follower:
     """Keeps a layer like its original, which belongs to another viewer.
 
     Both hold the same array. A change of the array in place reaches the follower by the original's
-    redraw; a redraw that only shows another slice does not concern it.
+    redraw; a redraw that only shows another slice does not concern it. Where the canvas cuts
+    through thick slices, the follower may be smooth instead: masks and scans are interpolated
+    between the slices.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ class Follower:
         Called with the follower when its array has changed in place.
     always : bool
         Whether it is visible while the original is hidden.
+    smooth_but : {"S", "P", "L"}, optional
+        Be smooth across thick slices along any axis but this one, which is across the canvas.
 
     Attributes
     ----------
@@ -57,20 +63,31 @@ class Follower:
         outdated: Callable[[Follower], None],
         *,
         always: bool = False,
+        smooth_but: str | None = None,
     ) -> None:
         self._original = weakref.ref(original)
         self._viewer = weakref.ref(viewer)
         self._outdated, self._shown_at = outdated, _point_of(viewer)
         data, attributes, kind = original.as_layer_data_tuple()
+        axis = None if smooth_but is None else _thick_axis(original, WORLD_AXES.index(smooth_but))
+        self._thick_axis = axis
         metadata = {k: v for k, v in original.metadata.items() if k in (ROLE, "volume")}
         attributes |= {"metadata": metadata, "visible": always or original.visible}
+        if axis is not None and isinstance(original, Labels):
+            data = EvenSlices(original.data, original.scale, axis)
+            attributes |= _thin(original, axis, data.parts)
         self.layer = Layer.create(data, attributes, kind)
         # No list shows it; napari would make a thumbnail of each slice.
         vars(self.layer)["_update_thumbnail"] = _no_thumbnail
         looks = next(own for kind, own in _OWN_LOOKS.items() if isinstance(original, kind))
         for name in looks:  # not all of them are among a layer's attributes
             _copy_look(name, original, self.layer)
-        names = (*_LOOKS, *looks, *_PLACE) + (() if always else ("visible",))
+        if axis is not None and isinstance(original, Image):
+            looks = tuple(name for name in looks if name != "interpolation2d")
+            scan: Any = self.layer
+            scan.interpolation2d = "linear"
+        place = () if isinstance(self.layer.data, EvenSlices) else _PLACE
+        names = (*_LOOKS, *looks, *place) + (() if always else ("visible",))
         self._heard: list[tuple[Any, Callable[..., None]]] = [
             (getattr(original.events, name), self._copier(name)) for name in names
         ]
@@ -102,10 +119,22 @@ class Follower:
         original = self._original()
         if original is None:
             return
-        if self.layer.data is not original.data:
-            self.layer.data = original.data
-        else:
+        own = self.layer.data
+        if (own.labels if isinstance(own, EvenSlices) else own) is original.data:
             self._outdated(self)
+        elif self._thick_axis is not None and isinstance(original, Labels):
+            even = EvenSlices(original.data, original.scale, self._thick_axis)
+            self.layer.data = even
+            for name, value in _thin(original, self._thick_axis, even.parts).items():
+                setattr(self.layer, name, value)
+        else:
+            self.layer.data = original.data
+
+    def redraw(self) -> None:
+        """Show what has changed in the array."""
+        if isinstance(self.layer.data, EvenSlices):
+            self.layer.data.renew()
+        self.layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def _on_drawn(self, _: object = None) -> None:
         viewer = self._viewer()
@@ -131,3 +160,21 @@ def _copy_look(name: str, original: Layer, layer: Layer) -> None:
 def _point_of(viewer: Viewer) -> tuple[Any, ...]:
     dims = viewer.dims
     return dims.point, dims.order, dims.ndisplay
+
+
+def _thick_axis(original: Layer, across: int) -> int | None:
+    """Return the axis of thick slices that a canvas across another axis cuts through."""
+    placed = original.ndim == len(WORLD_AXES) and isinstance(original.data, np.ndarray)
+    is_map = isinstance(original, Image) and ROLE in original.metadata
+    if not placed or is_map:
+        return None
+    axis = thick_axis(np.abs(np.asarray(original.scale, dtype=np.float64)))
+    return None if axis == across else axis
+
+
+def _thin(original: Layer, axis: int, parts: int) -> dict[str, Any]:
+    """Return where the thin slices of a thick one lie."""
+    scale, translate = np.array(original.scale), np.array(original.translate)
+    translate[axis] -= scale[axis] * (parts - 1) / (2 * parts)
+    scale[axis] /= parts
+    return {"scale": scale, "translate": translate}

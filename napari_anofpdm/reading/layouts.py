@@ -60,6 +60,8 @@ class Layouts:
         Arranges two examinations side by side.
     fourth : callable
         Makes the widget in the fourth quarter of the three planes.
+    smooth : bool
+        Whether the further planes smooth thick slices.
     """
 
     changed = Signal(str)
@@ -78,6 +80,7 @@ class Layouts:
         self._shown: Arrangement | None = None
         self._before: Callable[[], None] = lambda: None
         self.name: LayoutName = "single"
+        self.smooth = True
         self.fourth: Callable[[], Quarter] | None = None
         self.two_times: Callable[[], Arrangement] | None = None
         # Made once; it belongs to the window from then on.
@@ -115,7 +118,7 @@ class Layouts:
             if self._quarter is None:
                 assert self.fourth is not None
                 self._quarter = self.fourth()
-            self._shown = ThreePlanes(viewer, self._pointer, self._quarter)
+            self._shown = ThreePlanes(viewer, self._pointer, self._quarter, smooth=self.smooth)
             self._hands.pointing = True
         elif name == "side_by_side":
             from napari_anofpdm.reading.side_by_side import SideBySide
@@ -130,6 +133,15 @@ class Layouts:
     def toggle(self, name: LayoutName) -> None:
         """Change to a layout, or back to the single view."""
         self.show("single" if self.name == name else name)
+
+    def set_smooth(self, smooth: bool) -> None:
+        """Smooth thick slices in the further planes, or show their voxels."""
+        if smooth == self.smooth:
+            return
+        self.smooth = smooth
+        if self.name == "planes":
+            self.show("single")
+            self.show("planes")
 
     def toggle_surfaces(self) -> None:
         """Show the surfaces in the fourth quarter of the three planes, or the curves again."""

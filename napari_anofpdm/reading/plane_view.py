@@ -38,6 +38,9 @@ class PlaneView(QObject):
         Whether a layer of the main viewer is shown here.
     always : callable
         Whether it is visible here even while it is hidden there.
+    smooth_but : {"S", "P", "L"}, optional
+        The world axis across the canvas; thick slices along another one are smoothed. By default
+        none are.
 
     Attributes
     ----------
@@ -54,10 +57,11 @@ class PlaneView(QObject):
         pointer: Pointer,
         shows: Callable[[Layer], bool] = can_follow,
         always: Callable[[Layer], bool] = lambda _: False,
+        smooth_but: str | None = None,
     ) -> None:
         super().__init__()
         self._main, self._main_canvas = weakref.ref(main), weakref.ref(main_canvas)
-        self._shows, self._always = shows, always
+        self._shows, self._always, self._smooth_but = shows, always, smooth_but
         self._followers: dict[Layer, Follower] = {}
         self._outdated: list[Follower] = []
         self.model = ViewerModel()
@@ -100,6 +104,7 @@ class PlaneView(QObject):
         """Add a layer that the main viewer does not have."""
         self.model.add_layer(layer)
         self.model.layers.selection.clear()
+        self._on_point()  # napari goes to the middle of a first layer
 
     def set_title(self, text: str) -> None:
         """Name what the canvas shows, in its upper left corner."""
@@ -149,11 +154,18 @@ class PlaneView(QObject):
         main = self._main()
         if main is None or not can_follow(layer) or not self._shows(layer):
             return
-        follower = Follower(layer, main, self._on_outdated, always=self._always(layer))
+        follower = Follower(
+            layer,
+            main,
+            self._on_outdated,
+            always=self._always(layer),
+            smooth_but=self._smooth_but,
+        )
         self._followers[layer] = follower
         self.model.layers.insert(len(self.model.layers) if at is None else at, follower.layer)
         # Without an active layer the canvas offers no tools of its own.
         self.model.layers.selection.clear()
+        self._on_point()  # napari goes to the middle of a first layer
 
     def _on_inserted(self, event: Any) -> None:
         self._follow(event.value)
@@ -182,7 +194,7 @@ class PlaneView(QObject):
     def _redraw(self) -> None:
         outdated, self._outdated = self._outdated, []
         for follower in outdated:
-            follower.layer.refresh(extent=False, thumbnail=False, highlight=False)
+            follower.redraw()
 
     def _on_point(self, _: object = None) -> None:
         """Show the main viewer's point; a move within the shown slice draws nothing anew."""

@@ -14,9 +14,10 @@ from napari_anofpdm.reading.crosshair import Crosshair
 from napari_anofpdm.reading.fitting import Fitting
 from napari_anofpdm.reading.linked_cameras import LinkedCameras
 from napari_anofpdm.reading.plane_view import PlaneView
+from napari_anofpdm.reading.surfaces.quarter import LEAST_PX
 from napari_anofpdm.space.placement import WORLD_AXES
 from napari_anofpdm.space.title import set_title
-from napari_anofpdm.space.views import PlaneName, turn_to
+from napari_anofpdm.space.views import PLANES, PlaneName, turn_to
 
 if TYPE_CHECKING:
     from napari.qt import QtViewer
@@ -37,6 +38,9 @@ class ThreePlanes:
         Gets the clicks on all canvases.
     fourth : QWidget
         The fourth quarter, below the canvas; it is hidden with the planes and stays in the window.
+    smooth : bool
+        Whether scans and masks of thick slices are smoothed in the two further planes. The canvas
+        of the viewer shows their voxels.
 
     Attributes
     ----------
@@ -44,11 +48,21 @@ class ThreePlanes:
         The coronal and the sagittal canvas.
     """
 
-    def __init__(self, viewer: Viewer, pointer: Pointer, fourth: QWidget) -> None:
+    def __init__(
+        self, viewer: Viewer, pointer: Pointer, fourth: QWidget, *, smooth: bool = True
+    ) -> None:
         self._viewer = weakref.ref(viewer)
         central = Central(viewer)
         turn_to(viewer, "axial")
-        self.views = [PlaneView(viewer, central.canvas, pointer) for _ in _FURTHER]
+        self.views = [
+            PlaneView(
+                viewer,
+                central.canvas,
+                pointer,
+                smooth_but=PLANES[plane].through if smooth else None,
+            )
+            for plane in _FURTHER
+        ]
         self._heard: list[tuple[Any, Callable[..., None]]] = []
         for view, plane in zip(self.views, _FURTHER, strict=True):
             turn = _turner(view.model, plane)
@@ -58,6 +72,7 @@ class ThreePlanes:
             view.set_title(plane.capitalize())
         set_title(viewer, "Axial")
         self._column = QSplitter(Qt.Orientation.Vertical)
+        self._column.setMinimumWidth(LEAST_PX)
         for view in self.views:
             self._column.addWidget(view.canvas)
         self._fourth = fourth

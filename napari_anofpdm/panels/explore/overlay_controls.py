@@ -76,6 +76,13 @@ class OverlayControls(QGroupBox):
         self.mask_opacity = _percent("How much the mask covers the scan.")
         self.mask_colour = ChoiceBox(_COLOURS)
         self.mask_colour.setToolTip("The colour of the mask.")
+        self.smooth = QCheckBox("Smooth")
+        self.smooth.setToolTip(
+            "In three planes, smooth scan and masks between slices that are at least three times "
+            "as thick as their pixels are wide. Measures and files are those of the voxels, which "
+            "all other views show."
+        )
+        self.smooth.setAccessibleName("Smooth thick slices")
         self.reset = QPushButton("Reset")
         self.reset.setToolTip("Draw map and mask as at first.")
         for box in (self.mask_style, self.mask_colour):
@@ -97,6 +104,7 @@ class OverlayControls(QGroupBox):
             ("Range", (self.low, self.high, self.automatic)),
             ("Mask", (self.mask_style, self.mask_colour)),
             ("Opacity", (self.mask_opacity, self.reset)),
+            ("Thick slices", (self.smooth,)),
         )
         for row, (title, widgets) in enumerate(lines):
             grid.addWidget(QLabel(title), row, 0)
@@ -119,6 +127,7 @@ class OverlayControls(QGroupBox):
         self.mask_style.chosen.connect(lambda key: look.choose(mask_style=key))
         self.mask_opacity.valueChanged.connect(lambda x: look.choose(mask_opacity=x / 100))
         self.mask_colour.chosen.connect(lambda key: look.choose(mask_colour=key))
+        self.smooth.toggled.connect(lambda on: look.choose(smooth=on))
         self.reset.clicked.connect(lambda: look.reset())
 
     def _choose_limits(self, _: object = None) -> None:
@@ -140,6 +149,7 @@ class OverlayControls(QGroupBox):
             (self.map, layer is not None and layer.visible),
             (self.bar, chosen.colour_bar),
             (self.automatic, automatic),
+            (self.smooth, chosen.smooth),
         )
         for box, on in shown:
             with QSignalBlocker(box):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,14 +29,17 @@ def test_scan_prediction_and_map_stand_side_by_side(
     arrangement = room.layouts.shown
     assert isinstance(arrangement, SideBySide)
     assert _titles(arrangement, shown) == ["Scan", "Healthy: none yet", "Map: none yet"]
+    shown.dims.set_point(0, 8.0)  # off the middle of what was analysed
     session.set_analysis(tiny_analysis)
+    superior = shown.dims.point[-3]
+    assert [view.model.dims.point[-3] for view in arrangement.views] == [superior] * 2
     drawn = {layer.metadata[ROLE]: layer for layer in shown.layers if ROLE in layer.metadata}
     settle()
     # The prediction is named with the guidance in use, which can go beyond healthy tissue.
     session.update_settings(guidance=2.0)
     assert _titles(arrangement, shown) == ["Scan", "Healthy\nw = 2", "Map"]
     session.update_settings(guidance=32.0)
-    assert _titles(arrangement, shown)[1] == "Healthy\nw = 32\n(exaggerated)"
+    assert _titles(arrangement, shown)[1].startswith("Healthy\nw = 32\n(ex")  # as it has room
     assert not drawn["map"].visible and not drawn["preview"].visible
     prediction, found = (view.model for view in arrangement.views)
     assert [layer.metadata[ROLE] for layer in prediction.layers] == ["healthy"]
@@ -55,6 +58,10 @@ def test_scan_prediction_and_map_stand_side_by_side(
     assert [plane_in_view(model) for model in (shown, prediction, found)] == ["sagittal"] * 3
     zooms = {model.scene.camera.zoom for model in (shown, prediction, found)}
     assert len(zooms) == 1
+    room.layouts.show("single")
+    room.layouts.show("side_by_side")
+    again: Any = room.layouts.shown
+    assert [view.model.dims.point[-3] for view in again.views] == [superior] * 2
     room.layouts.show("single")
     assert drawn["map"].visible and drawn["preview"].visible
     assert not drawn["sam"].visible

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -60,6 +60,38 @@ def layers_come_go_and_move(planes: ThreePlanes, shown: Viewer) -> None:
     assert all(isinstance(view.model.layers[0], Labels) for view in planes.views)
     shown.layers.remove(mask)
     assert all(len(view.model.layers) == 1 for view in planes.views)
+
+
+def thick_slices_are_smooth_where_a_plane_cuts_through_them(
+    planes: ThreePlanes, shown: Viewer, room: Context
+) -> None:
+    scan = shown.layers[0]
+    voxels = np.zeros((6, 40, 30), np.uint8)
+    voxels[1, 15:20, 10:15] = voxels[2, 12:25, 8:20] = 1
+    spacing = (20.0, *scan.scale[1:])
+    mask = Labels(voxels, scale=spacing, translate=scan.translate, axis_labels=scan.axis_labels)
+    shown.add_layer(mask)
+    for view in planes.views:
+        own = view.model.layers[1]
+        parts = own.data.shape[0] // 6
+        assert parts > 4 and own.scale[0] * parts == pytest.approx(20.0)
+        first = [float(x.translate[0] - x.scale[0] / 2) for x in (own, mask)]
+        assert first[0] == pytest.approx(first[1])
+        np.testing.assert_array_equal(own.data[parts // 2 :: parts], voxels)  # slices stay
+        # From the narrow slice to the wide one in many steps.
+        assert len(np.unique(np.asarray(own.data)[:, 17, :].sum(axis=1))) > 3
+    voxels[2] = 0
+    mask.refresh()
+    settle()
+    for view in planes.views:
+        own = view.model.layers[1]
+        assert not own.data[2 * parts + parts // 2].any()
+    room.look.choose(smooth=False)
+    shown_now: Any = room.layouts.shown
+    for view in shown_now.views:
+        assert np.shares_memory(view.model.layers[1].data, voxels)
+    room.look.choose(smooth=True)
+    shown.layers.remove(mask)
 
 
 def what_changes_in_place_is_drawn_anew(planes: ThreePlanes, shown: Viewer) -> None:
@@ -164,6 +196,10 @@ def test_three_planes(room: Context, shown: Viewer, qtbot: QtBot, tiny_analysis:
     what_changes_in_place_is_drawn_anew(planes, shown)
     keys_over_a_further_plane_are_the_viewers(planes, shown, qtbot)
     layers_come_go_and_move(planes, shown)
+    thick_slices_are_smooth_where_a_plane_cuts_through_them(planes, shown, room)
+    again = room.layouts.shown
+    assert isinstance(again, ThreePlanes)
+    planes = again
     layers_share_their_voxels_and_follow(planes, shown)
     map_and_mask_of_an_analysis_are_in_every_plane(room, planes, shown, tiny_analysis)
     qtbot.keyClick(_canvas(shown).canvas.native, Qt.Key.Key_9)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
+from anofpdm.results.pictures.even_slices import signed_distance
+
 # Taubin's pair of steps: the first shrinks while it smooths, the second grows back.
 _SHRINK, _GROW = 0.5, -0.53
 _ROUNDS = 12
@@ -92,7 +94,7 @@ def surface_of(
     if not bodies:
         return _nothing()
     distances = {
-        number: _signed_distance(labels[box] == number, spacing) for number, box in bodies.items()
+        number: signed_distance(labels[box] == number, spacing) for number, box in bodies.items()
     }
     size = _finest(spacing, distances.values())
     while True:
@@ -143,7 +145,7 @@ def brain_surface(
         pooled = spacing * factors
         whole = tuple(slice(0, n) for n in filled.shape)
         distance = ndimage.gaussian_filter(
-            _signed_distance(filled, pooled), 0.7 * resolution_mm / pooled
+            signed_distance(filled, pooled), 0.7 * resolution_mm / pooled
         )
         vertices, triangles, owners = _marched(distance, whole, pooled, resolution_mm, 1)
         start = np.array([side.start for side in box], dtype=np.float64)
@@ -183,15 +185,6 @@ def _pooled(
     """Means of blocks, and what leads from blocks to voxels: factors and first centres."""
     means = _blocks(values, factors).mean(axis=(1, 3, 5), dtype=np.float32)
     return means, np.array([factors, (np.asarray(factors) - 1) / 2], dtype=np.float64)
-
-
-def _signed_distance(mask: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Distance in mm to the nearest voxel on the other side, negative outside, with a rim of it."""
-    whole = np.pad(mask, 1)
-    inside, outside = (
-        ndimage.distance_transform_edt(each, sampling=spacing) for each in (whole, ~whole)
-    )
-    return (inside - outside).astype(np.float32)
 
 
 def _finest(spacing: NDArray[np.float64], distances: Iterable[NDArray[Any]]) -> float:

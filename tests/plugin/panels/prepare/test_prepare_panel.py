@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel
 
 from anofpdm import Volume
 from napari_anofpdm.app.docks.prepare import PrepareDock
+from napari_anofpdm.measuring.measured import entries_of, entries_on, in_words
 from napari_anofpdm.panels.analyse.scan_fields import ScanFields
 from napari_anofpdm.preparation.preparer import Outcome
 from napari_anofpdm.preparation.records import preparation_of
@@ -21,6 +22,7 @@ from tests.plugin.patience import LONG
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
     from napari_anofpdm.app.context import Context
@@ -113,6 +115,29 @@ def test_prepared_scans_take_the_places_of_the_raw_ones(
     assert panel.scans.count() == 2 and panel.alignment.second_box.layer == viewer.layers[2]
 
 
+def regions_are_measured_on_both(context: Context, viewer: Viewer, moving: NDArray[Any]) -> None:
+    """Each canvas gives the values of its own scan."""
+    assert context.alignment.pair is not None
+    view = context.alignment.pair.views[0]
+    middle = [float(x) for x in viewer.dims.point]
+    context.measure.arm("rectangle")
+    grip = context.pointer.press([middle[0], middle[1] - 9, middle[2] - 9], "S", 0.5)
+    assert grip is not None
+    grip.move([middle[0], middle[1] + 9, middle[2] + 9])
+    grip.release()
+    left, right = (each.captions for each in context.measured.drawings)
+    assert context.measured.drawings[1].is_of(view.model)
+    (entry,) = entries_of(viewer, context.session)
+    scan = viewer.layers[0].metadata["volume"]
+    (own,) = entries_on(view.model, scan, context.session.measurements.items) or [{}]
+    assert own["scan"]["voxels"] == entry["scan"]["voxels"] > 9
+    assert own["scan"]["mean"] != entry["scan"]["mean"]
+    assert left == [f"1: {in_words(entry)}"] and right == [f"1: {in_words(own)}"] != left
+    low, high = float(moving.min()), float(moving.max())
+    assert low <= own["scan"]["minimum"] <= own["scan"]["maximum"] <= high
+    context.measure.arm(None)
+
+
 @pytest.mark.window
 def test_the_alignment_is_checked_and_all_is_shown_as_before(
     panel: PrepareDock, viewer: Viewer, context: Context
@@ -138,6 +163,7 @@ def test_the_alignment_is_checked_and_all_is_shown_as_before(
     (shown,) = context.alignment.pair.views[0].model.layers
     assert shown.name == t1.name
     assert [layer.visible for layer in viewer.layers] == [True, False, False]
+    regions_are_measured_on_both(context, viewer, t1.metadata["volume"].data)
     context.layouts.changed.emit("planes")  # another layout ends the check
     assert panel.alignment.mode == "off" and context.alignment.pair is None
     after = [(layer.visible, layer.opacity, str(layer.blending)) for layer in viewer.layers]
