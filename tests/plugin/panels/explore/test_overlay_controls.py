@@ -67,6 +67,8 @@ def test_the_look_of_map_and_mask(
     np.testing.assert_allclose(mask.colormap.map(np.array([1]))[0], orange, atol=0.01)
     assert mask.contour == 0 and mask.opacity != pytest.approx(0.3)
 
+    controls.smooth.setChecked(False)
+    assert not look.chosen.smooth and not context.layouts.smooth
     controls.bar.setChecked(True)
     assert shown.colorbar.visible
     controls.map.setChecked(False)
@@ -78,6 +80,7 @@ def test_the_look_of_map_and_mask(
     assert stored[-1] == look.chosen and look.chosen.colour_map == "viridis"
     controls.reset.click()
     assert look.chosen == OverlayPreferences() and preview.contour == 1
+    assert controls.smooth.isChecked() and context.layouts.smooth
     assert shown.opacity == 0.8 and not shown.colorbar.visible
     viewer.layers.remove(shown)
     assert not controls.map.isEnabled()
