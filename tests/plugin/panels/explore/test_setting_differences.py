@@ -59,7 +59,7 @@ def test_differences_of_the_refinement_are_named() -> None:
     other = Refinement(border=2.0, reach_mm=5.0)
     changed = own.model_copy(update={"refinement": other})
     assert differences_in_words(changed, own, None) == [
-        "border (z) 2.0 instead of 1.25, reach in mm 5.0 instead of 1.0"
+        "border (z) 2.0 instead of 1.25, reach in mm 5.0 instead of 4.0"
     ]
     assert differences_in_words(OWN, own, None) == ["refinement off"]
 
