@@ -134,7 +134,8 @@ class RefinementTrial:
         border: float,
     ) -> NDArray[np.bool_]:
         rule = self._with_border(border)
-        return drawn(z[None], spot[None], brain[None], self._affine, rule)[0]
+        found: NDArray[np.bool_] = drawn(z[None], spot[None], brain[None], self._affine, rule)[0]
+        return found
 
     def _with_border(self, border: float) -> Refinement:
         return self._start.model_copy(update={"border": border})

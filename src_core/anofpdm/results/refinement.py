@@ -196,7 +196,7 @@ def _box_around(mask: Mask, margin: tuple[int, int, int]) -> Box | None:
     return _grown(boxes[0], margin, mask.shape) if boxes else None
 
 
-def _grown(box: Box, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+def _grown(box: tuple[slice, ...], margin: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
     """Return a box with a margin of voxels around it, as far as the array reaches."""
     x, y, z = (
         slice(max(0, side.start - more), min(length, side.stop + more))
