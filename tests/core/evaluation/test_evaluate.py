@@ -17,11 +17,12 @@ from anofpdm.datasets import SliceDataset
 from anofpdm.evaluation.dataset_cases import dataset_cases
 from anofpdm.evaluation.evaluate import evaluate
 from anofpdm.evaluation.methods.method import Method
-from anofpdm.evaluation.methods.registry import FAMILIES, registered
+from anofpdm.evaluation.methods.registry import FAMILIES, model_methods, registered
 from anofpdm.evaluation.methods.run import MethodsRun
 from anofpdm.evaluation.scan_cases import KnownScan
 from anofpdm.evaluation.tally import EXAMPLES
 from anofpdm.method.calibration import TimestepGrid
+from anofpdm.method.refinement import Refinement
 from anofpdm.method.settings import AbsoluteThreshold, Settings
 from anofpdm.results.metrics import dice
 from anofpdm.scans.volume import Volume, read_volume, write_nifti
@@ -334,6 +335,15 @@ def test_every_family_gives_methods_of_its_own() -> None:
         own = {one.name for one in methods[2:]} | {one.name for one in rivals}
         assert own and not own & names, family
         names |= own
+
+
+def test_the_models_own_map_is_named_after_the_settings_without_refinement() -> None:
+    plain = Settings.from_calibration(CALIBRATION)
+    refined = plain.model_copy(update={"refinement": Refinement()})
+    for settings, first in ((plain, "model"), (refined, "model, refined")):
+        found = model_methods(settings, TimestepGrid("ddim", 4, 600))
+        assert found[0].name == first
+        assert [one.name for one in found if one.own_map] == ["model"]
 
 
 @pytest.mark.nightly

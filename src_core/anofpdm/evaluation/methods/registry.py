@@ -64,9 +64,10 @@ def model_methods(settings: Settings, grid: TimestepGrid) -> tuple[Method, ...]:
     found = [Method(MODEL, "model", grid, plain), Method(REFINED, "model", grid, refined)]
     if settings.refinement is not None:
         found.reverse()
+    # Both have the same anomaly map, which bears the name of the settings without refinement.
     return tuple(
-        Method(one.name, one.family, one.grid, one.settings, own_map=number == 0)
-        for number, one in enumerate(found)
+        Method(one.name, one.family, one.grid, one.settings, own_map=one.name == MODEL)
+        for one in found
     )
 
 
