@@ -10,9 +10,9 @@ from qtpy.QtCore import Qt
 from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.shortcuts import KEYS, explain, show_shortcuts
 from napari_anofpdm.io.open_action import open_analysis, open_files
+from napari_anofpdm.reading.bars.point_bar import PointBar
+from napari_anofpdm.reading.bars.view_bar import ViewBar
 from napari_anofpdm.reading.central import main_window
-from napari_anofpdm.reading.point_bar import PointBar
-from napari_anofpdm.reading.view_bar import ViewBar
 
 if TYPE_CHECKING:
     import napari.viewer

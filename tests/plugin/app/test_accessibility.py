@@ -21,9 +21,9 @@ from qtpy.QtWidgets import (
 
 from napari_anofpdm.app.workspace import PANELS, open_reading, show_panel
 from napari_anofpdm.host.focus import FRAME
+from napari_anofpdm.reading.bars.point_bar import PointBar
+from napari_anofpdm.reading.bars.view_bar import ViewBar
 from napari_anofpdm.reading.central import main_window
-from napari_anofpdm.reading.point_bar import PointBar
-from napari_anofpdm.reading.view_bar import ViewBar
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

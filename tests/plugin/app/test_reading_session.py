@@ -16,9 +16,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 from anofpdm import Analysis
 from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.workspace import PANELS, open_reading, panel_named, show_panel
+from napari_anofpdm.reading.bars.point_bar import PointBar
+from napari_anofpdm.reading.bars.view_bar import ViewBar
 from napari_anofpdm.reading.central import Central, main_window
-from napari_anofpdm.reading.point_bar import PointBar
-from napari_anofpdm.reading.view_bar import ViewBar
 from tests.plugin.patience import LONG
 from tests.plugin.two_cases import two_cases
 from tests.plugin.window_faults import faults_of

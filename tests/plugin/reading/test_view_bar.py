@@ -11,7 +11,7 @@ from anofpdm import Volume
 from napari_anofpdm.app.bars import show_bars
 from napari_anofpdm.app.viewer_setup import prepare
 from napari_anofpdm.layers.windows import window_limits
-from napari_anofpdm.reading.view_bar import ViewBar
+from napari_anofpdm.reading.bars.view_bar import ViewBar
 from napari_anofpdm.space.layer_volume import layer_data
 
 if TYPE_CHECKING:

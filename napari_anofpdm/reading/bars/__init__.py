@@ -1,0 +1,1 @@
+"""The toolbars over and under the canvas."""
