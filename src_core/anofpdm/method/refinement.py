@@ -45,7 +45,7 @@ class Refinement(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     border: Deviations = 1.5
-    contrast: float = Field(default=0.5, ge=0, le=1)
+    contrast: float = Field(default=0.4, ge=0, le=1)
     core: float = Field(default=1.5, ge=0, le=100)
     share: float = Field(default=0.5, gt=0, le=1)
     reach_mm: float = Field(default=4.0, ge=0, le=20)

@@ -42,7 +42,7 @@ RefineContrastOption = Annotated[
         metavar="FRACTION",
         help="Voxels around a bright spot must also reach this fraction of its own brightness "
         "above the brain's median (the 75th percentile); 0 uses the border alone.",
-        show_default="as calibrated, otherwise 0.5",
+        show_default="as calibrated, otherwise 0.4",
         rich_help_panel=_PANEL,
     ),
 ]
