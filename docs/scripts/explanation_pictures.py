@@ -1,6 +1,6 @@
 """Draw the pictures of the page "What am I seeing?" from the results of a demo.
 
-anofpdm demo DEMO --keep-analysis
+anofpdm demo --out DEMO --keep-analysis
 anofpdm follow-up ... --out COMPARISON
 python docs/scripts/explanation_pictures.py DEMO COMPARISON
 """

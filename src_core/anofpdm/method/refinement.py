@@ -29,8 +29,8 @@ class Refinement(BaseModel):
         its z. So the border of a bright lesion lies higher than that of a faint one; 0 is one
         border for all ...
     core : float
-        ... and they are connected to a voxel with z at least `border` + `core`; 0 or more, in
-        robust standard deviations.
+        ... and they are connected to a voxel of a candidate with z at least `border` + `core`; 0 or
+        more, in robust standard deviations.
     share : float
         In (0, 1]. Candidates are voxels where the anomaly map reaches `share` times the threshold
         of its slice.

@@ -149,7 +149,8 @@ def drawn(
         border = max(refinement.border, refinement.contrast * level)
         near = within_distance(spot, affine, refinement.reach_mm)
         weak[box] |= near & allowed[box] & (z[box] >= border)
-    return hysteresis(weak, z >= refinement.border + refinement.core)
+    # Only candidates have a core: a bright spot nearby, which the map does not mark, is none.
+    return hysteresis(weak, located & (z >= refinement.border + refinement.core))
 
 
 def candidates(interpretation: Interpretation, share: float) -> Mask:

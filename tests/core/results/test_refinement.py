@@ -106,6 +106,17 @@ def test_the_result_takes_the_settings_refinement() -> None:
     assert native.lesions.volume_ml == pytest.approx(LESION.sum() * np.prod(SPACING) / 1000)
 
 
+def test_a_bright_spot_beside_a_lesion_that_the_map_does_not_mark_is_left_out() -> None:
+    volume = brain_with(40.0)
+    vessel = ball((15.0, 30.0, 7.0), 3.5)
+    volume.data[vessel] += 80
+    far = RULE.model_copy(update={"reach_mm": 12.0})
+    assert not (vessel & LESION).any()
+    np.testing.assert_array_equal(refined_mask(*located(volume), far), LESION)
+    marked = refined_mask(*located(volume, spots=LESION | vessel), far)
+    np.testing.assert_array_equal(marked, LESION | vessel)
+
+
 def test_each_lesion_has_a_border_of_its_own() -> None:
     # Half-bright rims around a bright and a faint lesion: partial volume of the one is a lesion's
     # brightness of the other.
