@@ -33,8 +33,9 @@ FILES = ("scans.csv", "slices.csv", "maps.csv", "evaluation.json", "report.html"
 # The network is of random weights: its gate would empty every mask.
 FREE = (
     "--no-gate", "--region", "brain", "--quantile", "0.6", "--median", "1",
-    "--min-component-pixels", "0", "--device", "cpu", "--draws", "20",
+    "--min-component-pixels", "0", "--device", "cpu",
 )  # fmt: skip
+FEW_DRAWS = ("--draws", "20")
 
 
 def run(*arguments: object) -> Result:
@@ -80,7 +81,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def outcome(model: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("outcome") / "scores"
-    done = run("evaluate", "--bundle", model, "--source", table, "--out", out, *FREE)
+    done = run("evaluate", "--bundle", model, "--source", table, "--out", out, *FREE, *FEW_DRAWS)
     assert done.exit_code == 0, done.output
     return out
 
@@ -172,6 +173,7 @@ def test_a_broken_scan_is_skipped_and_listed_whatever_the_number_of_workers(
     done = run(
         "evaluate", "--bundle", model, "--source", source, "--out", out, "--workers", workers,
         *FREE,
+        *FEW_DRAWS,
     )  # fmt: skip
     assert done.exit_code == 3 and "Skipped broken: " in done.stderr
     found, whole = document(out), document(outcome)
