@@ -92,7 +92,7 @@ def parsed(
     if not isinstance(document, dict) or "format_version" not in document:
         raise raises(f"{source} is not {what}; choose another file or {remedy}.")
     if document["format_version"] != version:
-        found = _short(document["format_version"])
+        found = short_repr(document["format_version"])
         raise raises(
             f"{source} has format_version {found}, but this program reads {version}; "
             f"update anofpdm or {remedy}."
@@ -118,12 +118,13 @@ def sentence(error: ValidationError, where: str = "") -> str:
     elif first["type"] == "extra_forbidden":
         text = f"{field} is not a known field"
     elif field:
-        text = f"{field} is {_short(first['input'])}, but {message[:1].lower()}{message[1:]}"
+        text = f"{field} is {short_repr(first['input'])}, but {message[:1].lower()}{message[1:]}"
     others = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return f"{where + ': ' if where else ''}{text}{others}."
 
 
-def _short(value: Any, limit: int = 60) -> str:
+def short_repr(value: Any, limit: int = 60) -> str:
+    """Return a value in Python's notation, cut to a number of characters."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of 5,000 digits, a list within itself

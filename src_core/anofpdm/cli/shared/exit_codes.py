@@ -14,10 +14,12 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from anofpdm.common.errors import AnofpdmError, Cancelled
 from anofpdm.common.processes.end_signals import end_signals, leave_closed_terminal
+from anofpdm.common.validation import short_repr
 
 OK = 0
 INTERNAL_ERROR = 1
@@ -81,8 +83,11 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
         _say(_CANCELLED)
         return CANCELLED
     if isinstance(error, typer.TyperException):
-        # Typer passes on pydantic's prefix.
+        # Typer passes on pydantic's prefix, but not the value.
         said = _one_line(error.format_message()).replace("Value error, ", "").rstrip(".?")
+        if isinstance(error.__cause__, ValidationError):
+            value = short_repr(error.__cause__.errors(include_url=False)[0]["input"])
+            said = said.replace("Input should", f"{value} should", 1)
         _say(f"Error: {said}{_help_hint(error)}.")
         return USER_ERROR
     if isinstance(error, AnofpdmError):
