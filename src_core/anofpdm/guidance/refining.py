@@ -15,7 +15,6 @@ from anofpdm.method.refinement import Refinement
 from anofpdm.results.metrics import dice
 from anofpdm.results.refinement import candidates, drawn
 from anofpdm.results.standardized_scan import robust_deviations, toward
-from anofpdm.scans.distance import within_distance
 
 if TYPE_CHECKING:
     from anofpdm.method.interpretation import Interpretation
@@ -116,14 +115,14 @@ class RefinementTrial:
     def _add(self, mask: NDArray[np.bool_], spot: NDArray[np.bool_]) -> None:
         row = len(self._marked)
         z, brain = self._z[row], self._foreground[row]
-        region = within_distance(spot[None], self._affine, self._start.reach_mm)[0] & brain
+        candidate = spot & brain  # which alone can hold a core
         self._marked.append(bool(mask.any()))
-        self._highest.append(float(z[region].max()) if region.any() else _NOTHING)
+        self._highest.append(float(z[candidate].max()) if candidate.any() else _NOTHING)
         if self._truth is not None:
             truth = self._truth[row]
             self._coarse.append(dice(mask, truth))
             self._refined.append(
-                [dice(self._drawn(z, spot & brain, brain, b), truth) for b in BORDERS]
+                [dice(self._drawn(z, candidate, brain, b), truth) for b in BORDERS]
             )
 
     def _drawn(

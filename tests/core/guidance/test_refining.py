@@ -77,6 +77,20 @@ def test_a_refinement_that_loses_is_left_out() -> None:
     assert "1.000 without" in choice.source
 
 
+def test_a_bright_pixel_beside_what_the_map_marks_raises_no_core() -> None:
+    config = CONFIG.model_copy(update={"extent_mm": 3.0 * CONFIG.size})  # a neighbour is in reach
+    cores = []
+    for beside in (0.0, 3.0):
+        images, _, foreground, found = made(contrast=1.0, healthy_spot=0.5)
+        images[3:, 6, 9] += beside
+        trial = RefinementTrial(images, foreground, SUBJECT, None, config, "hyperintense")
+        trial.add(found)
+        choice = trial.choose(LABELS, "accuracy")
+        assert choice.refinement is not None
+        cores.append(choice.refinement.core)
+    assert cores[1] == pytest.approx(cores[0], rel=0.05)
+
+
 def test_labels_choose_the_core_and_no_border() -> None:
     images, _, foreground, found = made(contrast=0.9, healthy_spot=0.45)
     trial = RefinementTrial(images, foreground, SUBJECT, None, CONFIG, "hyperintense")
