@@ -23,8 +23,8 @@ def refinement_words(refinement: Refinement | None) -> str:
         return "not refined on the scan"
     on = "" if refinement.modality is None else f" {refinement.modality}"
     return (
-        f"refined on the scan{on} (z from {refinement.border:g} and {refinement.contrast:g} of the "
-        f"lesion's, core from {refinement.border + refinement.core:g}, within "
+        f"refined on the scan{on} (z at least {refinement.border:g} and {refinement.contrast:g} "
+        f"times the lesion's level, core at least {refinement.border + refinement.core:g}, within "
         f"{refinement.reach_mm:g} mm)"
     )
 
