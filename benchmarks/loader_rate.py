@@ -58,7 +58,7 @@ def loader_rate(
     batches = Batches(selection, order, slice(0, config.batch_size), device)
     start, spent = time.perf_counter(), time.process_time()
     for step in range(steps):
-        images, _ = batches.batch(step)
+        images = batches.batch(step).images
     float(images.sum())  # waits for the device
     seconds, spent = time.perf_counter() - start, time.process_time() - spent
     batches.close()

@@ -84,6 +84,10 @@ class TrainingConfig(BaseModel):
         of the difference, with log s uniform in log `faintest_lesion`..0. If a lesion is visible
         through the noise, the network does not need its label; faint lesions make the label
         informative at every noise level.
+    lesion_weight : float
+        With `twins`: how often the loss counts a pixel in which an unhealthy slice and its twin
+        differ, in both. Only there can the network learn what the label means. Where they differ
+        is known from the twins alone, so real data, which have none, train without it.
     precision : {"float32", "bfloat16"}
         bfloat16 runs the network under autocast; weights and loss stay float32.
     seed : int
@@ -136,6 +140,7 @@ class TrainingConfig(BaseModel):
     unhealthy_fraction: Probability | None = None
     twins: bool = False
     faintest_lesion: Annotated[float, Field(gt=0, le=1)] = 1.0
+    lesion_weight: Annotated[float, Field(ge=1)] = 1.0
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
     augmentation: Augmentation = Augmentation()
@@ -157,6 +162,8 @@ class TrainingConfig(BaseModel):
             raise ValueError("twins needs an unhealthy_fraction above 0 and at most 0.5")
         if self.faintest_lesion < 1 and not self.twins:
             raise ValueError("faintest_lesion needs twins = true")
+        if self.lesion_weight > 1 and not self.twins:
+            raise ValueError("lesion_weight needs twins = true")
         return self
 
     @classmethod

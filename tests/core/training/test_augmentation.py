@@ -17,7 +17,7 @@ GEOMETRY = [{"rotation": 20}, {"scale": 0.2}, {"shift": 0.1}, {"flip": True}]
 def run(images: Tensor, seed: int = 0, flip_axis: int = -1, **settings: Any) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     draws = SharedDraws(torch.arange(len(images)), generator)
-    return augment(images, Augmentation(**settings), draws, flip_axis)
+    return augment(images, Augmentation(**settings), draws, flip_axis)[0]
 
 
 def brains(count: int = 8, channels: int = 2, size: int = 32) -> Tensor:

@@ -24,12 +24,14 @@ from anofpdm.training import (
     export_bundle,
     train,
 )
+from anofpdm.training.data.augmentation_config import Augmentation
 from anofpdm.training.data.batches import Batches
 from anofpdm.training.data.data_order import DataOrder
 from anofpdm.training.data.draws import SharedDraws
 from anofpdm.training.monitor.held_out import HeldOutLoss
 from anofpdm.training.run.checkpoints import list_checkpoints, load_checkpoint
 from anofpdm.training.step.objective import Noising
+from anofpdm.training.step.trainer import Trainer
 from tests.core.training_cases import (
     CPU,
     assert_same_state,
@@ -305,13 +307,36 @@ def test_training_with_twins_runs_and_asks_for_room(tmp_path: Path) -> None:
         train(make_config(twins=True, unhealthy_fraction=0.01), twins, tmp_path / "other")
 
 
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_a_step_weighs_the_pixels_in_which_twins_differ(tmp_path: Path, accumulation: int) -> None:
+    """Of the twin dataset's slices all pixels differ, so their losses count seven times."""
+    selection = make_twin_dataset(tmp_path / "d.zarr").select("train")
+    network = make_config().network.model_copy(update={"dropout": 0.0})
+    losses = []
+    for weight in (1.0, 7.0):
+        config = make_config(
+            network=network,
+            twins=True,
+            unhealthy_fraction=0.5,
+            batch_size=4,
+            lesion_weight=weight,
+            accumulation=accumulation,
+            augmentation=Augmentation(flip=True),
+        )
+        torch.manual_seed(0)
+        trainer = Trainer(config, UNet(network), selection, CPU)
+        losses.append(float(trainer.step(0, 0.0)[0]))
+        trainer.close()
+    assert losses[1] == pytest.approx(7 * losses[0], rel=1e-5)
+
+
 def test_faint_lesions_lie_between_slice_and_twin(tmp_path: Path) -> None:
     selection = make_twin_dataset(tmp_path / "d.zarr").select("train")
     order = DataOrder(selection.labels, 4, 0, 0.5, selection.twins, faintest_lesion=0.05)
     batches = Batches(selection, order, slice(None), CPU)
     try:
         for step in range(6):
-            images, labels = batches.batch(step)
+            images, labels, _ = batches.batch(step)
             plain = torch.from_numpy(selection.images[order.batch(step)]).float()
             strengths = torch.from_numpy(order.strengths(step))[:2, None, None, None]
             expected = plain[2:] + strengths * (plain[:2] - plain[2:])

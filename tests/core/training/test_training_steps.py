@@ -263,7 +263,7 @@ def test_twins_get_the_same_draws_and_others_their_own() -> None:
     draws = SharedDraws(torch.tensor([0, 1, 2, 0, 1]), torch.Generator().manual_seed(0))
     images = torch.rand(3, 1, 8, 8)[[0, 1, 2, 0, 1]] * 2 - 1
     settings = Augmentation(flip=True, gamma=0.3, gain=0.2, bias=0.2, rotation=9.0, shift=0.05)
-    changed = augment(images, settings, draws, -1)
+    changed, _ = augment(images, settings, draws, -1)
     labels = torch.tensor([1, 1, 0, 0, 0])
     batch = Noising(NoiseSchedule(), CPU).draw(changed, labels, 0.5, draws)
     for values in (changed, batch.noise, batch.index, batch.x_t, batch.label == NULL):

@@ -16,7 +16,13 @@ from anofpdm.training.data.augmentation_config import Augmentation
 from anofpdm.training.data.draws import SharedDraws
 
 
-def augment(images: Tensor, config: Augmentation, draws: SharedDraws, flip_axis: int) -> Tensor:
+def augment(
+    images: Tensor,
+    config: Augmentation,
+    draws: SharedDraws,
+    flip_axis: int,
+    marks: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None]:
     """Augmented copy of a batch.
 
     Parameters
@@ -29,29 +35,37 @@ def augment(images: Tensor, config: Augmentation, draws: SharedDraws, flip_axis:
         The only source of randomness, on the images' device.
     flip_axis : int
         Axis of `images` that runs left-right, -1 or -2.
+    marks : Tensor (B, 1, H, W), optional
+        Marked pixels of the slices, which move with them.
 
     Returns
     -------
-    Tensor (B, C, H, W)
+    images : Tensor (B, C, H, W)
         In [-1, 1]; background (-1) stays background under the intensity changes.
+    marks : Tensor (B, 1, H, W) float, or None
+        In [0, 1]; between them where a mark's edge falls between pixels.
     """
     if config == Augmentation():
-        return images
+        return images, None if marks is None else marks.to(images.dtype)
+    channels = images.shape[1]
     values = (images + 1) / 2
+    if marks is not None:
+        values = torch.cat([values, marks.to(values.dtype)], dim=1)
     if config.flip:
         mirrored = _signed(draws, 1) > 0
         values = torch.where(mirrored[:, :, None, None], values.flip(flip_axis), values)
     if config.rotation or config.scale or config.shift:
         values = _affine(values, config, draws)
+    values, moved = values[:, :channels], None if marks is None else values[:, channels:]
     if config.gamma:
-        power = (config.gamma * _signed(draws, images.shape[1])).exp()
+        power = (config.gamma * _signed(draws, channels)).exp()
         values = values ** power[:, :, None, None]
     if config.gain:
-        gain = 1 + config.gain * _signed(draws, images.shape[1])
+        gain = 1 + config.gain * _signed(draws, channels)
         values = values * gain[:, :, None, None]
     if config.bias:
         values = values * _bias_field(values, config.bias, draws)
-    return values.clamp(0, 1) * 2 - 1
+    return values.clamp(0, 1) * 2 - 1, moved
 
 
 def _signed(draws: SharedDraws, *shape: int) -> Tensor:

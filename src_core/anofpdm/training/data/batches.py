@@ -13,6 +13,7 @@ from torch import Tensor
 
 from anofpdm.datasets.store.slices import SliceSelection
 from anofpdm.training.data.data_order import DataOrder
+from anofpdm.training.data.pairs import Slices, paired_images
 
 THREADS: Final = 4
 AHEAD: Final = 8
@@ -37,25 +38,34 @@ class Batches:
         This process's part of the batch.
     device : torch.device
         Where the batches go.
+    lesions : bool
+        Whether to tell where twins differ.
     """
 
     def __init__(
-        self, selection: SliceSelection, order: DataOrder, share: slice, device: torch.device
+        self,
+        selection: SliceSelection,
+        order: DataOrder,
+        share: slice,
+        device: torch.device,
+        *,
+        lesions: bool = False,
     ) -> None:
         self._order, self._share, self._device = order, share, device
+        self._lesions = lesions
         self._labels = torch.from_numpy(selection.labels)
         self._positions = selection.positions
         self._scattered = selection.dataset.scattered_images
         self._held = None if self._scattered else torch.from_numpy(selection.images)
-        self._pending: dict[int, Future[tuple[Tensor, Tensor]]] = {}
+        self._pending: dict[int, Future[Slices]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="batches")
         # Waiting threads would keep an unused trainer alive.
         self._closing = weakref.finalize(
             self, self._threads.shutdown, wait=False, cancel_futures=True
         )
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Slices (B, C, H, W) float32 and labels (B,) int64 of a step, on the device.
+    def batch(self, step: int) -> Slices:
+        """Slices of a step, float32, on the device.
 
         Raises
         ------
@@ -68,31 +78,28 @@ class Batches:
         for ahead in wanted:
             if ahead not in self._pending:
                 self._pending[ahead] = self._threads.submit(self._read, ahead)
-        images, labels = self._pending.pop(step).result()
-        # Half as many bytes cross to the device this way round.
-        moved = images.to(self._device, non_blocking=True).to(torch.float32)
-        return moved, labels.to(self._device, non_blocking=True)
+        images, labels, lesions = (
+            None if values is None else values.to(self._device, non_blocking=True)
+            for values in self._pending.pop(step).result()
+        )
+        assert images is not None and labels is not None
+        # Half as many bytes cross to the device where it is the device that widens them.
+        return Slices(images.to(torch.float32), labels, lesions)
 
     def close(self) -> None:
         """End the threads."""
         self._closing()
 
-    def _read(self, step: int) -> tuple[Tensor, Tensor]:
-        chosen = self._order.batch(step)[self._share]
-        images = self._images(chosen)
-        strengths = self._order.strengths(step)[self._share]
-        faint = np.flatnonzero(strengths < 1)
-        if faint.size:
-            assert self._order.twins is not None
-            twins = self._images(self._order.twins[chosen[faint]]).float()
-            weight = torch.from_numpy(strengths[faint])[:, None, None, None]
-            images = images.float()
-            images[faint] = torch.lerp(twins, images[faint], weight)
-        labels = self._labels[torch.from_numpy(chosen)].to(torch.int64)
+    def _read(self, step: int) -> Slices:
+        images, lesions = paired_images(
+            self._order, step, self._share, self._images, lesions=self._lesions
+        )
+        chosen = torch.from_numpy(self._order.batch(step)[self._share])
+        slices = Slices(images, self._labels[chosen].to(torch.int64), lesions)
         if self._device.type != "cuda":
-            return images, labels
+            return slices
         with torch.cuda.device(self._device):  # a thread's own is the first GPU
-            return images.pin_memory(), labels.pin_memory()
+            return Slices(*(None if held is None else held.pin_memory() for held in slices))
 
     def _images(self, chosen: NDArray[np.integer[Any]]) -> Tensor:
         if self._scattered is not None:

@@ -38,6 +38,11 @@ class DataOrder:
         Of the unhealthy slices with a twin three in four keep a share s of their difference to it,
         log s uniform in log `faintest_lesion`..0; 1 leaves all as they are.
 
+    Attributes
+    ----------
+    pairs : int
+        Pairs of twins in a batch; 0 without `twins`.
+
     Raises
     ------
     TrainingError
@@ -85,7 +90,7 @@ class DataOrder:
         self._first = _Walk(walks[0][0], (seed, 0))
         self._second = _Walk(walks[1][0], (seed, 1)) if len(walks) > 1 else None
         self._share = walks[0][1]
-        self._pairs = int(batch_size * self._share)
+        self.pairs = int(batch_size * self._share) if twins is not None else 0
 
     def batch(self, step: int) -> NDArray[np.intp]:
         """Positions (batch_size,) of the slices of step 0, 1, ...
@@ -101,14 +106,14 @@ class DataOrder:
             return np.concatenate(
                 [self._first.take(low, high), self._second.take(start - low, stop - high)]
             )
-        pairs, others = self._pairs, size - 2 * self._pairs
+        pairs, others = self.pairs, size - 2 * self.pairs
         sick = self._first.take(step * pairs, (step + 1) * pairs)
         rest = self._second.take(step * others, (step + 1) * others)
         return np.concatenate([sick, rest, self.twins[sick]])
 
     def rows(self) -> NDArray[np.intp]:
         """For each slice of any batch the number (batch_size,) of its random draws."""
-        return shared_rows(self._batch_size, self._pairs if self.twins is not None else 0)
+        return shared_rows(self._batch_size, self.pairs)
 
     def strengths(self, step: int) -> NDArray[np.float32]:
         """For each slice of the step's batch the share (batch_size,) that its lesion keeps."""
@@ -117,9 +122,9 @@ class DataOrder:
             return strengths
         # Streams 0 and 1 are the walks'.
         generator = np.random.default_rng(np.random.SeedSequence([self._seed, 2, step]))
-        chance, place = generator.random((2, self._pairs))
+        chance, place = generator.random((2, self.pairs))
         drawn = self._faintest**place
-        strengths[: self._pairs] = np.where(chance < _FADED_SHARE, drawn, 1.0)
+        strengths[: self.pairs] = np.where(chance < _FADED_SHARE, drawn, 1.0)
         return strengths
 
 

@@ -20,6 +20,7 @@ from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.synthetic.slices import phantom_slices
 from anofpdm.training.data.data_order import DataOrder
+from anofpdm.training.data.pairs import Slices, paired_images
 from anofpdm.training.data.phantom_config import PhantomDraws
 
 MOST_WORKERS: Final = 12
@@ -44,6 +45,8 @@ class PhantomPool:
         Where the subjects are drawn and the batches live.
     twins : bool
         Pair each unhealthy slice with its twin.
+    lesions : bool
+        Whether to tell where twins differ.
     seed : int
         Seed of the run.
     workers : int, optional
@@ -66,6 +69,7 @@ class PhantomPool:
         device: torch.device,
         *,
         twins: bool,
+        lesions: bool = False,
         seed: int,
         workers: int | None = None,
         **order: Any,
@@ -84,29 +88,26 @@ class PhantomPool:
             dataset.modalities, preprocessing, float(made["lesion_mm2"]), twins, str(device)
         )
         self._seed, self._order_values = seed, order
+        self._lesions = lesions
         self._number = -1
         self._workers = min(MOST_WORKERS, usable_cpus() - 2) if workers is None else workers
         self._open = ExitStack()
         self._executor: ProcessPoolExecutor | None = None
         self._ahead: dict[int, list[Future[_Part]]] = {}
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Slices (B, C, H, W) float32 and labels (B,) int64 of a step, on the device."""
+    def batch(self, step: int) -> Slices:
+        """Slices of a step, float32, on the device."""
         number, place = divmod(step, self._draws.steps)
         if number != self._number:
             self._draw(number)
-        chosen = self._order.batch(place)[self._share]
-        rows = torch.from_numpy(chosen).to(self._device)
-        images = self._images[rows].float()
-        strengths = self._order.strengths(place)[self._share]
-        faint = np.flatnonzero(strengths < 1)
-        if faint.size:
-            assert self._order.twins is not None
-            where = torch.from_numpy(faint).to(self._device)
-            partners = torch.from_numpy(self._order.twins[chosen[faint]]).to(self._device)
-            weight = torch.from_numpy(strengths[faint]).to(self._device)[:, None, None, None]
-            images[where] = torch.lerp(self._images[partners].float(), images[where], weight)
-        return images, self._labels[rows]
+        images, lesions = paired_images(
+            self._order, place, self._share, self._read, lesions=self._lesions
+        )
+        chosen = torch.from_numpy(self._order.batch(place)[self._share]).to(self._device)
+        return Slices(images.float(), self._labels[chosen], lesions)
+
+    def _read(self, chosen: NDArray[np.intp]) -> Tensor:
+        return self._images[torch.from_numpy(chosen).to(self._device)]
 
     def close(self) -> None:
         """Forget the subjects and end the workers."""

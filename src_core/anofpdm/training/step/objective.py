@@ -25,18 +25,21 @@ class NoisedBatch:
         t - 1.
     label : Tensor (B,) int64
         0 healthy, 1 unhealthy, 2 null.
+    weight : Tensor (B, 1, H, W), optional
+        How often each pixel counts in the loss; None counts all once.
     """
 
     x_t: Tensor
     noise: Tensor
     index: Tensor
     label: Tensor
+    weight: Tensor | None = None
 
     def split(self, parts: int) -> list[NoisedBatch]:
         """Cut into `parts` batches whose sizes differ by one slice at most."""
         cut = (
-            torch.tensor_split(values, parts)
-            for values in (self.x_t, self.noise, self.index, self.label)
+            [None] * parts if values is None else torch.tensor_split(values, parts)
+            for values in (self.x_t, self.noise, self.index, self.label, self.weight)
         )
         return [NoisedBatch(*part) for part in zip(*cut, strict=True)]
 
@@ -111,7 +114,10 @@ class Noising:
 
 
 def slice_losses(network: nn.Module, batch: NoisedBatch, *, bfloat16: bool) -> Tensor:
-    """Mean squared error of the predicted noise of each slice, (B,) float32."""
+    """Mean squared error of the predicted noise of each slice, weighted, (B,) float32."""
     with torch.autocast(batch.x_t.device.type, torch.bfloat16, enabled=bfloat16):
         predicted = network(batch.x_t, batch.index, batch.label)
-    return functional.mse_loss(predicted.float(), batch.noise, reduction="none").mean((1, 2, 3))
+    errors = functional.mse_loss(predicted.float(), batch.noise, reduction="none")
+    if batch.weight is not None:
+        errors = errors * batch.weight
+    return errors.mean((1, 2, 3))

@@ -63,7 +63,6 @@ class Processes:
         return DistributedDataParallel(
             network,
             device_ids=[self.device] if self.device.type == "cuda" else None,
-            broadcast_buffers=False,
             gradient_as_bucket_view=True,
         )
 

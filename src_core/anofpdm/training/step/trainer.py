@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -189,11 +190,14 @@ class Trainer:
     def _batch(self, step: int) -> NoisedBatch:
         """Noised slices of this process's share of a step's batch."""
         config = self.config
-        images, labels = self._batches.batch(step)
+        images, labels, lesions = self._batches.batch(step)
         self._generator.manual_seed(step_seed(config.seed, step))
         draws = SharedDraws(self._rows, self._generator, self._row_count)
-        images = augment(images, config.augmentation, draws, self._flip_axis)
-        return self.noising.draw(images, labels, config.null_label_probability, draws)
+        images, lesions = augment(images, config.augmentation, draws, self._flip_axis, lesions)
+        batch = self.noising.draw(images, labels, config.null_label_probability, draws)
+        if lesions is None:
+            return batch
+        return replace(batch, weight=1 + (config.lesion_weight - 1) * lesions)
 
     def _gradients(self, batch: NoisedBatch, step: int) -> Tensor:
         """Add up the gradients of the share, part by part; return its part in the batch's loss."""
@@ -243,6 +247,7 @@ def _batches(
             share,
             device,
             twins=config.twins,
+            lesions=config.lesion_weight > 1,
             seed=config.seed,
             batch_size=config.batch_size,
             unhealthy_fraction=config.unhealthy_fraction,
@@ -256,7 +261,7 @@ def _batches(
         selection.twins if config.twins else None,
         config.faintest_lesion,
     )
-    return Batches(selection, order, share, device)
+    return Batches(selection, order, share, device, lesions=config.lesion_weight > 1)
 
 
 def _share(config: TrainingConfig, processes: Processes) -> slice:
