@@ -117,7 +117,7 @@ def test_marks_move_with_the_images_and_keep_their_value(settings: dict[str, flo
 
     def moved(given: Tensor | None) -> tuple[Tensor, Tensor | None]:
         draws = SharedDraws(torch.arange(6), torch.Generator().manual_seed(2))
-        return augment(2 * marks - 1, Augmentation(**settings), draws, -1, given)  # type: ignore[arg-type]
+        return augment(2 * marks - 1, Augmentation(**settings), draws, -1, given)
 
     images, found = moved(marks)
     assert found is not None

@@ -13,6 +13,7 @@ from anofpdm.common.errors import TrainingError
 from anofpdm.datasets.store.slices import SliceDataset
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.synthetic.dataset import build_phantom_dataset
+from anofpdm.training.data.pairs import Slices
 from anofpdm.training.data.phantom_config import PhantomDraws
 from anofpdm.training.data.phantom_pool import PhantomPool
 
@@ -51,7 +52,7 @@ def make_pool(dataset: SliceDataset, workers: int = 0) -> PhantomPool:
 
 
 @pytest.fixture(scope="module")
-def walked(dataset: SliceDataset) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+def walked(dataset: SliceDataset) -> tuple[Slices, ...]:
     """The batches of steps 0 to 2, made one after the other; the last has another subject."""
     pool = make_pool(dataset)
     return tuple(pool.batch(step) for step in range(3))

@@ -78,13 +78,10 @@ class Batches:
         for ahead in wanted:
             if ahead not in self._pending:
                 self._pending[ahead] = self._threads.submit(self._read, ahead)
-        images, labels, lesions = (
-            None if values is None else values.to(self._device, non_blocking=True)
-            for values in self._pending.pop(step).result()
-        )
-        assert images is not None and labels is not None
-        # Half as many bytes cross to the device where it is the device that widens them.
-        return Slices(images.to(torch.float32), labels, lesions)
+        read = self._pending.pop(step).result()
+        moved = read.each(lambda values: values.to(self._device, non_blocking=True))
+        # Half as many bytes crossed to the device, as it is the device that widens them.
+        return moved._replace(images=moved.images.to(torch.float32))
 
     def close(self) -> None:
         """End the threads."""
@@ -99,7 +96,7 @@ class Batches:
         if self._device.type != "cuda":
             return slices
         with torch.cuda.device(self._device):  # a thread's own is the first GPU
-            return Slices(*(None if held is None else held.pin_memory() for held in slices))
+            return slices.each(Tensor.pin_memory)
 
     def _images(self, chosen: NDArray[np.integer[Any]]) -> Tensor:
         if self._scattered is not None:

@@ -34,6 +34,11 @@ class Slices(NamedTuple):
     labels: Tensor
     lesions: Tensor | None
 
+    def each(self, change: Callable[[Tensor], Tensor]) -> Slices:
+        """Change every tensor, such as by moving it to a device."""
+        lesions = None if self.lesions is None else change(self.lesions)
+        return Slices(change(self.images), change(self.labels), lesions)
+
 
 def paired_images(
     order: DataOrder,
