@@ -21,6 +21,8 @@ class FittingLabel(QLabel):
         super().__init__(parent)
         self._wordings: tuple[str, ...] = ("",)
         self.setTextFormat(Qt.TextFormat.PlainText)
+        # With a frame, as napari's style gives it, Qt would shift the text by half an x.
+        self.setIndent(0)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def say(self, *wordings: str) -> None:
