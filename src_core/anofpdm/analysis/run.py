@@ -275,7 +275,7 @@ def versions() -> dict[str, str]:
 def _source(volume: Volume) -> SourceFile:
     modality = volume.modality or ""
     if volume.path is None:
-        return SourceFile(modality=modality, name="")
+        return SourceFile(modality=modality, name="not from a file")
     # A name of other bytes than UTF-8 could not be written into any report.
     name = os.fsencode(volume.name).decode("utf-8", "replace")
     if volume.source is not None:

@@ -271,8 +271,12 @@ def _attributes(path: Path) -> dict[str, Any]:
             raise AnalysisError(fault)
     try:
         if not root.exists():
-            what = "There is no analysis at" if not path.exists() else "There is no Zarr store in"
-            raise AnalysisError(f"{what} {path}; check the path.")
+            if not path.exists():
+                raise AnalysisError(f"There is no analysis at {path}; check the path.")
+            raise AnalysisError(
+                f"{path} is no stored analysis (a folder whose name ends in .anofpdm.zarr); choose "
+                "one, or segment with --keep-analysis to make one."
+            )
         node = json.loads(file_bytes(root, AnalysisError, "copy or run the analysis again"))
     except OSError as error:
         raise AnalysisError(f"{path} cannot be read ({error.strerror}); check the path.") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -47,7 +49,7 @@ def validated(
     try:
         return model.model_validate(values if document is None else document)
     except ValidationError as error:
-        raise raises(sentence(error, where)) from None
+        raise raises(sentence(error, where, model.model_fields)) from None
 
 
 def parsed(
@@ -101,26 +103,46 @@ def parsed(
         try:
             return model.model_validate_json(json.dumps(document))
         except ValidationError as error:
-            raise raises(f"{sentence(error, source).rstrip('.')}; {remedy}.") from error
+            said = sentence(error, source, model.model_fields).rstrip(".")
+            raise raises(f"{said}; {remedy}.") from error
         except AnofpdmError as error:
             raise raises(f"{source}: {error}") from error
 
 
-def sentence(error: ValidationError, where: str = "") -> str:
-    """Return one sentence about the first error of a pydantic report, and the number of others."""
+def sentence(error: ValidationError, where: str = "", known: Collection[str] = ()) -> str:
+    """Return one sentence about the first error of a pydantic report, and the number of others.
+
+    Parameters
+    ----------
+    error : ValidationError
+        The report.
+    where : str
+        Source of the values, named at the start of the sentence.
+    known : collection of str
+        Names of the outermost fields, of which one may have been meant by an unknown one.
+    """
     details = error.errors(include_url=False)
     first = details[0]
     message = one_line(first["msg"].removeprefix("Value error, "), _MOST_SAID).rstrip(".")
+    message = message.replace("Input should be", "It must be").split(", unable to")[0]
     field = one_line(".".join(str(part) for part in first["loc"]))
     text = message
     if first["type"] == "missing":
         text = f"{field} is missing"
     elif first["type"] == "extra_forbidden":
-        text = f"{field} is not a known field"
+        text = f"{field} is not a known field{_meant(first['loc'], known)}"
+    elif field and isinstance(first["input"], dict):
+        text = f"{field}: {message}"
     elif field:
         text = f"{field} is {short_repr(first['input'])}, but {message[:1].lower()}{message[1:]}"
     others = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return f"{where + ': ' if where else ''}{text}{others}."
+
+
+def _meant(place: tuple[int | str, ...], known: Collection[str]) -> str:
+    """Name the field that a misspelled one resembles."""
+    near = get_close_matches(str(place[0]), known, 1) if len(place) == 1 else []
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def short_repr(value: Any, limit: int = 60) -> str:

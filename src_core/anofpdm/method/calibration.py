@@ -152,7 +152,7 @@ class Calibration(BaseModel):
         if any(len(c.max_divergence) != len(self.max_divergence) for c in self.candidates):
             raise ValueError("candidates and calibration differ in their number of modalities")
         if self.median_kernel % 2 == 0:
-            raise ValueError(f"width of the median filter must be odd; got {self.median_kernel}")
+            raise ValueError(f"the median filter needs an odd width, not {self.median_kernel}")
         if self.rule == "absolute" and None in (
             self.map_threshold,
             *(c.map_threshold for c in self.candidates),

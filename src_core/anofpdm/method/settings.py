@@ -144,7 +144,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.median_kernel % 2 == 0:
-            raise ValueError(f"width of the median filter must be odd; got {self.median_kernel}")
+            raise ValueError(f"the median filter needs an odd width, not {self.median_kernel}")
         if self.gate and self.cosine_threshold is None:
             raise ValueError(
                 "the gate needs a cosine_threshold: set one, or turn the gate off "
@@ -258,7 +258,8 @@ class Settings(BaseModel):
             above = min((t for t in timesteps if t > self.end_step), default=None)
             near = " or ".join(str(t) for t in (below, above) if t is not None)
             raise SettingsError(
-                f"The end step {self.end_step} is not an analysed noise level; choose {near}."
+                f"The end step {self.end_step} is not an analysed noise level; choose one that is, "
+                f"such as {near}."
             )
         given = modalities if self.max_divergence is None else len(self.max_divergence)
         if given != modalities:

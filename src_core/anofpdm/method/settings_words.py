@@ -45,5 +45,6 @@ def healthy_rule_words(settings: Settings) -> str:
     if settings.gate:
         return f"healthy above cosine {settings.cosine_threshold:.4f}"
     if settings.judges:
-        return "healthy if nothing is marked"
+        marked = "nothing is marked" if settings.refinement is None else "the map marks nothing"
+        return f"healthy if {marked}"
     return "slices are not classified"

@@ -45,6 +45,8 @@ class AlignedFollowUp:
         Each registration, as JSON values; empty where none was made.
     passed : bool
         Whether every registration fits better than by chance.
+    doubtful : bool
+        Whether one fits little better than by chance, as scans of two people do.
     resampled : bool
         Whether a scan was interpolated.
     note : str
@@ -58,6 +60,7 @@ class AlignedFollowUp:
     passed: bool
     resampled: bool = False
     note: str = ""
+    doubtful: bool = False
 
 
 def align_follow_up(
@@ -103,7 +106,7 @@ def align_follow_up(
         return AlignedFollowUp(volumes, covered, [], passed=True)
     from anofpdm.preprocessing.registration import register as register_scan
 
-    volumes, record, passed = {}, [], True
+    volumes, record, passed, doubtful = {}, [], True, False
     resampled, kept = False, list[str]()
     for name, scan in scans.items():
         found = register_scan(baseline, scan, should_cancel=should_cancel)
@@ -115,6 +118,7 @@ def align_follow_up(
             warn(f"Follow-up: {found.warning} Do not trust the comparison.")
             passed = False
         elif found.similarity.value < _ONE_HEAD_RATIO * found.similarity.by_chance:
+            doubtful = True
             warn(
                 f"Follow-up: {found.moving} fits {found.fixed} little better than by chance "
                 f"({found.similarity.words}); make sure that both show the same patient."
@@ -129,7 +133,7 @@ def align_follow_up(
             volumes[name], reason = own
             kept.append(f"{found.moving} was not resampled: {reason}.")
     note_on_voxels = RESAMPLED if resampled else " ".join(kept)
-    return AlignedFollowUp(volumes, covered, record, passed, resampled, note_on_voxels)
+    return AlignedFollowUp(volumes, covered, record, passed, resampled, note_on_voxels, doubtful)
 
 
 def _own_voxels(baseline: Volume, scan: Volume, found: Registration) -> tuple[Volume, str] | None:

@@ -50,8 +50,9 @@ def in_model_order(
     wanted = ", ".join(modalities)
     if unknown := [name for name in given if name not in modalities]:
         raise SettingsError(
-            f"The model reads {wanted}, not {' or '.join(unknown)}; leave it out, or use the "
-            "model's name for the modality."
+            f"The model reads {wanted}, not {' or '.join(unknown)}; choose a scan of "
+            f"{'these modalities' if len(modalities) > 1 else 'this modality'}, or correct the "
+            "name."
         )
     if missing := [name for name in modalities if name not in given]:
         raise SettingsError(

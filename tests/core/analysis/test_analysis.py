@@ -271,8 +271,8 @@ def refused(path: Path) -> str:
 def test_what_is_no_analysis(tmp_path: Path) -> None:
     assert "no analysis at" in refused(tmp_path / "missing.anofpdm.zarr")
     (tmp_path / "scan.nii").write_bytes(b"scan")
-    assert "no Zarr store" in refused(tmp_path / "scan.nii")
-    assert "no Zarr store" in refused(tmp_path)
+    assert "is no stored analysis" in refused(tmp_path / "scan.nii")
+    assert "is no stored analysis" in refused(tmp_path)
     zarr.create_array(tmp_path / "array.zarr", shape=(2,), dtype="i4")
     zarr.open_group(tmp_path / "group.zarr", mode="w")
     for name in ("array.zarr", "group.zarr"):

@@ -226,8 +226,8 @@ def test_refinement_changes_the_mask_and_is_reported(case: Path, tmp_path: Path)
     ("given", "said"),
     [
         (["--no-refine", "--refine-border", "1"], "--no-refine"),
-        (["--refine-share", "1.5"], "share is 1.5"),
-        (["--refine-reach", "50"], "reach_mm is 50"),
+        (["--refine-share", "1.5"], "'--refine-share': '1.5' should be less than or equal to 1"),
+        (["--refine-reach", "50"], "'--refine-reach': '50' should be less than or equal to 20"),
         (["--refine-contrast", "2"], "'--refine-contrast': '2' should be less than or equal to 1"),
         (["--refine-core", "abc"], "'--refine-core': 'abc' should be a valid number"),
         (["--refine-modality", "t1"], "model scores flair"),

@@ -121,7 +121,9 @@ def test_a_patient_who_moved_is_registered_and_compared(folder: Path) -> None:
 
 def test_the_same_scan_twice_is_unchanged(folder: Path) -> None:
     report = report_of(follow_up(folder, "first", "first", "--register", "off"))
-    assert report["registration"] == {"passed": True, "scans": [], "resampled": False, "note": ""}
+    assert report["registration"] == {
+        "passed": True, "doubtful": False, "scans": [], "resampled": False, "note": "",
+    }  # fmt: skip
     assert_nothing_changed(report)
 
 

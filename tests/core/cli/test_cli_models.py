@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,7 @@ from anofpdm.model.unet_config import UNetConfig
 from anofpdm.scans.volume import Volume, write_nifti
 from anofpdm.synthetic import Phantom
 from anofpdm.training.run.attempt import TrainingResult
+from anofpdm.training.run.checkpoints import list_checkpoints
 from tests.core.cohorts import coarse_training_phantoms
 from tests.core.segmentation_cases import SIZE, bundle, scan
 
@@ -101,12 +103,33 @@ def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     common = [config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run", "--device", "cpu"]
     first = run("train", *common)
     assert first.exit_code == 0
-    assert "on held-out slices (one class for all: 0.50)" in first.stdout
+    said = " ".join(first.stdout.split())
+    assert re.search(r"Trained 3 steps, loss [\d.]+, accuracy [\d.]+ on \d+ held-out slices", said)
+    assert "(one class for all: 0.50)" in said
     again = run("train", *common)
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
     result = run("train", *common, "--resume", "--steps", 5, "--json")
-    assert json.loads(result.stdout)["step"] == 5
+    found = json.loads(result.stdout)
+    assert (found["step"], found["steps"]) == (5, 2)
     assert load_bundle(tmp_path / "run" / "bundle").metadata.training["step"] == 5
+
+
+def test_a_training_that_has_nothing_left_says_so(dataset: Path, tmp_path: Path) -> None:
+    common = [config(tmp_path), "--dataset", dataset, "--out", tmp_path / "run", "--device", "cpu"]
+    assert run("train", *common).exit_code == 0
+    for given, end in [(("--steps", 2), "2 steps"), (("--steps", 3), "3 steps"),
+                       (("--steps", 9, "--max-minutes", "0.01"), "its time limit")]:  # fmt: skip
+        events = tmp_path / "run" / "events.jsonl"
+        if end == "its time limit":  # as if the run had taken that long
+            state = list_checkpoints(tmp_path / "run")[-1]
+            values = torch.load(state, weights_only=True)
+            values["elapsed_seconds"] = 60.0
+            torch.save(values, state)
+        again = run("train", *common, "--resume", *given)
+        assert again.exit_code == 0, again.stderr
+        said = " ".join(again.stdout.split())
+        assert f"Nothing was left to train: the run has done 3 steps and reached {end}" in said
+        assert events.exists()
 
 
 def test_a_stopped_training_says_where_it_continues_and_nothing_else(

@@ -130,8 +130,8 @@ def test_phantoms_are_described_by_their_seeds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "neither was given"),
-        (("--source", "x.csv", "--phantoms", "0:1"), "both were given"),
+        ((), "by --source or by --phantoms; none was given"),
+        (("--source", "x.csv", "--phantoms", "0:1"), "two were given"),
         (("--phantoms", "3:1"), "--phantoms 3:1 is not a range"),
         (("--source", "."), "needs its --layout"),
     ],

@@ -235,7 +235,7 @@ def test_given_end_step(index: int, sam: Sam) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end_step", "said"), [(3, "1 or 55"), (599, "546 or 600"), (700, "choose 600")]
+    ("end_step", "said"), [(3, "1 or 55"), (599, "546 or 600"), (700, "such as 600")]
 )
 def test_end_step_off_the_grid_names_its_neighbours(end_step: int, said: str) -> None:
     with pytest.raises(SettingsError, match=said):

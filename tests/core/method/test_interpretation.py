@@ -344,7 +344,7 @@ def test_slices_outside_the_analysis_are_refused(positions: list[int]) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (Settings(end_step=2), "choose 1 or 76"),
+        (Settings(end_step=2), "choose one that is, such as 1 or 76"),
         (Settings(threshold=DynamicQuantile(), max_divergence=(1.0,)), "the model scores 2"),
     ],
 )

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anofpdm.preprocessing.follow_up import RESAMPLED, align_follow_up
+from anofpdm.preprocessing.follow_up import RESAMPLED, AlignedFollowUp, align_follow_up
 from anofpdm.preprocessing.similarity import SimilarityTest
 from anofpdm.scans.volume import Volume
 
 
-def aligned(monkeypatch: pytest.MonkeyPatch, similarity: SimilarityTest) -> tuple[bool, list[str]]:
+def aligned(
+    monkeypatch: pytest.MonkeyPatch, similarity: SimilarityTest
+) -> tuple[AlignedFollowUp, list[str]]:
     scan = Volume(np.ones((4, 5, 6), dtype=np.float32), np.eye(4), "flair")
 
     def register(fixed: Volume, moving: Volume, **_: Any) -> SimpleNamespace:
@@ -32,7 +34,7 @@ def aligned(monkeypatch: pytest.MonkeyPatch, similarity: SimilarityTest) -> tupl
     monkeypatch.setattr("anofpdm.preprocessing.registration.register", register)
     told: list[str] = []
     found = align_follow_up(scan, {"flair": scan}, warn=told.append)
-    return found.passed, told
+    return found, told
 
 
 def kept(
@@ -77,17 +79,18 @@ def test_a_registration_that_improves_nothing_moves_nothing(
 
 
 def test_two_heads_are_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed, told = aligned(monkeypatch, SimilarityTest(0.0509, 0.0166))
-    assert passed
+    found, told = aligned(monkeypatch, SimilarityTest(0.0509, 0.0166))
+    assert found.passed and found.doubtful
     assert len(told) == 1 and "b.nii.gz fits a.nii.gz little better than by chance" in told[0]
     assert told[0].endswith("make sure that both show the same patient.")
 
 
 def test_another_contrast_of_one_head_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert aligned(monkeypatch, SimilarityTest(0.4622, 0.0164)) == (True, [])
+    found, told = aligned(monkeypatch, SimilarityTest(0.4622, 0.0164))
+    assert found.passed and not found.doubtful and told == []
 
 
 def test_a_fit_by_chance_is_no_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed, told = aligned(monkeypatch, SimilarityTest(0.02, 0.02))
-    assert not passed
+    found, told = aligned(monkeypatch, SimilarityTest(0.02, 0.02))
+    assert not found.passed
     assert told == ["Follow-up: It fits by chance. Do not trust the comparison."]

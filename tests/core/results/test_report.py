@@ -184,6 +184,13 @@ def test_no_line_of_the_picture_runs_out_of_it(
             "healthy if nothing is marked",
         ),
         (
+            Settings(
+                threshold=AbsoluteThreshold(value=1.25, extent=0.5), refinement=Refinement()
+            ),
+            "the fixed threshold 1.25 (spots extend down to 0.5 of it)",
+            "healthy if the map marks nothing",
+        ),
+        (
             Settings(threshold=ManualQuantile(quantile=0.9, region="image"), gate=True,
                      cosine_threshold=0.95),
             "the quantile 0.9 of the image",

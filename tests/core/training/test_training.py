@@ -305,6 +305,15 @@ def test_training_with_twins_runs_and_asks_for_room(tmp_path: Path) -> None:
         TrainingConfig(twins=True)
     with pytest.raises(TrainingError, match="too small for a pair"):
         train(make_config(twins=True, unhealthy_fraction=0.01), twins, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_training_with_twins_needs_a_dataset_that_has_them(
+    tmp_path: Path, dataset: SliceDataset
+) -> None:
+    with pytest.raises(TrainingError, match=r"has no healthy twins .* set twins = false"):
+        train(make_config(twins=True, unhealthy_fraction=0.5), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("accumulation", [1, 3])

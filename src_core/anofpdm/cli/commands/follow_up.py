@@ -172,6 +172,14 @@ def _warner(console: Console) -> Callable[[str], None]:
     return warn
 
 
+def _fit(registration: Mapping[str, Any]) -> str:
+    if not registration["scans"]:
+        return "off"
+    if not registration["passed"]:
+        return "FAILED"
+    return "doubtful: are both of the same patient?" if registration["doubtful"] else "passed"
+
+
 def _summary(out: Path, report: Mapping[str, Any]) -> Group:
     changes = report["changes"]
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -180,8 +188,7 @@ def _summary(out: Path, report: Mapping[str, Any]) -> Group:
     for state, count in changes["counts"].items():
         table.add_row(f"Lesions {state}", str(count))
     registration = report["registration"]
-    fit = "off" if not registration["scans"] else "passed" if registration["passed"] else "FAILED"
-    table.add_row("Registration", fit)
+    table.add_row("Registration", _fit(registration))
     table.add_row("Time", f"{report['seconds']:.1f} s")
     table.add_row("Results", str(out))
     note = report["registration"]["note"]

@@ -86,7 +86,7 @@ PhantomsOption = Annotated[
         metavar="FIRST:END",
         help="Draw the training slices afresh from synthetic subjects of these seeds, END "
         "excluded, made like those of the dataset, whose split train is then not read. Fast on a "
-        "GPU. Overrides [phantoms] in the configuration.",
+        "GPU. Overrides the table phantoms of the configuration.",
         show_default="train on the dataset",
     ),
 ]
@@ -210,8 +210,8 @@ def train(
     payload = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()}
     console.finish(
         {"out": str(out), **payload},
-        f"Trained {result.step} steps, loss {result.loss:.4f}{_accuracy_words(result)}. The bundle "
-        f"{result.bundle} is not calibrated; run anofpdm select-guidance on it.",
+        f"{_length_words(result, run.steps)}, loss {result.loss:.4f}{_accuracy_words(result)}. The "
+        f"bundle {result.bundle} is not calibrated; run anofpdm select-guidance on it.",
     )
 
 
@@ -260,10 +260,19 @@ def _values(progress: TrainingProgress) -> dict[str, float]:
     return values
 
 
+def _length_words(result: TrainingResult, steps: int) -> str:
+    """Say how many steps were done, and what ended the run before its last one."""
+    if not result.steps:
+        end = f"{steps} steps" if result.step >= steps else "its time limit"
+        return f"Nothing was left to train: the run has done {result.step} steps and reached {end}"
+    early = f" of {steps}, ended by --max-minutes" if result.step < steps else ""
+    return f"Trained {result.step} steps{early}"
+
+
 def _accuracy_words(result: TrainingResult) -> str:
     if result.accuracy is None:
         return ""
     return (
-        f", accuracy {result.accuracy.best:.2f} on held-out slices (one class for all: "
-        f"{result.accuracy.baseline:.2f})"
+        f", accuracy {result.accuracy.best:.2f} on {result.accuracy.slices} held-out slices (one "
+        f"class for all: {result.accuracy.baseline:.2f})"
     )

@@ -21,7 +21,9 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     settings = report["settings"]
     if settings["gate"] or settings["threshold"]["kind"] == "absolute":
         unhealthy = sum(not entry["healthy"] for entry in slices)
-        counted = f"{unhealthy} of {len(slices)}"
+        counted = f"{unhealthy} of {len(slices)} analysed"
+        if settings["refinement"] is not None:
+            counted += ", by the map"
         if tells_of_skull(report["warnings"]):
             counted += "; not reliable with the skull in view"
         table.add_row("Unhealthy slices", counted)

@@ -80,8 +80,8 @@ class BrainExtraction:
         margin = f", margin {self.margin_mm:g} mm" if self.margin_mm else ""
         why = "" if self.reason == "requested" else f" because {self.reason}"
         return (
-            f"The brain of {self.scan} was extracted with {self.tool} {self.version}{why} "
-            f"({self.volume_ml:.0f} ml{margin}, {self.seconds:.1f} s); look at the brain mask "
+            f"The brain of {self.scan} was extracted with {self.tool} {self.version}{why} (brain "
+            f"{self.volume_ml:.0f} ml{margin}, {self.seconds:.1f} s); look at the brain mask "
             "before you use the result."
         )
 

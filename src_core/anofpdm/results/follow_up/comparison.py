@@ -227,6 +227,7 @@ def compare_examinations(
         "shown": model.metadata.scored[0],
         "registration": {
             "passed": aligned.passed,
+            "doubtful": aligned.doubtful,
             "scans": aligned.record,
             "resampled": aligned.resampled,
             "note": aligned.note,

@@ -57,6 +57,8 @@ class TrainingResult:
         The uncalibrated bundle, when finished.
     accuracy : GuidanceAccuracy or None
         The last one that this attempt measured, of held-out slices.
+    steps : int
+        Those of this attempt alone.
     """
 
     step: int
@@ -65,6 +67,7 @@ class TrainingResult:
     checkpoint: Path
     bundle: Path | None
     accuracy: GuidanceAccuracy | None = None
+    steps: int = 0
 
 
 class RunAttempt:
@@ -117,6 +120,7 @@ class RunAttempt:
             self._step, self._elapsed = checkpoint.step, checkpoint.elapsed_seconds
             self._loss, self._best = checkpoint.loss, checkpoint.best_loss
             restore(trainer, checkpoint)
+        self._first_step = self._step
         self._start = clock() - self._elapsed
         self._pace = Pace(clock)
         self._saved = self._step if checkpoint is not None else None
@@ -229,7 +233,15 @@ class RunAttempt:
             export_bundle(self._run, bundle, checkpoint=best or path, overwrite=True)
         records.event("finished" if finished else "stopped", step=self._step)
         records.close()
-        return TrainingResult(self._step, self._loss or 0.0, finished, path, bundle, self._accuracy)
+        return TrainingResult(
+            self._step,
+            self._loss or 0.0,
+            finished,
+            path,
+            bundle,
+            self._accuracy,
+            self._step - self._first_step,
+        )
 
     def _fraction(self) -> float:
         by_steps = self._step / self._config.steps

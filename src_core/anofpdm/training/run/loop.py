@@ -19,6 +19,7 @@ from anofpdm.training.run.classes import check_classes
 from anofpdm.training.run.export import bundle_metadata
 from anofpdm.training.run.start import (
     check_fit,
+    check_place,
     first_network,
     flip_axis,
     held,
@@ -126,12 +127,14 @@ def train(
         cuda = [processes.device] if processes.device.type == "cuda" else []
         stack.enter_context(torch.random.fork_rng(devices=cuda))
         signals = stack.enter_context(stop_on_signals())
+        processes.from_first(lambda: check_place(run, resume=resume))
+        # Before the folder: a configuration that is refused leaves nothing behind.
+        trainer = _trainer(config, dataset, start_from, processes)
+        stack.callback(trainer.close)
         processes.from_first(lambda: stack.enter_context(held(run, resume=resume)))
         checkpoint = processes.from_first(
             lambda: opened(run, config, dataset, resume=resume, skip_damaged=skip_damaged)
         )
-        trainer = _trainer(config, dataset, start_from, processes)
-        stack.callback(trainer.close)
         origin = "" if start_from is None else f"{start_from.name} {start_from.hash}"
         attempt = RunAttempt(
             trainer, dataset, run, checkpoint, origin, max_minutes, clock, processes

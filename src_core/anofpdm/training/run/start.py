@@ -61,6 +61,11 @@ def check_fit(config: TrainingConfig, dataset: SliceDataset) -> None:
             f"columns), but the network reads {config.network.in_channels} x {size} x {size}; "
             "change the network's in_channels and image_size."
         )
+    if config.twins and config.phantoms is None and not (dataset.select("train").twins >= 0).any():
+        raise TrainingError(
+            f"{dataset.path} has no healthy twins of its unhealthy slices, which twins = true "
+            "needs; make it with anofpdm phantom-dataset --twins, or set twins = false."
+        )
     if config.bundle_from == "best" and "val" not in dataset.splits:
         raise TrainingError(
             f'bundle_from = "best" needs held-out slices, but {dataset.path} has no split val; '

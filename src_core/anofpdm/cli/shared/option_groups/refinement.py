@@ -51,6 +51,7 @@ RefineCoreOption = Annotated[
     typer.Option(
         "--refine-core",
         min=0,
+        max=100,
         metavar="Z",
         help="Keep connected voxels only if one of them exceeds the border by Z.",
         show_default="as calibrated, otherwise 1.5",
@@ -61,6 +62,8 @@ RefineShareOption = Annotated[
     float | None,
     typer.Option(
         "--refine-share",
+        min=0.01,
+        max=1,
         metavar="SHARE",
         help="Marked spots of the map extend to this fraction of the threshold before the search.",
         show_default="as calibrated, otherwise 0.5",
@@ -72,6 +75,7 @@ RefineReachOption = Annotated[
     typer.Option(
         "--refine-reach",
         min=0,
+        max=20,
         metavar="MM",
         help="Search this far around the marked spots, in mm.",
         show_default="as calibrated, otherwise 4",
@@ -83,6 +87,7 @@ RefineSmoothingOption = Annotated[
     typer.Option(
         "--refine-smoothing",
         min=0,
+        max=5,
         metavar="MM",
         help="Standard deviation of the Gaussian that smooths the scan first, in mm.",
         show_default="as calibrated, otherwise 0.5",

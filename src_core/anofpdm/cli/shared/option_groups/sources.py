@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 
 import typer
 
@@ -101,6 +101,8 @@ class ChosenCases(NamedTuple):
 class SourceOptions:
     """What a user gave of these options; None means not given."""
 
+    _ways: ClassVar[str] = "--source or by --phantoms"
+
     source: SourceOption = None
     layout: LayoutOption = None
     match: MatchOption = None
@@ -138,8 +140,8 @@ class SourceOptions:
         from anofpdm.evaluation.scan_cases import PhantomCase
 
         if (self.source is None) == (self.phantoms is None):
-            given = "both were given" if self.source is not None else "neither was given"
-            raise SettingsError(f"Choose the scans by --source or by --phantoms; {given}.")
+            given = "two were given" if self.source is not None else "none was given"
+            raise SettingsError(f"Choose the scans by {self._ways}; {given}.")
         if self.phantoms is not None:
             seeds = seed_range(self.phantoms, "--phantoms")
             return ChosenCases(tuple(PhantomCase(seed, modalities) for seed in seeds))
@@ -186,6 +188,8 @@ class SourceOptions:
 @dataclass(frozen=True)
 class EvaluationSourceOptions(SourceOptions):
     """The same, and a slice dataset in their place."""
+
+    _ways: ClassVar[str] = "--source, --phantoms or --dataset"
 
     dataset: DatasetOption = None
     split: SplitOption = "test"

@@ -100,7 +100,7 @@ def _draw_cosine(axes: Axes, interpretation: Interpretation) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)
     title = "Cosine of the two error curves, slice by slice"
     if settings.judges and not settings.gate:
-        title += "\n(colours show the mask's verdict, which does not use the cosine)"
+        title += "\n(colours show the map's verdict, which does not use the cosine)"
     axes.set_title(title, **_TITLE)
     axes.set_xlabel("slice (from the feet up, counted from 0)", fontsize=11)
     axes.set_ylabel("cosine", fontsize=11)
