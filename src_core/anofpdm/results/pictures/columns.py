@@ -31,6 +31,7 @@ _NEEDS: dict[Part, tuple[str, str]] = {
     "reference": ("reference", "a known lesion: give --reference FILE"),
 }
 _BARS_MM = (100, 50, 20, 10, 5)
+_LETTER = 0.75  # a letter's width, of the font's size
 
 
 @dataclass(frozen=True)
@@ -197,9 +198,14 @@ def draw_scale(axes: Axes, width_mm: float, size: float) -> None:
             scalex=False,
             scaley=False,
         )
+    words = f"{length} mm"
+    # The letter of the patient's side stands in the middle of the same edge.
+    points = 72 * axes.get_window_extent().width / axes.get_figure(root=True).dpi
+    room = (0.5 - start) * points - _LETTER * size
+    size = min(size, room / (_LETTER * len(words)))
     readable(
         axes.text(
-            start, 0.06, f"{length} mm", transform=axes.transAxes, color="w", fontsize=size,
+            start, 0.06, words, transform=axes.transAxes, color="w", fontsize=size,
             ha="left", va="bottom",
         )
     )  # fmt: skip
