@@ -20,7 +20,7 @@ def test_the_words_end_before_the_letter(inches: float, width_mm: float, size: f
     axes = blank_axes(figure, (0.0, 0.0, 1.0, 1.0))
     Panel(axes).mark_sides(SIDES["axial"], size)
     draw_scale(axes, width_mm, size)
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     texts = {text.get_text(): text.get_window_extent() for text in axes.texts}
     words = next(box for text, box in texts.items() if text.endswith(" mm"))
     assert words.x1 <= texts["P"].x0
