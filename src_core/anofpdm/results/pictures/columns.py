@@ -200,7 +200,9 @@ def draw_scale(axes: Axes, width_mm: float, size: float) -> None:
         )
     words = f"{length} mm"
     # The letter of the patient's side stands in the middle of the same edge.
-    points = 72 * axes.get_window_extent().width / axes.get_figure(root=True).dpi
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    points = 72 * axes.get_window_extent().width / figure.dpi
     room = (0.5 - start) * points - _LETTER * size
     size = min(size, room / (_LETTER * len(words)))
     readable(
