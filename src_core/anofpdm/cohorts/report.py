@@ -11,6 +11,7 @@ from typing import Any
 
 from anofpdm.cohorts.naming import Naming
 from anofpdm.cohorts.scan import Outcome
+from anofpdm.common.quantities import counted
 
 _MOST_PICTURES = 500
 _MOST_ROWS = 2000
@@ -89,7 +90,7 @@ def html_report(
     flags = flags_of(rows)
     ordered = sorted(rows, key=lambda row: (-len(flags[row["scan"]]), -row["volume_ml"]))
     volumes = [float(row["volume_ml"]) for row in rows]
-    counts = f"{len(rows)} scans segmented, {len(failures)} failed."
+    counts = f"{counted(len(rows), 'scan')} segmented, {len(failures)} failed."
     if volumes:
         counts += (
             f" Lesion volume: median {statistics.median(volumes):.2f} ml, from "

@@ -31,6 +31,11 @@ def size_in_words(count: int) -> str:
     return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{max(mebibytes, 1):.0f} MiB"
 
 
+def counted(count: int, thing: str) -> str:
+    """Say how many there are of a thing, such as "1 scan" or "2 scans"."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 def rounded_volume(ml: float) -> float:
     """Return a volume as tables give it: in ml with four decimals, a tenth of a cubic mm."""
     return round(float(ml), _VOLUME_DECIMALS) + 0.0  # no -0.0

@@ -124,7 +124,10 @@ def best_cosine_threshold(
 
 
 def best_map_threshold(
-    scores: ArrayLike, unhealthy: ArrayLike, criterion: Criterion = "accuracy"
+    scores: ArrayLike,
+    unhealthy: ArrayLike,
+    criterion: Criterion = "accuracy",
+    fraction: float = 1.0,
 ) -> tuple[float, float]:
     """Find the fixed threshold that classifies best: score >= v means unhealthy.
 
@@ -136,6 +139,9 @@ def best_map_threshold(
         (S,), bool.
     criterion : {"accuracy", "balanced"}
         As for `best_cosine_threshold`.
+    fraction : float
+        0..1. Below 1, the lowest threshold is taken whose accuracy is at least this fraction of
+        the best one: it finds fainter lesions, at the price of more false alarms.
 
     Returns
     -------
@@ -151,12 +157,16 @@ def best_map_threshold(
     """
     values = -np.asarray(scores, dtype=np.float64)
     nothing = float(np.nextafter(values.min(initial=0.0), -np.inf))
-    threshold, accuracy = _best_threshold(values, unhealthy, (nothing, 0.0), criterion)
+    threshold, accuracy = _best_threshold(values, unhealthy, (nothing, 0.0), criterion, fraction)
     return -threshold, accuracy
 
 
 def _best_threshold(
-    values: ArrayLike, unhealthy: ArrayLike, ends: tuple[float, float], criterion: Criterion
+    values: ArrayLike,
+    unhealthy: ArrayLike,
+    ends: tuple[float, float],
+    criterion: Criterion,
+    fraction: float = 1.0,
 ) -> tuple[float, float]:
     """Threshold and accuracy of "value <= threshold means unhealthy"; `ends` gives one class."""
     values, actual = np.asarray(values, dtype=np.float64), np.asarray(unhealthy, dtype=bool)
@@ -176,8 +186,11 @@ def _best_threshold(
         len(well) - np.searchsorted(well, thresholds, side="right")
     )
     total = weights[0] * len(sick) + weights[1] * len(well)
-    best = np.flatnonzero(right == right.max())
-    index = best[np.argmax(gaps[best])]
+    if fraction < 1:  # the last one calls most slices unhealthy
+        index = np.flatnonzero(right >= fraction * right.max() - ROUNDING)[-1]
+    else:
+        best = np.flatnonzero(right == right.max())
+        index = best[np.argmax(gaps[best])]
     return float(thresholds[index]), float(right[index] / total)
 
 
@@ -229,6 +242,7 @@ def calibrate(
     clip: bool,
     scores: NDArray[np.float64] | None = None,
     fraction: float = 0.98,
+    threshold_fraction: float = 1.0,
     criterion: Criterion = "accuracy",
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
@@ -259,6 +273,8 @@ def calibrate(
         accuracies are those of the fixed threshold.
     fraction : float
         See `choose_guidance`.
+    threshold_fraction : float
+        See `best_map_threshold`; recorded in the calibration.
     criterion : {"accuracy", "balanced"}
         What thresholds and w* are chosen by; see `Calibration`.
     quantile_range : mapping
@@ -282,6 +298,7 @@ def calibrate(
             None if scores is None else scores[index],
             unhealthy,
             criterion,
+            threshold_fraction,
         )
         for index, guidance in enumerate(candidates)
     ]
@@ -310,6 +327,7 @@ def calibrate(
         map_extent=map_extent,
         polarity=polarity,
         criterion=criterion,
+        threshold_fraction=threshold_fraction,
         median_kernel=median_kernel,
         min_component_pixels=min_component_pixels,
         candidates=tuple(found),
@@ -339,12 +357,15 @@ def _candidate(
     scores: NDArray[np.float64] | None,
     unhealthy: NDArray[np.bool_],
     criterion: Criterion,
+    threshold_fraction: float,
 ) -> Candidate:
     threshold, accuracy = best_cosine_threshold(cosine, unhealthy, criterion)
     map_threshold, map_accuracy = None, None
     called = cosine <= threshold
     if scores is not None:
-        map_threshold, map_accuracy = best_map_threshold(scores, unhealthy, criterion)
+        map_threshold, map_accuracy = best_map_threshold(
+            scores, unhealthy, criterion, threshold_fraction
+        )
         called = scores >= map_threshold
     return validated(
         Candidate,

@@ -60,6 +60,7 @@ def select_guidance(
     precision: Precision = "auto",
     batch_size: int = 16,
     fraction: float = 0.98,
+    threshold_fraction: float = 1.0,
     criterion: Criterion = "accuracy",
     quantile_range: Mapping[Region, tuple[float, float]] = QUANTILE_RANGES,
     region: Region = "image",
@@ -92,7 +93,9 @@ def select_guidance(
         Of the network.
     batch_size : int
         Slices in one call of the network (which sees twice as many).
-    fraction, criterion, quantile_range, region, median_kernel, min_component_pixels
+    fraction, threshold_fraction, criterion, quantile_range, region, median_kernel
+        See `calibrate`.
+    min_component_pixels : int
         See `calibrate`.
     rule : {"dynamic", "absolute"}
         How masks are made; see `Calibration`. "absolute" finds, for each candidate, the fixed
@@ -197,6 +200,7 @@ def select_guidance(
         t_max=t_max,
         clip=clip,
         fraction=fraction,
+        threshold_fraction=threshold_fraction,
         criterion=criterion,
         quantile_range=quantile_range,
         region=region,

@@ -109,6 +109,30 @@ def test_the_balanced_threshold_finds_more_where_healthy_slices_are_many() -> No
     assert lower == 2.25 and balanced == pytest.approx((7 / 9 + 1) / 2)
 
 
+def test_a_fraction_of_the_best_accuracy_buys_the_lowest_threshold() -> None:
+    """Every lower threshold is less accurate than that fraction of the best."""
+    generator = np.random.default_rng(4)
+    unhealthy = generator.random(400) < 0.3
+    scores = generator.gamma(2.0, 1.0, 400) + 1.5 * unhealthy
+    for criterion in ("accuracy", "balanced"):
+        _, best = best_map_threshold(scores, unhealthy, criterion)
+        lowest, accuracy = best_map_threshold(scores, unhealthy, criterion, 0.97)
+
+        def accuracy_at(threshold: float, by: str = criterion) -> float:
+            right = (scores >= threshold) == unhealthy
+            if by == "accuracy":
+                return float(right.mean())
+            return float((right[unhealthy].mean() + right[~unhealthy].mean()) / 2)
+
+        assert accuracy == pytest.approx(accuracy_at(lowest))
+        assert accuracy >= 0.97 * best - 1e-12
+        below = np.unique(scores[scores < lowest])
+        assert below.size and all(accuracy_at(v) < 0.97 * best for v in below)
+    assert best_map_threshold(scores, unhealthy, "balanced", 1.0) == best_map_threshold(
+        scores, unhealthy, "balanced"
+    )
+
+
 @pytest.mark.parametrize(("criterion", "baseline"), [("accuracy", 0.75), ("balanced", 0.5)])
 def test_a_search_tells_whether_any_candidate_tells_the_slices_apart(
     criterion: Criterion, baseline: float

@@ -26,6 +26,7 @@ from anofpdm.cli.shared.option_groups.sources import (
     EvaluationSourceOptions,
     with_evaluation_sources,
 )
+from anofpdm.common.quantities import counted
 from anofpdm.jobs.progress import JobProgress
 from anofpdm.results.folder import result_folder
 from anofpdm.segmentation.calibration_warnings import warn_of_calibration
@@ -147,7 +148,8 @@ def _summary(document: Mapping[str, Any]) -> Group:
         )
     slices = counts["slices"]
     return Group(
-        f"{counts['scans']} scans of {counts['patients']} patients; {slices['healthy']} healthy "
+        f"{counted(counts['scans'], 'scan')} of {counted(counts['patients'], 'patient')}; "
+        f"{slices['healthy']} healthy "
         f"and {slices['unhealthy']} unhealthy (sick) slices, {slices['left_out']} left out.",
         masks,
         maps,

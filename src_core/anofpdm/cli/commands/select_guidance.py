@@ -81,6 +81,17 @@ ReportOption = Annotated[
         show_default="beside the new bundle, with -report added to its name",
     ),
 ]
+ThresholdFractionOption = Annotated[
+    float,
+    typer.Option(
+        "--threshold-fraction",
+        min=0.01,
+        max=1,
+        help="With --rule absolute: take the lowest threshold whose accuracy is at least this "
+        "fraction of the best accuracy. Below 1 it finds fainter lesions and gives more false "
+        "alarms.",
+    ),
+]
 CriterionOption = Annotated[
     Criterion,
     typer.Option(
@@ -140,6 +151,7 @@ def select_guidance(
     candidates: CandidatesOption = "0.5,1,2,3,4,6,8,12,16,24,32",
     split: SplitOption = "val",
     fraction: FractionOption = 0.98,
+    threshold_fraction: ThresholdFractionOption = 1.0,
     criterion: CriterionOption = "accuracy",
     rule: RuleOption = "dynamic",
     extent: ExtentOption = 1.0,
@@ -206,6 +218,7 @@ def select_guidance(
             precision=run.precision,
             batch_size=batch,
             fraction=fraction,
+            threshold_fraction=threshold_fraction,
             criterion=criterion,
             region=chosen_region,
             quantile_range=ranges,

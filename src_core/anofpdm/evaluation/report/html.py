@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from anofpdm.common.quantities import counted
 from anofpdm.evaluation.report.figures import Picture
 
 Score = Mapping[str, Any]
@@ -40,7 +41,7 @@ def html_report(document: Mapping[str, Any], pictures: Sequence[Picture], comman
     parts = [
         f"<h1>{escape(model['name'])} {escape(model['version'])} on "
         f"{escape(document['scans'])}</h1>",
-        f"<p>{counts['scans']} scans of {counts['patients']} patients, "
+        f"<p>{counted(counts['scans'], 'scan')} of {counted(counts['patients'], 'patient')}, "
         f"{counts['scans_with_lesion']} with a lesion. Slices: {slices['healthy']} healthy, "
         f"{slices['unhealthy']} unhealthy, {slices['left_out']} left out (less lesion than "
         f"{document['lesion_mm2']:g} mm²). In brackets: 95 % intervals over patients "

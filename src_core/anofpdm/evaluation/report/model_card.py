@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from anofpdm.common.errors import BundleError
+from anofpdm.common.quantities import counted
 from anofpdm.evaluation.report.recorded import Evaluation, MethodScores, Score
 from anofpdm.method.settings_words import rates_words
 from anofpdm.model.bundle_metadata import BundleMetadata
@@ -191,7 +192,8 @@ def _evaluation(metadata: BundleMetadata, evaluations: Sequence[Evaluation]) -> 
             *([""] if lines else []),
             f"### {each.scans}",
             "",
-            f"{counts.scans} scans of {counts.patients} patients; {counts.slices.healthy} healthy "
+            f"{counted(counts.scans, 'scan')} of {counted(counts.patients, 'patient')}; "
+            f"{counts.slices.healthy} healthy "
             f"and {counts.slices.unhealthy} unhealthy slices. In brackets: 95 % intervals over "
             "patients. The rows after the model's own are baselines.",
             "",
