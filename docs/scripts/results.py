@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from anofpdm.common.quantities import counted
+
 DOCS = Path(__file__).parents[1]
 PAGE = DOCS / "results.md"
 RUNS = DOCS / "results"
@@ -92,7 +94,7 @@ def _scores(run: Mapping[str, Any]) -> str:
         [
             f"{model['name']} {model['version']} (`{model['hash'][:12]}`), "
             f"{run['process'].upper()}, {run['steps']} steps up to t = {run['t_max']}. "
-            f"{counts['scans']} scans of {counts['patients']} patients; slices: "
+            f"{counted(counts['scans'], 'scan')} of {counted(counts['patients'], 'patient')}; slices: "
             f"{slices['healthy']} healthy, {slices['unhealthy']} unhealthy, "
             f"{slices['left_out']} left out. Pearson's r of M at t_e and lesion area: "
             f"{correlation}.\n",
