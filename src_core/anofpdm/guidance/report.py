@@ -78,7 +78,6 @@ def guidance_document(
         "t_max": calibration.t_max,
         "seed": seed,
         "fraction": fraction,
-        "threshold_fraction": calibration.threshold_fraction,
         "scored": list(before.metadata.scored),
         "rule": calibration.rule,
         "criterion": calibration.criterion,

@@ -141,7 +141,8 @@ def best_map_threshold(
         As for `best_cosine_threshold`.
     fraction : float
         0..1. Below 1, the lowest threshold is taken whose accuracy is at least this fraction of
-        the best one: it finds fainter lesions, at the price of more false alarms.
+        the best one, and above that of one class for all slices: it finds fainter lesions, at the
+        price of more false alarms.
 
     Returns
     -------
@@ -186,8 +187,11 @@ def _best_threshold(
         len(well) - np.searchsorted(well, thresholds, side="right")
     )
     total = weights[0] * len(sick) + weights[1] * len(well)
-    if fraction < 1:  # the last one calls most slices unhealthy
-        index = np.flatnonzero(right >= fraction * right.max() - ROUNDING)[-1]
+    if fraction < 1:
+        alike = max(weights[0] * len(sick), weights[1] * len(well))
+        near = (right >= fraction * right.max() - ROUNDING) & (right > alike)
+        # The last one calls most slices unhealthy.
+        index = np.flatnonzero(near | (right == right.max()))[-1]
     else:
         best = np.flatnonzero(right == right.max())
         index = best[np.argmax(gaps[best])]
@@ -274,7 +278,7 @@ def calibrate(
     fraction : float
         See `choose_guidance`.
     threshold_fraction : float
-        See `best_map_threshold`; recorded in the calibration.
+        See `best_map_threshold`; below 1, `source` tells of it.
     criterion : {"accuracy", "balanced"}
         What thresholds and w* are chosen by; see `Calibration`.
     quantile_range : mapping
@@ -311,6 +315,9 @@ def calibrate(
             "predictions for all unhealthy slices (M_max is 0), so the model has not learnt the "
             "labels; train it longer."
         )
+    if scores is not None and threshold_fraction < 1:
+        words = f"the lowest thresholds with {threshold_fraction:g} of the best accuracy"
+        source = "; ".join(filter(None, (source, words)))
     calibration = validated(
         Calibration,
         guidance=chosen.guidance,
@@ -327,7 +334,6 @@ def calibrate(
         map_extent=map_extent,
         polarity=polarity,
         criterion=criterion,
-        threshold_fraction=threshold_fraction,
         median_kernel=median_kernel,
         min_component_pixels=min_component_pixels,
         candidates=tuple(found),

@@ -93,9 +93,6 @@ class Calibration(BaseModel):
     criterion : {"accuracy", "balanced"}
         How thresholds and guidance were chosen: by the share of slices classified correctly (the
         paper), or by the mean of that share among healthy and among unhealthy slices.
-    threshold_fraction : float
-        The fixed thresholds are the lowest whose accuracy is at least this fraction of the best, in
-        (0, 1]; 1: the best ones.
     process : {"ddim", "ddpm"}
     steps, t_max : int
         The strided grid: `steps` timesteps up to `t_max`.
@@ -131,7 +128,6 @@ class Calibration(BaseModel):
     map_extent: float = Field(default=1.0, gt=0, le=1)
     polarity: Polarity = "both"
     criterion: Criterion = "accuracy"
-    threshold_fraction: float = Field(default=1.0, gt=0, le=1)
     process: Process
     steps: int = Field(ge=1)
     t_max: int = Field(ge=1)

@@ -127,10 +127,44 @@ def test_a_fraction_of_the_best_accuracy_buys_the_lowest_threshold() -> None:
         assert accuracy == pytest.approx(accuracy_at(lowest))
         assert accuracy >= 0.97 * best - 1e-12
         below = np.unique(scores[scores < lowest])
-        assert below.size and all(accuracy_at(v) < 0.97 * best for v in below)
+        alike = 0.5 if criterion == "balanced" else 1 - unhealthy.mean()
+        assert accuracy > alike
+        assert below.size and all(accuracy_at(v) < max(0.97 * best, alike + 1e-9) for v in below)
     assert best_map_threshold(scores, unhealthy, "balanced", 1.0) == best_map_threshold(
         scores, unhealthy, "balanced"
     )
+
+
+def test_the_calibration_tells_of_thresholds_below_the_best() -> None:
+    generator = np.random.default_rng(5)
+    labels = (np.arange(200) % 4 == 0).astype(np.int64)
+    scores = generator.gamma(2.0, 1.0, (1, 200)) + 1.5 * labels
+    found = [
+        calibrate(
+            [2.0],
+            np.full((1, 200), 0.5),
+            np.full((1, 200, 1), 0.1),
+            labels,
+            process="ddim",
+            steps=4,
+            t_max=400,
+            clip=True,
+            scores=scores,
+            threshold_fraction=fraction,
+            source="d.zarr, split val",
+        ).calibration
+        for fraction in (1.0, 0.9)
+    ]
+    assert found[0].source == "d.zarr, split val"
+    assert (
+        found[1].source == "d.zarr, split val; the lowest thresholds with 0.9 of the best accuracy"
+    )
+    assert found[1].told_apart
+    assert found[0].map_threshold is not None and found[1].map_threshold is not None
+    assert found[1].map_threshold < found[0].map_threshold
+    lower, best = found[1].candidates[0], found[0].candidates[0]
+    assert (lower.sensitivity or 0) > (best.sensitivity or 1)
+    assert (lower.specificity or 1) < (best.specificity or 0)
 
 
 @pytest.mark.parametrize(("criterion", "baseline"), [("accuracy", 0.75), ("balanced", 0.5)])
