@@ -94,8 +94,8 @@ def _scores(run: Mapping[str, Any]) -> str:
         [
             f"{model['name']} {model['version']} (`{model['hash'][:12]}`), "
             f"{run['process'].upper()}, {run['steps']} steps up to t = {run['t_max']}. "
-            f"{counted(counts['scans'], 'scan')} of {counted(counts['patients'], 'patient')}; slices: "
-            f"{slices['healthy']} healthy, {slices['unhealthy']} unhealthy, "
+            f"{counted(counts['scans'], 'scan')} of {counted(counts['patients'], 'patient')}; "
+            f"slices: {slices['healthy']} healthy, {slices['unhealthy']} unhealthy, "
             f"{slices['left_out']} left out. Pearson's r of M at t_e and lesion area: "
             f"{correlation}.\n",
             _table(
