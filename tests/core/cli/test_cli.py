@@ -521,8 +521,12 @@ def test_bundle_commands_name_models(case: Path, monkeypatch: pytest.MonkeyPatch
     listed = json.loads(run("bundle", "list", "--json").stdout)["bundles"]
     assert {"tiny", "plain", "two"} <= {entry["name"] for entry in listed}
     assert "tiny" in run("bundle", "list").stdout
+    for row in listed:  # paths and hashes go on in the next line, and are never cut
+        assert row["path"] in "".join(run("bundle", "list").stdout.split())
+    whole = "".join(run("bundle", "show", "tiny").stdout.split())
     shown = json.loads(run("bundle", "show", "tiny", "--json").stdout)
     assert shown["metadata"]["modalities"] == ["flair"]
+    assert shown["hash"] in whole and "…" not in whole
     assert "w = 2" in run("bundle", "show", "tiny").stdout
     assert "none" in run("bundle", "show", "plain").stdout
     verified = json.loads(run("bundle", "verify", "tiny", "--json").stdout)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.facts_table import facts_table
 
 if TYPE_CHECKING:
     from anofpdm.method.calibration import Calibration
@@ -49,7 +50,8 @@ def list_(*, console: Console) -> None:
         }
         for entry in list_bundles()
     ]
-    table = Table("name", "version", "reads", "calibrated", "path", box=None, pad_edge=False)
+    table = Table("name", "version", "reads", "calibrated", box=None, pad_edge=False)
+    table.add_column("path", overflow="fold")
     for row in rows:
         table.add_row(
             row["name"],
@@ -147,7 +149,7 @@ def verify(
 
 
 def _sheet(metadata: BundleMetadata, digest: str, path: str) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = facts_table()
     calibration = metadata.calibration
     preprocessing = metadata.preprocessing
     field = (

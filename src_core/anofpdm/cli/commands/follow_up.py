@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Group
 from rich.markup import escape
-from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.facts_table import facts_table
 from anofpdm.cli.shared.inputs import check_existence, images_by_modality
 from anofpdm.cli.shared.option_groups.preparation import (
     PreparationOptions,
@@ -182,7 +182,7 @@ def _fit(registration: Mapping[str, Any]) -> str:
 
 def _summary(out: Path, report: Mapping[str, Any]) -> Group:
     changes = report["changes"]
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = facts_table()
     table.add_row("Volume at baseline", f"{changes['baseline_ml']:.2f} ml")
     table.add_row("Volume at follow-up", f"{changes['follow_up_ml']:.2f} ml")
     for state, count in changes["counts"].items():

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from anofpdm.cli.shared import options as opt
 from anofpdm.cli.shared.console import Console, with_console
+from anofpdm.cli.shared.facts_table import facts_table
 from anofpdm.cli.shared.inputs import named_images
 from anofpdm.cli.shared.option_groups.preparation import (
     PreparationOptions,
@@ -92,7 +93,7 @@ def preprocess(
 
 
 def _summary(out: str, record: dict[str, Any]) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = facts_table()
     table.add_row("Scans", ", ".join(record["scans"]))
     moved = [each["moving"] for each in record.get("registration", [])]
     table.add_row("Registered", ", ".join(moved) or "none")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
+
+from anofpdm.cli.shared.facts_table import facts_table
 
 
 def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
@@ -15,7 +16,7 @@ def summary_of(out: Path, report: Mapping[str, Any]) -> Group:
     from anofpdm.scans.skull import tells_of_skull
 
     lesions, slices = report["lesions"], report["slices"]
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = facts_table()
     table.add_row("Lesion volume", f"{lesions['volume_ml']:.2f} ml")
     table.add_row("Lesions", str(len(lesions["components"])))
     settings = report["settings"]

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Group
 from rich.markup import escape
-from rich.table import Table
+
+from anofpdm.cli.shared.facts_table import facts_table
 
 SHOWN = 10
 """Failed scans that are named."""
@@ -20,7 +21,7 @@ def cohort_summary(out: Path, document: Mapping[str, Any]) -> Group:
     from anofpdm.cohorts.table import FAILURES_CSV
 
     counts = document["counts"]
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = facts_table()
     table.add_row("Scans", str(counts["scans"]))
     table.add_row("Done", str(counts["done"]))
     failures = document["failures"]
