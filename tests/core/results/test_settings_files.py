@@ -73,7 +73,7 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "no settings": (lambda d: _without(d, "settings"), "settings is missing"),
     "unknown key": (lambda d: _with_setting(d, colour="red"), "settings.colour is not a known"),
     "out of range": (lambda d: _with_setting(d, guidance=-1), "settings.guidance is -1"),
-    "even median": (lambda d: _with_setting(d, median_kernel=4), "must be odd"),
+    "even median": (lambda d: _with_setting(d, median_kernel=4), "odd width"),
     "no cosine": (lambda d: _with_setting(d, gate=True), "the gate needs"),
     "not a number": (lambda d: _with_setting(d, min_component_ml=float("nan")), "min_component_ml"),
 }

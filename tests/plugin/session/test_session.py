@@ -95,8 +95,8 @@ def test_slices_of_a_growing_analysis_are_told_once(tiny_analysis: Analysis) -> 
     ("changes", "sentence"),
     [
         ({"guidance": -1.0}, "guidance is -1.0"),
-        ({"median_kernel": 4}, "must be odd"),
-        ({"end_step": 250}, "choose 201 or"),
+        ({"median_kernel": 4}, "odd width"),
+        ({"end_step": 250}, "such as 201 or"),
         ({"max_divergence": (0.1, 0.2)}, "M_max for 2 modalities"),
         ({"nonsense": 1}, "nonsense is not a known field"),
     ],

@@ -233,7 +233,7 @@ def test_another_kind_of_threshold_starts_where_the_slice_stands(
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("4", "must be odd; got 4"), ("99", "Median filter is 99")]
+    ("typed", "said"), [("4", "odd width, not 4"), ("99", "Median filter is 99")]
 )
 def test_an_invalid_value_is_framed_with_its_reason(
     explored: ExplorePanel,
