@@ -376,7 +376,7 @@ WRONG: dict[str, tuple[Callable[[Path], list[object]], str]] = {
     "threshold not a number": (options("--threshold", "nan"), "--threshold"),
     "both rules": (options("--threshold", "0.1", "--quantile", "0.9"), "--quantile"),
     "region of a threshold": (options("--threshold", "0.1", "--region", "brain"), "--region"),
-    "even median": (options("--median", "4"), "median"),
+    "even median": (options("--median", "4"), "'--median': '4' should be an odd number"),
     "sam": (options("--sam", "best"), "'--sam': 'best' is not one of"),
     "polarity": (options("--polarity", "dark"), "'--polarity': 'dark' is not one of"),
     "process": (options("--process", "ddib"), "--process"),

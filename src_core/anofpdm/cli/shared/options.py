@@ -255,11 +255,22 @@ NoGateOption = Annotated[
         rich_help_panel=READING,
     ),
 ]
+
+
+def _odd(value: int | None) -> int | None:
+    """Refuse an even width, by the option's name."""
+    if value is not None and value % 2 == 0:
+        raise typer.BadParameter(f"'{value}' should be an odd number")
+    return value
+
+
 MedianOption = Annotated[
     int | None,
     typer.Option(
         "--median",
         min=1,
+        max=31,
+        callback=_odd,
         metavar="PIXELS",
         help="Width of the median filter on the anomaly map: an odd number; 1 turns it off.",
         show_default="as calibrated, otherwise 5",
