@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from anofpdm.common.errors import OutputError
-from anofpdm.common.swapping.workspace import PATIENCE_SECONDS, Workspace
+from anofpdm.common.swapping.workspace import PATIENCE_SECONDS, Workspace, make_folder
 
 _DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
@@ -148,7 +148,7 @@ class AtomicTarget:
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder")
         for each in reversed(missing):
-            each.mkdir(exist_ok=True)
+            make_folder(each)
             self._made_parents.append(each)
         if not os.access(self.target.parent, os.W_OK):
             raise PermissionError(errno.EACCES, f"{self.target.parent} is not writable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,37 @@ def test_full_disk_is_an_output_error_and_other_os_errors_pass(tmp_path: Path) -
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "x"):
         (tmp_path / "missing").read_bytes()
     assert everything_below(tmp_path) == set()
+
+
+def test_a_workspace_that_vanishes_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer's workspace is there when the folder is made, and gone a moment later."""
+    real, vanished = Path.mkdir, list[Path]()
+
+    def mkdir(path: Path, *given: object, **named: object) -> None:
+        if path.name.endswith(workspace.SUFFIX) and not vanished:
+            vanished.append(path)
+            # What pathlib raises then, whether or not it was told that the folder may exist.
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        real(path, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with atomic_path(tmp_path / "a.json") as pending:
+        pending.write_text("{}")
+    assert vanished and [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_threads_that_write_one_file_wait_for_each_other(tmp_path: Path) -> None:
+    target = tmp_path / "state.json"
+
+    def write(number: int) -> None:
+        for turn in range(40):
+            with atomic_path(target, overwrite=True) as pending:
+                pending.write_text(f"{number} {turn}\n" * 50)
+            assert len(set(target.read_text().splitlines())) == 1
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(write, number) for number in range(4)]:
+            done.result()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]

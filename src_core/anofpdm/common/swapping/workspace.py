@@ -183,6 +183,23 @@ def heal(path: Path) -> None:
                         complete(room)
 
 
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder that may exist, and that others may remove at any moment.
+
+    pathlib's ``exist_ok`` looks twice, and raises where the folder was removed in between.
+
+    Raises
+    ------
+    OSError
+        When something else has the name, or the folder cannot be made.
+    """
+    try:
+        path.mkdir(mode)
+    except FileExistsError:
+        if os.path.lexists(path) and not path.is_dir():
+            raise
+
+
 def _is_current(folder: Path) -> bool:
     """Whether this process, and so the shell that started it, would stand in a removed folder."""
     try:
@@ -206,7 +223,7 @@ def _is_workspace(entry: os.DirEntry[str]) -> bool:
 
 def _lock(path: Path, target: Path, seconds: float, mode: int) -> BaseFileLock:
     while True:
-        path.mkdir(mode, exist_ok=True)
+        make_folder(path, mode)
         if path.is_symlink():
             raise FileExistsError(errno.EEXIST, f"{path} is a link", str(path))
         try:
