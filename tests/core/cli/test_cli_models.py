@@ -110,7 +110,7 @@ def test_train_resumes_to_a_later_end(dataset: Path, tmp_path: Path) -> None:
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
     result = run("train", *common, "--resume", "--steps", 5, "--json")
     found = json.loads(result.stdout)
-    assert (found["step"], found["steps"]) == (5, 2)
+    assert (found["step"], found["new_steps"]) == (5, 2)
     assert load_bundle(tmp_path / "run" / "bundle").metadata.training["step"] == 5
 
 

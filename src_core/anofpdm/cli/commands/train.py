@@ -262,7 +262,7 @@ def _values(progress: TrainingProgress) -> dict[str, float]:
 
 def _length_words(result: TrainingResult, steps: int) -> str:
     """Say how many steps were done, and what ended the run before its last one."""
-    if not result.steps:
+    if not result.new_steps:
         end = f"{steps} steps" if result.step >= steps else "its time limit"
         return f"Nothing was left to train: the run has done {result.step} steps and reached {end}"
     early = f" of {steps}, ended by --max-minutes" if result.step < steps else ""

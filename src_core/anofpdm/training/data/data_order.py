@@ -61,7 +61,7 @@ class DataOrder:
         self._batch_size = batch_size
         self._seed = seed
         self._faintest = faintest_lesion
-        self.twins = twins
+        self._twins = twins
         everything = np.arange(len(labels))
         if unhealthy_fraction is None:
             walks = [(everything, 1.0)]
@@ -101,7 +101,7 @@ class DataOrder:
         start, stop = step * size, (step + 1) * size
         if self._second is None:
             return self._first.take(start, stop)
-        if self.twins is None:
+        if self._twins is None:
             low, high = int(start * self._share), int(stop * self._share)
             return np.concatenate(
                 [self._first.take(low, high), self._second.take(start - low, stop - high)]
@@ -109,7 +109,7 @@ class DataOrder:
         pairs, others = self.pairs, size - 2 * self.pairs
         sick = self._first.take(step * pairs, (step + 1) * pairs)
         rest = self._second.take(step * others, (step + 1) * others)
-        return np.concatenate([sick, rest, self.twins[sick]])
+        return np.concatenate([sick, rest, self._twins[sick]])
 
     def rows(self) -> NDArray[np.intp]:
         """For each slice of any batch the number (batch_size,) of its random draws."""
@@ -118,7 +118,7 @@ class DataOrder:
     def strengths(self, step: int) -> NDArray[np.float32]:
         """For each slice of the step's batch the share (batch_size,) that its lesion keeps."""
         strengths = np.ones(self._batch_size, dtype=np.float32)
-        if self.twins is None or self._faintest == 1:
+        if self._twins is None or self._faintest == 1:
             return strengths
         # Streams 0 and 1 are the walks'.
         generator = np.random.default_rng(np.random.SeedSequence([self._seed, 2, step]))

@@ -57,7 +57,7 @@ class TrainingResult:
         The uncalibrated bundle, when finished.
     accuracy : GuidanceAccuracy or None
         The last one that this attempt measured, of held-out slices.
-    steps : int
+    new_steps : int
         Those of this attempt alone.
     """
 
@@ -67,7 +67,7 @@ class TrainingResult:
     checkpoint: Path
     bundle: Path | None
     accuracy: GuidanceAccuracy | None = None
-    steps: int = 0
+    new_steps: int = 0
 
 
 class RunAttempt:
