@@ -61,6 +61,7 @@ class Plan:
 
 
 _SHARES = {"tumour": 0.42, "infarct": 0.16, "ms": 0.24, "vascular": 0.12, "spots": 0.06}
+LESION_KINDS = tuple(_SHARES)
 _VOLUMES_ML = {
     "tumour": (3.0, 110.0),
     "infarct": (0.5, 90.0),
@@ -70,9 +71,18 @@ _VOLUMES_ML = {
 }
 
 
-def draw_plan(stream: Stream) -> Plan:
-    """Draw kind, volume (0.05 to 110 ml aimed at), place and mass effect of a subject's lesions."""
-    kind = stream.choice(list(_SHARES), list(_SHARES.values()))
+def draw_plan(stream: Stream, kind: str | None = None) -> Plan:
+    """Draw kind, volume (0.05 to 110 ml aimed at), place and mass effect of a subject's lesions.
+
+    Parameters
+    ----------
+    stream : Stream
+        Source of what is drawn.
+    kind : str, optional
+        One of `LESION_KINDS`, in place of the one drawn.
+    """
+    drawn = stream.choice(LESION_KINDS, list(_SHARES.values()))
+    kind = kind or drawn
     low, high = _VOLUMES_ML[kind]
     if kind == "tumour":  # its radius is uniform; the other kinds' volume is in its logarithm
         volume = _ball_ml(stream.uniform(_radius_mm(low), _radius_mm(high)))

@@ -17,7 +17,7 @@ from anofpdm.scans.volume import Volume
 from anofpdm.synthetic.acquisition import acquire, brain_extraction, thicken
 from anofpdm.synthetic.anatomy import draw_anatomy, grid_for
 from anofpdm.synthetic.fields import Grid
-from anofpdm.synthetic.lesions import draw_lesions, draw_plan
+from anofpdm.synthetic.lesions import LESION_KINDS, draw_lesions, draw_plan
 from anofpdm.synthetic.signal import MODALITIES, paint
 from anofpdm.synthetic.streams import Stream
 
@@ -87,6 +87,7 @@ def draw_subject(
     modalities: Sequence[str] = ("flair",),
     *,
     healthy: bool | None = None,
+    kind: str | None = None,
     spacing: tuple[float, float, float] | None = None,
     twins: bool = False,
     device: torch.device | str = "cpu",
@@ -98,7 +99,7 @@ def draw_subject(
 
     Parameters
     ----------
-    seed, modalities, healthy, spacing, twins
+    seed, modalities, healthy, kind, spacing, twins
         As in `make_phantom`.
     device : torch.device or str
         Where to compute; what is returned lives there.
@@ -106,7 +107,8 @@ def draw_subject(
     Raises
     ------
     SettingsError
-        For an unknown modality or a negative seed.
+        For an unknown modality or kind, a healthy subject with a kind of lesion, or a negative
+        seed.
     """
     unknown = [m for m in modalities if m not in MODALITIES]
     if unknown or not modalities:
@@ -116,9 +118,19 @@ def draw_subject(
         )
     if seed < 0:
         raise SettingsError(f"A phantom's seed must be 0 or more; got {seed}.")
+    if kind is not None and kind not in LESION_KINDS:
+        raise SettingsError(
+            f"The kind of a phantom's lesions must be one of {', '.join(LESION_KINDS)}; got {kind}."
+        )
+    if healthy and kind is not None:
+        raise SettingsError(
+            f"A healthy phantom has no lesions of the kind {kind}; leave one of both out."
+        )
     planning = Stream(seed, _PLAN)
     drawn_healthy = planning.chance(_HEALTHY_SHARE)
-    plan = None if (drawn_healthy if healthy is None else healthy) else draw_plan(planning)
+    if kind is not None:
+        healthy = False
+    plan = None if (drawn_healthy if healthy is None else healthy) else draw_plan(planning, kind)
     spacing = spacing or _draw_spacing(Stream(seed, _GRID))
     factor = max(1, int(np.ceil(spacing[2] / _FINE_MM)))
     thin = grid_for((spacing[0], spacing[1], spacing[2] / factor), torch.device(device))
@@ -156,6 +168,7 @@ def make_phantom(
     modalities: Sequence[str] = ("flair",),
     *,
     healthy: bool | None = None,
+    kind: str | None = None,
     spacing: tuple[float, float, float] | None = None,
     twins: bool = False,
     device: torch.device | str = "cpu",
@@ -171,6 +184,8 @@ def make_phantom(
     healthy : bool, optional
         Force a healthy subject (True) or one with lesions (False); by default about 30 % are
         healthy.
+    kind : {"tumour", "infarct", "ms", "vascular", "spots"}, optional
+        Force a subject with lesions of this kind; by default the seed chooses.
     spacing : tuple of float, optional
         Voxel size in mm; by default 0.9 to 1.3 mm in plane with slices of 1 to 6 mm.
     twins : bool
@@ -181,10 +196,17 @@ def make_phantom(
     Raises
     ------
     SettingsError
-        For an unknown modality or a negative seed.
+        For an unknown modality or kind, a healthy subject with a kind of lesion, or a negative
+        seed.
     """
     drawn = draw_subject(
-        seed, modalities, healthy=healthy, spacing=spacing, twins=twins, device=device
+        seed,
+        modalities,
+        healthy=healthy,
+        kind=kind,
+        spacing=spacing,
+        twins=twins,
+        device=device,
     )
     affine = drawn.grid.affine
 
@@ -216,20 +238,25 @@ def _draw_spacing(stream: Stream) -> tuple[float, float, float]:
 
 
 def write_phantom(
-    seed: int, out: Path, modalities: Sequence[str] = ("flair",), *, healthy: bool | None = None
+    seed: int,
+    out: Path,
+    modalities: Sequence[str] = ("flair",),
+    *,
+    healthy: bool | None = None,
+    kind: str | None = None,
 ) -> Phantom:
     """Write a phantom as NIfTI: one file per modality, lesion.nii.gz, phantom.json.
 
     Parameters
     ----------
-    seed, modalities, healthy
+    seed, modalities, healthy, kind
         As in `make_phantom`.
     out : Path
         Folder to write into; it must exist.
     """
     from anofpdm.scans.volume import write_nifti
 
-    phantom = make_phantom(seed, modalities, healthy=healthy)
+    phantom = make_phantom(seed, modalities, healthy=healthy, kind=kind)
     for modality, volume in phantom.volumes.items():
         write_nifti(out / f"{modality}.nii.gz", volume.data, like=volume, dtype=np.float32)
     write_nifti(out / "lesion.nii.gz", phantom.lesion.data, like=phantom.lesion, dtype=np.uint8)

@@ -535,10 +535,12 @@ def test_bundle_commands_name_models(case: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_phantom_writes_scan_and_truth(tmp_path: Path) -> None:
     # Of the voxels that the seeds draw, those of 53 are among the largest: the fewest to fill.
-    result = run("phantom", "--seed", 53, "--out", tmp_path / "subject", "--lesion", "--json")
+    out = tmp_path / "subject"
+    result = run("phantom", "--seed", 53, "--out", out, "--kind", "ms", "--json")
     assert result.exit_code == 0, result.stderr
-    assert names(tmp_path / "subject") == ["flair.nii.gz", "lesion.nii.gz", "phantom.json"]
+    assert names(out) == ["flair.nii.gz", "lesion.nii.gz", "phantom.json"]
     assert json.loads(result.stdout)["lesion_ml"] > 0
+    assert json.loads((out / "phantom.json").read_text())["kind"] == "ms"
     refused(run("phantom", "--seed", 53, "--out", tmp_path / "subject"), "already contains results")
 
 
@@ -591,8 +593,13 @@ def test_a_name_that_is_no_text_can_be_printed(
     assert "in a\\udcff" in result.stdout
 
 
-def test_phantom_of_an_unknown_contrast_is_refused(tmp_path: Path) -> None:
+def test_phantom_of_an_unknown_contrast_or_kind_is_refused(tmp_path: Path) -> None:
     refused(run("phantom", "--seed", 3, "--out", tmp_path / "x", "--modality", "pet"), "pet")
+    refused(run("phantom", "--seed", 3, "--out", tmp_path / "x", "--kind", "cyst"), "got cyst")
+    refused(
+        run("phantom", "--seed", 3, "--out", tmp_path / "x", "--kind", "ms", "--healthy"),
+        "no lesions of the kind ms",
+    )
     assert names(tmp_path) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from anofpdm.synthetic import make_phantom, write_phantom
 from anofpdm.synthetic.anatomy import draw_anatomy, grid_for
 from anofpdm.synthetic.dataset import build_phantom_dataset
 from anofpdm.synthetic.fields import Grid, smooth_noise
-from anofpdm.synthetic.lesions import Plan, draw_lesions, draw_plan
+from anofpdm.synthetic.lesions import LESION_KINDS, Plan, draw_lesions, draw_plan
 from anofpdm.synthetic.phantom import draw_subject
 from anofpdm.synthetic.slices import cut_slices, slice_labels
 from anofpdm.synthetic.streams import Stream
@@ -70,6 +71,28 @@ def test_lesions_are_mostly_brighter_on_flair_and_always_inside_the_brain() -> N
         brighter.append(np.median(scan[lesion]) / np.median(twin[lesion]) if lesion.any() else 1.0)
     assert np.median(brighter) > 1.1
     assert min(brighter) > 0.5
+
+
+@pytest.mark.parametrize("kind", LESION_KINDS)
+def test_the_kind_of_lesion_can_be_chosen_and_leaves_the_rest_to_the_seed(kind: str) -> None:
+    chosen = make_phantom(1, kind=kind, spacing=COARSE)
+    assert chosen.description["kind"] == kind
+    assert chosen.lesion.data.any()
+    drawn = draw_plan(Stream(8))
+    again = draw_plan(Stream(8), drawn.kind)
+    assert (again.volume_ml, list(again.centre)) == (drawn.volume_ml, list(drawn.centre))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"kind": "cyst"}, "tumour, infarct, ms.*got cyst"),
+        ({"kind": "ms", "healthy": True}, "no lesions of the kind ms"),
+    ],
+)
+def test_kinds_that_cannot_be_drawn_are_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        make_phantom(3, spacing=COARSE, **wrong)
 
 
 def test_background_is_exactly_zero() -> None:

@@ -36,6 +36,15 @@ HealthyOption = Annotated[
         show_default="chosen by the seed; about 30 % are healthy",
     ),
 ]
+KindOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kind",
+        metavar="tumour|infarct|ms|vascular|spots",
+        help="Generate a subject with lesions of this kind.",
+        show_default="chosen by the seed",
+    ),
+]
 
 
 @with_console
@@ -44,6 +53,7 @@ def phantom(
     out: opt.OutOption,
     modality: ModalityOption = None,
     healthy: HealthyOption = None,
+    kind: KindOption = None,
     overwrite: opt.OverwriteOption = False,
     *,
     console: Console,
@@ -58,7 +68,7 @@ def phantom(
     modalities = list(dict.fromkeys(modality or ["flair"]))
     names = tuple(f"{m}.nii.gz" for m in [*MODALITIES, "lesion"])
     with result_folder(out, overwrite=overwrite, names=(*names, "phantom.json")) as staging:
-        subject = write_phantom(seed, staging, modalities, healthy=healthy)
+        subject = write_phantom(seed, staging, modalities, healthy=healthy, kind=kind)
     files = [f"{m}.nii.gz" for m in [*modalities, "lesion"]]
     description = subject.description
     console.finish(
