@@ -32,6 +32,7 @@ _TITLE_PT = 9
 _SMALL_PX = 300.0  # shorter side of a canvas with smaller letters
 _LARGE_PT, _SMALL_PT = 14, 10
 _PX_PER_PT = (96 / 72) ** 2  # napari and vispy each convert points once
+_LETTER_BOX = (0.0, 0.0, 0.0, 0.45)  # where a canvas is narrow, it lies on the cortex
 _LETTER_SHARE = 0.8  # width of a letter by its height
 _MARGIN_PX = 10.0  # of an overlay from the edge
 _GAP_PX = 4.0
@@ -109,6 +110,8 @@ def write_words(viewer: Viewer, words: Mapping[str, str]) -> None:
             overlays[name] = TextOverlay(
                 position=_PLACES[name],
                 font_size=_LARGE_PT if is_letter else _TITLE_PT,
+                color="white" if is_letter else None,
+                box_color=_LETTER_BOX if is_letter else None,
                 gridded=is_letter,
             )
     _written[viewer] |= words

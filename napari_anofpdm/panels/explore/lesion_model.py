@@ -61,7 +61,7 @@ COLUMNS = (
     Column(
         "Peak",
         "Largest value of the anomaly map in the lesion (squared intensity, no unit).",
-        lambda lesion: "" if lesion.peak is None else f"{lesion.peak:.3g}",
+        lambda lesion: "" if lesion.peak is None else f"{lesion.peak:#.3g}",
         lambda lesion: -1.0 if lesion.peak is None else lesion.peak,
     ),
     Column(

@@ -407,6 +407,15 @@ def refused(result: Result, named: str) -> None:
     assert named in line
 
 
+def test_an_input_without_its_option_is_told_the_option(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.nii.gz"
+    scan.touch()
+    refused(run("segment", scan, "--out", tmp_path / "out"), f"write --image {scan} (see")
+    refused(run("segment", "--out", tmp_path / "out"), "Missing option '--image' (see")
+    # What stands where the results should go is no hint.
+    refused(run("segment", "--image", scan, scan), "Missing option '--out' (see")
+
+
 def test_missing_modality_is_named(case: Path, tmp_path: Path) -> None:
     refused(segment(case, tmp_path / "out", model="two"), "t1 is missing")
 

@@ -391,6 +391,8 @@ def test_phantom_dataset_writes_slices_and_warns_of_seeds_kept_for_tests(tmp_pat
     assert (data.select("train").labels == 1).any()
     assert data.subjects == ("phantom-500001", "phantom-500002")  # no twins unasked
     assert sum(payload[name] for name in ("healthy", "unhealthy", "unknown")) == len(data)
+    assert payload["train_slices"] == len(data.select("train"))
+    assert payload["train_slices"] + payload["val_slices"] == len(data)
     result = run("phantom-dataset", "--seeds", "0:1", "--out", tmp_path / "d.zarr", *small)
     assert (result.exit_code, "already exists" in result.stderr) == (2, True)
 

@@ -66,6 +66,12 @@ def test_a_small_canvas_shortens_its_title_and_hides_letter_and_bar(viewer: View
     assert shown(viewer)["top"] and not shown(viewer)["title"]
 
 
+def test_the_cortex_shows_behind_white_letters(viewer: ViewerModel) -> None:
+    letter = viewer.canvas.overlays[LETTERS["left"]]
+    assert tuple(letter.color) == (1.0, 1.0, 1.0, 1.0)
+    assert 0.3 <= float(letter.box_color[3]) <= 0.6
+
+
 def test_a_scale_bar_that_the_user_hid_stays_hidden(viewer: ViewerModel) -> None:
     viewer.canvas.size = LARGE
     viewer.canvas.overlays.scale_bar.visible = False

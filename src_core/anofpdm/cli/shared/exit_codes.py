@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -72,11 +74,12 @@ class CommandLine(TyperGroup):
             except Exception as error:
                 # Whatever an interrupted library makes of it, the command was cancelled.
                 told = Cancelled(_CANCELLED) if interrupt.came else error
-                code = _exit_code(told, debug="--debug" in given)
+                code = _exit_code(told, given)
         sys.exit(code or OK)
 
 
-def _exit_code(error: Exception, *, debug: bool) -> int:
+def _exit_code(error: Exception, given: Sequence[str]) -> int:
+    debug = "--debug" in given
     if debug:
         _say("".join(traceback.format_exception(error)).rstrip())
     if isinstance(error, (Cancelled, typer.Abort)):
@@ -88,7 +91,7 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
         if isinstance(error.__cause__, ValidationError):
             value = short_repr(error.__cause__.errors(include_url=False)[0]["input"])
             said = said.replace("Input should", f"{value} should", 1)
-        _say(f"Error: {said}{_help_hint(error)}.")
+        _say(f"Error: {said}{_option_hint(said, given)}{_help_hint(error)}.")
         return USER_ERROR
     if isinstance(error, AnofpdmError):
         _say(f"Error: {_one_line(str(error))}")
@@ -109,6 +112,17 @@ def _exit_code(error: Exception, *, debug: bool) -> int:
     hint = "" if debug else " Run the command again with --debug for the traceback."
     _say(f"Internal error: {name}: {_one_line(str(error))}{hint}")
     return INTERNAL_ERROR
+
+
+def _option_hint(said: str, given: Sequence[str]) -> str:
+    """Name the missing option before an input that was given without one."""
+    missing = re.search(r"Missing option '(--[\w-]+)'", said)
+    if missing is None or missing[1] == "--out":
+        return ""
+    for before, name in pairwise(given):
+        if not before.startswith("-") and not name.startswith("-") and Path(name).exists():
+            return f": write {missing[1]} {name}"
+    return ""
 
 
 def _help_hint(error: typer.TyperException) -> str:
