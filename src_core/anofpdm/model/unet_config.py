@@ -136,6 +136,24 @@ class UNetConfig(BaseModel):
         most = min(REFERENCE_GROUPS, max(1, channels // CHANNELS_PER_GROUP))
         return next(g for g in range(most, 0, -1) if channels % g == 0)
 
+    def at_size(self, image_size: int) -> Self:
+        """Return the network with the same weights that reads slices of another size.
+
+        Attention stays at the levels where it is.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            When the levels do not divide `image_size`.
+        """
+        finest = image_size // self.patch_size
+        levels = [k for k, r in enumerate(self.resolutions) if r in self.attention_resolutions]
+        fields = self.model_dump() | {
+            "image_size": image_size,
+            "attention_resolutions": tuple(finest >> level for level in levels),
+        }
+        return type(self)(**fields)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         unit = REFERENCE_GROUPS if self.conditioning == "reference" else CHANNELS_PER_GROUP

@@ -372,6 +372,28 @@ def test_a_run_can_start_from_a_bundle(
     assert origin == f"{bundle.name} {bundle.hash}"
 
 
+def test_a_run_can_start_from_a_bundle_for_coarser_slices(
+    tmp_path: Path, dataset: SliceDataset, whole: TrainingResult
+) -> None:
+    assert whole.bundle is not None
+    bundle = load_bundle(whole.bundle)
+    network = bundle.metadata.network
+    finer = network.at_size(2 * network.image_size)
+    path = tmp_path / "fine.zarr"
+    recipe = {**dataset.preprocessing, "size": finer.image_size}
+    with SliceDataset.create(path, modalities=dataset.modalities, preprocessing=recipe) as writer:
+        for split in ("train", "val"):
+            chosen = dataset.select(split)
+            images = dataset.read("images", chosen.positions)
+            fine = images.repeat(2, axis=-2).repeat(2, axis=-1)
+            writer.append(fine, chosen.labels, subject=split, split=split)
+    config = make_config(steps=1, lr=1e-12, network=finer)
+    tuned = train(config, SliceDataset.open(path), tmp_path / "tuned", start_from=bundle)
+    expected = bundle.network().state_dict()
+    for name, values in load_checkpoint(tuned.checkpoint).network.items():
+        torch.testing.assert_close(values, expected[name], rtol=0, atol=1e-6)
+
+
 def test_starting_from_another_network_is_refused(tmp_path: Path, dataset: SliceDataset) -> None:
     first = train(make_config(steps=1), dataset, tmp_path / "first")
     assert first.bundle is not None

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from anofpdm.common.atomic import atomic_path
 from anofpdm.common.errors import CheckpointError, OutputError, TrainingError
 from anofpdm.common.folder_lock import folder_lock
@@ -15,6 +17,7 @@ from anofpdm.common.validation import validated
 from anofpdm.datasets.store.attributes import Split
 from anofpdm.datasets.store.slices import SliceDataset, SliceSelection
 from anofpdm.model.unet import UNet
+from anofpdm.model.unet_config import UNetConfig
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.run.checkpoint_state import Checkpoint
 from anofpdm.training.run.checkpoints import list_checkpoints, remove_leftovers, resumed_checkpoint
@@ -76,6 +79,9 @@ def check_fit(config: TrainingConfig, dataset: SliceDataset) -> None:
 def first_network(config: TrainingConfig, start_from: ModelBundle | None) -> UNet:
     """Make the network with the weights of a bundle, or with random ones.
 
+    The bundle's slices may have another size: a network that was trained on coarse slices can go
+    on with finer ones.
+
     Raises
     ------
     TrainingError
@@ -83,15 +89,24 @@ def first_network(config: TrainingConfig, start_from: ModelBundle | None) -> UNe
     """
     network = UNet(config.network)
     if start_from is not None:
-        # Dropout is no part of the weights' shapes.
-        given = start_from.metadata.network.model_copy(update={"dropout": config.network.dropout})
-        if given != config.network or start_from.schedule != config.schedule:
+        same = _same_weights(start_from.metadata.network, config.network)
+        if not same or start_from.schedule != config.schedule:
             raise TrainingError(
                 f"The network or schedule of the bundle {start_from.name} differs from the "
-                "configuration; copy its [network] into the configuration."
+                "configuration; copy its [network] into the configuration (image_size alone may "
+                "differ, with attention_resolutions at the same levels)."
             )
         network.load_state_dict(start_from.network().state_dict())
     return network
+
+
+def _same_weights(given: UNetConfig, wanted: UNetConfig) -> bool:
+    """Compare networks without what is no part of their weights: dropout and the slices' size."""
+    try:
+        sized = given.at_size(wanted.image_size)
+    except ValidationError:  # its levels do not divide that size
+        return False
+    return sized.model_copy(update={"dropout": wanted.dropout}) == wanted.at_size(wanted.image_size)
 
 
 def training_slices(config: TrainingConfig, dataset: SliceDataset) -> SliceSelection:
