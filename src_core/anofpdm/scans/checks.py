@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from anofpdm.scans.contrast import LOOKS, Contrast, contrast_of
 from anofpdm.scans.foreground import CleanVoxels
 from anofpdm.scans.geometry import SliceGeometry
-from anofpdm.scans.modalities import CONTRASTS
+from anofpdm.scans.modalities import CONTRASTS, WRONG_HEADER
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.values import value_warnings
 from anofpdm.scans.volume import Volume
@@ -50,7 +50,9 @@ def scan_warnings(
     """
     found: list[str | None] = []
     for volume in volumes:
-        found += [*volume.warnings, *value_warnings(volume), _other_contrast(volume)]
+        # A DICOM header tells the contrast better than a folder's name; its reader has compared it.
+        named = None if _header_says(volume) else _other_contrast(volume)
+        found += [*volume.warnings, *value_warnings(volume), named]
     name = volumes[0].name
     found += [
         _thickness(name, geometry, config),
@@ -96,6 +98,10 @@ def contrast_warnings(
                 f"{LOOKS[expected]} as {volume.modality}; check that the right file was given."
             )
     return tuple(found)
+
+
+def _header_says(volume: Volume) -> bool:
+    return any(WRONG_HEADER in sentence for sentence in volume.warnings)
 
 
 def _other_contrast(volume: Volume) -> str | None:

@@ -188,6 +188,12 @@ def test_a_file_named_after_another_contrast_is_noticed(name: str, suspicious: b
     assert all("is used as flair, but its name says t1" in sentence for sentence in found)
 
 
+def test_another_contrast_in_header_and_name_is_told_once() -> None:
+    told = "DICOM series 3 is read as flair, but its header looks like t1."
+    volume = Volume(a_brain(), AFFINE, "flair", Path("sagittal_t1"), warnings=(told,))
+    assert preprocess({"flair": volume}, ["flair"], CONFIG).warnings == (told,)
+
+
 @pytest.mark.parametrize(
     "name",
     [
