@@ -103,8 +103,10 @@ def test_a_panel_that_is_closed_meanwhile_hears_nothing(
 
     found_by(monkeypatch, held)
     fields.brain.button.click()
-    with qtbot.waitSignal(fields.brain.destroyed, timeout=LONG):
-        fields.brain.deleteLater()
+    gone: list[bool] = []
+    fields.brain.destroyed.connect(lambda: gone.append(True))
+    fields.brain.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone), timeout=LONG)
     go_on.set()
     qtbot.waitUntil(ended.is_set, timeout=LONG)
     done: list[object] = []
