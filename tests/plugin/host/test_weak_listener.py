@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 from qtpy import API
@@ -28,7 +28,7 @@ class Hearer(QWidget):
 
 def destruction_listeners(widget: QWidget) -> int:
     """How many listen for the end of a widget; the bindings ask for it in different ways."""
-    signal = "2destroyed(QObject*)" if API == "pyside6" else widget.destroyed
+    signal: Any = "2destroyed(QObject*)" if API == "pyside6" else widget.destroyed
     return int(widget.receivers(signal))
 
 
