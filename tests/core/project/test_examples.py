@@ -26,7 +26,7 @@ def test_a_scan_is_segmented_on_its_own_voxels(repo_root: Path, tmp_path: Path) 
     nib.save(turned, tmp_path / "scan.nii.gz")
     out = tmp_path / "new" / "results"
     run(
-        repo_root, "segment_scan.py", "--scan", tmp_path / "scan.nii.gz", "--out", out, "--steps", 3
+        repo_root, "segment_scan.py", "--scan", tmp_path / "scan.nii.gz", "--out", out, "--steps", 4
     )
     for name, dtype in {"mask": np.uint8, "anomaly_map": np.float32}.items():
         written = nib.Nifti1Image.from_filename(out / f"{name}.nii.gz")

@@ -39,7 +39,7 @@ def test_scan_prediction_and_map_stand_side_by_side(
     session.update_settings(guidance=2.0)
     assert _titles(arrangement, shown) == ["Scan", "Healthy\nw = 2", "Map"]
     session.update_settings(guidance=32.0)
-    assert _titles(arrangement, shown)[1].startswith("Healthy\nw = 64\n(ex")  # as it has room
+    assert _titles(arrangement, shown)[1].startswith("Healthy\nw = 32\n(ex")  # as it has room
     assert not drawn["map"].visible and not drawn["preview"].visible
     prediction, found = (view.model for view in arrangement.views)
     assert [layer.metadata[ROLE] for layer in prediction.layers] == ["healthy"]
