@@ -79,7 +79,7 @@ docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "The site: site/index.html"
 
-# The bundled model again, from nothing: a day on two cores (docs/models/flair-synth.md).
+# The bundled model again, from nothing: some seven hours of training on two cores (docs/models/flair-synth.md).
 MODEL_OUT ?= model-results
 TRAIN_MODEL := $(BIN)/anofpdm train --processes 2 --device cpu
 flair-synth: $(VENV)/.installed

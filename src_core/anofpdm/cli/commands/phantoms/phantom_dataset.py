@@ -145,12 +145,12 @@ def phantom_dataset(
     dataset = SliceDataset.open(out)
     labels = dataset.read("label", np.arange(len(dataset)))
     counts = {name: int((labels == value).sum()) for name, value in _LABELS.items()}
-    held_back = {f"{split}_slices": len(dataset.select(split)) for split in ("train", "val")}
+    by_split = {f"{split}_slices": len(dataset.select(split)) for split in ("train", "val")}
     console.finish(
-        {"out": str(out), "subjects": len(chosen), "slices": len(dataset), **counts, **held_back},
+        {"out": str(out), "subjects": len(chosen), "slices": len(dataset), **counts, **by_split},
         f"{len(dataset)} slices of {len(chosen)} subjects in {out}: {counts['healthy']} healthy, "
         f"{counts['unhealthy']} unhealthy, {counts['unknown']} unknown (lesion too small); "
-        f"{held_back['train_slices']} for training, {held_back['val_slices']} for validation.",
+        f"{by_split['train_slices']} for training, {by_split['val_slices']} for validation.",
     )
 
 
