@@ -88,6 +88,11 @@ class TrainingConfig(BaseModel):
         With `twins`: how often the loss counts a pixel in which an unhealthy slice and its twin
         differ, in both. Only there can the network learn what the label means. Where they differ
         is known from the twins alone, so real data, which have none, train without it.
+    counterfactual_fraction : float
+        With `twins`: share of the twins that are shown as their unhealthy slice, under the label
+        healthy, and must be predicted without the lesion. Otherwise training never shows a lesion
+        under that label, as segmenting does at every step, and the network has to extrapolate.
+        Null labels stay with the slice as it is. Real data, which have no twins, train without it.
     precision : {"float32", "bfloat16"}
         bfloat16 runs the network under autocast; weights and loss stay float32.
     seed : int
@@ -141,6 +146,7 @@ class TrainingConfig(BaseModel):
     twins: bool = False
     faintest_lesion: Annotated[float, Field(gt=0, le=1)] = 1.0
     lesion_weight: Annotated[float, Field(ge=1)] = 1.0
+    counterfactual_fraction: Probability = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
     augmentation: Augmentation = Augmentation()
@@ -164,7 +170,14 @@ class TrainingConfig(BaseModel):
             raise ValueError("faintest_lesion needs twins = true")
         if self.lesion_weight > 1 and not self.twins:
             raise ValueError("lesion_weight needs twins = true")
+        if self.counterfactual_fraction > 0 and not self.twins:
+            raise ValueError("counterfactual_fraction needs twins = true")
         return self
+
+    @property
+    def compares_twins(self) -> bool:
+        """Whether a step needs to know what unhealthy slices and their twins differ in."""
+        return self.lesion_weight > 1 or self.counterfactual_fraction > 0
 
     @classmethod
     def from_toml(cls, path: str | Path, **overrides: Any) -> Self:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from anofpdm.method.class_labels import NULL
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.training.config import TrainingConfig
 from anofpdm.training.data.augmentation import augment
@@ -45,7 +46,7 @@ def order(faintest: float = 1.0) -> DataOrder:
 
 
 def marked(share: slice = WHOLE, faintest: float = 1.0, step: int = 0) -> tuple[Tensor, Tensor]:
-    images, lesions = paired_images(order(faintest), step, share, read, lesions=True)
+    images, lesions, _ = paired_images(order(faintest), step, share, read, compare=True)
     assert lesions is not None and lesions.dtype == torch.bool
     return images, lesions
 
@@ -91,16 +92,27 @@ def test_a_lesion_that_faded_is_marked_where_it_can_still_be_seen(step: int) -> 
         assert float(apart) == pytest.approx(0.5 * float(strength), abs=1e-6)
 
 
+@pytest.mark.parametrize("faintest", [1.0, 0.1])
+@pytest.mark.parametrize("cut", range(SIZE + 1))
+def test_a_twin_has_its_diseased_slice_beside_it(cut: int, faintest: float) -> None:
+    images, _, _ = paired_images(order(faintest), 2, WHOLE, read, compare=True)
+    for share in (slice(0, cut), slice(cut, SIZE)):
+        _, _, diseased = paired_images(order(faintest), 2, share, read, compare=True)
+        assert diseased is not None
+        expected = torch.cat([images[:4], images[:2]])[share]
+        assert torch.equal(diseased, expected)
+
+
 def test_marking_does_not_change_the_images() -> None:
     for faintest in (1.0, 0.1):
-        plain, nothing = paired_images(order(faintest), 3, WHOLE, read, lesions=False)
-        assert nothing is None
+        plain, lesions, diseased = paired_images(order(faintest), 3, WHOLE, read, compare=False)
+        assert lesions is None and diseased is None
         assert torch.equal(plain, marked(faintest=faintest, step=3)[0])
 
 
 def test_without_twins_nothing_is_marked() -> None:
     plain = DataOrder(LABELS, SIZE, 1)
-    _, lesions = paired_images(plain, 0, WHOLE, read, lesions=True)
+    _, lesions, _ = paired_images(plain, 0, WHOLE, read, compare=True)
     assert lesions is not None and not lesions.any()
 
 
@@ -136,6 +148,54 @@ def batch_of(weight: Tensor | None) -> NoisedBatch:
     return NoisedBatch(drawn.x_t, drawn.noise, drawn.index, drawn.label, weight)
 
 
+def counterfactual(fraction: float, null: float = 0.2) -> tuple[NoisedBatch, Tensor, Tensor]:
+    """A batch of four pairs, the slices that it is made of, and these with their lesions."""
+    generator = torch.Generator().manual_seed(4)
+    sick, healthy = torch.rand(2, 4, 2, 5, 5, generator=generator).double()
+    images, diseased = torch.cat([sick, healthy]), torch.cat([sick, sick])
+    labels = torch.tensor([1, 1, 1, 1, 0, 0, 0, -1])
+    draws = SharedDraws(torch.arange(4).repeat(2), torch.Generator().manual_seed(1))
+    noising = Noising(NoiseSchedule(), torch.device("cpu"))
+    batch = noising.draw(images, labels, null, draws, diseased, fraction)
+    return batch, images, diseased
+
+
+def signal_and_deviation(batch: NoisedBatch) -> tuple[Tensor, Tensor]:
+    alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bars[1:])[batch.index, None, None, None]
+    return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 1.0])
+def test_the_noise_to_be_found_leads_back_to_the_healthy_slice(fraction: float) -> None:
+    """Eq. 3 solved for x0, whatever slice was noised."""
+    batch, images, _ = counterfactual(fraction)
+    signal, deviation = signal_and_deviation(batch)
+    found = (batch.x_t - deviation * batch.noise) / signal
+    torch.testing.assert_close(found, images, rtol=0, atol=1e-4)
+
+
+def test_labelled_twins_are_shown_with_the_lesion_and_null_ones_without() -> None:
+    batch, images, diseased = counterfactual(1.0, null=0.4)
+    plain, _, _ = counterfactual(0.0, null=0.4)
+    null = batch.label == NULL
+    assert 0 < int(null[4:].sum()) < 4 and null[7]
+    assert torch.equal(batch.label, plain.label) and torch.equal(batch.index, plain.index)
+    signal, deviation = signal_and_deviation(batch)
+    shown = torch.where(null[:, None, None, None], images, diseased)
+    torch.testing.assert_close(
+        batch.x_t, signal * shown + deviation * plain.noise, rtol=0, atol=1e-6
+    )
+    assert torch.equal(batch.noise[:4], plain.noise[:4])
+
+
+def test_no_counterfactual_slice_draws_nothing_more() -> None:
+    with_none, images, _ = counterfactual(0.0)
+    draws = SharedDraws(torch.arange(4).repeat(2), torch.Generator().manual_seed(1))
+    labels = torch.tensor([1, 1, 1, 1, 0, 0, 0, -1])
+    plain = Noising(NoiseSchedule(), torch.device("cpu")).draw(images, labels, 0.2, draws)
+    assert torch.equal(with_none.x_t, plain.x_t) and torch.equal(with_none.noise, plain.noise)
+
+
 class Zero(torch.nn.Module):
     def forward(self, x: Tensor, *_: Tensor) -> Tensor:
         return torch.zeros_like(x)
@@ -161,8 +221,10 @@ def test_a_weight_of_one_is_no_weight() -> None:
     assert torch.equal(plain, weighted)
 
 
-def test_the_weight_needs_twins() -> None:
+def test_what_compares_twins_needs_them() -> None:
     with pytest.raises(ValueError, match="lesion_weight needs twins"):
         TrainingConfig(lesion_weight=2)
+    with pytest.raises(ValueError, match="counterfactual_fraction needs twins"):
+        TrainingConfig(counterfactual_fraction=0.5)
     with pytest.raises(ValueError, match="lesion_weight"):
         TrainingConfig(lesion_weight=0.5, twins=True, unhealthy_fraction=0.5)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from anofpdm.common.errors import (
     DatasetError,
@@ -17,6 +18,7 @@ from anofpdm.datasets import SliceDataset
 from anofpdm.method.schedule import NoiseSchedule
 from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.unet import UNet
+from anofpdm.model.unet_config import UNetConfig
 from anofpdm.training import (
     TrainingConfig,
     TrainingProgress,
@@ -339,13 +341,50 @@ def test_a_step_weighs_the_pixels_in_which_twins_differ(tmp_path: Path, accumula
     assert losses[1] == pytest.approx(7 * losses[0], rel=1e-5)
 
 
+@pytest.mark.parametrize("null", [0.0, 1.0])
+def test_a_counterfactual_twin_is_the_same_picture_under_the_other_label(
+    tmp_path: Path, null: float
+) -> None:
+    """Same noise and same augmentation, so the label alone can tell the twins apart."""
+    selection = make_twin_dataset(tmp_path / "d.zarr").select("train")
+    config = make_config(
+        twins=True,
+        unhealthy_fraction=0.5,
+        batch_size=4,
+        faintest_lesion=0.3,
+        counterfactual_fraction=1.0,
+        null_label_probability=null,
+        augmentation=Augmentation(flip=True, gamma=0.3, rotation=20, bias=0.2),
+    )
+    network = Recording(config.network)
+    trainer = Trainer(config, network, selection, CPU)
+    trainer.step(0, 0.0)
+    trainer.close()
+    ((x, index, label),) = network.seen
+    assert torch.equal(index[:2], index[2:])
+    assert label.tolist() == ([2] * 4 if null else [1, 1, 0, 0])
+    assert torch.equal(x[:2], x[2:]) == (null == 0)
+
+
+class Recording(UNet):
+    """A network that remembers what it was called with."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__(config)
+        self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def forward(self, x: Tensor, index: Tensor, label: Tensor) -> Tensor:
+        self.seen.append((x.detach().clone(), index, label))
+        return super().forward(x, index, label)
+
+
 def test_faint_lesions_lie_between_slice_and_twin(tmp_path: Path) -> None:
     selection = make_twin_dataset(tmp_path / "d.zarr").select("train")
     order = DataOrder(selection.labels, 4, 0, 0.5, selection.twins, faintest_lesion=0.05)
     batches = Batches(selection, order, slice(None), CPU)
     try:
         for step in range(6):
-            images, labels, _ = batches.batch(step)
+            images, labels, *_ = batches.batch(step)
             plain = torch.from_numpy(selection.images[order.batch(step)]).float()
             strengths = torch.from_numpy(order.strengths(step))[:2, None, None, None]
             expected = plain[2:] + strengths * (plain[:2] - plain[2:])

@@ -38,8 +38,8 @@ class Batches:
         This process's part of the batch.
     device : torch.device
         Where the batches go.
-    lesions : bool
-        Whether to tell where twins differ.
+    compare : bool
+        Whether to tell where twins differ, and to give the diseased slices.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class Batches:
         share: slice,
         device: torch.device,
         *,
-        lesions: bool = False,
+        compare: bool = False,
     ) -> None:
         self._order, self._share, self._device = order, share, device
-        self._lesions = lesions
+        self._compare = compare
         self._labels = torch.from_numpy(selection.labels)
         self._positions = selection.positions
         self._scattered = selection.dataset.scattered_images
@@ -88,11 +88,11 @@ class Batches:
         self._closing()
 
     def _read(self, step: int) -> Slices:
-        images, lesions = paired_images(
-            self._order, step, self._share, self._images, lesions=self._lesions
+        images, lesions, diseased = paired_images(
+            self._order, step, self._share, self._images, compare=self._compare
         )
         chosen = torch.from_numpy(self._order.batch(step)[self._share])
-        slices = Slices(images, self._labels[chosen].to(torch.int64), lesions)
+        slices = Slices(images, self._labels[chosen].to(torch.int64), lesions, diseased)
         if self._device.type != "cuda":
             return slices
         with torch.cuda.device(self._device):  # a thread's own is the first GPU

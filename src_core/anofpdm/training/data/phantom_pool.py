@@ -45,8 +45,8 @@ class PhantomPool:
         Where the subjects are drawn and the batches live.
     twins : bool
         Pair each unhealthy slice with its twin.
-    lesions : bool
-        Whether to tell where twins differ.
+    compare : bool
+        Whether to tell where twins differ, and to give the diseased slices.
     seed : int
         Seed of the run.
     workers : int, optional
@@ -69,7 +69,7 @@ class PhantomPool:
         device: torch.device,
         *,
         twins: bool,
-        lesions: bool = False,
+        compare: bool = False,
         seed: int,
         workers: int | None = None,
         **order: Any,
@@ -88,7 +88,7 @@ class PhantomPool:
             dataset.modalities, preprocessing, float(made["lesion_mm2"]), twins, str(device)
         )
         self._seed, self._order_values = seed, order
-        self._lesions = lesions
+        self._compare = compare
         self._number = -1
         self._workers = min(MOST_WORKERS, usable_cpus() - 2) if workers is None else workers
         self._open = ExitStack()
@@ -100,11 +100,11 @@ class PhantomPool:
         number, place = divmod(step, self._draws.steps)
         if number != self._number:
             self._draw(number)
-        images, lesions = paired_images(
-            self._order, place, self._share, self._read, lesions=self._lesions
+        images, lesions, diseased = paired_images(
+            self._order, place, self._share, self._read, compare=self._compare
         )
         chosen = torch.from_numpy(self._order.batch(place)[self._share]).to(self._device)
-        return Slices(images.float(), self._labels[chosen], lesions)
+        return Slices(images.float(), self._labels[chosen], lesions, diseased)
 
     def _read(self, chosen: NDArray[np.intp]) -> Tensor:
         return self._images[torch.from_numpy(chosen).to(self._device)]

@@ -1,4 +1,4 @@
-"""The training objective: MSE of the noise, with null-label dropout."""
+"""The training objective: MSE of the noise, with null-label dropout and counterfactual slices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NoisedBatch:
     Attributes
     ----------
     x_t, noise : Tensor (B, C, H, W)
-        Noised slices (Eq. 2) and the noise in them.
+        Noised slices (Eq. 2), and the noise in them that the network must find.
     index : Tensor (B,) int64
         t - 1.
     label : Tensor (B,) int64
@@ -81,11 +81,26 @@ class Noising:
         """Return what each slice's loss counts for, (B,), 1 on average over t."""
         return self._weights[batch.index]
 
-    def at(self, images: Tensor, noise: Tensor, index: Tensor, label: Tensor) -> NoisedBatch:
-        """Batch at given timestep indices, noise and labels."""
+    def at(
+        self,
+        images: Tensor,
+        noise: Tensor,
+        index: Tensor,
+        label: Tensor,
+        shown: Tensor | None = None,
+    ) -> NoisedBatch:
+        """Batch at given timestep indices, noise and labels.
+
+        Where other slices are `shown` (B, C, H, W), those are noised, and the noise to be found is
+        the one that leads back to `images`: sqrt(alpha_bar_t) (shown - images) / sqrt(1 -
+        alpha_bar_t) more than the noise that was added.
+        """
         place = (slice(None), None, None, None)
-        x_t = self._signal[index][place] * images + self._noise[index][place] * noise
-        return NoisedBatch(x_t, noise, index, label)
+        signal, deviation = self._signal[index][place], self._noise[index][place]
+        if shown is None:
+            return NoisedBatch(signal * images + deviation * noise, noise, index, label)
+        x_t = signal * shown + deviation * noise
+        return NoisedBatch(x_t, noise + signal / deviation * (shown - images), index, label)
 
     def draw(
         self,
@@ -93,6 +108,8 @@ class Noising:
         labels: Tensor,
         null_probability: float,
         draws: SharedDraws,
+        diseased: Tensor | None = None,
+        counterfactual_fraction: float = 0.0,
     ) -> NoisedBatch:
         """Batch with t uniform in 1..max_timestep, fresh noise, and labels dropped to null.
 
@@ -106,11 +123,21 @@ class Noising:
             Share of labels replaced by null.
         draws : SharedDraws
             The only source of randomness, for B slices.
+        diseased : Tensor (B, C, H, W), optional
+            The slices with their lesions, as `Slices` has them.
+        counterfactual_fraction : float
+            Share of the slices that are shown as in `diseased`, and must still be found without
+            their lesions; never under the null label. Nothing more is drawn if it is 0.
         """
         noise = draws.normal(images.shape[1:])
         index = draws.integers(self.num_steps)
         dropped = draws.uniform(1)[:, 0] < null_probability
-        return self.at(images, noise, index, labels.masked_fill(dropped | (labels < 0), NULL))
+        label = labels.masked_fill(dropped | (labels < 0), NULL)
+        if diseased is None or counterfactual_fraction == 0:
+            return self.at(images, noise, index, label)
+        asked = (draws.uniform(1)[:, 0] < counterfactual_fraction) & (label != NULL)
+        shown = torch.where(asked[:, None, None, None], diseased, images)
+        return self.at(images, noise, index, label, shown)
 
 
 def slice_losses(network: nn.Module, batch: NoisedBatch, *, bfloat16: bool) -> Tensor:

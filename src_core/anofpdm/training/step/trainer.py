@@ -190,14 +190,32 @@ class Trainer:
     def _batch(self, step: int) -> NoisedBatch:
         """Noised slices of this process's share of a step's batch."""
         config = self.config
-        images, labels, lesions = self._batches.batch(step)
-        self._generator.manual_seed(step_seed(config.seed, step))
-        draws = SharedDraws(self._rows, self._generator, self._row_count)
-        images, lesions = augment(images, config.augmentation, draws, self._flip_axis, lesions)
-        batch = self.noising.draw(images, labels, config.null_label_probability, draws)
+        images, labels, lesions, diseased = self._batches.batch(step)
+        if diseased is not None:
+            diseased, _ = self._augmented(diseased, None, self._draws(step))
+        draws = self._draws(step)
+        images, lesions = self._augmented(images, lesions, draws)
+        batch = self.noising.draw(
+            images,
+            labels,
+            config.null_label_probability,
+            draws,
+            diseased,
+            config.counterfactual_fraction,
+        )
         if lesions is None:
             return batch
         return replace(batch, weight=1 + (config.lesion_weight - 1) * lesions)
+
+    def _draws(self, step: int) -> SharedDraws:
+        """Give a step's random numbers, from the first on."""
+        self._generator.manual_seed(step_seed(self.config.seed, step))
+        return SharedDraws(self._rows, self._generator, self._row_count)
+
+    def _augmented(
+        self, images: Tensor, lesions: Tensor | None, draws: SharedDraws
+    ) -> tuple[Tensor, Tensor | None]:
+        return augment(images, self.config.augmentation, draws, self._flip_axis, lesions)
 
     def _gradients(self, batch: NoisedBatch, step: int) -> Tensor:
         """Add up the gradients of the share, part by part; return its part in the batch's loss."""
@@ -247,7 +265,7 @@ def _batches(
             share,
             device,
             twins=config.twins,
-            lesions=config.lesion_weight > 1,
+            compare=config.compares_twins,
             seed=config.seed,
             batch_size=config.batch_size,
             unhealthy_fraction=config.unhealthy_fraction,
@@ -261,7 +279,7 @@ def _batches(
         selection.twins if config.twins else None,
         config.faintest_lesion,
     )
-    return Batches(selection, order, share, device, lesions=config.lesion_weight > 1)
+    return Batches(selection, order, share, device, compare=config.compares_twins)
 
 
 def _share(config: TrainingConfig, processes: Processes) -> slice:
