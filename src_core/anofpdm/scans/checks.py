@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from anofpdm.scans.contrast import LOOKS, Contrast, contrast_of
 from anofpdm.scans.foreground import CleanVoxels
 from anofpdm.scans.geometry import SliceGeometry
-from anofpdm.scans.modalities import CONTRASTS, WRONG_HEADER
+from anofpdm.scans.modalities import CONTRASTS
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.values import value_warnings
 from anofpdm.scans.volume import Volume
@@ -101,7 +101,9 @@ def contrast_warnings(
 
 
 def _header_says(volume: Volume) -> bool:
-    return any(WRONG_HEADER in sentence for sentence in volume.warnings)
+    """Whether the reader has told already that a series' header names another contrast."""
+    header = None if volume.source is None else volume.source.series.modality
+    return header is not None and header != volume.modality
 
 
 def _other_contrast(volume: Volume) -> str | None:

@@ -60,7 +60,3 @@ def in_model_order(
             f"{missing[0]}=PATH)."
         )
     return {name: given[name] for name in modalities}
-
-
-WRONG_HEADER = "but its header looks like"
-"""Words of a reader's warning that a header tells another contrast."""

@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from anofpdm.common.errors import VolumeError
+from anofpdm.scans.dicom.file_set import FileSet
+from anofpdm.scans.dicom.series import Series, SeriesSource
 from anofpdm.scans.preprocessing import preprocess
 from anofpdm.scans.preprocessing_config import PreprocessingConfig
 from anofpdm.scans.values import check_usable
@@ -189,9 +191,21 @@ def test_a_file_named_after_another_contrast_is_noticed(name: str, suspicious: b
 
 
 def test_another_contrast_in_header_and_name_is_told_once() -> None:
+    path = Path("sagittal_t1")
     told = "DICOM series 3 is read as flair, but its header looks like t1."
-    volume = Volume(a_brain(), AFFINE, "flair", Path("sagittal_t1"), warnings=(told,))
-    assert preprocess({"flair": volume}, ["flair"], CONFIG).warnings == (told,)
+
+    def warnings(header: str | None, given: tuple[str, ...]) -> tuple[str, ...]:
+        files = FileSet(path, (), None)
+        series = Series(files, "3", "1", "2", "", "", header, (9, 9, 9), None, None)
+        volume = Volume(
+            a_brain(), AFFINE, "flair", path, warnings=given, source=SeriesSource(series, "0")
+        )
+        return preprocess({"flair": volume}, ["flair"], CONFIG).warnings
+
+    assert warnings("t1", (told,)) == (told,)
+    for header in ("flair", None):
+        (by_name,) = warnings(header, ())
+        assert "its name says t1" in by_name
 
 
 @pytest.mark.parametrize(

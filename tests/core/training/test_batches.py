@@ -65,8 +65,8 @@ def test_any_step_gets_its_slices(
     selection, order = dataset.select("train"), order_of(dataset)
     batches = Batches(selection, order, slice(1, 5), CPU)
     for step in [0, 1, 2, 40, 41, 7, *range(90, 130)]:
-        images, labels, lesions = batches.batch(step)
-        assert lesions is None
+        images, labels, lesions, diseased = batches.batch(step)
+        assert lesions is None and diseased is None
         chosen = order.batch(step)[1:5]
         assert images.dtype == torch.float32
         assert np.array_equal(images.numpy(), selection.images[chosen].astype(np.float32))

@@ -25,7 +25,6 @@ from anofpdm.scans.dicom.series import Series, SeriesSource, choose_series, find
 from anofpdm.scans.files.bounded_file import check_memory
 from anofpdm.scans.files.header_fields import Header as NiftiHeader
 from anofpdm.scans.files.physical_limits import check_physical
-from anofpdm.scans.modalities import WRONG_HEADER
 
 _log = logging.getLogger("anofpdm.scans.dicom")
 
@@ -174,7 +173,9 @@ def _warnings(series: Series, modality: str | None) -> tuple[str, ...]:
     assert series.stack is not None
     found = []
     if modality and series.modality and modality != series.modality:
-        found.append(f"{series.label} is read as {modality}, {WRONG_HEADER} {series.modality}.")
+        found.append(
+            f"{series.label} is read as {modality}, but its header looks like {series.modality}."
+        )
     if series.stack.tilt_degrees:
         found.append(
             f"{series.label} has slices that are shifted against each other (gantry tilt of "
