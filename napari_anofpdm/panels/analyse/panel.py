@@ -84,7 +84,9 @@ class AnalysePanel(DockedPanel):
 
     def _make_buttons(self) -> None:
         self.open = QPushButton("Open scans…")
-        self.open.setToolTip("Open NIfTI files as scans and masks.")
+        self.open.setToolTip(
+            "Open scan files (NIfTI, MGZ, NRRD, MetaImage, DICOM) as scans and masks."
+        )
         self.estimate = wrapped_label()
         self.estimate.setToolTip(
             "Time is measured on this computer with one network call; memory is in MiB or GiB."

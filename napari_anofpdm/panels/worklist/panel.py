@@ -152,8 +152,8 @@ class WorklistPanel(DockedPanel):
         self.note.setAccessibleName("Note on this case")
         self.analyse = _button(
             "Analyse all in the background",
-            "Run the model of the panel Analyse on all cases that are not analysed yet. The work\n"
-            "goes on when you close the viewer; the panel Jobs shows and stops it.",
+            "Run the model of Preferences > AnoFPDM on all cases that are not analysed yet. The\n"
+            "work goes on when you close the viewer; the panel Jobs shows and stops it.",
             self.analyse_all,
         )
         self.job = wrapped_label()

@@ -56,11 +56,15 @@ def test_a_model_of_ones_own_is_trained_calibrated_and_used(
     assert (out / "mask.nii.gz").is_file()
 
 
-def test_every_example_is_run_here_and_linked_in_the_readme(repo_root: Path) -> None:
+def test_every_example_is_run_here_linked_in_the_readme_and_shown_in_the_docs(
+    repo_root: Path,
+) -> None:
     readme = (repo_root / "README.md").read_text(encoding="utf-8")
+    page = (repo_root / "docs" / "examples.md").read_text(encoding="utf-8")
     here = Path(__file__).read_text(encoding="utf-8")
     examples = sorted(path.name for path in (repo_root / "examples").glob("*.py"))
     assert len(examples) == 3
     for name in examples:
         assert f"(examples/{name})" in readme
         assert f'"{name}"' in here
+        assert f'\n--8<-- "examples/{name}"\n' in page

@@ -167,7 +167,7 @@ def signal_and_deviation(batch: NoisedBatch) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 1.0])
 def test_the_noise_to_be_found_leads_back_to_the_healthy_slice(fraction: float) -> None:
-    """Eq. 3 solved for x0, whatever slice was noised."""
+    """Eq. 10 gives it, whatever slice was noised."""
     batch, images, _ = counterfactual(fraction)
     signal, deviation = signal_and_deviation(batch)
     found = (batch.x_t - deviation * batch.noise) / signal

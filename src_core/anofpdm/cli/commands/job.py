@@ -16,7 +16,9 @@ from anofpdm.common.quantities import duration_in_words
 if TYPE_CHECKING:
     from anofpdm.jobs.watch import JobWatch
 
-app = typer.Typer(help="Run prepare, train and select-guidance as queued background jobs.")
+app = typer.Typer(
+    help="Run prepare, train, select-guidance and segment-cohort as queued background jobs."
+)
 
 JobArgument = Annotated[
     str,
@@ -39,7 +41,7 @@ CommandArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="COMMAND ...",
-        help="prepare, train or select-guidance, with its options.",
+        help="prepare, train, select-guidance or segment-cohort, with its options.",
         show_default=False,
     ),
 ]

@@ -156,11 +156,11 @@ def select_guidance(
     rule: RuleOption = "dynamic",
     extent: ExtentOption = 1.0,
     refine: RefineOption = False,
-    polarity: opt.PolarityOption = None,
-    region: opt.RegionOption = None,
+    polarity: opt.NewPolarityOption = "both",
+    region: opt.NewRegionOption = "image",
     quantile_range: QuantileRangeOption = None,
-    median: opt.MedianOption = None,
-    min_component_pixels: opt.MinComponentPixelsOption = None,
+    median: opt.NewMedianOption = PAPER_MEDIAN_KERNEL,
+    min_component_pixels: opt.NewMinComponentPixelsOption = PAPER_MIN_COMPONENT_PIXELS,
     *,
     run: RunOptions,
     keep_paths: opt.KeepPathsOption = False,
@@ -184,11 +184,9 @@ def select_guidance(
     from anofpdm.model.memory import default_batch_size
 
     guidances = parsed_candidates(candidates)
-    chosen_region = region or "image"
     ranges = dict(QUANTILE_RANGES)
     if quantile_range is not None:
-        ranges[chosen_region] = parsed_range(quantile_range)
-    smallest = PAPER_MIN_COMPONENT_PIXELS if min_component_pixels is None else min_component_pixels
+        ranges[region] = parsed_range(quantile_range)
     with ExitStack() as claims:
         claims.enter_context(claimed(out))
         folder = report or out.with_name(f"{out.name.removesuffix('.zip')}-report")
@@ -220,13 +218,13 @@ def select_guidance(
             fraction=fraction,
             threshold_fraction=threshold_fraction,
             criterion=criterion,
-            region=chosen_region,
+            region=region,
             quantile_range=ranges,
-            median_kernel=PAPER_MEDIAN_KERNEL if median is None else median,
-            min_component_pixels=smallest,
+            median_kernel=median,
+            min_component_pixels=min_component_pixels,
             rule=rule,
             map_extent=extent,
-            polarity=polarity or "both",
+            polarity=polarity,
             refine=refine,
         )
         if dry_run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -218,15 +218,19 @@ QuantileOption = Annotated[
         rich_help_panel=READING,
     ),
 ]
-RegionOption = Annotated[
-    Region | None,
-    typer.Option(
+
+
+def _region(default: str | bool) -> Any:
+    return typer.Option(
         "--region",
         help="Compute the quantile over the whole image (as in the paper) or over the brain only.",
-        show_default="as calibrated",
+        show_default=default,
         rich_help_panel=READING,
-    ),
-]
+    )
+
+
+RegionOption = Annotated[Region | None, _region("as calibrated")]
+NewRegionOption = Annotated[Region, _region(True)]
 SamOption = Annotated[
     Sam,
     typer.Option(
@@ -237,16 +241,20 @@ SamOption = Annotated[
         rich_help_panel=READING,
     ),
 ]
-PolarityOption = Annotated[
-    Polarity | None,
-    typer.Option(
+
+
+def _polarity(default: str | bool) -> Any:
+    return typer.Option(
         "--polarity",
         help="Mark all differences from the healthy prediction (both), or only brighter "
         "(hyperintense) or darker (hypointense) ones.",
-        show_default="as calibrated, otherwise both",
+        show_default=default,
         rich_help_panel=READING,
-    ),
-]
+    )
+
+
+PolarityOption = Annotated[Polarity | None, _polarity("as calibrated, otherwise both")]
+NewPolarityOption = Annotated[Polarity, _polarity(True)]
 NoGateOption = Annotated[
     bool,
     typer.Option(
@@ -264,30 +272,34 @@ def _odd(value: int | None) -> int | None:
     return value
 
 
-MedianOption = Annotated[
-    int | None,
-    typer.Option(
+def _median(default: str | bool) -> Any:
+    return typer.Option(
         "--median",
         min=1,
         max=31,
         callback=_odd,
         metavar="PIXELS",
         help="Width of the median filter on the anomaly map: an odd number; 1 turns it off.",
-        show_default="as calibrated, otherwise 5",
+        show_default=default,
         rich_help_panel=READING,
-    ),
-]
-MinComponentPixelsOption = Annotated[
-    int | None,
-    typer.Option(
+    )
+
+
+def _smallest_spot(default: str | bool) -> Any:
+    return typer.Option(
         "--min-component-pixels",
         min=0,
         metavar="PIXELS",
         help="Remove spots with at most this filled area on a slice, in pixels at 128x128.",
-        show_default="as calibrated, otherwise 40",
+        show_default=default,
         rich_help_panel=READING,
-    ),
-]
+    )
+
+
+MedianOption = Annotated[int | None, _median("as calibrated, otherwise 5")]
+NewMedianOption = Annotated[int, _median(True)]
+MinComponentPixelsOption = Annotated[int | None, _smallest_spot("as calibrated, otherwise 40")]
+NewMinComponentPixelsOption = Annotated[int, _smallest_spot(True)]
 MinComponentMlOption = Annotated[
     float | None,
     typer.Option(

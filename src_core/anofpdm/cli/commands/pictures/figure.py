@@ -19,7 +19,9 @@ _SHOWN, _LOOK = "What is shown", "Look"
 FigureFileOption = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="FILE", help="The figure; .png, .svg or .pdf. Text stays text in the last."
+        "--out",
+        metavar="FILE",
+        help="The figure; .png, .svg or .pdf. Text stays text in the last two.",
     ),
 ]
 SlicesOption = Annotated[
