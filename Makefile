@@ -96,14 +96,20 @@ flair-synth: $(VENV)/.installed
 	$(TRAIN_MODEL) docs/models/flair-synth-stage3.toml --dataset $(MODEL_OUT)/stage3.zarr \
 		--out $(MODEL_OUT)/stage3 --start-from $(MODEL_OUT)/stage2/bundle
 	$(BIN)/anofpdm phantom-dataset --seeds 42000:42800 --size 96 --lesion-mm2 40 --twins \
+		--intensity volume_median --out $(MODEL_OUT)/stage4.zarr
+	$(TRAIN_MODEL) docs/models/flair-synth-stage4.toml --dataset $(MODEL_OUT)/stage4.zarr \
+		--out $(MODEL_OUT)/stage4 --start-from $(MODEL_OUT)/stage3/bundle
+	$(BIN)/anofpdm phantom-dataset --seeds 43000:43800 --size 96 --lesion-mm2 40 --twins \
 		--intensity volume_median --out $(MODEL_OUT)/slices.zarr
+	$(TRAIN_MODEL) docs/models/flair-synth-stage5.toml --dataset $(MODEL_OUT)/slices.zarr \
+		--out $(MODEL_OUT)/stage5 --start-from $(MODEL_OUT)/stage4/bundle
 	$(TRAIN_MODEL) docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
-		--out $(MODEL_OUT)/run --start-from $(MODEL_OUT)/stage3/bundle
+		--out $(MODEL_OUT)/run --start-from $(MODEL_OUT)/stage5/bundle
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
 		--rule absolute --criterion balanced --threshold-fraction 0.98 --polarity hyperintense \
-		--candidates 4,8,16,32,48,64,96 --precision bfloat16 \
-		--steps 12 --t-max 500 --extent 0.5 --median 1 --min-component-pixels 20
+		--candidates 0,1,2,4 --precision bfloat16 \
+		--steps 6 --t-max 200 --extent 0.5 --median 1 --min-component-pixels 6
 
 clean:
 	rm -rf $(DEMO_OUT) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

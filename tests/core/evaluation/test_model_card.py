@@ -110,7 +110,10 @@ def test_the_command_writes_the_card_of_the_bundled_model(tmp_path: Path) -> Non
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     card = out.read_text()
-    assert "w = 64, DDIM, 12 steps up to t = 500" in card and "### phantoms 1:4" in card
+    chosen = model.metadata.calibration
+    assert chosen is not None
+    grid = f"w = {chosen.guidance:g}, DDIM, {chosen.steps} steps up to t = {chosen.t_max}"
+    assert grid in card and "### phantoms 1:4" in card
     again = CliRunner().invoke(app, arguments)
     assert again.exit_code != 0 and "README.md" in again.output
     assert out.read_text() == card

@@ -61,7 +61,7 @@ def test_real_scans_come_back_on_their_own_grid(
 ) -> None:
     source, out = real_scans / scan, tmp_path / "out"
     arguments = ["segment", "--image", f"flair={source}", "--out", str(out), "--json", "--quiet"]
-    result = CliRunner().invoke(app, [*arguments, "--steps", "2", "--t-max", "500", "--no-gate"])
+    result = CliRunner().invoke(app, [*arguments, "--steps", "2", "--t-max", "200", "--no-gate"])
     assert result.exit_code == 0, result.stderr
     report = json.loads((out / "report.json").read_text())
     assert (out / "report.png").stat().st_size > 10_000

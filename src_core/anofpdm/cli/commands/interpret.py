@@ -77,7 +77,7 @@ def interpret(
 ) -> None:
     """Apply other settings to a stored analysis, in seconds and without the network.
 
-    Example: anofpdm interpret results/analysis.anofpdm.zarr --threshold 0.8 --out wider
+    Example: anofpdm interpret results/analysis.anofpdm.zarr --threshold 0.5 --out wider
     """
     from anofpdm.analysis.analysis import Analysis
 
