@@ -104,8 +104,9 @@ class SideBySide(Beside):
         if viewer is not None:
             set_title(viewer, "Scan")
         missing = "" if analysis is not None else ": none yet"
-        settings = self._session.settings
-        strength = "" if settings is None else _strength(settings.guidance)
+        settings, strength = self._session.settings, ""
+        if settings is not None and analysis is not None:
+            strength = _strength(analysis.metadata.picture_guidance(settings.guidance))
         self.views[0].set_title(f"Healthy{missing}{strength}")
         self.views[1].set_title(f"Map{missing}")
         if analysis is not None and self.views[0].model.dims.ndim > len(WORLD_AXES):

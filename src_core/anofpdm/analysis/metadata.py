@@ -89,3 +89,19 @@ class AnalysisMetadata(BaseModel):
         if list(steps) != sorted(set(steps)) or steps[0] < 1 or steps[-1] > last:
             raise ValueError(f"timesteps must increase within 1..{last}")
         return self
+
+    def picture_guidance(self, guidance: float) -> float:
+        """Return the guidance for pictures of the healthy prediction.
+
+        A model that was trained with counterfactual twins takes lesions away by itself: its picture
+        has a guidance of 0, and more would exaggerate it. Any other model needs the guidance of its
+        map. See docs/method.md#1211-counterfactual-twins.
+
+        Parameters
+        ----------
+        guidance : float
+            w, as the map has it.
+        """
+        config = self.bundle.training.get("config")
+        fraction = config.get("counterfactual_fraction") if isinstance(config, dict) else None
+        return 0.0 if isinstance(fraction, int | float) and fraction > 0 else guidance

@@ -26,7 +26,8 @@ class StepMaps:
     sam : ndarray, shape (C, H, W), float32, >= 0
         The sub-anomaly map S_t (Eq. 19), or the variant that the settings name.
     healthy : ndarray, shape (C, H, W), float32
-        The prediction guided toward health (Eq. 7).
+        The prediction guided toward health (Eq. 7), as strongly as a picture of it needs: see
+        `AnalysisMetadata.picture_guidance`.
     unguided : ndarray, shape (C, H, W), float32
         The unguided prediction (Eq. 10). Both are clipped to [-1, 1] where the run clipped.
     """
@@ -69,7 +70,8 @@ def step_maps(analysis: Analysis, settings: Settings, position: int, step: int) 
     sam = accumulator.result()[0].maps
     assert sam is not None
     null, gap = null.to(x0), gap.to(x0) * schedule.a(t)
-    healthy = healthy_prediction(null, gap, settings.guidance, clip=clip)
+    guidance = analysis.metadata.picture_guidance(settings.guidance)
+    healthy = healthy_prediction(null, gap, guidance, clip=clip)
     unguided = null.clamp(-1.0, 1.0) if clip else null
     return StepMaps(*(of_slice[0].numpy() for of_slice in (sam, healthy, unguided)))
 

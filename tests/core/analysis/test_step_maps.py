@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from pydantic import JsonValue
 
 from anofpdm.analysis.step_maps import step_maps
 from anofpdm.method.interpretation import interpret
@@ -40,6 +43,31 @@ def test_the_predictions_are_those_of_the_error_curves() -> None:
         assert ((maps.healthy - maps.unguided) ** 2).mean() == pytest.approx(
             curves.divergence[0, 0, k], rel=1e-5
         )
+
+
+@pytest.mark.parametrize(
+    ("training", "guidance"),
+    [
+        ({}, 3.0),
+        ({"config": None}, 3.0),
+        ({"config": {"counterfactual_fraction": 0.0}}, 3.0),
+        ({"config": {"counterfactual_fraction": 0.5}}, 0.0),
+    ],
+)
+def test_a_model_of_counterfactual_twins_shows_its_plain_prediction(
+    training: dict[str, JsonValue], guidance: float
+) -> None:
+    made = analysis()
+    bundle = made.metadata.bundle.model_copy(update={"training": training})
+    metadata = made.metadata.model_copy(update={"bundle": bundle})
+    changed = replace(made, metadata=metadata)
+    assert metadata.picture_guidance(3.0) == guidance
+    for k in range(len(made.timesteps)):
+        found = step_maps(changed, Settings(guidance=3.0), POSITION, k)
+        plain = step_maps(made, Settings(guidance=guidance), POSITION, k)
+        guided = step_maps(made, Settings(guidance=3.0), POSITION, k)
+        np.testing.assert_array_equal(found.healthy, plain.healthy)
+        np.testing.assert_array_equal(found.sam, guided.sam)
 
 
 def test_looking_leaves_the_analysis_alone() -> None:
