@@ -75,7 +75,7 @@ def test_a_step_depends_on_the_seeds_alone(dataset: SliceDataset, walked: Any) -
 
 
 def test_a_batch_ends_with_the_twins_of_its_unhealthy_slices(walked: Any) -> None:
-    images, labels, _ = walked[1]
+    images, labels, *_ = walked[1]
     assert labels.tolist()[:2] == [1, 1]
     assert labels.tolist()[-2:] == [0, 0]
     for sick, twin in ((0, -2), (1, -1)):
