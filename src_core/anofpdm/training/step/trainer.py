@@ -191,7 +191,8 @@ class Trainer:
         """Noised slices of this process's share of a step's batch."""
         config = self.config
         images, labels, lesions, diseased = self._batches.batch(step)
-        if diseased is not None:
+        if diseased is not None and config.counterfactual_fraction > 0:
+            # From the same numbers as the slices below, so that twins stay twins.
             diseased, _ = self._augmented(diseased, None, self._draws(step))
         draws = self._draws(step)
         images, lesions = self._augmented(images, lesions, draws)
