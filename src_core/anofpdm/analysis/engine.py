@@ -77,7 +77,7 @@ def analyze(
         Seed of the noise, >= 0.
     device : {"auto", "cpu", "cuda", "mps"}
     precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
-        What the network computes in; see `resolve_precision`.
+        What the network computes in; see `ModelBundle.precision_on`.
     batch_size : int, optional
         Slices a network call; from the free memory by default. No result depends on it.
     store : path, optional

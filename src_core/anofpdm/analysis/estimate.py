@@ -15,7 +15,7 @@ from anofpdm.common.errors import Cancelled
 from anofpdm.method.calibration import chosen_grid
 from anofpdm.model.bundle import ModelBundle, load_bundle
 from anofpdm.model.memory import default_batch_size, slice_bytes
-from anofpdm.model.precision import Precision, ResolvedPrecision, resolve_precision
+from anofpdm.model.precision import Precision, ResolvedPrecision
 
 # A call that lasts this long shows the pace of larger ones.
 _LONG_CALL_SECONDS = 1.0
@@ -89,7 +89,7 @@ def estimate_run(
     size = min(size, slices)
     seconds: tuple[float, float] | None
     try:
-        resolved = resolve_precision(precision, where)
+        resolved = model.precision_on(precision, where)
         least, most = _seconds_a_slice(model, where, resolved, size, should_cancel)
     except (torch.OutOfMemoryError, MemoryError):
         seconds = None

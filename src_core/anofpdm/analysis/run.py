@@ -26,7 +26,7 @@ from anofpdm.common.progress import Pace
 from anofpdm.method.calibration import Process, chosen_grid
 from anofpdm.model.bundle import ModelBundle
 from anofpdm.model.memory import default_batch_size
-from anofpdm.model.precision import Precision, ResolvedPrecision, resolve_precision
+from anofpdm.model.precision import Precision, ResolvedPrecision
 from anofpdm.scans.preprocessing import SliceStack
 from anofpdm.scans.volume import Volume
 
@@ -119,7 +119,7 @@ class Run:
         timesteps = model.timesteps(grid.steps, grid.t_max)
         where = resolve_device(device)
         scored = [model.metadata.modalities.index(m) for m in model.metadata.scored]
-        resolved = resolve_precision(precision, where)
+        resolved = model.precision_on(precision, where)
         return cls(
             model, stack, timesteps, scored, grid.process, clip, seed, where, resolved, dtype
         )

@@ -33,6 +33,7 @@ from anofpdm.method.calibration import (
 )
 from anofpdm.method.map_score import map_score
 from anofpdm.method.settings import AbsoluteThreshold, Settings
+from anofpdm.model.precision import resolve_precision
 
 if TYPE_CHECKING:
     import torch
@@ -172,7 +173,8 @@ def select_guidance(
     channels = [metadata.modalities.index(name) for name in metadata.scored]
     scored = rule == "absolute"
     with _memory_for(device, batch_size):
-        predictor = bundle.predictor(device, precision)
+        # What counts is the largest guidance tried, not the one of an earlier calibration.
+        predictor = bundle.predictor(device, resolve_precision(precision, device, ordered[-1]))
         found = measure(
             batches(),
             predictor,

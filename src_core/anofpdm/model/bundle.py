@@ -27,6 +27,7 @@ from anofpdm.model.bundle_files import (
 from anofpdm.model.bundle_metadata import BundleMetadata
 from anofpdm.model.precision import (
     Precision,
+    ResolvedPrecision,
     cast_for_inference,
     float32_products,
     resolve_precision,
@@ -167,6 +168,19 @@ class ModelBundle:
         network.load_state_dict(weights, assign=True)
         return network.to(device).eval().requires_grad_(False)
 
+    def precision_on(self, precision: Precision, device: str | torch.device) -> ResolvedPrecision:
+        """Return the precision that a name means for this model on a device.
+
+        Raises
+        ------
+        DeviceError
+            When the device cannot compute in the precision asked for.
+        """
+        calibration = self.metadata.calibration
+        return resolve_precision(
+            precision, str(device), None if calibration is None else calibration.guidance
+        )
+
     def predictor(
         self, device: str | torch.device = "cpu", precision: Precision = "float32"
     ) -> NoisePredictor:
@@ -177,7 +191,7 @@ class ModelBundle:
         device : str or torch.device
             Where the network stands and its inputs come from.
         precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
-            See `resolve_precision`. In half precision the weights are cast once; norms, embeddings
+            See `precision_on`. In half precision the weights are cast once; norms, embeddings
             and the predicted noise are float32 in all.
 
         Raises
@@ -189,7 +203,7 @@ class ModelBundle:
         """
         import torch
 
-        resolved = resolve_precision(precision, str(device))
+        resolved = self.precision_on(precision, device)
         network = self.network(device)
         cast_for_inference(network, resolved)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

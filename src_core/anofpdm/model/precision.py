@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from anofpdm.common.errors import DeviceError
@@ -18,19 +20,39 @@ ResolvedPrecision = Literal["float32", "tf32", "float16", "bfloat16"]
 # matrix units.
 _VOLTA, _AMPERE = (7, 0), (8, 0)
 
+LARGEST_BFLOAT16_GUIDANCE = 8.0
+"""Guidance up to which `auto` may take bfloat16: the guidance multiplies what it rounds away."""
 
-def resolve_precision(precision: Precision, device: str) -> ResolvedPrecision:
+
+@cache
+def has_bfloat16_matrix_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether this computer's CPU multiplies bfloat16 matrices in units of their own (AMX).
+
+    Linux tells; elsewhere the answer is False.
+    """
+    try:
+        return "amx_bf16" in cpuinfo.read_text(encoding="ascii", errors="replace").split()
+    except OSError:
+        return False
+
+
+def resolve_precision(
+    precision: Precision, device: str, guidance: float | None = None
+) -> ResolvedPrecision:
     """Return the precision that a name means on a device.
 
     Parameters
     ----------
     precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
-        "auto" is float16 on NVIDIA GPUs with matrix units (compute capability 7.0 and above), and
-        float32 elsewhere. It is never bfloat16, which is as fast but has three bits less, and
-        changed masks (docs/benchmarks.md). The choice depends on the device alone, so a repeated
-        run has the same precision.
+        "auto" is float16 on NVIDIA GPUs with matrix units (compute capability 7.0 and above),
+        bfloat16 on CPUs with units for it where `guidance` is known and at most
+        `LARGEST_BFLOAT16_GUIDANCE`, and float32 elsewhere. With a larger guidance bfloat16
+        changed masks (docs/benchmarks.md). The choice depends on device and model alone, so a
+        repeated run has the same precision.
     device : str
         A torch device.
+    guidance : float, optional
+        The guidance that the model is calibrated for; see `ModelBundle.precision_on`.
 
     Raises
     ------
@@ -42,6 +64,8 @@ def resolve_precision(precision: Precision, device: str) -> ResolvedPrecision:
     kind = torch.device(device).type
     capability = torch.cuda.get_device_capability(device) if kind == "cuda" else (0, 0)
     if precision == "auto":
+        if kind == "cpu" and guidance is not None and guidance <= LARGEST_BFLOAT16_GUIDANCE:
+            return "bfloat16" if has_bfloat16_matrix_units() else "float32"
         return "float16" if capability >= _VOLTA else "float32"
     if precision == "tf32" and capability < _AMPERE:
         raise DeviceError(

@@ -14,7 +14,7 @@ from anofpdm.synthetic.streams import Stream
 from anofpdm.synthetic.template import sample_template
 
 _CENTRE_MM = (0.0, -18.0, 12.0)  # middle of the brain in template space
-_EXTENT_MM = (158.0, 204.0, 172.0)  # room for the largest brain drawn below
+_EXTENT_MM = (166.0, 200.0, 168.0)  # room for the largest brain drawn below
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Anatomy:
     brain : Tensor, in [0, 1]
         Soft brain mask, before the faults of brain extraction.
     depth, ventricle_distance : Tensor
-        Millimetres below the brain's surface, and away from the lateral ventricles.
+        Millimetres of template space below the brain's surface, and away from the lateral
+        ventricles.
     place : tuple of 3 Tensor
         Template coordinates (RAS mm) of each voxel.
     age : float, in [0, 1]
@@ -116,7 +117,8 @@ def _template_place(stream: Stream, grid: Grid, push: Push | None) -> tuple[Tens
 
     angles = [stream.normal() * degrees for degrees in (8.0, 3.0, 4.0)]
     tilt = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
-    overall = stream.uniform(0.92, 1.07)
+    # The template averages brains after they were enlarged to its space: it holds 1.9 litres.
+    overall = stream.uniform(0.83, 0.98)
     size = np.diag([1.0 / (overall * stream.uniform(0.95, 1.05)) for _ in range(3)])
     world = [axis.expand(grid.shape) for axis in grid.world]
     if push is not None:

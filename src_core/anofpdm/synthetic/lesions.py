@@ -90,10 +90,10 @@ def draw_plan(stream: Stream, kind: str | None = None) -> Plan:
         volume = stream.log_uniform(low, high)
     side = -1.0 if stream.chance(0.5) else 1.0
     centre = np.array(
-        [side * stream.uniform(8, 58), stream.uniform(-68, 62), stream.uniform(-38, 58)]
+        [side * stream.uniform(7, 53), stream.uniform(-62, 57), stream.uniform(-35, 53)]
     )
     # A point outside an ellipsoid somewhat smaller than the brain is drawn back into it.
-    reach = np.sqrt(((centre / [62.0, 78.0, 62.0]) ** 2).sum())
+    reach = np.sqrt(((centre / [57.0, 71.0, 57.0]) ** 2).sum())
     centre = centre / max(1.0, reach / 0.9)
     push = None
     if kind == "tumour" and stream.chance(0.7):

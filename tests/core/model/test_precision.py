@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from anofpdm.common.errors import DeviceError
 from anofpdm.model import precision as module
+from anofpdm.model.bundle import load_bundle
 from anofpdm.model.precision import (
     Precision,
     cast_for_inference,
@@ -50,6 +52,43 @@ def test_auto_follows_the_gpu(
 def test_auto_is_float32_without_such_a_gpu() -> None:
     assert resolve_precision("auto", "cpu") == "float32"
     assert resolve_precision("auto", "mps") == "float32"
+
+
+@pytest.mark.parametrize(
+    ("flags", "guidance", "found"),
+    [
+        ("avx512_bf16 amx_bf16 amx_tile", 4.0, "bfloat16"),
+        ("avx512_bf16 amx_bf16 amx_tile", 0.0, "bfloat16"),
+        ("avx512_bf16 amx_bf16 amx_tile", 32.0, "float32"),
+        ("avx512_bf16 amx_bf16 amx_tile", None, "float32"),
+        ("avx512f avx512_bf16", 4.0, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_on_quick_cpus_for_models_of_small_guidance(
+    flags: str, guidance: float | None, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nflags : fpu sse {flags}\n")
+    quick = module.has_bfloat16_matrix_units(cpuinfo)
+    monkeypatch.setattr(module, "has_bfloat16_matrix_units", lambda: quick)
+    assert resolve_precision("auto", "cpu", guidance) == found
+    assert resolve_precision("auto", "mps", guidance) == "float32"
+    assert resolve_precision("float32", "cpu", guidance) == "float32"
+
+
+def test_a_system_that_does_not_describe_its_cpu_has_no_matrix_units(tmp_path: Path) -> None:
+    assert not module.has_bfloat16_matrix_units(tmp_path / "absent")
+
+
+def test_a_bundle_asks_with_the_guidance_it_is_calibrated_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "has_bfloat16_matrix_units", lambda: True)
+    model = load_bundle("flair-synth")
+    assert model.metadata.calibration is not None
+    assert model.metadata.calibration.guidance <= module.LARGEST_BFLOAT16_GUIDANCE
+    assert model.precision_on("auto", "cpu") == "bfloat16"
+    assert model.with_calibration(None).precision_on("auto", "cpu") == "float32"
 
 
 def test_a_precision_that_is_asked_for_is_taken_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,20 @@ def test_the_grid_is_ras_with_the_spacing_asked_for() -> None:
     assert np.abs(centre[:3]).max() <= max(COARSE)
 
 
+def test_brains_have_the_size_of_adults() -> None:
+    """In millilitres with fluid and what an extraction leaves; and no brain is cut by the grid."""
+    volumes = []
+    for seed in range(12):
+        mask = draw_subject(seed, healthy=True, spacing=COARSE).mask
+        volumes.append(float(mask.sum()) * np.prod(COARSE) / 1000)
+        assert not mask[[0, -1]].any()
+        assert not mask[:, [0, -1]].any()
+        assert not mask[:, :, -1].any()  # below, the brain stem goes on
+    assert 950 < min(volumes) < 1250
+    assert 1350 < np.mean(volumes) < 1600
+    assert 1700 < max(volumes) < 2100
+
+
 def test_truth_volume_is_what_the_description_says() -> None:
     phantom = make_phantom(9, healthy=False, spacing=COARSE)
     ml = phantom.lesion.data.sum() * np.prod(COARSE) / 1000
