@@ -79,7 +79,7 @@ docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "The site: site/index.html"
 
-# The bundled model again, from nothing: some seven hours of training on two cores (docs/models/flair-synth.md).
+# The bundled model again, from nothing: some nine hours of training on two cores (docs/models/flair-synth.md).
 MODEL_OUT ?= model-results
 TRAIN_MODEL := $(BIN)/anofpdm train --processes 2 --device cpu
 flair-synth: $(VENV)/.installed
@@ -100,11 +100,15 @@ flair-synth: $(VENV)/.installed
 	$(TRAIN_MODEL) docs/models/flair-synth-stage4.toml --dataset $(MODEL_OUT)/stage4.zarr \
 		--out $(MODEL_OUT)/stage4 --start-from $(MODEL_OUT)/stage3/bundle
 	$(BIN)/anofpdm phantom-dataset --seeds 43000:43800 --size 96 --lesion-mm2 40 --twins \
-		--intensity volume_median --out $(MODEL_OUT)/slices.zarr
-	$(TRAIN_MODEL) docs/models/flair-synth-stage5.toml --dataset $(MODEL_OUT)/slices.zarr \
+		--intensity volume_median --out $(MODEL_OUT)/stage5.zarr
+	$(TRAIN_MODEL) docs/models/flair-synth-stage5.toml --dataset $(MODEL_OUT)/stage5.zarr \
 		--out $(MODEL_OUT)/stage5 --start-from $(MODEL_OUT)/stage4/bundle
+	$(TRAIN_MODEL) docs/models/flair-synth-stage6.toml --dataset $(MODEL_OUT)/stage5.zarr \
+		--out $(MODEL_OUT)/stage6 --start-from $(MODEL_OUT)/stage5/bundle
+	$(BIN)/anofpdm phantom-dataset --seeds 44000:44850 --size 96 --extent-mm 192 --lesion-mm2 40 --twins \
+		--intensity volume_median --out $(MODEL_OUT)/slices.zarr
 	$(TRAIN_MODEL) docs/models/flair-synth.toml --dataset $(MODEL_OUT)/slices.zarr \
-		--out $(MODEL_OUT)/run --start-from $(MODEL_OUT)/stage5/bundle
+		--out $(MODEL_OUT)/run --start-from $(MODEL_OUT)/stage6/bundle
 	$(BIN)/anofpdm select-guidance --bundle $(MODEL_OUT)/run/bundle \
 		--dataset $(MODEL_OUT)/slices.zarr --out $(MODEL_OUT)/flair-synth \
 		--rule absolute --criterion balanced --threshold-fraction 0.98 --polarity hyperintense \
