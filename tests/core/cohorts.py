@@ -29,8 +29,11 @@ _KINDS = {"flair": "t2f", "t1": "t1n"}
 
 @cache
 def phantom(seed: int | None) -> Phantom:
-    """A coarse subject with lesions, or, for None, a healthy one."""
-    return make_phantom(seed or 0, ["flair", "t1"], healthy=seed is None, spacing=(6.0, 6.0, 12.0))
+    """A coarse subject with a tumour, or, for None, a healthy one."""
+    kind = None if seed is None else "tumour"
+    return make_phantom(
+        seed or 0, ["flair", "t1"], healthy=seed is None, kind=kind, spacing=(6.0, 6.0, 12.0)
+    )
 
 
 @contextmanager
