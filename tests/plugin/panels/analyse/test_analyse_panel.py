@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from anofpdm.model.bundle import ModelBundle
 from napari_anofpdm.app.context import context_of
 from napari_anofpdm.app.docks import analyse as analyse_dock
 from napari_anofpdm.app.docks.analyse import AnalyseDock
+from napari_anofpdm.host.preferences import RunPreferences
 from napari_anofpdm.panels.analyse import panel as analyse_panel
 from napari_anofpdm.panels.analyse import run_estimator
 from napari_anofpdm.panels.analyse.panel import AnalysePanel
@@ -150,7 +150,7 @@ def test_run_volume_gives_the_core_s_own_analysis(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Rounding to bfloat16 would depend on the size of a call.
-    exact = dataclasses.replace(analyse_panel.run_preferences(), precision="float32")
+    exact = RunPreferences(precision="float32", bundle=str(tiny_bundle))
     monkeypatch.setattr(analyse_panel, "run_preferences", lambda: exact)
     _click(qtbot, panel.run_volume)
     assert not panel.run_volume.isEnabled()
@@ -312,8 +312,6 @@ def test_the_request_follows_fields_and_preferences(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    from napari_anofpdm.host.preferences import RunPreferences
-
     preferred = RunPreferences(precision="bfloat16", memory_limit_gib=1.0, slices_per_call=3)
     monkeypatch.setattr(analyse_panel, "run_preferences", lambda: preferred)
     monkeypatch.setattr(analyse_panel, "folder", lambda which: tmp_path / which)
