@@ -12,6 +12,7 @@ import pytest
 from anofpdm.common.atomic import AtomicTarget, atomic_path
 from anofpdm.common.errors import OutputError
 from anofpdm.common.swapping import workspace
+from anofpdm.common.swapping.workspace import make_folder
 
 
 def everything_below(folder: Path) -> set[str]:
@@ -140,6 +141,21 @@ def test_a_workspace_that_vanishes_while_it_is_made_is_made_again(
     with atomic_path(tmp_path / "a.json") as pending:
         pending.write_text("{}")
     assert vanished and [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_folder_that_is_removed_while_it_is_looked_at_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    folder.mkdir()
+    file.touch()
+    with pytest.raises(FileExistsError):
+        make_folder(file)
+    # What another process removes between two looks is there for the first and not the second.
+    monkeypatch.setattr(Path, "is_dir", lambda self: False)
+    make_folder(folder)
+    with pytest.raises(FileExistsError):
+        make_folder(file)
 
 
 def test_threads_that_write_one_file_wait_for_each_other(tmp_path: Path) -> None:

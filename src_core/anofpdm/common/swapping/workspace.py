@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,7 +187,7 @@ def heal(path: Path) -> None:
 def make_folder(path: Path, mode: int = 0o777) -> None:
     """Make a folder that may exist, and that others may remove at any moment.
 
-    pathlib's ``exist_ok`` looks twice, and raises where the folder was removed in between.
+    pathlib's ``exist_ok`` looks once more, and raises where the folder was removed in between.
 
     Raises
     ------
@@ -196,7 +197,11 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
     try:
         path.mkdir(mode)
     except FileExistsError:
-        if os.path.lexists(path) and not path.is_dir():
+        try:
+            found = path.lstat()  # one look: two could disagree
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(found.st_mode) and not path.is_dir():
             raise
 
 
