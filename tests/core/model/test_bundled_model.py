@@ -35,7 +35,7 @@ def test_the_bundle_is_listed_sound_small_and_calibrated() -> None:
 def test_an_unseen_lesion_is_found() -> None:
     """A smoke test on a subject that the model finds, not a score: it misses others."""
     phantom = make_phantom(500_000, healthy=False, spacing=(1.6, 1.6, 6.0))
-    every_other = range(4, phantom.lesion.data.shape[2] - 3, 2)
+    every_other = range(4, 22, 2)
     analysis = analyze(phantom.volumes, "flair-synth", slices=every_other)
     result = interpret(analysis, analysis.default_settings())
     truth = analysis.geometry.orientation.to_canonical(phantom.lesion.data.astype(np.float32))
