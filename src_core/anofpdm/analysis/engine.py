@@ -79,7 +79,8 @@ def analyze(
     precision : {"auto", "float32", "tf32", "float16", "bfloat16"}
         What the network computes in; see `ModelBundle.precision_on`.
     batch_size : int, optional
-        Slices a network call; from the free memory by default. No result depends on it.
+        Slices a network call; from the free memory by default. Results depend on it
+        by rounding alone.
     store : path, optional
         Where to keep the analysis, NAME.anofpdm.zarr. By default it stays in memory, or, when it
         would take more than `memory_limit`, in a temporary folder that goes with it.
@@ -95,7 +96,7 @@ def analyze(
         Canonical axial indices of the slices to analyse; all that hold brain by default.
     first_slice : int, optional
         Canonical axial index: this slice, or the nearest with brain, is computed first and by
-        itself, the others follow outward. No result depends on it.
+        itself, the others follow outward. Results depend on it by rounding alone.
     on_start : callable, optional
         Told once, before the network runs, of the analysis in the making: its finished slices can
         be interpreted at once, also by another thread.

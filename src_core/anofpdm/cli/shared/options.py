@@ -146,7 +146,7 @@ PrecisionOption = Annotated[
         "--precision",
         help="Number format of the network's computation; auto uses float16 on NVIDIA GPUs (from "
         "compute capability 7.0), bfloat16 on CPUs with matrix units for it (amx_bf16) if the "
-        "model's guidance is at most 8, otherwise float32.",
+        "model's guidance (or the largest candidate) is at most 8, otherwise float32.",
         rich_help_panel=_NETWORK,
     ),
 ]
